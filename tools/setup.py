@@ -1,0 +1,121 @@
+"""Make `.venv` from the lock: everything pinned, hashed, and built without a compiler or root.
+
+Run by `make setup` with any Python 3.11 or newer. A stamp inside `.venv` names the lock it was made from, so a
+second run installs nothing. The stamp is written last and taken away first: set-up that was interrupted starts
+over instead of trusting what half an installation left behind.
+
+This file may be read by a Python that is too old, so until its version is checked it uses nothing new.
+"""
+
+import sys
+
+OLDEST_PYTHON = (3, 11)
+
+if sys.version_info < OLDEST_PYTHON:  # noqa: UP036 - read by whatever `python3` is
+    sys.exit(
+        "Turnstile needs Python 3.11 or newer; {} is {}.{}.\n"
+        "Name a newer one: make setup PYTHON=/path/to/python3.12".format(
+            sys.executable, sys.version_info[0], sys.version_info[1]
+        )
+    )
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import subprocess
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+STAMP_NAME = "turnstile-setup"
+INPUTS = ("pyproject.toml", "requirements/build.txt", "requirements/lock.txt", "tools/setup.py")
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the text says what to do."""
+
+
+def key(root: Path) -> str:
+    """Return what the environment depends on: this Python and the contents of the files it is made from."""
+    digest = hashlib.sha256(f"{sys.version}\n{sys.base_prefix}\n{root}\n".encode())
+    for name in INPUTS:
+        digest.update(hashlib.sha256((root / name).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def is_current(root: Path) -> bool:
+    """Tell whether `.venv` was completed from these very inputs."""
+    try:
+        return (root / ".venv" / STAMP_NAME).read_text("ascii") == key(root)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def check_interpreter() -> None:
+    """Raise SetupError when this Python cannot make virtual environments (Debian splits that off)."""
+    if importlib.util.find_spec("ensurepip") is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise SetupError(
+            f"{sys.executable} has no ensurepip, which virtual environments need.\n"
+            f"On Debian or Ubuntu: sudo apt-get install python{version}-venv\n"
+            "Or name another Python: make setup PYTHON=/path/to/python3"
+        )
+
+
+def make(root: Path) -> None:
+    """Make `.venv` anew and install the lock and this package into it."""
+    folder = root / ".venv"
+    (folder / STAMP_NAME).unlink(missing_ok=True)
+    print(f"making {folder}", flush=True)
+    venv.EnvBuilder(with_pip=True, clear=True, symlinks=True).create(folder)
+    python = folder / "bin" / "python"
+    _pip(python, root, "--only-binary", ":all:", "--require-hashes", "-r", "requirements/build.txt")
+    _pip(python, root, "--require-hashes", "--use-pep517", "-r", "requirements/lock.txt")
+    _pip(python, root, "--editable", ".")
+    stamp = folder / (STAMP_NAME + ".new")
+    stamp.write_text(key(root), "ascii")
+    stamp.replace(folder / STAMP_NAME)
+
+
+def _pip(python: Path, root: Path, *arguments: str) -> None:
+    """Run `pip install` so that it takes only what `arguments` name."""
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-deps", "--no-build-isolation", *arguments]
+    print("pip install", *arguments, flush=True)
+    if subprocess.run(command, cwd=root, check=False).returncode != 0:
+        raise SetupError("pip could not install (its reason stands above). Run `make setup` again after mending it.")
+
+
+@contextlib.contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Hold the repository folder's lock, so that two `make` at once do not build one `.venv`."""
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def main() -> int:
+    """Bring `.venv` in line with the lock. Return 0, or 1 with the reason printed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent)
+    root: Path = parser.parse_args().root.resolve()
+    with alone(root):
+        if is_current(root):
+            return 0
+        try:
+            check_interpreter()
+            make(root)
+        except (SetupError, OSError, subprocess.CalledProcessError) as error:
+            print(f"set-up failed: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
