@@ -1,0 +1,189 @@
+"""The site file: one YAML document, decoded straight into these structs.
+
+Unknown keys, wrong types and values out of range are refused with their path. Paths in the file are
+relative to the file; secrets never stand in it.
+"""
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from turnstile.errors import ConfigError
+from turnstile.messages import Name
+
+Endpoint = Annotated[str, Meta(pattern=r"^(tcp://[^\s/]+:\d{1,5}|ipc://\S+)$")]
+"""A ZeroMQ address: ``tcp://host:port`` or ``ipc:///path``."""
+
+Path = Annotated[str, Meta(min_length=1, max_length=4096)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the site file: immutable, unknown keys refused."""
+
+
+class Broker(Section):
+    """Where the broker is and what it lets through."""
+
+    ingress: Endpoint = "tcp://127.0.0.1:5755"
+    """Where nodes send to."""
+    egress: Endpoint = "tcp://127.0.0.1:5756"
+    """Where nodes listen."""
+    bind_host: str = ""
+    """Address to bind when it is not the one that nodes connect to, such as ``0.0.0.0``; empty: the same."""
+    open_network: bool = False
+    """Bind beyond loopback although traffic is neither encrypted nor authenticated."""
+    lease_s: Annotated[float, Meta(ge=0.1, le=60)] = 3.0
+    """How long a recognizer may take over a frame before it is written off."""
+    max_frame_bytes: Annotated[int, Meta(ge=10_000, le=32 * 2**20)] = 4 * 2**20
+    """The largest JPEG of a frame, in bytes."""
+    max_frame_px: Annotated[int, Meta(ge=10_000, le=100_000_000)] = 9_000_000
+    """The largest frame, width times height."""
+    max_cameras: Annotated[int, Meta(ge=1, le=4096)] = 256
+    max_recognizers: Annotated[int, Meta(ge=1, le=4096)] = 1024
+
+
+class Gallery(Section):
+    """Who is enrolled."""
+
+    faces: Path = "../faces"
+    """Folder of ``first_last.jpg`` pictures, on the broker's machine."""
+    cache: Path = "../var/encodings"
+    """Folder for encodings by picture hash, on the broker's machine."""
+
+
+class Camera(Section):
+    """One camera, whose capture node bears its name."""
+
+    source: int | Path | tuple[Path, ...]
+    """Webcam number, device path, RTSP or HTTP address, video file, folder of pictures, or list of pictures."""
+    size_px: tuple[Annotated[int, Meta(ge=16, le=16384)], Annotated[int, Meta(ge=16, le=16384)]] | None = None
+    """Width and height to ask of a webcam, or to scale anything else down to; none: as it comes."""
+    max_fps: Annotated[float, Meta(gt=0, le=240)] = 15.0
+    """Frames a second at most; for pictures, the rate."""
+    jpeg_quality: Annotated[int, Meta(ge=10, le=100)] = 85
+    loop: bool = False
+    """Start a video file or a folder again at its end."""
+    read_timeout_s: Annotated[float, Meta(ge=0.2, le=60)] = 5.0
+    """Without a new picture for so long, the camera counts as lost and is opened again."""
+    host: str = ""
+    """The machine it is started on; a note for people until nodes are launched from here."""
+
+
+class Recognition(Section):
+    """How recognizers find and encode faces; the same for all of them."""
+
+    engine: Literal["reference"] = "reference"
+    """``reference``: the face_recognition library on dlib."""
+    min_face_px: Annotated[int, Meta(ge=20, le=1000)] = 40
+    """Smallest face to look for in a frame."""
+    min_enrol_face_px: Annotated[int, Meta(ge=20, le=1000)] = 60
+    """Smallest face accepted in an enrolment picture."""
+    credits: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Pieces of work a recognizer holds at a time. More than 1 makes frames older (p50 68 ms against 18 at
+    2 credits, measured); worth it only where transfer takes as long as recognition."""
+
+
+class Recognizer(Section):
+    """A recognizer that the site expects; any number may join beyond those named."""
+
+    host: str = ""
+
+
+class Decision(Section):
+    """When a visit is granted or denied."""
+
+    max_distance: Annotated[float, Meta(gt=0, le=2)] = 0.50
+    """Largest encoding distance that counts as the person. On LFW, 0.024 % of impostor pairs lie under 0.50
+    for raw dlib encodings (86 million pairs)."""
+    votes_needed: Annotated[int, Meta(ge=1, le=100)] = 3
+    """Frames that must agree on the person."""
+    votes_of: Annotated[int, Meta(ge=1, le=100)] = 5
+    """Among this many latest frames of the visit."""
+    window_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
+    """Votes older than this, on the camera's clock, no longer count."""
+    deny_after_votes: Annotated[int, Meta(ge=1, le=1000)] = 8
+    """Frames of a visit without a grant after which it is denied. Unmeasured."""
+    absence_s: Annotated[float, Meta(gt=0, le=600)] = 2.0
+    """Observed absence that ends a visit. Time counts only while the camera's frames are being recognized."""
+    max_result_age_s: Annotated[float, Meta(gt=0, le=600)] = 2.0
+    """A frame that took longer than this from the broker and back does not vote."""
+
+
+class Logger(Section):
+    """The node that writes the access log."""
+
+    file: Path = "../access_log.txt"
+    host: str = ""
+
+
+class Display(Section):
+    """One window."""
+
+    cameras: Annotated[tuple[Name, ...], Meta(max_length=64)] = ()
+    """Which cameras it shows, tiled; none named: all."""
+    stale_after_s: Annotated[float, Meta(ge=0.1, le=60)] = 1.5
+    """Age of the newest result, on the camera's clock, after which local Haar detection takes over."""
+    banner_s: Annotated[float, Meta(ge=0.1, le=60)] = 4.0
+    """How long ACCESS GRANTED or ACCESS DENIED stays up."""
+    fullscreen: bool = False
+    size_px: tuple[Annotated[int, Meta(ge=160, le=16384)], Annotated[int, Meta(ge=120, le=16384)]] = (1280, 720)
+    """Width and height of the window and of a recording."""
+    host: str = ""
+
+
+class Site(Section):
+    """A whole site."""
+
+    site: Name
+    cameras: Annotated[dict[Name, Camera], Meta(min_length=1)]
+    broker: Broker = Broker()
+    gallery: Gallery = Gallery()
+    recognition: Recognition = Recognition()
+    recognizers: dict[Name, Recognizer] = {}
+    decision: Decision = Decision()
+    loggers: dict[Name, Logger] = {}
+    displays: dict[Name, Display] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse what no single field can see to be wrong."""
+        if self.decision.votes_needed > self.decision.votes_of:
+            raise ValueError("decision.votes_needed must not be greater than decision.votes_of")
+        if self.broker.ingress == self.broker.egress:
+            raise ValueError("broker.ingress and broker.egress must be two different addresses")
+        self._refuse_shared_names()
+        for name, display in self.displays.items():
+            for camera in display.cameras:
+                if camera not in self.cameras:
+                    known = ", ".join(sorted(self.cameras))
+                    raise ValueError(f"displays.{name}.cameras: no camera is named {camera!r}; there are: {known}")
+
+    def _refuse_shared_names(self) -> None:
+        owners: dict[str, str] = {"broker": "the broker"}
+        for section in ("cameras", "recognizers", "loggers", "displays"):
+            for name in getattr(self, section):
+                if name in owners:
+                    raise ValueError(f"{section}.{name}: the name is taken by {owners[name]}; node names are unique")
+                owners[name] = f"{section}.{name}"
+
+
+def build(document: object) -> Site:
+    """Return the site that a decoded YAML document describes.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type or a value out of range; the text names its path.
+    """
+    try:
+        return msgspec.convert(document, Site)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_readable(str(error))) from error
+
+
+def _readable(message: str) -> str:
+    """Turn msgspec's ``... - at `$.cameras[...].max_fps``` into ``cameras.*.max_fps: ...``."""
+    found = re.search(r" - at `(?:key in )?\$\.?([^`]*)`$", message)
+    if found is None:
+        return message
+    path = found[1].replace("[...]", ".*") or "top level"
+    return f"{path}: {message[: found.start()]}"

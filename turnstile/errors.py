@@ -1,0 +1,29 @@
+"""The errors Turnstile raises; each message says what happened, the value, and what would be valid."""
+
+
+class TurnstileError(Exception):
+    """Anything this system refuses or cannot do."""
+
+
+class ConfigError(TurnstileError):
+    """A site file that cannot be used; the message starts with the path of the offending key."""
+
+
+class WireError(TurnstileError):
+    """A message that is not one of ours; the message names the field."""
+
+
+class PictureError(TurnstileError):
+    """A picture that cannot be decoded or used; the message is fit to show to the person who took it."""
+
+
+class CameraError(TurnstileError):
+    """A camera or clip that cannot be opened or stopped delivering."""
+
+
+class ModelError(TurnstileError):
+    """A model file that is missing, truncated, or not of the expected kind."""
+
+
+class DisplayError(TurnstileError):
+    """A screen, video file or snapshot that cannot be written to."""

@@ -1,0 +1,1 @@
+"""Everything that touches the world: sockets, cameras, files, clocks, screens."""

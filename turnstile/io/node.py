@@ -1,0 +1,214 @@
+"""What every node program does around its `step`: command line, site file, signals, logging, exit code."""
+
+import argparse
+import logging
+import os
+import platform
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Protocol, Self
+
+import msgspec
+
+from turnstile import __version__
+from turnstile.config import Site
+from turnstile.errors import ConfigError, TurnstileError
+from turnstile.io.beats import Role
+from turnstile.io.site import load
+from turnstile.messages import Name
+
+EXIT_STOPPED, EXIT_CRASHED, EXIT_CONFIG = 0, 1, 78
+STEP_S = 0.1
+
+_SECTIONS: dict[Role, str] = {
+    "capture": "cameras",
+    "recognizer": "recognizers",
+    "logger": "loggers",
+    "display": "displays",
+}
+
+log = logging.getLogger("turnstile")
+
+
+class Stop:
+    """A request to stop, made by SIGTERM or SIGINT or by the node itself. A second signal exits at once.
+
+    `fileno` becomes readable at the first signal: a plain flag is seen only after a poll's whole time-out,
+    because pyzmq restarts interrupted polls (PEP 475).
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._read_fd, self._write_fd = os.pipe()
+        os.set_blocking(self._read_fd, False)
+        os.set_blocking(self._write_fd, False)
+
+    @property
+    def fileno(self) -> int:
+        """Return a descriptor to put into a poller; it is never read, so it stays readable."""
+        return self._read_fd
+
+    def request(self) -> None:
+        """Ask the loop to end after the step in hand."""
+        self.requested = True
+
+    def __enter__(self) -> Self:
+        """Take over SIGTERM and SIGINT; main thread only."""
+        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the signals back."""
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        os.close(self._read_fd)
+        os.close(self._write_fd)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            os._exit(128 + number)
+        self.requested = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What a node is given to wire itself."""
+
+    site: Site
+    site_path: Path
+    name: str
+    instance: str
+    """Unique to this process: the name and eight random hexadecimal digits."""
+    options: argparse.Namespace
+    stop: Stop
+
+
+class Node(Protocol):
+    """A node once it is wired."""
+
+    def step(self, timeout_s: float) -> None:
+        """Do what there is to do, waiting at most `timeout_s` for something to come."""
+        ...
+
+    def close(self) -> None:
+        """Let go of sockets, cameras, windows and files; called once, whatever happened."""
+        ...
+
+
+def run(
+    role: Role,
+    wire: Callable[[Start], Node],
+    *,
+    doc: str | None,
+    argv: Sequence[str] | None = None,
+    add_options: Callable[[argparse.ArgumentParser], None] | None = None,
+) -> int:
+    """Run a node until it is asked to stop, and return its exit code: 0 stopped, 1 crashed, 78 bad site file."""
+    parser = command_line(doc)
+    if add_options is not None:
+        add_options(parser)
+    options = parser.parse_args(argv)
+    configure_logging(options.log_level)
+    try:
+        site = load(options.config)
+        name = choose_name(site, role, options.name)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_CONFIG
+    if options.check:
+        print(f"{options.config}: valid; {role} {name}")
+        return EXIT_STOPPED
+    return _drive(role, wire, site=site, name=name, options=options)
+
+
+def _drive(role: Role, wire: Callable[[Start], Node], *, site: Site, name: str, options: argparse.Namespace) -> int:
+    with Stop() as stop:
+        start = Start(
+            site=site,
+            site_path=options.config,
+            name=name,
+            instance=f"{name[:50]}-{secrets.token_hex(4)}",
+            options=options,
+            stop=stop,
+        )
+        try:
+            log.info("%s %s starts", role, name)
+            node = wire(start)
+            try:
+                while not stop.requested:
+                    node.step(STEP_S)
+            finally:
+                node.close()
+        except ConfigError as error:
+            log.error("%s", error)
+            return EXIT_CONFIG
+        except TurnstileError as error:
+            log.error("%s", error)
+            return EXIT_CRASHED
+        except Exception:
+            log.exception("%s %s crashed", role, name)
+            return EXIT_CRASHED
+        log.info("%s %s stopped", role, name)
+        return EXIT_STOPPED
+
+
+def command_line(doc: str | None) -> argparse.ArgumentParser:
+    """Return the parser of the options all nodes have."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+    parser.add_argument("--name", metavar="NODE", help="which of the site's nodes this is; needed if there are several")
+    parser.add_argument("--check", action="store_true", help="check the site file and exit: 0 valid, 78 not")
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    parser.add_argument("--version", action="version", version=f"turnstile {__version__}")
+    return parser
+
+
+def configure_logging(level: str) -> None:
+    """Send log lines to standard error with time and level."""
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr, force=True
+    )
+
+
+def choose_name(site: Site, role: Role, name: str | None) -> str:
+    """Return the node's name: as given, or the only one the site has.
+
+    Any name will do for a recognizer, since they may be added at any time; without one it is the host's.
+
+    Raises:
+        ConfigError: the site has no such node, or several and none was named.
+    """
+    if role == "broker":
+        return "broker"
+    if role == "recognizer":
+        return _recognizer_name(site, name or f"recognizer-{platform.node().split('.')[0] or 'host'}")
+    names = tuple(getattr(site, _SECTIONS[role]))
+    if name is None and len(names) == 1:
+        return str(names[0])
+    known = ", ".join(names) or "none"
+    if name is None:
+        raise ConfigError(f"--name is needed: the site's {_SECTIONS[role]} are: {known}")
+    if name not in names:
+        raise ConfigError(f"--name {name}: the site has no such {role}; its {_SECTIONS[role]} are: {known}")
+    return name
+
+
+def _recognizer_name(site: Site, name: str) -> str:
+    taken = {"broker", *site.cameras, *site.loggers, *site.displays}
+    try:
+        msgspec.convert(name, Name)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"--name {name!r}: names are letters, digits, '-' and '_', at most 63") from error
+    if name in taken:
+        raise ConfigError(f"--name {name}: the site has another node of that name")
+    return name

@@ -1,0 +1,1 @@
+"""Pixels to faces: OpenCV, dlib and model runtimes, and nothing that knows of the bus."""

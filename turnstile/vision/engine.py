@@ -1,0 +1,79 @@
+"""The seam between a recognizer and whatever finds and encodes faces."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from turnstile.config import Recognition
+from turnstile.messages import Box, Hint
+
+Encodings = npt.NDArray[np.float32]
+"""float32 `(n, 128)`: one row a face; `n` may be 0."""
+
+PictureRgb = npt.NDArray[np.uint8]
+"""uint8 `(height, width, 3)`, red first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """The faces of one frame, biggest first."""
+
+    boxes_px: tuple[Box, ...]
+    """In pixels of the frame as captured, whatever scale was searched."""
+    encodings: Encodings
+    """Row `i` belongs to `boxes_px[i]`."""
+    sharpness: tuple[float, ...]
+    """Variance of the Laplacian of each grey face scaled to 100x100 pixels."""
+    decode_ms: float = 0.0
+    detect_ms: float = 0.0
+    encode_ms: float = 0.0
+    full_scan: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineDescription:
+    """What an engine runs on, for `doctor`, beats and logs."""
+
+    encoding: str
+    """Names weights and policy, such as ``dlib-resnet-v1/raw``; only encodings of one name may be compared."""
+    detector: str
+    runtime: str
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Finds and encodes faces. One engine serves one thread."""
+
+    @property
+    def description(self) -> EngineDescription:
+        """Return what this engine runs on."""
+        ...
+
+    def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:
+        """Return the faces of a frame.
+
+        Raises:
+            PictureError: the JPEG cannot be decoded.
+        """
+        ...
+
+    def enrol(self, picture_rgb: PictureRgb) -> Encodings:
+        """Return the encoding `(1, 128)` of the one face in an enrolment picture.
+
+        Raises:
+            PictureError: there is no face, more than one, or it is too small; the text says which.
+        """
+        ...
+
+
+def make_engine(recognition: Recognition) -> Engine:
+    """Return the engine that the site file asks for, its models loaded and warmed up.
+
+    Raises:
+        ModelError: a model file is missing or broken; the text says which and what to do.
+    """
+    from turnstile.vision.reference import ReferenceEngine
+
+    return ReferenceEngine(recognition)
