@@ -84,10 +84,11 @@ class Bus:
         Returns an empty list after `timeout_s`, or as soon as `wake_fd` is readable. Messages that are not
         ours are counted in `refused`.
         """
-        self._renew_when_silent()
         ready = dict(self._poller.poll(max(0, round(timeout_s * 1000))))
         heard: list[Heard] = []
-        if self._sub in ready:
+        if self._sub not in ready:
+            self._renew_when_silent()
+        else:
             self._heard_at, self._heard_once = time.monotonic(), True
             while len(heard) < _DRAIN:
                 try:

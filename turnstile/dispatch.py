@@ -1,0 +1,219 @@
+"""Handing out work by credit: the newest frame of the camera that waited longest, to whoever is free.
+
+Pure: times and tokens come in as arguments, decisions go out as values, and the broker does the sending.
+
+Policy: one slot a camera holds only its newest frame; older ones are dropped and counted. Pictures to enrol
+go before frames, and never to more than half of a pool of two or more. Work is written off when its
+recognizer leaves or its lease ends; the camera's newest frame is handed out next. A frame or picture that was
+written off twice is set aside, so that one poisonous picture cannot walk through the whole pool.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+MAX_ATTEMPTS = 2
+MAX_PICTURES = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A frame or an enrolment picture that waits for a recognizer."""
+
+    kind: str
+    """``frame`` or ``picture``."""
+    key: str
+    """The camera's name, or the picture's hash."""
+    seq: int
+    body: object
+    """The broker's own: what to send."""
+    came_ns: int
+    attempts: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """A job that a recognizer has now."""
+
+    token: str
+    recognizer: str
+    job: Job
+    handed_ns: int
+    expires_ns: int
+
+
+@dataclass(kw_only=True)
+class _Recognizer:
+    """A process that subscribed to its work topic; `credits` is 0 until it says that it is ready."""
+
+    credits: int = 0
+    tokens: set[str] = field(default_factory=set)
+    pictures: int = 0
+    served_ns: int = 0
+
+    @property
+    def free(self) -> int:
+        return self.credits - len(self.tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetAside:
+    """A job given up after it was written off twice."""
+
+    job: Job
+
+
+class Dispatcher:
+    """Who waits for what. All times are monotonic nanoseconds."""
+
+    def __init__(self, *, lease_ns: int, picture_lease_ns: int, new_token: Callable[[], str]) -> None:
+        self.counts: Counter[str] = Counter()
+        self._lease_ns = {"frame": lease_ns, "picture": picture_lease_ns}
+        self._new_token = new_token
+        self._slots: dict[str, Job] = {}
+        self._served_ns: dict[str, int] = {}
+        self._pictures: deque[Job] = deque()
+        self._recognizers: dict[str, _Recognizer] = {}
+        self._out: dict[str, Assignment] = {}
+
+    @property
+    def recognizers(self) -> tuple[str, ...]:
+        """Return who is listening, ready or not."""
+        return tuple(self._recognizers)
+
+    @property
+    def waiting_pictures(self) -> int:
+        """Return how many pictures wait or are being encoded."""
+        return len(self._pictures) + sum(one.job.kind == "picture" for one in self._out.values())
+
+    def offer_frame(self, job: Job) -> None:
+        """Put a camera's newest frame into its slot; the one it replaces is dropped."""
+        self.counts["frames_offered"] += 1
+        if job.key in self._slots:
+            self.counts["dropped_newer_came"] += 1
+        self._slots[job.key] = job
+
+    def offer_picture(self, job: Job) -> None:
+        """Queue a picture to be encoded for enrolment."""
+        if len(self._pictures) < MAX_PICTURES:
+            self._pictures.append(job)
+        else:
+            self.counts["dropped_pictures"] += 1
+
+    def withdraw_picture(self, key: str) -> None:
+        """Forget a picture that is no longer wanted; an answer to it will be refused."""
+        self._pictures = deque(job for job in self._pictures if job.key != key)
+        for token, one in list(self._out.items()):
+            if one.job.kind == "picture" and one.job.key == key:
+                self._release(token)
+
+    def joined(self, recognizer: str) -> None:
+        """Note that a recognizer listens to its work topic."""
+        self._recognizers.setdefault(recognizer, _Recognizer())
+
+    def ready(self, recognizer: str, *, credits: int) -> bool:  # noqa: A002 - the term of the field
+        """Note how much a recognizer takes at a time; return False while its subscription has not been seen."""
+        if recognizer not in self._recognizers:
+            return False
+        self._recognizers[recognizer].credits = credits
+        return True
+
+    def resting(self, recognizer: str) -> None:
+        """Give no more work to a recognizer that says goodbye; what it holds may still come."""
+        if recognizer in self._recognizers:
+            self._recognizers[recognizer].credits = 0
+
+    def left(self, recognizer: str) -> list[SetAside]:
+        """Write off what a recognizer had whose connection closed."""
+        if recognizer not in self._recognizers:
+            return []
+        tokens = sorted(self._recognizers[recognizer].tokens)
+        given_up = [aside for token in tokens for aside in self._write_off(token)]
+        del self._recognizers[recognizer]
+        return given_up
+
+    def expire(self, now_ns: int) -> list[SetAside]:
+        """Write off work whose lease has ended."""
+        late = [token for token, one in self._out.items() if one.expires_ns <= now_ns]
+        self.counts["leases_ended"] += len(late)
+        return [aside for token in late for aside in self._write_off(token)]
+
+    def finish(self, token: str, recognizer: str) -> Assignment | None:
+        """Take work back as done; none when the token is not out, or is out to somebody else."""
+        assignment = self._out.get(token)
+        if assignment is None or assignment.recognizer != recognizer:
+            self.counts["refused_tokens"] += 1
+            return None
+        self._release(token)
+        return assignment
+
+    def assign(self, now_ns: int) -> list[Assignment]:
+        """Hand out as much as there are jobs and credits, and return what to send to whom."""
+        made: list[Assignment] = []
+        while (recognizer := self._next_free()) is not None:
+            job = self._next_picture() or self._next_frame(now_ns)
+            if job is None:
+                break
+            made.append(self._hand_out(job, recognizer, now_ns))
+        return made
+
+    def forget_camera(self, camera: str) -> None:
+        """Drop what is held for a camera that is gone."""
+        self._slots.pop(camera, None)
+        self._served_ns.pop(camera, None)
+
+    def _next_free(self) -> str | None:
+        free = [(one.served_ns, name) for name, one in self._recognizers.items() if one.free > 0]
+        return min(free)[1] if free else None
+
+    def _next_picture(self) -> Job | None:
+        out = sum(one.pictures for one in self._recognizers.values())
+        if not self._pictures or out >= max(1, len(self._recognizers) // 2):
+            return None
+        return self._pictures.popleft()
+
+    def _next_frame(self, now_ns: int) -> Job | None:
+        if not self._slots:
+            return None
+        camera = min(self._slots, key=lambda name: (self._served_ns.get(name, 0), self._slots[name].came_ns))
+        self._served_ns[camera] = now_ns
+        return self._slots.pop(camera)
+
+    def _hand_out(self, job: Job, recognizer: str, now_ns: int) -> Assignment:
+        assignment = Assignment(
+            token=self._new_token(),
+            recognizer=recognizer,
+            job=job,
+            handed_ns=now_ns,
+            expires_ns=now_ns + self._lease_ns[job.kind],
+        )
+        self._out[assignment.token] = assignment
+        worker = self._recognizers[recognizer]
+        worker.tokens.add(assignment.token)
+        worker.pictures += job.kind == "picture"
+        worker.served_ns = now_ns
+        self.counts[f"{job.kind}s_handed_out"] += 1
+        return assignment
+
+    def _release(self, token: str) -> Assignment:
+        assignment = self._out.pop(token)
+        worker = self._recognizers.get(assignment.recognizer)
+        if worker is not None:
+            worker.tokens.discard(token)
+            worker.pictures -= assignment.job.kind == "picture"
+        return assignment
+
+    def _write_off(self, token: str) -> list[SetAside]:
+        job = self._release(token).job
+        self.counts[f"{job.kind}s_written_off"] += 1
+        again = Job(
+            kind=job.kind, key=job.key, seq=job.seq, body=job.body, came_ns=job.came_ns, attempts=job.attempts + 1
+        )
+        if again.attempts >= MAX_ATTEMPTS:
+            self.counts[f"{job.kind}s_set_aside"] += 1
+            return [SetAside(job=again)]
+        if job.kind == "picture":
+            self._pictures.append(again)
+        elif job.key not in self._slots:
+            self._slots[job.key] = again
+        return []

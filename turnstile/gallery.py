@@ -1,0 +1,159 @@
+"""Who is enrolled: names from file names, and the nearest person of an encoding."""
+
+import hashlib
+import re
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from turnstile.errors import WireError
+from turnstile.messages import ENCODING_BYTES, People
+
+Encodings = npt.NDArray[np.float32]
+"""float32 `(n, 128)`."""
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+
+
+class Match(NamedTuple):
+    """The nearest person of one face, and how far the next other person is."""
+
+    person: str | None
+    distance: float | None
+    second_distance: float | None
+
+
+NOBODY = Match(None, None, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gallery:
+    """Everyone enrolled, as one matrix."""
+
+    version: str
+    """Names the content: equal versions hold equal encodings of equal people."""
+    engine: str
+    persons: tuple[str, ...]
+    owners: npt.NDArray[np.intp]
+    """`(n,)`: the index in `persons` of each row of `encodings`."""
+    encodings: Encodings
+
+    def match(self, faces: Encodings) -> list[Match]:
+        """Return the nearest person of each row of `faces` `(k, 128)`, by Euclidean distance."""
+        if not len(faces) or not self.persons:
+            return [NOBODY] * len(faces)
+        distances = _distances(faces, self.encodings)
+        nearest = np.full((len(faces), len(self.persons)), np.inf, dtype=np.float32)
+        for face, row in enumerate(distances):
+            np.minimum.at(nearest[face], self.owners, row)
+        return [self._match_one(row) for row in nearest]
+
+    def _match_one(self, nearest: npt.NDArray[np.float32]) -> Match:
+        best = int(nearest.argmin())
+        others = np.delete(nearest, best)
+        second = float(others.min()) if len(others) else None
+        return Match(self.persons[best], float(nearest[best]), second)
+
+
+EMPTY = Gallery(
+    version="",
+    engine="",
+    persons=(),
+    owners=np.zeros(0, dtype=np.intp),
+    encodings=np.zeros((0, 128), dtype=np.float32),
+)
+
+
+def build_gallery(engine: str, encodings: Iterable[tuple[str, bytes]]) -> Gallery:
+    """Return the gallery of pairs of a person's name and a little-endian float32 `(128,)` encoding."""
+    rows = sorted(encodings)
+    persons = tuple(sorted({person for person, _ in rows}))
+    index = {person: at for at, person in enumerate(persons)}
+    digest = hashlib.sha256(engine.encode())
+    for person, encoding in rows:
+        digest.update(struct.pack("<I", len(person.encode())) + person.encode() + encoding)
+    return Gallery(
+        version=digest.hexdigest()[:16],
+        engine=engine,
+        persons=persons,
+        owners=np.array([index[person] for person, _ in rows], dtype=np.intp),
+        encodings=_matrix(b"".join(encoding for _, encoding in rows)),
+    )
+
+
+def to_message(gallery: Gallery) -> People:
+    """Return the gallery as it travels."""
+    return People(
+        version=gallery.version,
+        engine=gallery.engine,
+        persons=gallery.persons,
+        owners=tuple(int(owner) for owner in gallery.owners),
+        encodings=gallery.encodings.astype("<f4").tobytes(),
+    )
+
+
+def from_message(people: People) -> Gallery:
+    """Return the gallery that a message carries.
+
+    Raises:
+        WireError: its parts do not fit each other, or an encoding is not finite.
+    """
+    if len(people.encodings) != ENCODING_BYTES * len(people.owners):
+        raise WireError(f"People.encodings has {len(people.encodings)} bytes for {len(people.owners)} owners")
+    if any(owner >= len(people.persons) for owner in people.owners):
+        raise WireError("People.owners names a person that is not in People.persons")
+    if set(people.owners) != set(range(len(people.persons))):
+        raise WireError("People.persons has a person without an encoding")
+    encodings = _matrix(people.encodings)
+    if not np.isfinite(encodings).all():
+        raise WireError("People.encodings holds a value that is not a finite number")
+    return Gallery(
+        version=people.version,
+        engine=people.engine,
+        persons=people.persons,
+        owners=np.array(people.owners, dtype=np.intp),
+        encodings=encodings,
+    )
+
+
+def is_encoding(data: bytes) -> bool:
+    """Tell whether bytes are one encoding: 128 finite float32."""
+    return len(data) == ENCODING_BYTES and bool(np.isfinite(_matrix(data)).all())
+
+
+def person_of(file: str) -> str | None:
+    """Return the person that a picture's path below the faces folder names; none if it is not a picture.
+
+    ``barack_obama.jpg``, ``barack_obama_2.jpg`` and ``barack_obama/anything.jpg`` are Barack Obama.
+    """
+    path = PurePosixPath(file)
+    if path.suffix.lower() not in PICTURE_SUFFIXES or any(part.startswith(".") for part in path.parts):
+        return None
+    stem = path.parts[0] if len(path.parts) > 1 else re.sub(r"_\d+$", "", path.stem)
+    words = [word for word in stem.split("_") if word]
+    return " ".join(word[:1].upper() + word[1:] for word in words)[:200] or None
+
+
+def files_by_person(files: Iterable[str]) -> Mapping[str, list[str]]:
+    """Return the pictures of each person, both sorted."""
+    people: dict[str, list[str]] = {}
+    for file in sorted(files):
+        person = person_of(file)
+        if person is not None:
+            people.setdefault(person, []).append(file)
+    return dict(sorted(people.items()))
+
+
+def _matrix(data: bytes) -> Encodings:
+    return np.frombuffer(data, dtype="<f4").astype(np.float32).reshape(-1, 128)
+
+
+def _distances(faces: Encodings, gallery: Encodings) -> npt.NDArray[np.float32]:
+    """Return Euclidean distances `(faces, gallery)` by one matrix product."""
+    squared = (faces**2).sum(1)[:, None] + (gallery**2).sum(1)[None, :] - 2.0 * faces @ gallery.T
+    return np.sqrt(np.maximum(squared, 0.0)).astype(np.float32)
