@@ -1,23 +1,9 @@
 """Make `.venv` from the lock: everything pinned, hashed, and built without a compiler or root.
 
-Run by `make setup` with any Python 3.11 or newer. A stamp inside `.venv` names the lock it was made from, so a
-second run installs nothing. The stamp is written last and taken away first: set-up that was interrupted starts
-over instead of trusting what half an installation left behind.
-
-This file may be read by a Python that is too old, so until its version is checked it uses nothing new.
+Run by `make setup`, which checks that this Python is 3.11 or newer. A stamp inside `.venv` names the lock it was
+made from, so a second run installs nothing. The stamp is written last and taken away first: set-up that was
+interrupted starts over instead of trusting what half an installation left behind.
 """
-
-import sys
-
-OLDEST_PYTHON = (3, 11)
-
-if sys.version_info < OLDEST_PYTHON:  # noqa: UP036 - read by whatever `python3` is
-    sys.exit(
-        "Turnstile needs Python 3.11 or newer; {} is {}.{}.\n"
-        "Name a newer one: make setup PYTHON=/path/to/python3.12".format(
-            sys.executable, sys.version_info[0], sys.version_info[1]
-        )
-    )
 
 import argparse
 import contextlib
@@ -26,12 +12,13 @@ import hashlib
 import importlib.util
 import os
 import subprocess
+import sys
 import venv
 from collections.abc import Iterator
 from pathlib import Path
 
 STAMP_NAME = "turnstile-setup"
-INPUTS = ("pyproject.toml", "requirements/build.txt", "requirements/lock.txt", "tools/setup.py")
+INPUTS = ("requirements/build.txt", "requirements/lock.txt")
 
 
 class SetupError(Exception):
@@ -86,7 +73,7 @@ def _pip(python: Path, root: Path, *arguments: str) -> None:
     command += ["--no-deps", "--no-build-isolation", *arguments]
     print("pip install", *arguments, flush=True)
     if subprocess.run(command, cwd=root, check=False).returncode != 0:
-        raise SetupError("pip could not install (its reason stands above). Run `make setup` again after mending it.")
+        raise SetupError("pip could not install, for the reason above; mend it and run `make setup` again")
 
 
 @contextlib.contextmanager
@@ -102,7 +89,7 @@ def alone(root: Path) -> Iterator[None]:
 
 def main() -> int:
     """Bring `.venv` in line with the lock. Return 0, or 1 with the reason printed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent)
     root: Path = parser.parse_args().root.resolve()
     with alone(root):

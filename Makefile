@@ -1,0 +1,54 @@
+# Everything here works from a fresh clone with Python 3.11 or newer, make, and a package index in reach.
+PYTHON ?= python3
+WORKERS ?= 2
+FLOOR ?= 90
+
+BIN := .venv/bin
+TOO_OLD := "Turnstile needs Python 3.11 or newer; " + sys.executable + " is " + sys.version.split()[0] + \
+	". Name another one: make PYTHON=/path/to/python3.12"
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links $(LOCKFLAGS)
+BENCHMARKS = $(basename $(notdir $(shell grep -l '^if __name__' benchmarks/*.py)))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test coverage check format bench lock clean distclean
+
+help: ## list what make can do
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## make .venv from the lock and fetch the sample faces; a second run installs nothing
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit($(TOO_OLD))'
+	@$(PYTHON) tools/setup.py
+	@$(BIN)/python -m turnstile.io.samples
+
+demo: setup ## five programs, real faces, about 90 seconds
+	@$(BIN)/turnstile demo
+
+test: setup ## run all tests
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+coverage: setup ## run the tests without processes and fail when they reach less than FLOOR percent of the core
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not system" --cov --cov-report=term --cov-fail-under=$(FLOOR) $(ARGS)
+
+check: setup ## formatting, lint and types
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+format: setup ## format the code and sort its imports
+	@$(BIN)/ruff check --quiet --select I --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## run every benchmark with short settings
+	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name --quick; done
+
+lock: setup ## pin everything anew; LOCKFLAGS=--upgrade takes the newest versions
+	@$(LOCK) --override requirements/overrides.txt --output-file requirements/lock.txt requirements/dev.in
+	@$(LOCK) --constraint requirements/lock.txt --output-file requirements/build.txt requirements/build.in
+
+clean: ## remove caches
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist *.egg-info
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove caches and .venv
+	@rm -rf .venv
