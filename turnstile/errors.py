@@ -27,3 +27,7 @@ class ModelError(TurnstileError):
 
 class DisplayError(TurnstileError):
     """A screen, video file or snapshot that cannot be written to."""
+
+
+class SetupError(TurnstileError):
+    """Something that set-up or the system should have brought is missing; the message says what to install."""
