@@ -37,7 +37,7 @@ class EngineDescription:
     """What an engine runs on, for `doctor`, beats and logs."""
 
     encoding: str
-    """Names weights and policy, such as ``dlib-resnet-v1/raw``; only encodings of one name may be compared."""
+    """Weights and policy, such as ``dlib-resnet-v1/raw``; only encodings of one name may be compared."""
     detector: str
     runtime: str
     details: dict[str, str] = field(default_factory=dict)
@@ -74,6 +74,6 @@ def make_engine(recognition: Recognition) -> Engine:
     Raises:
         ModelError: a model file is missing or broken; the text says which and what to do.
     """
-    from turnstile.vision.reference import ReferenceEngine
+    from turnstile.vision.reference import ReferenceEngine  # noqa: PLC0415 - loads 100 MB of models
 
     return ReferenceEngine(recognition)

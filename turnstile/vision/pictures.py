@@ -1,0 +1,112 @@
+"""Bytes to pixels: frames of a camera, and pictures that people took for enrolment."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from turnstile.errors import PictureError
+from turnstile.jpeg import check_jpeg
+from turnstile.messages import Box
+
+PictureRgb = npt.NDArray[np.uint8]
+"""uint8 `(height, width, 3)`, red first."""
+
+PictureGrey = npt.NDArray[np.uint8]
+"""uint8 `(height, width)`."""
+
+MAX_FRAME_PX = 100_000_000
+MAX_FRAME_BYTES = 32 * 2**20
+"""The most that a site file can allow; the broker's own limits are lower and come first."""
+
+ENROLMENT_LONG_SIDE_PX = 1600
+"""Enrolment pictures are scaled down to this: a face that fills a tenth of it is still 160 pixels wide."""
+
+MAX_ENROLMENT_BYTES = 32 * 2**20
+CHILD_TIMEOUT_S = 20.0
+
+
+def decode_frame(jpeg: bytes) -> PictureRgb:
+    """Return a frame's pixels in RGB, unrotated.
+
+    Raises:
+        PictureError: not a complete baseline JPEG within the limits, or OpenCV cannot decode it.
+    """
+    return _decode(jpeg, cv2.IMREAD_COLOR_RGB)
+
+
+def _decode(jpeg: bytes, mode: int) -> npt.NDArray[np.uint8]:
+    """Return the pixels in the colours and at the scale that `mode` names, and never by the EXIF rotation."""
+    check_jpeg(jpeg, max_bytes=MAX_FRAME_BYTES, max_px=MAX_FRAME_PX)
+    try:
+        frame = cv2.imdecode(np.frombuffer(jpeg, np.uint8), mode | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
+        raise PictureError(f"the frame cannot be decoded: {error.err or 'OpenCV refused it'}") from error
+    if frame is None:
+        raise PictureError(f"the frame cannot be decoded: its {len(jpeg)} bytes are not a whole JPEG")
+    return np.asarray(frame, np.uint8)
+
+
+def decode_enrolment(data: bytes) -> PictureRgb:
+    """Return the pixels of a JPEG or PNG that a person put there, upright, with a long side of at most 1600.
+
+    It is decoded in a child process with bounds on memory, processor time and wall time, because such
+    pictures come from anywhere and decoders are where pictures do harm. Costs about 0.15 s.
+
+    Raises:
+        PictureError: not a JPEG or PNG, cut off, damaged, or too large; the text says which.
+    """
+    if not data:
+        raise PictureError("the file is empty")
+    if len(data) > MAX_ENROLMENT_BYTES:
+        raise PictureError(f"the file has {len(data)} bytes; at most {MAX_ENROLMENT_BYTES} are read")
+    child = Path(__file__).with_name("picture_child.py")
+    command = [sys.executable, "-I", str(child), str(ENROLMENT_LONG_SIDE_PX)]
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=CHILD_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise PictureError(f"the picture was not decoded within {CHILD_TIMEOUT_S:g} s") from error
+    if done.returncode != 0:
+        raise PictureError(_why_the_child_ended(done.returncode, done.stderr))
+    return _read_answer(done.stdout)
+
+
+def _why_the_child_ended(code: int, stderr: bytes) -> str:
+    """Return a sentence for the person whose picture ended the child that decoded it."""
+    if code < 0:
+        return "the picture takes more time or memory to decode than it may"
+    last = stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    return f"the picture is damaged and cannot be decoded ({last[:120]})"
+
+
+def _read_answer(answer: bytes) -> PictureRgb:
+    """Return the pixels after the child's first line, which is ``ok <width> <height>`` or ``no <why>``."""
+    line, _, pixels = answer.partition(b"\n")
+    verdict, _, rest = line.decode("utf-8", "replace").partition(" ")
+    if verdict == "no":
+        raise PictureError(rest)
+    width, height = (int(part) for part in rest.split())
+    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+
+
+def sharpness(picture: PictureRgb | PictureGrey, box_px: Box) -> float:
+    """Return the variance of the Laplacian of a face, grey and scaled to 100x100 pixels; 0 for an empty box.
+
+    Scaling first makes faces of all sizes comparable. Below about 50 a face looks blurred.
+    """
+    face = picture[max(0, box_px.top) : max(0, box_px.bottom), max(0, box_px.left) : max(0, box_px.right)]
+    if face.size == 0:
+        return 0.0
+    grey = face if face.ndim == 2 else cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
+    scaled = cv2.resize(grey, (100, 100), interpolation=cv2.INTER_AREA)
+    return float(cv2.Laplacian(scaled, cv2.CV_64F).var())
+
+
+def biggest_first(boxes_px: Sequence[Box]) -> list[int]:
+    """Return the indices of boxes by falling area; equal ones keep their order."""
+    areas = [(box.right - box.left) * (box.bottom - box.top) for box in boxes_px]
+    return sorted(range(len(areas)), key=lambda index: -areas[index])
