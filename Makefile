@@ -11,15 +11,18 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 BENCHMARKS = $(basename $(notdir $(shell grep -l '^if __name__' benchmarks/*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage check format bench lock clean distclean
+.PHONY: help setup environment demo test coverage check format bench lock clean distclean
 
 help: ## list what make can do
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## make .venv from the lock and fetch the sample faces; a second run installs nothing
+setup: environment ## make .venv from the lock and fetch the sample faces; a second run installs nothing
+	@$(BIN)/python -m turnstile.io.samples
+	@$(BIN)/python -m turnstile.io.opencv
+
+environment:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit($(TOO_OLD))'
 	@$(PYTHON) tools/setup.py
-	@$(BIN)/python -m turnstile.io.samples
 
 demo: setup ## five programs, real faces, about 90 seconds
 	@$(BIN)/turnstile demo
@@ -30,19 +33,19 @@ test: setup ## run all tests
 coverage: setup ## run the tests without processes and fail when they reach less than FLOOR percent of the core
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not system" --cov --cov-report=term --cov-fail-under=$(FLOOR) $(ARGS)
 
-check: setup ## formatting, lint and types
+check: environment ## formatting, lint and types
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
-format: setup ## format the code and sort its imports
+format: environment ## format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix .
 	@$(BIN)/ruff format .
 
 bench: setup ## run every benchmark with short settings
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name --quick; done
 
-lock: setup ## pin everything anew; LOCKFLAGS=--upgrade takes the newest versions
+lock: environment ## pin everything anew; LOCKFLAGS=--upgrade takes the newest versions
 	@$(LOCK) --override requirements/overrides.txt --output-file requirements/lock.txt requirements/dev.in
 	@$(LOCK) --constraint requirements/lock.txt --output-file requirements/build.txt requirements/build.in
 

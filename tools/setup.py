@@ -1,8 +1,8 @@
 """Make `.venv` from the lock: everything pinned, hashed, and built without a compiler or root.
 
-Run by `make setup`, which checks that this Python is 3.11 or newer. A stamp inside `.venv` names the lock it was
-made from, so a second run installs nothing. The stamp is written last and taken away first: set-up that was
-interrupted starts over instead of trusting what half an installation left behind.
+Run by `make setup`, which checks that this Python is 3.11 or newer. A stamp inside `.venv` names the lock it
+was made from, so a second run installs nothing. The stamp is written last and taken away first: set-up that
+was interrupted starts over instead of trusting what half an installation left behind.
 """
 
 import argparse
