@@ -23,7 +23,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A part of the site file: immutable, unknown keys refused."""
 
 
-class Broker(Section):
+class Broker(Section, frozen=True, kw_only=True):
     """Where the broker is and what it lets through."""
 
     ingress: Endpoint = "tcp://127.0.0.1:5755"
@@ -44,7 +44,7 @@ class Broker(Section):
     max_recognizers: Annotated[int, Meta(ge=1, le=4096)] = 1024
 
 
-class Gallery(Section):
+class Gallery(Section, frozen=True, kw_only=True):
     """Who is enrolled."""
 
     faces: Path = "../faces"
@@ -53,11 +53,11 @@ class Gallery(Section):
     """Folder for encodings by picture hash, on the broker's machine."""
 
 
-class Camera(Section):
+class Camera(Section, frozen=True, kw_only=True):
     """One camera, whose capture node bears its name."""
 
     source: int | Path | tuple[Path, ...]
-    """Webcam number, device path, RTSP or HTTP address, video file, folder of pictures, or list of pictures."""
+    """Webcam number, device path, RTSP or HTTP address, video file, folder or list of pictures."""
     size_px: tuple[Annotated[int, Meta(ge=16, le=16384)], Annotated[int, Meta(ge=16, le=16384)]] | None = None
     """Width and height to ask of a webcam, or to scale anything else down to; none: as it comes."""
     max_fps: Annotated[float, Meta(gt=0, le=240)] = 15.0
@@ -71,7 +71,7 @@ class Camera(Section):
     """The machine it is started on; a note for people until nodes are launched from here."""
 
 
-class Recognition(Section):
+class Recognition(Section, frozen=True, kw_only=True):
     """How recognizers find and encode faces; the same for all of them."""
 
     engine: Literal["reference"] = "reference"
@@ -84,14 +84,19 @@ class Recognition(Section):
     """Pieces of work a recognizer holds at a time. More than 1 makes frames older (p50 68 ms against 18 at
     2 credits, measured); worth it only where transfer takes as long as recognition."""
 
+    @property
+    def encoding(self) -> str:
+        """Return the name of the weights and policy in use; only encodings of one name may be compared."""
+        return "dlib-resnet-v1/raw"
 
-class Recognizer(Section):
+
+class Recognizer(Section, frozen=True, kw_only=True):
     """A recognizer that the site expects; any number may join beyond those named."""
 
     host: str = ""
 
 
-class Decision(Section):
+class Decision(Section, frozen=True, kw_only=True):
     """When a visit is granted or denied."""
 
     max_distance: Annotated[float, Meta(gt=0, le=2)] = 0.50
@@ -111,14 +116,14 @@ class Decision(Section):
     """A frame that took longer than this from the broker and back does not vote."""
 
 
-class Logger(Section):
+class Logger(Section, frozen=True, kw_only=True):
     """The node that writes the access log."""
 
     file: Path = "../access_log.txt"
     host: str = ""
 
 
-class Display(Section):
+class Display(Section, frozen=True, kw_only=True):
     """One window."""
 
     cameras: Annotated[tuple[Name, ...], Meta(max_length=64)] = ()
@@ -128,12 +133,15 @@ class Display(Section):
     banner_s: Annotated[float, Meta(ge=0.1, le=60)] = 4.0
     """How long ACCESS GRANTED or ACCESS DENIED stays up."""
     fullscreen: bool = False
-    size_px: tuple[Annotated[int, Meta(ge=160, le=16384)], Annotated[int, Meta(ge=120, le=16384)]] = (1280, 720)
+    size_px: tuple[Annotated[int, Meta(ge=160, le=16384)], Annotated[int, Meta(ge=120, le=16384)]] = (
+        1280,
+        720,
+    )
     """Width and height of the window and of a recording."""
     host: str = ""
 
 
-class Site(Section):
+class Site(Section, frozen=True, kw_only=True):
     """A whole site."""
 
     site: Name
@@ -157,14 +165,18 @@ class Site(Section):
             for camera in display.cameras:
                 if camera not in self.cameras:
                     known = ", ".join(sorted(self.cameras))
-                    raise ValueError(f"displays.{name}.cameras: no camera is named {camera!r}; there are: {known}")
+                    raise ValueError(
+                        f"displays.{name}.cameras: no camera is named {camera!r}; there are: {known}"
+                    )
 
     def _refuse_shared_names(self) -> None:
         owners: dict[str, str] = {"broker": "the broker"}
         for section in ("cameras", "recognizers", "loggers", "displays"):
             for name in getattr(self, section):
                 if name in owners:
-                    raise ValueError(f"{section}.{name}: the name is taken by {owners[name]}; node names are unique")
+                    raise ValueError(
+                        f"{section}.{name}: the name is taken by {owners[name]}; node names are unique"
+                    )
                 owners[name] = f"{section}.{name}"
 
 

@@ -10,7 +10,7 @@ written off twice is set aside, so that one poisonous picture cannot walk throug
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 MAX_ATTEMPTS = 2
 MAX_PICTURES = 100_000
@@ -44,7 +44,11 @@ class Assignment:
 
 @dataclass(kw_only=True)
 class _Recognizer:
-    """A process that subscribed to its work topic; `credits` is 0 until it says that it is ready."""
+    """A process that subscribed to its work topic.
+
+    `credits` is 0 until it says that it is ready, and goes down as work ends: only its own word, which may be
+    a goodbye instead, brings more.
+    """
 
     credits: int = 0
     tokens: set[str] = field(default_factory=set)
@@ -112,7 +116,7 @@ class Dispatcher:
         self._recognizers.setdefault(recognizer, _Recognizer())
 
     def ready(self, recognizer: str, *, credits: int) -> bool:  # noqa: A002 - the term of the field
-        """Note how much a recognizer takes at a time; return False while its subscription has not been seen."""
+        """Note how much a recognizer takes at a time; return False while its subscription is not seen."""
         if recognizer not in self._recognizers:
             return False
         self._recognizers[recognizer].credits = credits
@@ -133,9 +137,11 @@ class Dispatcher:
         return given_up
 
     def expire(self, now_ns: int) -> list[SetAside]:
-        """Write off work whose lease has ended."""
+        """Write off work whose lease has ended; who had it gets no more until it says that it is ready."""
         late = [token for token, one in self._out.items() if one.expires_ns <= now_ns]
         self.counts["leases_ended"] += len(late)
+        for token in late:
+            self.resting(self._out[token].recognizer)
         return [aside for token in late for aside in self._write_off(token)]
 
     def finish(self, token: str, recognizer: str) -> Assignment | None:
@@ -145,6 +151,8 @@ class Dispatcher:
             self.counts["refused_tokens"] += 1
             return None
         self._release(token)
+        worker = self._recognizers[recognizer]
+        worker.credits = max(0, worker.credits - 1)
         return assignment
 
     def assign(self, now_ns: int) -> list[Assignment]:
@@ -206,9 +214,7 @@ class Dispatcher:
     def _write_off(self, token: str) -> list[SetAside]:
         job = self._release(token).job
         self.counts[f"{job.kind}s_written_off"] += 1
-        again = Job(
-            kind=job.kind, key=job.key, seq=job.seq, body=job.body, came_ns=job.came_ns, attempts=job.attempts + 1
-        )
+        again = replace(job, attempts=job.attempts + 1)
         if again.attempts >= MAX_ATTEMPTS:
             self.counts[f"{job.kind}s_set_aside"] += 1
             return [SetAside(job=again)]

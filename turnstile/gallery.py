@@ -156,4 +156,4 @@ def _matrix(data: bytes) -> Encodings:
 def _distances(faces: Encodings, gallery: Encodings) -> npt.NDArray[np.float32]:
     """Return Euclidean distances `(faces, gallery)` by one matrix product."""
     squared = (faces**2).sum(1)[:, None] + (gallery**2).sum(1)[None, :] - 2.0 * faces @ gallery.T
-    return np.sqrt(np.maximum(squared, 0.0)).astype(np.float32)
+    return np.asarray(np.sqrt(np.maximum(squared, 0.0)), dtype=np.float32)

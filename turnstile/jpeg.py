@@ -78,7 +78,9 @@ def _frame_header(segment: bytes) -> JpegSize:
     if len(segment) < 6 or len(segment) != 6 + 3 * segment[5]:
         raise PictureError("a broken JPEG: the frame header's length is wrong")
     if segment[0] != 8 or segment[5] not in (1, 3):
-        raise PictureError(f"a JPEG of {segment[0]} bits and {segment[5]} components; 8 bits and 1 or 3 are accepted")
+        raise PictureError(
+            f"a JPEG of {segment[0]} bits and {segment[5]} components; 8 bits and 1 or 3 are accepted"
+        )
     if any(not 1 <= factors >> 4 <= 4 or not 1 <= factors & 15 <= 4 for factors in segment[7::3]):
         raise PictureError("a broken JPEG: sampling factors out of range")
     height_px, width_px = int.from_bytes(segment[1:3]), int.from_bytes(segment[3:5])

@@ -93,7 +93,7 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Variance of the Laplacian of the grey face scaled to 100x100 pixels; below about 50 is blurred."""
 
 
-class Frame(Message, tag="frame/1"):
+class Frame(Message, frozen=True, kw_only=True, tag="frame/1"):
     """One picture of a camera."""
 
     camera: Name
@@ -106,7 +106,7 @@ class Frame(Message, tag="frame/1"):
     """Baseline JPEG; the broker refuses anything else by its header."""
 
 
-class Ready(Message, tag="ready/1"):
+class Ready(Message, frozen=True, kw_only=True, tag="ready/1"):
     """A recognizer can take `credits` pieces of work at a time and holds this version of the gallery."""
 
     name: Name
@@ -115,7 +115,7 @@ class Ready(Message, tag="ready/1"):
     gallery_version: Text = ""
 
 
-class Bye(Message, tag="bye/1"):
+class Bye(Message, frozen=True, kw_only=True, tag="bye/1"):
     """A recognizer stops: what it holds is done or will not be."""
 
     name: Name
@@ -131,7 +131,7 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     frames_since_full_scan: Count
 
 
-class Work(Message, tag="work/1"):
+class Work(Message, frozen=True, kw_only=True, tag="work/1"):
     """A frame to recognize; the answer is a `Result` with the same token within `lease_s`."""
 
     token: Token
@@ -145,7 +145,7 @@ class Work(Message, tag="work/1"):
     hint: Hint | None = None
 
 
-class Picture(Message, tag="picture/1"):
+class Picture(Message, frozen=True, kw_only=True, tag="picture/1"):
     """An enrolment picture to encode; the answer is a `Template` with the same token."""
 
     token: Token
@@ -164,11 +164,12 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     total_ms: Milliseconds = 0.0
 
 
-class Result(Message, tag="result/1"):
+class Result(Message, frozen=True, kw_only=True, tag="result/1"):
     """What a recognizer saw in a frame. The broker clears the token before it publishes the result."""
 
     token: Token
-    recognizer: Name
+    name: Name
+    """The recognizer's."""
     instance: Name
     camera: Name
     seq: Count
@@ -183,7 +184,7 @@ class Result(Message, tag="result/1"):
     """Why the frame could not be recognized; empty when it was."""
 
 
-class Template(Message, tag="template/1"):
+class Template(Message, frozen=True, kw_only=True, tag="template/1"):
     """The encoding of an enrolment picture, or why there is none."""
 
     token: Token
@@ -196,7 +197,7 @@ class Template(Message, tag="template/1"):
     problem: Text = ""
 
 
-class People(Message, tag="people/1"):
+class People(Message, frozen=True, kw_only=True, tag="people/1"):
     """The whole gallery: everyone enrolled."""
 
     version: Text
@@ -211,7 +212,7 @@ class People(Message, tag="people/1"):
 Verdict = Literal["granted", "denied"]
 
 
-class Access(Message, tag="access/1"):
+class Access(Message, frozen=True, kw_only=True, tag="access/1"):
     """One decision about one visit of one person; said once."""
 
     source: Token
@@ -237,7 +238,7 @@ class Access(Message, tag="access/1"):
     box_px: Box | None = None
 
 
-class Fetch(Message, tag="fetch/1"):
+class Fetch(Message, frozen=True, kw_only=True, tag="fetch/1"):
     """A logger asks for the events after the last one it has; it repeats this until they come."""
 
     name: Name
@@ -247,7 +248,7 @@ class Fetch(Message, tag="fetch/1"):
     after_seq: Count
 
 
-class Log(Message, tag="log/1"):
+class Log(Message, frozen=True, kw_only=True, tag="log/1"):
     """Journalled events in order, the first one numbered one more than was asked for.
 
     A logger whose `Fetch` named another source gets this source's events from its first.
@@ -257,7 +258,7 @@ class Log(Message, tag="log/1"):
     events: Annotated[tuple[Access, ...], Meta(max_length=1000)]
 
 
-class Query(Message, tag="query/1"):
+class Query(Message, frozen=True, kw_only=True, tag="query/1"):
     """Someone asks a logger for entries: the last `last`, or those after `cursor`."""
 
     asker: Name
@@ -268,7 +269,7 @@ class Query(Message, tag="query/1"):
     """The log that `cursor` is of; a cursor of another log starts again with the last `last`."""
 
 
-class Entries(Message, tag="entries/1"):
+class Entries(Message, frozen=True, kw_only=True, tag="entries/1"):
     """Lines of the access log, oldest first."""
 
     asker: Name
@@ -280,7 +281,7 @@ class Entries(Message, tag="entries/1"):
     """True when there are further entries after `cursor` already."""
 
 
-class Beat(Message, tag="beat/1"):
+class Beat(Message, frozen=True, kw_only=True, tag="beat/1"):
     """A node is alive: its work loop turned. Said about once a second, with its counters."""
 
     node: Name

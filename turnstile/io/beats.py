@@ -31,7 +31,7 @@ class Heart:
         self.counts: defaultdict[str, int] = defaultdict(int)
         self.gauges: dict[str, float] = {}
         self._node, self._instance, self._role = node, instance, role
-        self._rates = {name: 0 for name in rates}
+        self._rates = dict.fromkeys(rates, 0)
         self._period_s = period_s
         self._started_at = self._beat_at = time.monotonic()
         self._due_at = self._started_at

@@ -71,7 +71,7 @@ class Bus:
         return not self._heard_once or time.monotonic() - self._heard_at > BROKER_SILENT_S
 
     def say(self, topic: str, message: Message) -> bool:
-        """Send without waiting; return False when it was dropped because the queue is full or nobody is there."""
+        """Send without waiting; return False when it was dropped: the queue is full or nobody is there."""
         try:
             self._push.send_multipart([topic.encode(), encode(message)], zmq.DONTWAIT)
         except zmq.Again:
@@ -184,7 +184,7 @@ class BrokerSockets:
         return _topic_and_body(parts)
 
     def subscription(self) -> tuple[str, bool] | None:
-        """Return a topic and whether it was subscribed (or left by its last subscriber); none when no more."""
+        """Return a topic and whether it was subscribed or left by its last subscriber; none when no more."""
         while True:
             try:
                 event = self.xpub.recv(zmq.DONTWAIT)
@@ -247,7 +247,9 @@ def _parse(parts: list[bytes]) -> Heard:
 
 def _topic_and_body(parts: list[bytes]) -> tuple[str, bytes]:
     if len(parts) != 2 or len(parts[0]) > MAX_TOPIC_BYTES:
-        raise WireError(f"a message of {len(parts)} parts; two are valid: a topic of at most 256 bytes and a body")
+        raise WireError(
+            f"a message of {len(parts)} parts; two are valid: a topic of at most 256 bytes and a body"
+        )
     try:
         return parts[0].decode(), parts[1]
     except UnicodeDecodeError as error:

@@ -74,7 +74,7 @@ class Stop:
         os.close(self._read_fd)
         os.close(self._write_fd)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.requested:
             os._exit(128 + number)
         self.requested = True
@@ -113,7 +113,7 @@ def run(
     argv: Sequence[str] | None = None,
     add_options: Callable[[argparse.ArgumentParser], None] | None = None,
 ) -> int:
-    """Run a node until it is asked to stop, and return its exit code: 0 stopped, 1 crashed, 78 bad site file."""
+    """Run a node until it is asked to stop; return 0 stopped, 1 crashed, or 78 bad site file."""
     parser = command_line(doc)
     if add_options is not None:
         add_options(parser)
@@ -123,15 +123,17 @@ def run(
         site = load(options.config)
         name = choose_name(site, role, options.name)
     except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
+        log.error("%s", error)  # noqa: TRY400 - the sentence is enough
         return EXIT_CONFIG
     if options.check:
-        print(f"{options.config}: valid; {role} {name}")
+        sys.stdout.write(f"{options.config}: valid; {role} {name}\n")
         return EXIT_STOPPED
     return _drive(role, wire, site=site, name=name, options=options)
 
 
-def _drive(role: Role, wire: Callable[[Start], Node], *, site: Site, name: str, options: argparse.Namespace) -> int:
+def _drive(
+    role: Role, wire: Callable[[Start], Node], *, site: Site, name: str, options: argparse.Namespace
+) -> int:
     with Stop() as stop:
         start = Start(
             site=site,
@@ -150,10 +152,10 @@ def _drive(role: Role, wire: Callable[[Start], Node], *, site: Site, name: str, 
             finally:
                 node.close()
         except ConfigError as error:
-            log.error("%s", error)
+            log.error("%s", error)  # noqa: TRY400 - the sentence is enough
             return EXIT_CONFIG
         except TurnstileError as error:
-            log.error("%s", error)
+            log.error("%s", error)  # noqa: TRY400 - the sentence is enough
             return EXIT_CRASHED
         except Exception:
             log.exception("%s %s crashed", role, name)
@@ -166,7 +168,9 @@ def command_line(doc: str | None) -> argparse.ArgumentParser:
     """Return the parser of the options all nodes have."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
-    parser.add_argument("--name", metavar="NODE", help="which of the site's nodes this is; needed if there are several")
+    parser.add_argument(
+        "--name", metavar="NODE", help="which of the site's nodes this is; needed if there are several"
+    )
     parser.add_argument("--check", action="store_true", help="check the site file and exit: 0 valid, 78 not")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--version", action="version", version=f"turnstile {__version__}")

@@ -16,8 +16,10 @@ class _PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not allowed", event.start_mark)
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.constructor.ConstructorError(
+                None, None, "aliases (*name) are not allowed", event.start_mark
+            )
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002 - PyYAML's signature
@@ -25,7 +27,9 @@ class _PlainLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str) and key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                )
             seen.add(key if isinstance(key, str) else id(key_node))
         return super().construct_mapping(node, deep)
 
@@ -62,7 +66,10 @@ def _absolute(site: config.Site, folder: Path) -> config.Site:
         site,
         gallery=replace(site.gallery, faces=under(site.gallery.faces), cache=under(site.gallery.cache)),
         loggers={name: replace(logger, file=under(logger.file)) for name, logger in site.loggers.items()},
-        cameras={name: replace(camera, source=_source(camera.source, folder)) for name, camera in site.cameras.items()},
+        cameras={
+            name: replace(camera, source=_source(camera.source, folder))
+            for name, camera in site.cameras.items()
+        },
     )
 
 

@@ -1,0 +1,339 @@
+"""Broker: the meeting point of a site.
+
+Hears everything that nodes say (PULL) and publishes what they hear (XPUB); only it binds. It hands the
+newest frame of the camera that waited longest to the next free recognizer, keeps the gallery in step with
+the faces folder, decides once about each visit, and numbers the decisions for the loggers.
+
+Policy: frames are shed, oldest first, and counted; whatever is malformed, oversized or not baseline JPEG
+is counted and dropped; no message can stop it.
+
+    python broker.py --config configs/local.yaml
+"""
+
+import logging
+import secrets
+import sys
+import time
+from dataclasses import dataclass, field
+
+import msgspec
+
+from turnstile import jpeg
+from turnstile.config import Site
+from turnstile.dispatch import Assignment, Dispatcher, Job, SetAside
+from turnstile.errors import PictureError, WireError
+from turnstile.gallery import is_encoding, to_message
+from turnstile.hints import Hints
+from turnstile.io import node
+from turnstile.io.beats import BROKER_PERIOD_S, Heart
+from turnstile.io.bus import BrokerSockets
+from turnstile.io.enrolment import Enrolment, Unencoded, open_enrolment
+from turnstile.journal import Journal
+from turnstile.messages import (
+    AnyMessage,
+    Beat,
+    Bye,
+    Entries,
+    Fetch,
+    Frame,
+    Message,
+    Picture,
+    Query,
+    Ready,
+    Result,
+    Template,
+    Work,
+    decode,
+    encode,
+    log_topic,
+    topic,
+    work_topic,
+)
+from turnstile.visits import Door, fold
+
+DRAIN = 64
+PICTURE_LEASE_S = 20.0
+GALLERY_PERIOD_S = 0.25
+FORGET_BEATS_S = 3600.0
+MAX_BEATS = 4096
+
+log = logging.getLogger("turnstile")
+
+
+@dataclass(kw_only=True)
+class BrokerNode:
+    """The broker's ports and what it knows of the site."""
+
+    site: Site
+    sockets: BrokerSockets
+    dispatcher: Dispatcher
+    enrolment: Enrolment
+    journal: Journal
+    heart: Heart
+    hints: Hints = field(default_factory=Hints)
+    doors: dict[str, Door] = field(default_factory=dict)
+    frame_at: dict[str, float] = field(default_factory=dict)
+    beats: dict[str, tuple[float, Beat]] = field(default_factory=dict)
+    galleries_sent: dict[str, tuple[str, float]] = field(default_factory=dict)
+    gallery_at: float = 0.0
+
+    def step(self, timeout_s: float) -> None:
+        """Take in what was said, decide, and hand out work."""
+        self.sockets.wait(min(timeout_s, 0.05))
+        self._hear_subscriptions()
+        for _ in range(DRAIN):
+            if not self._hear_one():
+                break
+        self._keep_gallery()
+        now_ns = time.monotonic_ns()
+        self._give_up(self.dispatcher.expire(now_ns))
+        for assignment in self.dispatcher.assign(now_ns):
+            self._send_work(assignment, now_ns)
+        self._beat()
+
+    def close(self) -> None:
+        """Stop watching faces and close both sockets."""
+        self.enrolment.folder.close()
+        self.sockets.close(linger_s=0.3)
+
+    def _hear_subscriptions(self) -> None:
+        while (event := self.sockets.subscription()) is not None:
+            about, subscribed = event
+            kind, _, rest = about.partition(".")
+            if kind == "work" and rest.endswith("."):
+                self._recognizer_came_or_went(about, subscribed=subscribed)
+            elif subscribed and kind == "status":
+                self._replay_beats(about)
+
+    def _recognizer_came_or_went(self, about: str, *, subscribed: bool) -> None:
+        if not subscribed:
+            self.galleries_sent.pop(about, None)
+            self._give_up(self.dispatcher.left(about))
+        elif len(self.dispatcher.recognizers) < self.site.broker.max_recognizers:
+            self.dispatcher.joined(about)
+        else:
+            self.heart.count("refused_recognizers")
+
+    def _hear_one(self) -> bool:
+        """Take in one message; return False when there is none."""
+        try:
+            said = self.sockets.said()
+            if said is None:
+                return False
+            self._take(*said)
+        except PictureError as error:
+            self.heart.count("refused_pictures")
+            log.debug("a frame was refused: %s", error)
+        except WireError as error:
+            self.heart.count("refused_messages")
+            log.debug("a message was refused: %s", error)
+        return True
+
+    def _take(self, about: str, body: bytes) -> None:
+        message: AnyMessage = decode(body)
+        match message:
+            case Frame():
+                self._take_frame(about, message, body)
+            case Ready():
+                self._take_ready(message)
+            case Result():
+                self._take_result(message)
+            case Template():
+                self._take_template(message)
+            case Bye():
+                self.dispatcher.resting(work_topic(message.name, message.instance))
+            case Fetch():
+                events = self.journal.after(message.source, message.after_seq)
+                self._publish(log_topic(message.name, message.instance), events)
+            case Query():
+                self.sockets.publish("query.", body)
+            case Entries():
+                self.sockets.publish(topic("entries", message.asker), body)
+            case Beat():
+                self._take_beat(about, message, body)
+            case _:
+                raise WireError(f"{type(message).__name__} is not for the broker")
+
+    def _take_frame(self, about: str, frame: Frame, body: bytes) -> None:
+        if about != topic("frame", frame.camera):
+            raise WireError(f"a frame of {frame.camera} under the topic {about}")
+        limits = self.site.broker
+        size = jpeg.check_jpeg(frame.jpeg, max_bytes=limits.max_frame_bytes, max_px=limits.max_frame_px)
+        if size != (frame.width_px, frame.height_px):
+            raise PictureError("a frame whose picture is not of the size it says")
+        if frame.camera not in self.frame_at and len(self.frame_at) >= limits.max_cameras:
+            self.heart.count("refused_cameras")
+            return
+        self.frame_at[frame.camera] = time.monotonic()
+        self.heart.count("frames_in")
+        self.sockets.publish(about, body)
+        self.dispatcher.offer_frame(
+            Job(kind="frame", key=frame.camera, seq=frame.seq, body=frame, came_ns=time.monotonic_ns())
+        )
+
+    def _take_ready(self, ready: Ready) -> None:
+        recognizer = work_topic(ready.name, ready.instance)
+        if not self.enrolment.read or not self.dispatcher.ready(recognizer, credits=ready.credits):
+            return
+        sent, at = self.galleries_sent.get(recognizer, ("", 0.0))
+        behind = ready.gallery_version != self.enrolment.gallery.version
+        if behind and (sent != self.enrolment.gallery.version or time.monotonic() - at > 1.0):
+            self.galleries_sent[recognizer] = (self.enrolment.gallery.version, time.monotonic())
+            self._publish(recognizer, to_message(self.enrolment.gallery))
+
+    def _take_result(self, result: Result) -> None:
+        assignment = self.dispatcher.finish(result.token, work_topic(result.name, result.instance))
+        if assignment is None:
+            return
+        frame = assignment.job.body
+        if not isinstance(frame, Frame) or (result.camera, result.seq) != (frame.camera, frame.seq):
+            raise WireError("a result for other work than its token's")
+        self.heart.count("results")
+        if result.problem:
+            self.heart.count("bad_frames")
+        age_s = (time.monotonic_ns() - assignment.job.came_ns) / 1e9
+        result = msgspec.structs.replace(result, token="", captured_ns=frame.captured_ns)
+        self.hints.learn(result)
+        self._publish(topic("result", result.camera), result)
+        if age_s > self.site.decision.max_result_age_s:
+            self.heart.count("results_too_old")
+        elif not result.problem:
+            self._decide(result)
+
+    def _decide(self, result: Result) -> None:
+        door, decisions = fold(self.doors.get(result.camera, Door()), result, self.site.decision)
+        self.doors[result.camera] = door
+        for decision in decisions:
+            event = self.journal.record(decision, result, decided_ns=time.time_ns())
+            self.heart.count(event.verdict)
+            self._publish(topic("access", event.camera), event)
+
+    def _take_template(self, template: Template) -> None:
+        assignment = self.dispatcher.finish(template.token, work_topic(template.name, template.instance))
+        if assignment is None:
+            return
+        picture = assignment.job.body
+        if not isinstance(picture, Unencoded) or template.engine != self.enrolment.engine:
+            raise WireError(
+                "a template for other work than its token's, or of another engine than the site's"
+            )
+        if template.problem:
+            self.enrolment.take_problem(picture.digest, template.problem)
+        elif is_encoding(template.encoding):
+            self.enrolment.take_encoding(picture.digest, template.encoding)
+        else:
+            raise WireError("a template that is not 128 finite numbers")
+
+    def _take_beat(self, about: str, beat: Beat, body: bytes) -> None:
+        if about != topic("status", beat.node) or beat.role == "broker":
+            raise WireError(f"a beat of {beat.role} {beat.node} under the topic {about}")
+        if beat.instance in self.beats or len(self.beats) < MAX_BEATS:
+            self.beats[beat.instance] = (time.monotonic(), beat)
+        self.sockets.publish(about, body)
+
+    def _replay_beats(self, prefix: str) -> None:
+        for at, beat in self.beats.values():
+            if topic("status", beat.node).startswith(prefix):
+                replayed = msgspec.structs.replace(beat, age_s=time.monotonic() - at)
+                self._publish(topic("status", beat.node), replayed)
+
+    def _keep_gallery(self) -> None:
+        for digest in self.enrolment.refresh():
+            self.dispatcher.withdraw_picture(digest)
+        while self.dispatcher.waiting_pictures < 2 * max(1, len(self.dispatcher.recognizers)):
+            picture = self.enrolment.next_unencoded()
+            if picture is None:
+                break
+            self.dispatcher.offer_picture(
+                Job(kind="picture", key=picture.digest, seq=0, body=picture, came_ns=time.monotonic_ns())
+            )
+        if time.monotonic() - self.gallery_at >= GALLERY_PERIOD_S and self.enrolment.rebuild():
+            self.gallery_at = time.monotonic()
+            gallery = self.enrolment.gallery
+            log.info("gallery: %d people, %d pictures", len(gallery.persons), len(gallery.owners))
+            self._publish("gallery.", to_message(gallery))
+            for recognizer in self.dispatcher.recognizers:
+                self.galleries_sent[recognizer] = (gallery.version, self.gallery_at)
+
+    def _send_work(self, assignment: Assignment, now_ns: int) -> None:
+        job, lease_s = assignment.job, (assignment.expires_ns - assignment.handed_ns) / 1e9
+        message: Message
+        if isinstance(job.body, Frame):
+            message = Work(
+                token=assignment.token,
+                lease_s=lease_s,
+                camera=job.body.camera,
+                seq=job.body.seq,
+                captured_ns=job.body.captured_ns,
+                waited_ms=(now_ns - job.came_ns) / 1e6,
+                jpeg=job.body.jpeg,
+                hint=self.hints.hint(job.body),
+            )
+            self.heart.gauge("queue_age_ms", round((now_ns - job.came_ns) / 1e6, 2))
+        elif isinstance(job.body, Unencoded):
+            message = Picture(token=assignment.token, lease_s=lease_s, file=job.body.file, data=job.body.data)
+        self._publish(assignment.recognizer, message)
+
+    def _give_up(self, given_up: list[SetAside]) -> None:
+        for aside in given_up:
+            if isinstance(aside.job.body, Unencoded):
+                self.enrolment.take_problem(aside.job.key, "two recognizers failed on it")
+            else:
+                log.error("frame %d of %s took two recognizers down; set aside", aside.job.seq, aside.job.key)
+
+    def _publish(self, about: str, message: Message) -> None:
+        self.sockets.publish(about, encode(message))
+
+    def _beat(self) -> None:
+        self.heart.take(self.dispatcher.counts)
+        self.heart.counts["refused_subscriptions"] = self.sockets.refused
+        for name, value in (
+            ("recognizers", len(self.dispatcher.recognizers)),
+            ("cameras", len(self.frame_at)),
+            ("people", len(self.enrolment.gallery.persons)),
+            ("pictures_waiting", self.dispatcher.waiting_pictures),
+            ("pictures_refused", len(self.enrolment.problems)),
+        ):
+            self.heart.gauge(name, value)
+        beat = self.heart.beat_if_due()
+        if beat is not None:
+            self._publish(self.heart.topic, beat)
+            self.beats[beat.instance] = (time.monotonic(), beat)
+            self._forget(time.monotonic())
+
+    def _forget(self, now: float) -> None:
+        self.beats = {name: one for name, one in self.beats.items() if now - one[0] < FORGET_BEATS_S}
+        for camera in [name for name, at in self.frame_at.items() if now - at > FORGET_BEATS_S]:
+            del self.frame_at[camera]
+            self.dispatcher.forget_camera(camera)
+
+
+def wire(start: node.Start) -> BrokerNode:
+    """Bind the two ports and begin to read the faces folder."""
+    site = start.site
+    heart = Heart(
+        node="broker",
+        instance=start.instance,
+        role="broker",
+        rates=("frames_in", "results"),
+        period_s=BROKER_PERIOD_S,
+    )
+    heart.state = "live"
+    sockets = BrokerSockets(site.broker, wake_fd=start.stop.fileno)
+    log.info("ingress %s, egress %s", site.broker.ingress, site.broker.egress)
+    return BrokerNode(
+        site=site,
+        sockets=sockets,
+        dispatcher=Dispatcher(
+            lease_ns=round(site.broker.lease_s * 1e9),
+            picture_lease_ns=round(PICTURE_LEASE_S * 1e9),
+            new_token=lambda: secrets.token_hex(16),
+        ),
+        enrolment=open_enrolment(site.gallery, site.recognition.encoding),
+        journal=Journal(secrets.token_hex(4)),
+        heart=heart,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(node.run("broker", wire, doc=__doc__))

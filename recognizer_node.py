@@ -1,0 +1,213 @@
+"""Recognizer: a frame becomes faces with names and distances.
+
+Hears its own work and the gallery; says ready, results, and the encodings of enrolment pictures. It needs
+no file of the site but the site file, so it can be started on any machine that reaches the broker, any
+number of times, at any time.
+
+Policy: one piece of work at a time, as handed out by the broker (`recognition.credits`); a frame that cannot
+be decoded is answered with the problem and counted; on SIGTERM the frame in hand is finished.
+
+    python recognizer_node.py --config configs/local.yaml [--name recognizer-2]
+"""
+
+import logging
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from turnstile.config import Recognition
+from turnstile.errors import ConfigError, PictureError, WireError
+from turnstile.gallery import EMPTY, Gallery, from_message
+from turnstile.io import node
+from turnstile.io.beats import Heart
+from turnstile.io.bus import Bus
+from turnstile.messages import (
+    AnyMessage,
+    Bye,
+    Face,
+    Message,
+    People,
+    Picture,
+    Ready,
+    Result,
+    Template,
+    Timings,
+    Work,
+    work_topic,
+)
+from turnstile.vision.engine import Analysis, Engine, make_engine
+from turnstile.vision.pictures import decode_enrolment
+
+READY_S = 0.3
+
+log = logging.getLogger("turnstile")
+
+
+@dataclass(kw_only=True)
+class RecognizerNode:
+    """One engine, and the gallery as the broker last sent it."""
+
+    name: str
+    instance: str
+    settings: Recognition
+    bus: Bus
+    engine: Engine
+    heart: Heart
+    gallery: Gallery = EMPTY
+    work: deque[Work | Picture] = field(default_factory=deque)
+    ready_at: float = 0.0
+
+    def step(self, timeout_s: float) -> None:
+        """Do one piece of work, or wait for one."""
+        for _, message in self.bus.hear(0 if self.work else min(timeout_s, self._until_ready_s())):
+            self._take(message)
+        if self.work:
+            self._do(self.work.popleft())
+            self.ready_at = 0.0
+        if self._until_ready_s() <= 0 and not self.work:
+            self._say_ready()
+        self.heart.counts["refused_messages"] = self.bus.refused
+        self.heart.state = "broker lost" if self.bus.broker_lost else "live"
+        beat = self.heart.beat_if_due()
+        if beat is not None:
+            self.bus.say(self.heart.topic, beat)
+
+    def close(self) -> None:
+        """Say goodbye, giving the last result half a second to leave."""
+        self.bus.say("bye.", Bye(name=self.name, instance=self.instance))
+        self.bus.close(linger_s=0.3)
+
+    def _take(self, message: AnyMessage) -> None:
+        match message:
+            case Work() | Picture():
+                self.work.append(message)
+            case People():
+                self._take_gallery(message)
+            case _:
+                pass
+
+    def _take_gallery(self, people: People) -> None:
+        mine = self.engine.description.encoding
+        if people.engine != mine:
+            raise ConfigError(
+                f"the site's encodings are {people.engine}, this recognizer makes {mine}: same site file?"
+            )
+        try:
+            self.gallery = from_message(people)
+        except WireError as error:
+            self.heart.count("refused_galleries")
+            log.warning("gallery refused: %s", error)
+            return
+        self.heart.gauge("people", len(self.gallery.persons))
+        log.info("gallery %s: %d people", people.version, len(self.gallery.persons))
+
+    def _do(self, work: Work | Picture) -> None:
+        answer: Message = self._recognize(work) if isinstance(work, Work) else self._encode(work)
+        if not self.bus.say("result." if isinstance(answer, Result) else "template.", answer):
+            self.heart.count("dropped_answers")
+
+    def _recognize(self, work: Work) -> Result:
+        began = time.perf_counter()
+        self.heart.count("frames_in")
+        problem, match_ms = "", 0.0
+        faces: tuple[Face, ...] = ()
+        analysis: Analysis | None = None
+        try:
+            analysis = self.engine.analyse(work.jpeg, hint=work.hint)
+            matching = time.perf_counter()
+            faces = self._name_faces(analysis)
+            match_ms = (time.perf_counter() - matching) * 1e3
+        except PictureError as error:
+            self.heart.count("bad_frames")
+            problem = str(error)[:500]
+        total_ms = (time.perf_counter() - began) * 1e3
+        self.heart.count("faces", len(faces))
+        self.heart.count("busy_ms", round(total_ms))
+        self.heart.gauge("last_ms", round(total_ms, 2))
+        return Result(
+            token=work.token,
+            name=self.name,
+            instance=self.instance,
+            camera=work.camera,
+            seq=work.seq,
+            captured_ns=work.captured_ns,
+            gallery_version=self.gallery.version,
+            faces=faces,
+            timings=Timings(
+                decode_ms=analysis.decode_ms if analysis else 0.0,
+                detect_ms=analysis.detect_ms if analysis else 0.0,
+                encode_ms=analysis.encode_ms if analysis else 0.0,
+                match_ms=match_ms,
+                total_ms=total_ms,
+            ),
+            waited_ms=work.waited_ms,
+            full_scan=analysis is None or analysis.full_scan,
+            problem=problem,
+        )
+
+    def _name_faces(self, analysis: Analysis) -> tuple[Face, ...]:
+        matches = self.gallery.match(analysis.encodings)
+        return tuple(
+            Face(
+                box_px=box,
+                person=match.person,
+                distance=match.distance,
+                second_distance=match.second_distance,
+                sharpness=sharpness,
+            )
+            for box, sharpness, match in zip(analysis.boxes_px, analysis.sharpness, matches, strict=True)
+        )
+
+    def _encode(self, picture: Picture) -> Template:
+        self.heart.count("pictures_in")
+        encoding, problem = b"", ""
+        try:
+            encoding = self.engine.enrol(decode_enrolment(picture.data)).astype("<f4").tobytes()
+        except PictureError as error:
+            self.heart.count("bad_pictures")
+            problem = str(error)[:500]
+        return Template(
+            token=picture.token,
+            name=self.name,
+            instance=self.instance,
+            engine=self.engine.description.encoding,
+            encoding=encoding,
+            problem=problem,
+        )
+
+    def _until_ready_s(self) -> float:
+        return self.ready_at + READY_S - time.monotonic()
+
+    def _say_ready(self) -> None:
+        self.ready_at = time.monotonic()
+        self.bus.say(
+            "ready.",
+            Ready(
+                name=self.name,
+                instance=self.instance,
+                credits=self.settings.credits,
+                gallery_version=self.gallery.version,
+            ),
+        )
+
+
+def wire(start: node.Start) -> RecognizerNode:
+    """Load the models, then join the bus."""
+    engine = make_engine(start.site.recognition)
+    description = engine.description
+    log.info("engine %s, detector %s, on %s", description.encoding, description.detector, description.runtime)
+    heart = Heart(node=start.name, instance=start.instance, role="recognizer", rates=("frames_in", "busy_ms"))
+    topics = ("gallery.", work_topic(start.name, start.instance))
+    return RecognizerNode(
+        name=start.name,
+        instance=start.instance,
+        settings=start.site.recognition,
+        bus=Bus(start.site.broker, topics=topics, wake_fd=start.stop.fileno),
+        engine=engine,
+        heart=heart,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(node.run("recognizer", wire, doc=__doc__))
