@@ -5,15 +5,16 @@ relative to the file; secrets never stand in it.
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from turnstile.errors import ConfigError
-from turnstile.messages import Name
+from turnstile.messages import NAME_PATTERN, Name
 
-Endpoint = Annotated[str, Meta(pattern=r"^(tcp://[^\s/]+:\d{1,5}|ipc://\S+)$")]
+_ENDPOINT_PATTERN = r"^(tcp://[^\s/]+:\d{1,5}|ipc://\S+)$"
+Endpoint = Annotated[str, Meta(pattern=_ENDPOINT_PATTERN)]
 """A ZeroMQ address: ``tcp://host:port`` or ``ipc:///path``."""
 
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]
@@ -189,13 +190,52 @@ def build(document: object) -> Site:
     try:
         return msgspec.convert(document, Site)
     except msgspec.ValidationError as error:
-        raise ConfigError(_readable(str(error))) from error
+        raise ConfigError(_explain(document, error)) from error
 
 
-def _readable(message: str) -> str:
-    """Turn msgspec's ``... - at `$.cameras[...].max_fps``` into ``cameras.*.max_fps: ...``."""
-    found = re.search(r" - at `(?:key in )?\$\.?([^`]*)`$", message)
-    if found is None:
-        return message
-    path = found[1].replace("[...]", ".*") or "top level"
-    return f"{path}: {message[: found.start()]}"
+def _explain(document: object, error: msgspec.ValidationError) -> str:
+    """Return the error with its whole path, and for an unknown key the valid ones."""
+    path: str = ""
+    kind: type[Section] = Site
+    for section, entry_kind in _NAMED.items():
+        entries = document.get(section) if isinstance(document, dict) else None
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
+            try:
+                msgspec.convert(entry, entry_kind)
+            except msgspec.ValidationError as first:
+                if f"$.{section}[...]" in str(error):
+                    error, path, kind = first, f"{section}.{name}", entry_kind
+                    break
+    found = re.search(r" - at `(?:key` in `)?\$\.?([^`]*)`$", str(error))
+    if found is None and error.__cause__ is not None:
+        return str(error)
+    message = str(error) if found is None else str(error)[: found.start()]
+    for pattern, words in _PATTERNS.items():
+        message = message.replace(f"`str` matching regex {pattern!r}", words)
+    inner = "" if found is None else found[1].replace("[...]", ".*")
+    where = ".".join(part for part in (path, inner) if part) or "top level"
+    return f"{where}: {message}{_valid_keys(kind, inner, message)}"
+
+
+def _valid_keys(kind: type[Section], inner: str, message: str) -> str:
+    if "unknown field" not in message:
+        return ""
+    for part in inner.split(".") if inner else ():
+        hints = get_type_hints(kind)
+        if not (isinstance(hints.get(part), type) and issubclass(hints[part], Section)):
+            return ""
+        kind = hints[part]
+    return f"; valid keys are: {', '.join(kind.__struct_fields__)}"
+
+
+_PATTERNS = {
+    NAME_PATTERN: "a name of letters, digits, '-' and '_', at most 63",
+    _ENDPOINT_PATTERN: "an address like tcp://192.168.1.10:5755 or ipc:///run/turnstile/ingress",
+}
+
+_NAMED: dict[str, type[Section]] = {
+    "cameras": Camera,
+    "recognizers": Recognizer,
+    "loggers": Logger,
+    "displays": Display,
+}

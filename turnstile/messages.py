@@ -39,7 +39,8 @@ from msgspec import Meta
 
 from turnstile.errors import WireError
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
+Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
 """A node's, camera's or instance's name: letters, digits, ``_`` and ``-``; at most 63."""
 
 Token = Annotated[str, Meta(pattern=r"^[0-9a-f]{0,32}$")]
