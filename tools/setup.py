@@ -9,12 +9,12 @@ import argparse
 import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import os
+import pkgutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 STAMP_NAME = "turnstile-setup"
@@ -41,9 +41,9 @@ def is_current(root: Path) -> bool:
         return False
 
 
-def check_interpreter() -> None:
-    """Raise SetupError when this Python cannot make virtual environments (Debian splits that off)."""
-    if importlib.util.find_spec("ensurepip") is None:
+def check_interpreter(modules: Collection[str]) -> None:
+    """Raise SetupError when this Python cannot make virtual environments: Debian splits `ensurepip` off."""
+    if "ensurepip" not in modules:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise SetupError(
             f"{sys.executable} has no ensurepip, which virtual environments need.\n"
@@ -96,7 +96,7 @@ def main() -> int:
         if is_current(root):
             return 0
         try:
-            check_interpreter()
+            check_interpreter([module.name for module in pkgutil.iter_modules()])
             make(root)
         except (SetupError, OSError, subprocess.CalledProcessError) as error:
             print(f"set-up failed: {error}", file=sys.stderr)
