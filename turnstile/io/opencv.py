@@ -32,7 +32,7 @@ def require_opencv() -> None:
         raise SetupError(explain(str(error))) from error
     if not cv2.__version__.startswith(f"{MAJOR}."):
         raise SetupError(
-            f"OpenCV {cv2.__version__} is installed, and Turnstile needs version {MAJOR}; run `make setup`"
+            f"OpenCV {cv2.__version__} is installed, and version {MAJOR} is needed: make distclean setup"
         )
 
 
@@ -43,7 +43,7 @@ def explain(reason: str) -> str:
             f"OpenCV lacks a system library ({reason}). On Debian or Ubuntu: "
             f"sudo apt-get install {SYSTEM_PACKAGES}"
         )
-    return f"OpenCV cannot be loaded ({reason}); run `make setup`"
+    return f"OpenCV cannot be loaded ({reason}); install anew: make distclean setup"
 
 
 def main() -> int:
