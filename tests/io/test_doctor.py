@@ -77,7 +77,6 @@ def test_what_cannot_be_looked_at_is_a_finding() -> None:
 
     def missing() -> Iterator[Finding]:
         raise SetupError("sample faces are missing; run `make setup`")
-        yield
 
     first, second = doctor.guarded("packages", broken)
     assert (first.level, second.level, second.found) == ("ok", "problem", "libfoo.so.1: cannot open")
