@@ -30,4 +30,8 @@ class DisplayError(TurnstileError):
 
 
 class SetupError(TurnstileError):
-    """Something that set-up or the system should have brought is missing; the message says what to install."""
+    """Something that set-up or the system should bring is missing; the message says what to install."""
+
+
+class LogError(TurnstileError):
+    """An access log, or a line of one, that cannot be read or written."""
