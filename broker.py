@@ -45,6 +45,7 @@ from turnstile.messages import (
     Work,
     decode,
     encode,
+    for_everybody,
     log_topic,
     topic,
     work_topic,
@@ -188,13 +189,15 @@ class BrokerNode:
         frame = assignment.job.body
         if not isinstance(frame, Frame) or (result.camera, result.seq) != (frame.camera, frame.seq):
             raise WireError("a result for other work than its token's")
+        if any(face.encoding and not is_encoding(face.encoding) for face in result.faces):
+            raise WireError("a face whose encoding is not 128 finite numbers")
         self.heart.count("results")
         if result.problem:
             self.heart.count("bad_frames")
         age_s = (time.monotonic_ns() - assignment.job.came_ns) / 1e9
-        result = msgspec.structs.replace(result, token="", captured_ns=frame.captured_ns)
+        result = msgspec.structs.replace(result, captured_ns=frame.captured_ns)
         self.hints.learn(result)
-        self._publish(topic("result", result.camera), result)
+        self._publish(topic("result", result.camera), for_everybody(result))
         if age_s > self.site.decision.max_result_age_s:
             self.heart.count("results_too_old")
         elif not result.problem:

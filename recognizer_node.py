@@ -38,8 +38,11 @@ from turnstile.messages import (
 )
 from turnstile.vision.engine import Analysis, Engine, make_engine
 from turnstile.vision.pictures import decode_enrolment
+from turnstile.vision.thumbnails import thumbnail
 
 READY_S = 0.3
+MAX_THUMBNAILS = 4
+"""Faces of a frame that get a thumbnail, biggest first."""
 
 log = logging.getLogger("turnstile")
 
@@ -148,15 +151,18 @@ class RecognizerNode:
 
     def _name_faces(self, analysis: Analysis) -> tuple[Face, ...]:
         matches = self.gallery.match(analysis.encodings)
+        picture = analysis.picture_rgb
         return tuple(
             Face(
                 box_px=box,
                 person=match.person,
                 distance=match.distance,
                 second_distance=match.second_distance,
-                sharpness=sharpness,
+                sharpness=analysis.sharpness[at],
+                encoding=analysis.encodings[at].astype("<f4").tobytes(),
+                thumbnail=thumbnail(picture, box) if picture is not None and at < MAX_THUMBNAILS else b"",
             )
-            for box, sharpness, match in zip(analysis.boxes_px, analysis.sharpness, matches, strict=True)
+            for at, (box, match) in enumerate(zip(analysis.boxes_px, matches, strict=True))
         )
 
     def _encode(self, picture: Picture) -> Template:

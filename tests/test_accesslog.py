@@ -21,6 +21,7 @@ from turnstile.accesslog import (
 )
 from turnstile.errors import LogError
 from turnstile.messages import Access, Log, Verdict
+from turnstile.reasons import Reason
 
 ZONE = timezone(timedelta(hours=1))
 EVENT = Event("9f3a", 17)
@@ -62,7 +63,7 @@ def an_access(
         seq=seq,
         camera="front_door",
         verdict="denied",
-        reason="unknown",
+        reason=Reason.UNKNOWN,
         person=person,
         distance=distance,
         votes=8,

@@ -73,7 +73,7 @@ def entry_of(access: Access, *, at: datetime) -> Entry:
         distance=None if access.distance is None else round(access.distance, 4),
         votes=access.votes,
         of=access.of,
-        reason=access.reason,
+        reason=access.reason.value,
         event=Event(access.source, access.seq),
     )
 

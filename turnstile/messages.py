@@ -17,6 +17,7 @@ message        said by               leaves the broker on        heard by
 `People`       broker                ``gallery.`` and, to a      recognizers
                                      joiner, its ``work.`` topic
 `Access`       broker                ``access.<camera>.``        displays, doors, anyone
+`Guide`        broker                ``guide.<camera>.``         displays: what people at the door could do
 `Fetch`        logger                (nobody)                    broker: events after a number, please
 `Log`          broker                ``log.<name>.<instance>.``  that one logger
 `Query`        whoever tails         ``query.``                  loggers
@@ -38,6 +39,7 @@ import msgspec
 from msgspec import Meta
 
 from turnstile.errors import WireError
+from turnstile.reasons import Advice, Reason
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
 Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
@@ -55,7 +57,11 @@ Text = Annotated[str, Meta(max_length=500)]
 PersonName = Annotated[str, Meta(min_length=1, max_length=200)]
 
 MAX_FACES = 256
+MAX_THUMBNAIL_BYTES = 16 * 1024
 ENCODING_BYTES = 128 * 4
+
+Thumbnail = Annotated[bytes, Meta(max_length=MAX_THUMBNAIL_BYTES)]
+"""A small JPEG of a face, at most 16 kB; empty when there is none."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="t"):
@@ -92,6 +98,10 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Distance to the nearest encoding of any other person; none when only one person is enrolled."""
     sharpness: Annotated[float, Meta(ge=0, le=1e12)] = 0.0
     """Variance of the Laplacian of the grey face scaled to 100x100 pixels; below about 50 is blurred."""
+    encoding: Annotated[bytes, Meta(max_length=ENCODING_BYTES)] = b""
+    """Little-endian float32 `(128,)`, for the broker, which does not publish it; may be empty."""
+    thumbnail: Thumbnail = b""
+    """For the broker, which publishes it with a decision only; may be empty."""
 
 
 class Frame(Message, frozen=True, kw_only=True, tag="frame/1"):
@@ -165,8 +175,11 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     total_ms: Milliseconds = 0.0
 
 
-class Result(Message, frozen=True, kw_only=True, tag="result/1"):
-    """What a recognizer saw in a frame. The broker clears the token before it publishes the result."""
+class Result(Message, frozen=True, kw_only=True, tag="result/2"):
+    """What a recognizer saw in a frame.
+
+    The broker clears the token, the encodings and the thumbnails before it publishes the result.
+    """
 
     token: Token
     name: Name
@@ -213,7 +226,7 @@ class People(Message, frozen=True, kw_only=True, tag="people/1"):
 Verdict = Literal["granted", "denied"]
 
 
-class Access(Message, frozen=True, kw_only=True, tag="access/1"):
+class Access(Message, frozen=True, kw_only=True, tag="access/2"):
     """One decision about one visit of one person; said once."""
 
     source: Token
@@ -222,10 +235,13 @@ class Access(Message, frozen=True, kw_only=True, tag="access/1"):
     """Without gaps within a source, from 1."""
     camera: Name
     verdict: Verdict
-    reason: Text
+    reason: Reason
     person: PersonName | None
+    """Who was recognised, granted or not; nobody means unknown."""
     distance: Distance | None
     """The smallest distance among the votes that agreed."""
+    margin: Annotated[float, Meta(ge=-4, le=4)] | None = None
+    """How much farther the second-best person was in that frame; none when there is no second."""
     votes: Count
     of: Count
     """`votes` of the last `of` votes agreed."""
@@ -237,6 +253,38 @@ class Access(Message, frozen=True, kw_only=True, tag="access/1"):
     frame_seq: Count
     recognizer: Name
     box_px: Box | None = None
+    expires_ns: Nanoseconds = 0
+    """Broker's clock: an actuator ignores a grant after this; 0 for a denial."""
+    valid_s: Seconds = 0.0
+    """The same as seconds from `decided_ns`, for those whose clock is another."""
+    encoding: Text = ""
+    """Which weights and policy made the distances, such as ``dlib-resnet-v1/raw``."""
+    gallery_version: Text = ""
+    config_hash: Text = ""
+    """Names the settings and rules that decided."""
+    thumbnail: Thumbnail = b""
+    """The face that decided."""
+
+
+class Advised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One piece of advice, for one face or for everybody in view."""
+
+    advice: Advice
+    box_px: Box | None = None
+    """The face it is for; none when it is for everybody."""
+
+
+class Guide(Message, frozen=True, kw_only=True, tag="guide/1"):
+    """What the people at a door could do now to be decided about.
+
+    Said when the advice changes and repeated while there is any; empty advice takes back the last.
+    """
+
+    camera: Name
+    captured_ns: Nanoseconds
+    """Capture machine's clock: the frame it was taken from."""
+    frame_seq: Count
+    advice: Annotated[tuple[Advised, ...], Meta(max_length=MAX_FACES + 1)]
 
 
 class Fetch(Message, frozen=True, kw_only=True, tag="fetch/1"):
@@ -312,6 +360,7 @@ AnyMessage = (
     | Template
     | People
     | Access
+    | Guide
     | Fetch
     | Log
     | Query
@@ -342,6 +391,12 @@ def decode(body: bytes | memoryview) -> AnyMessage:
         return _decoder.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError) as error:
         raise WireError(f"not a Turnstile message: {error}") from error
+
+
+def for_everybody(result: Result) -> Result:
+    """Return a result as the broker publishes it: without its token, encodings and thumbnails."""
+    faces = tuple(msgspec.structs.replace(face, encoding=b"", thumbnail=b"") for face in result.faces)
+    return msgspec.structs.replace(result, token="", faces=faces)
 
 
 def work_topic(name: str, instance: str) -> str:

@@ -20,6 +20,7 @@ import msgspec
 
 from turnstile.config import Decision as Rules
 from turnstile.messages import Box, Face, Result, Verdict
+from turnstile.reasons import Reason
 
 MAX_STEP_NS = 500_000_000
 """The longest gap between two results that counts in full as observed."""
@@ -66,7 +67,7 @@ class Decision(NamedTuple):
 
     visit: str
     verdict: Verdict
-    reason: str
+    reason: Reason
     person: str | None
     distance: float | None
     votes: int
@@ -134,13 +135,22 @@ def _decide(visit: Visit, captured_ns: int, rules: Rules) -> Decision | None:
     distance = min((vote.distance for vote in agreeing if vote.distance is not None), default=None)
     if candidate is not None and len(agreeing) >= rules.votes_needed:
         return Decision(
-            visit.visit, "granted", "recognised", candidate, distance, len(agreeing), len(valid), visit.box_px
+            visit.visit,
+            "granted",
+            Reason.RECOGNISED,
+            candidate,
+            distance,
+            len(agreeing),
+            len(valid),
+            visit.box_px,
         )
     if visit.votes_seen < rules.deny_after_votes:
         return None
     unknown = [vote for vote in valid if vote.person is None]
     distance = min((vote.distance for vote in unknown if vote.distance is not None), default=None)
-    return Decision(visit.visit, "denied", "unknown", None, distance, len(unknown), len(valid), visit.box_px)
+    return Decision(
+        visit.visit, "denied", Reason.UNKNOWN, None, distance, len(unknown), len(valid), visit.box_px
+    )
 
 
 def _named(face: Face, rules: Rules) -> str | None:

@@ -30,6 +30,8 @@ class Analysis:
     detect_ms: float = 0.0
     encode_ms: float = 0.0
     full_scan: bool = True
+    picture_rgb: PictureRgb | None = None
+    """The frame's pixels as captured, for thumbnails; an engine that does not keep them gives none."""
 
 
 @dataclass(frozen=True, kw_only=True)

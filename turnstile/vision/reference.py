@@ -72,6 +72,7 @@ class ReferenceEngine:
             decode_ms=(decoded - started) * 1e3,
             detect_ms=(detected - decoded) * 1e3,
             encode_ms=(encoded - detected) * 1e3,
+            picture_rgb=frame,
         )
 
     def enrol(self, picture_rgb: PictureRgb) -> Encodings:
