@@ -1,5 +1,6 @@
 # Everything here works from a fresh clone with Python 3.11 or newer, make, and a package index in reach.
-PYTHON ?= python3
+# The Python that .venv was made with stays the one, unless another is named.
+PYTHON ?= $(shell .venv/bin/python -c 'import venv' 2>/dev/null && echo .venv/bin/python || echo python3)
 WORKERS ?= 2
 FLOOR ?= 90
 
