@@ -1,0 +1,130 @@
+"""Capture: one camera becomes frames on the bus.
+
+Hears: nothing but the broker's beat.
+Says: ``frame/1`` to ``frame.<camera>.`` and its beat, whose state is ``live`` or ``lost: why``.
+Policy: the newest frame wins. One frame waits for this loop and two for the broker; whatever does not fit
+is dropped, never waited for, and counted by reason: ``dropped_superseded``, ``dropped_frozen``,
+``dropped_too_large``, ``dropped_no_broker``, ``dropped_queue_full``. A camera that fails, hangs or stands
+still is opened again for as long as the node runs. A clip or pictures without ``loop`` end the node: its
+last frame leaves, a beat says ``ended``, and it exits 0.
+
+    python capture_node.py --config configs/local.yaml --name front_door
+"""
+
+import logging
+import sys
+import time
+from dataclasses import dataclass
+
+from turnstile.config import Site
+from turnstile.io import node
+from turnstile.io.beats import Heart
+from turnstile.io.bus import Bus
+from turnstile.io.cameras import Feed, Shot, order_for
+from turnstile.messages import Frame, topic
+
+LAST_WORDS_S = 0.3
+"""How long the last frame of a recording and the last beat may take to leave."""
+
+log = logging.getLogger("turnstile")
+
+
+@dataclass(kw_only=True)
+class CaptureNode:
+    """One camera, its place on the bus, and what it has sent."""
+
+    camera: str
+    max_frame_bytes: int
+    feed: Feed
+    bus: Bus
+    heart: Heart
+    stop: node.Stop
+    seq: int = 0
+    captured_ns: int = 0
+    """Of the newest frame: it never goes back, even if the machine's clock does."""
+    broker_lost: bool = True
+    too_large_said: bool = False
+
+    def step(self, timeout_s: float) -> None:
+        """Send the next frame, if one comes within `timeout_s`, and beat."""
+        shot = self.feed.take(timeout_s)
+        if shot is not None:
+            self._send(shot)
+        self._mind_the_broker()
+        self.heart.state = self.feed.state
+        self.heart.take(self.feed.counts)
+        beat = self.heart.beat_if_due()
+        if beat is not None:
+            self.bus.say(self.heart.topic, beat)
+            if beat.state == "ended":
+                self.stop.request()
+
+    def close(self) -> None:
+        """Let go of the camera and the bus."""
+        self.feed.close()
+        self.bus.close(linger_s=LAST_WORDS_S if self.feed.ended else 0.0)
+
+    def _send(self, shot: Shot) -> None:
+        if len(shot.jpeg) > self.max_frame_bytes:
+            self._refuse(shot)
+            return
+        self.seq += 1
+        self.captured_ns = max(self.captured_ns + 1, shot.captured_ns)
+        frame = Frame(
+            camera=self.camera,
+            seq=self.seq,
+            captured_ns=self.captured_ns,
+            width_px=shot.width_px,
+            height_px=shot.height_px,
+            jpeg=shot.jpeg,
+        )
+        self.heart.gauge("queue_age_ms", round(max(0, time.time_ns() - shot.captured_ns) / 1e6, 1))
+        if self.bus.say(topic("frame", self.camera), frame):
+            self.heart.count("frames_out")
+        else:
+            self.heart.count("dropped_no_broker" if self.bus.broker_lost else "dropped_queue_full")
+
+    def _refuse(self, shot: Shot) -> None:
+        """Count a frame that the broker would not take, and say once what to do about it."""
+        self.heart.count("dropped_too_large")
+        if not self.too_large_said:
+            self.too_large_said = True
+            log.warning(
+                "%s: a frame of %dx%d has %d bytes, and the broker takes %d; set cameras.%s.size_px or a "
+                "lower jpeg_quality",
+                self.camera,
+                shot.width_px,
+                shot.height_px,
+                len(shot.jpeg),
+                self.max_frame_bytes,
+                self.camera,
+            )
+
+    def _mind_the_broker(self) -> None:
+        self.bus.hear(0.0)
+        if self.bus.broker_lost != self.broker_lost:
+            self.broker_lost = self.bus.broker_lost
+            if self.broker_lost:
+                log.warning("%s: broker lost; frames are dropped until it is back", self.camera)
+            else:
+                log.info("%s: broker found", self.camera)
+
+
+def wire(start: node.Start) -> CaptureNode:
+    """Return the node of the camera that the site file names."""
+    site: Site = start.site
+    order = order_for(site.cameras[start.name], name=start.name, max_px=site.broker.max_frame_px)
+    return CaptureNode(
+        camera=start.name,
+        max_frame_bytes=site.broker.max_frame_bytes,
+        feed=Feed(order, name=start.name),
+        bus=Bus(site.broker, say_hwm=2),
+        heart=Heart(
+            node=start.name, instance=start.instance, role="capture", rates=("frames_in", "frames_out")
+        ),
+        stop=start.stop,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(node.run("capture", wire, doc=__doc__))

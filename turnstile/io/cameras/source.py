@@ -1,0 +1,139 @@
+"""What a camera's `source` in the site file names: a webcam, a stream, a video file, or pictures."""
+
+import os
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from turnstile.config import Camera
+from turnstile.errors import ConfigError
+from turnstile.io.cameras.pipe import Kind, Order
+
+STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "rtp", "srt")
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+MAX_PICTURES = 100_000
+
+Place = int | str
+
+
+def order_for(camera: Camera, *, name: str, max_px: int) -> Order:
+    """Return what the reader process of a camera is to do.
+
+    A device that is not there is no error, since cameras are unplugged and plugged in.
+
+    Raises:
+        ConfigError: a file or folder that does not exist or holds no pictures, or an address of a kind
+            that is not supported.
+    """
+    try:
+        kind, places = _resolve(camera.source)
+    except ConfigError as error:
+        raise ConfigError(f"cameras.{name}.source: {error}") from error
+    return Order(
+        kind=kind,
+        places=places,
+        max_fps=camera.max_fps,
+        jpeg_quality=camera.jpeg_quality,
+        size_px=camera.size_px,
+        max_px=max_px,
+        loop=camera.loop,
+        read_timeout_s=camera.read_timeout_s,
+    )
+
+
+def describe(order: Order) -> str:
+    """Return the source for logs and displays, without the password that an address may hold."""
+    place = order.places[0]
+    match order.kind:
+        case "webcam":
+            return f"webcam {place}"
+        case "stream":
+            return without_secrets(str(place), order)
+        case "clip":
+            return str(place)
+        case "pictures":
+            return str(place) if len(order.places) == 1 else f"{len(order.places)} pictures from {place}"
+
+
+def without_secrets(text: str, order: Order) -> str:
+    """Return a text without the user name, password and query of the stream's address."""
+    if order.kind != "stream" or "://" not in str(order.places[0]):
+        return text
+    address = str(order.places[0])
+    parts = urlsplit(address)
+    user, at, host = parts.netloc.rpartition("@")
+    plain = parts._replace(netloc=host, query="", fragment="").geturl()
+    text = text.replace(address, plain)
+    for secret in (user and user + at, parts.query):
+        text = text.replace(secret, "...") if secret else text
+    return text
+
+
+def webcam_trouble(device: Place) -> str:
+    """Return what is to be seen from outside of why a webcam cannot be opened, and what to do."""
+    if not sys.platform.startswith("linux"):
+        return "no such camera, another program uses it, or this program may not use cameras"
+    path = Path(f"/dev/video{device}") if isinstance(device, int) else Path(device)
+    others = ", ".join(sorted(str(other) for other in Path("/dev").glob("video*"))) or "none"
+    if not path.exists():
+        return f"there is no {path} (video devices here: {others}); plug it in or mend the source"
+    if not os.access(path, os.R_OK | os.W_OK):
+        return f"{path} may not be opened by this user; add the user to the group 'video'"
+    return f"{path} gives no pictures: another program uses it, or it is not the camera's picture device"
+
+
+def _resolve(source: Place | tuple[str, ...]) -> tuple[Kind, tuple[Place, ...]]:
+    if isinstance(source, int):
+        if source < 0:
+            raise ConfigError(f"{source}; webcams are numbered from 0")
+        return "webcam", (source,)
+    if isinstance(source, tuple):
+        return "pictures", _listed(source)
+    if "://" in source:
+        return "stream", (_address(source),)
+    return _path(source)
+
+
+def _address(address: str) -> str:
+    scheme = address.partition("://")[0].lower()
+    if scheme not in STREAM_SCHEMES:
+        raise ConfigError(f"an address starting with {scheme}://; valid are: {', '.join(STREAM_SCHEMES)}")
+    try:
+        urlsplit(address)
+    except ValueError as error:
+        raise ConfigError(f"not an address: {error}") from error
+    return address
+
+
+def _path(source: str) -> tuple[Kind, tuple[Place, ...]]:
+    path = Path(source)
+    if source.startswith("/dev/") or path.is_char_device():
+        return "webcam", (source,)
+    if path.is_fifo():
+        return "stream", (source,)
+    if path.is_dir():
+        return "pictures", _in_folder(path)
+    if not path.is_file():
+        number = (
+            f"; a webcam's number is written without quotes: {path.name}" if path.name.isdecimal() else ""
+        )
+        raise ConfigError(f"{source} does not exist{number}")
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return "pictures", (source,)
+    return "clip", (source,)
+
+
+def _in_folder(folder: Path) -> tuple[str, ...]:
+    pictures = sorted(str(path) for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    if not pictures:
+        raise ConfigError(f"{folder} holds no pictures; they end in {', '.join(PICTURE_SUFFIXES)}")
+    return tuple(pictures[:MAX_PICTURES])
+
+
+def _listed(paths: tuple[str, ...]) -> tuple[str, ...]:
+    if not paths:
+        raise ConfigError("an empty list; name at least one picture")
+    missing = next((path for path in paths if not Path(path).is_file()), None)
+    if missing is not None:
+        raise ConfigError(f"{missing} does not exist")
+    return paths
