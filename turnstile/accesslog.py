@@ -60,6 +60,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     votes: int
     of: int
     reason: str
+    """One of `turnstile.reasons.Reason`, or of an older or newer version's."""
     event: Event
 
 

@@ -15,6 +15,7 @@ from turnstile.errors import ConfigError, LogError
 from turnstile.io.bus import Bus
 from turnstile.io.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED, Stop
 from turnstile.io.site import load
+from turnstile.io.terminal import printable
 from turnstile.messages import Entries, topic
 from turnstile.tailing import MAX_LINES, Follower
 
@@ -84,7 +85,7 @@ def _lines(bus: Bus, follower: Follower, *, follow: bool, until: Callable[[], bo
             if isinstance(message, Entries) and follower.accepts(message):
                 if answered and not follower.logger:
                     _say(f"logger {message.logger} answers again")
-                yield from map(_printable, follower.take(message))
+                yield from map(printable, follower.take(message))
                 answered, answered_at = True, time.monotonic()
                 ask_at = 0.0 if follower.more else ask_at
         if answered and not follower.more and not follow:
@@ -111,11 +112,6 @@ def _interrupted_or_unread(stop: Stop) -> Callable[[], bool]:
     reader = select.poll()
     reader.register(sys.stdout.fileno(), 0)
     return lambda: stop.requested or any(happened & select.POLLERR for _, happened in reader.poll(0))
-
-
-def _printable(line: str) -> str:
-    """Return a line that cannot steer a terminal, whoever sent it."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 def _say(text: str) -> None:
