@@ -1,0 +1,106 @@
+"""Cameras, and a recognizer whose work takes a known time.
+
+The recognizer is the real `RecognizerNode` on the real bus; only its engine is another.
+"""
+
+import heapq
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchmarks.pictures import SIZE_PX, stamp_of, stamped
+from benchmarks.stage import Line
+from recognizer_node import RecognizerNode
+from turnstile import config
+from turnstile.errors import PictureError
+from turnstile.io.beats import Heart
+from turnstile.io.bus import Bus
+from turnstile.messages import Frame, Hint, topic, work_topic
+from turnstile.vision.engine import Analysis, Encodings, EngineDescription, PictureRgb
+
+Start = tuple[int, int, int]
+"""Camera's number, `captured_ns` of a frame, and when work on it began, both on this machine's clock."""
+
+
+@dataclass(kw_only=True)
+class SleepingEngine:
+    """Sees nothing, takes `work_s` for it without using the processor, and notes when each work began."""
+
+    work_s: float
+    starts: list[Start] = field(default_factory=list)
+
+    @property
+    def description(self) -> EngineDescription:
+        """Return the site's own kind of encodings, which the broker asks for, of which there will be none."""
+        return EngineDescription(encoding=config.Recognition().encoding, detector="none", runtime="asleep")
+
+    def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:  # noqa: ARG002 - an Engine
+        """Return no faces after `work_s`."""
+        self.starts.append((*stamp_of(jpeg), time.time_ns()))
+        if self.work_s:
+            time.sleep(self.work_s)
+        return Analysis(boxes_px=(), encodings=np.empty((0, 128), np.float32), sharpness=())
+
+    def enrol(self, picture_rgb: PictureRgb) -> Encodings:
+        """Refuse: this engine knows no faces."""
+        raise PictureError(f"a picture of {picture_rgb.shape} cannot be encoded asleep")
+
+
+def play_cameras(line: Line, broker: config.Broker, names: Sequence[str], *, fps: float, jpeg: bytes) -> None:
+    """Say `fps` frames a second for each of `names`, each on a bus of its own, until told to stop."""
+    buses = [Bus(broker, say_hwm=2) for _ in names]
+    width_px, height_px = SIZE_PX
+    for seq, (number, captured_ns) in enumerate(ticks(line, fps=fps, cameras=len(names))):
+        frame = Frame(
+            camera=names[number],
+            seq=seq,
+            captured_ns=captured_ns,
+            width_px=width_px,
+            height_px=height_px,
+            jpeg=stamped(jpeg, camera=number, captured_ns=captured_ns),
+        )
+        buses[number].say(topic("frame", names[number]), frame)
+        buses[number].hear(0)
+    for bus in buses:
+        bus.close()
+
+
+def play_recognizer(line: Line, broker: config.Broker, name: str, *, work_s: float) -> None:
+    """Recognize nothing, `work_s` a frame, until told to stop.
+
+    Answers twice: when the first work has come, and with all `Start`s at the end.
+    """
+    instance = f"{name}-1"
+    engine = SleepingEngine(work_s=work_s)
+    node = RecognizerNode(
+        name=name,
+        instance=instance,
+        settings=config.Recognition(),
+        bus=Bus(broker, topics=("gallery.", work_topic(name, instance))),
+        engine=engine,
+        heart=Heart(node=name, instance=instance, role="recognizer"),
+    )
+    while not line.stop.is_set():
+        node.step(0.1)
+        if len(engine.starts) == 1:
+            line.answers.send(None)
+    node.close()
+    line.answers.send(engine.starts)
+
+
+def ticks(line: Line, *, fps: float, cameras: int) -> Iterator[tuple[int, int]]:
+    """Give a camera's number and the wall-clock time, `fps` times a second for each, until told to stop.
+
+    Cameras do not know of each other: each begins at a random part of a frame. A late tick delays no other.
+    """
+    begin_at = time.monotonic()
+    due = [(begin_at + random.random() / fps, number) for number in range(cameras)]
+    heapq.heapify(due)
+    while not line.stop.is_set():
+        at, number = due[0]
+        time.sleep(max(0.0, at - time.monotonic()))
+        yield number, time.time_ns()
+        heapq.heapreplace(due, (at + 1 / fps, number))

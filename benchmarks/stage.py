@@ -1,0 +1,206 @@
+"""The processes of a measurement, in a temporary folder; whatever happens, none and nothing is left.
+
+Programs of the repository are started as people start them. Everything else is a function in a fresh
+interpreter (`multiprocessing`, spawned), which is told to stop by an event and answers once, at its end.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self
+
+import msgspec
+import yaml
+
+from turnstile import config
+from turnstile.io.bus import Bus
+from turnstile.messages import Beat
+
+ROOT = Path(__file__).resolve().parent.parent
+STOP_S = 3.0
+START_S = 30.0
+
+P = ParamSpec("P")
+_spawn = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What a player is given: when to stop, and where to answer."""
+
+    stop: Event
+    answers: "Connection[Any, Any]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Player:
+    """A function that runs in a process of its own."""
+
+    name: str
+    process: BaseProcess
+    stop: Event
+    answers: "Connection[Any, Any]"
+
+    @property
+    def pid(self) -> int:
+        """Return the process's id."""
+        return self.process.pid or 0
+
+    def answer(self, timeout_s: float = 10.0) -> Any:
+        """Return the next thing the player sent.
+
+        Raises:
+            RuntimeError: it ended or stayed silent instead.
+        """
+        try:
+            if self.answers.poll(timeout_s):
+                return self.answers.recv()
+        except EOFError as error:
+            raise RuntimeError(f"{self.name} ended without an answer") from error
+        raise RuntimeError(f"{self.name} did not answer within {timeout_s:g} s")
+
+
+class Stage:
+    """A temporary folder and the processes that belong to one measurement."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="turnstile-bench-"))
+        self._programs: list[subprocess.Popen[bytes]] = []
+        self._players: list[Player] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop every process, by force if it must be, and remove the folder."""
+        for player in self._players:
+            player.stop.set()
+        for program in reversed(self._programs):
+            program.terminate()
+        deadline = time.monotonic() + STOP_S
+        for player in self._players:
+            player.process.join(max(0.0, deadline - time.monotonic()))
+            if player.process.is_alive():
+                player.process.kill()
+                player.process.join()
+            player.answers.close()
+        for program in self._programs:
+            try:
+                program.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                program.kill()
+                program.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def write_site(self, site: config.Site) -> Path:
+        """Write a site file into the folder."""
+        path = self.folder / "site.yaml"
+        path.write_text(yaml.safe_dump(msgspec.to_builtins(site)), "utf-8")
+        return path
+
+    def program(self, name: str, site_path: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start one of the five programs; what it logs is kept in the folder."""
+        command = [sys.executable, str(ROOT / name), "--config", str(site_path), "--log-level", "warning"]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            started = subprocess.Popen([*command, *arguments], cwd=ROOT, stderr=log, stdout=log)
+        self._programs.append(started)
+        return started
+
+    def broker(self, site: config.Site, site_path: Path) -> int:
+        """Start the broker, wait until it is heard, and return its process id."""
+        program = self.program("broker.py", site_path)
+        self.await_broker(site, lambda: program.poll() is None)
+        return program.pid
+
+    def await_broker(self, site: config.Site, is_alive: Callable[[], bool]) -> None:
+        """Wait until a broker says that it has read the faces folder.
+
+        Raises:
+            RuntimeError: it ended, or is not heard within `START_S`; the text holds what it logged.
+        """
+        deadline = time.monotonic() + START_S
+        with contextlib.closing(Bus(site.broker)) as bus:
+            while is_alive() and time.monotonic() < deadline:
+                if any(isinstance(message, Beat) for _, message in bus.hear(0.1)):
+                    return
+        raise RuntimeError(f"the broker did not start: {self.logged()}")
+
+    def play(
+        self, name: str, function: Callable[Concatenate[Line, P], None], *args: P.args, **kwargs: P.kwargs
+    ) -> Player:
+        """Start `function` in a process of its own, with a `Line` as its first argument."""
+        stop = _spawn.Event()
+        ours, theirs = _spawn.Pipe()
+        line = Line(stop=stop, answers=theirs)
+        process = _spawn.Process(target=_perform, args=(line, function, args, kwargs), name=name, daemon=True)
+        process.start()
+        theirs.close()
+        player = Player(name=name, process=process, stop=stop, answers=ours)
+        self._players.append(player)
+        return player
+
+    def end(self, players: Sequence[Player]) -> list[Any]:
+        """Tell players to stop and return what each of them answers."""
+        for player in players:
+            player.stop.set()
+        return [player.answer() for player in players]
+
+    def logged(self) -> str:
+        """Return the end of what the programs logged."""
+        return " ".join(path.read_text("utf-8", "replace")[-500:] for path in self.folder.glob("*.log"))
+
+
+def a_site(folder: Path, cameras: dict[str, config.Camera], **sections: Any) -> config.Site:
+    """Return a site on free loopback ports, its files in `folder`."""
+    ingress, egress = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
+    (folder / "faces").mkdir(exist_ok=True)
+    return config.Site(
+        site="benchmark",
+        cameras=cameras,
+        broker=config.Broker(ingress=ingress, egress=egress),
+        gallery=config.Gallery(faces=str(folder / "faces"), cache=str(folder / "encodings")),
+        **sections,
+    )
+
+
+def free_ports(count: int) -> list[int]:
+    """Return loopback ports that nobody had a moment ago."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+
+
+def thread_cpu_s(pid: int) -> dict[int, float]:
+    """Return the processor seconds of each thread of a process; empty where the system does not say."""
+    used: dict[int, float] = {}
+    for path in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text("utf-8").rpartition(")")[2].split()
+            used[int(path.parent.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
+
+
+def _perform(
+    line: Line, function: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    """Run a player; an interrupt from the keyboard is for the parent, which stops the player."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    function(line, *args, **kwargs)
