@@ -41,11 +41,11 @@ from msgspec import Meta
 from turnstile.errors import WireError
 from turnstile.reasons import Advice, Reason
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
+NAME_PATTERN = r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z"
 Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
 """A node's, camera's or instance's name: letters, digits, ``_`` and ``-``; at most 63."""
 
-Token = Annotated[str, Meta(pattern=r"^[0-9a-f]{0,32}$")]
+Token = Annotated[str, Meta(pattern=r"\A[0-9a-f]{0,32}\Z")]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Nanoseconds = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Milliseconds = Annotated[float, Meta(ge=0, le=1e9)]
@@ -54,9 +54,14 @@ Pixel = Annotated[int, Meta(ge=-65536, le=65536)]
 Size = Annotated[int, Meta(ge=1, le=65536)]
 Distance = Annotated[float, Meta(ge=0, le=4)]
 Text = Annotated[str, Meta(max_length=500)]
-PersonName = Annotated[str, Meta(min_length=1, max_length=200)]
+PersonName = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]{1,200}\Z")]
+"""A person's name; it is written into logs and onto screens, so it holds nothing that steers them."""
+
+Label = Annotated[str, Meta(max_length=64)]
+"""The name of a counter."""
 
 MAX_FACES = 256
+MAX_LABELS = 128
 MAX_THUMBNAIL_BYTES = 16 * 1024
 ENCODING_BYTES = 128 * 4
 
@@ -342,9 +347,11 @@ class Beat(Message, frozen=True, kw_only=True, tag="beat/1"):
     uptime_s: Seconds
     state: Text = ""
     """In words, for people: ``live``, ``lost: read timed out after 5 s``, ``broker lost``."""
-    counts: dict[Text, Count] = {}
+    counts: Annotated[dict[Label, Count], Meta(max_length=MAX_LABELS)] = {}
     """Totals since the node started: ``frames_in``, ``dropped_no_credit``."""
-    gauges: dict[Text, Annotated[float, Meta(ge=-1e15, le=1e15)]] = {}
+    gauges: Annotated[
+        dict[Label, Annotated[float, Meta(ge=-1e15, le=1e15)]], Meta(max_length=MAX_LABELS)
+    ] = {}
     """Values now: ``fps_out``, ``queue_age_ms``."""
     age_s: Seconds = 0.0
     """0 when live; when the broker replays a node's last beat to a newcomer, how old it is."""
@@ -376,7 +383,7 @@ ALL_MESSAGES: tuple[type[Message], ...] = get_args(AnyMessage)
 
 
 def encode(message: Message) -> bytes:
-    """Return the body of a message. Equal messages give equal bytes."""
+    """Return the body of a message."""
     return _encoder.encode(message)
 
 
