@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import os
 import secrets
 import select
 import sys
@@ -15,7 +14,7 @@ from turnstile.errors import ConfigError, LogError
 from turnstile.io.bus import Bus
 from turnstile.io.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED, Stop
 from turnstile.io.site import load
-from turnstile.io.terminal import printable
+from turnstile.io.terminal import give_up_output, printable
 from turnstile.messages import Entries, topic
 from turnstile.tailing import MAX_LINES, Follower
 
@@ -42,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
                 sys.stdout.write(f"{line}\n")
                 sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_output()
     except LogError as error:
         return _fail(error, EXIT_CRASHED)
     return EXIT_STOPPED

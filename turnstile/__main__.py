@@ -1,0 +1,8 @@
+"""`turnstile` and `python -m turnstile`."""
+
+import sys
+
+from turnstile.io.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

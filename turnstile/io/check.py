@@ -1,0 +1,99 @@
+"""`turnstile check`: whether a site file can be used, and what the site has."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from turnstile.config import Camera, Gallery, Site
+from turnstile.errors import ConfigError, PictureError
+from turnstile.gallery import files_by_person
+from turnstile.io.node import EXIT_CONFIG, EXIT_STOPPED
+from turnstile.io.site import load
+from turnstile.io.terminal import printable
+from turnstile.vision.pictures import decode_enrolment
+
+
+def run(*, config_path: Path) -> int:
+    """Print a summary of the site; return 0, or 78 when the file cannot be used."""
+    try:
+        site = load(config_path)
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_CONFIG
+    sys.stdout.write(f"{config_path}: valid\n")
+    for subject, found in (*summary(site), *enrolled(site.gallery)):
+        sys.stdout.write(f"{subject:<11} {printable(found)}\n")
+    return EXIT_STOPPED
+
+
+def summary(site: Site) -> Iterator[tuple[str, str]]:
+    """Give what the file says, as pairs of a subject and words."""
+    yield "site", site.site
+    yield "broker", f"nodes send to {site.broker.ingress} and hear {site.broker.egress}"
+    for name, camera in site.cameras.items():
+        yield "camera", f"{name}: {source_in_words(camera)}{_on(camera.host)}"
+    for name, recognizer in site.recognizers.items():
+        yield "recognizer", f"{name}{_on(recognizer.host)}"
+    for name, logger in site.loggers.items():
+        yield "logger", f"{name}: {logger.file}{_on(logger.host)}"
+    for name, display in site.displays.items():
+        yield "display", f"{name}: {', '.join(display.cameras) or 'all cameras'}{_on(display.host)}"
+
+
+def enrolled(gallery: Gallery) -> Iterator[tuple[str, str]]:
+    """Give who is enrolled, and which pictures cannot be read. It does not look for faces: recognizers do."""
+    folder = Path(gallery.faces)
+    if not folder.is_dir():
+        yield "faces", f"{folder} does not exist here; it is needed on the broker's machine only"
+        return
+    files = [path.relative_to(folder).as_posix() for path in (*folder.glob("*"), *folder.glob("*/*"))]
+    people = files_by_person(file for file in files if (folder / file).is_file())
+    pictures = [file for own in people.values() for file in own]
+    yield (
+        "faces",
+        f"{folder}: {_counted(len(people), 'person', 'people')}, {_counted(len(pictures), 'picture')}",
+    )
+    for file, problem in unreadable(folder, pictures):
+        yield "", f"{file} cannot be used: {problem}"
+
+
+def unreadable(folder: Path, files: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Give the pictures that cannot be decoded, and why."""
+
+    def problem_of(file: str) -> str:
+        try:
+            decode_enrolment((folder / file).read_bytes())
+        except PictureError as error:
+            return str(error)
+        except OSError as error:
+            return f"it cannot be read: {error.strerror}"
+        return ""
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        problems = pool.map(problem_of, files)
+        yield from ((file, problem) for file, problem in zip(files, problems, strict=True) if problem)
+
+
+def source_in_words(camera: Camera) -> str:
+    """Return where a camera's pictures come from, without the password that an address may hold."""
+    source = camera.source
+    if isinstance(source, int):
+        return f"webcam {source}"
+    if isinstance(source, tuple):
+        return _counted(len(source), "picture")
+    address = urlsplit(source)
+    if address.password is None:
+        return source
+    host = address.netloc.rpartition("@")[2]
+    return address._replace(netloc=f"{address.username}:***@{host}").geturl()
+
+
+def _on(host: str) -> str:
+    return f" (on {host})" if host else ""
+
+
+def _counted(count: int, one: str, more: str = "") -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"

@@ -1,0 +1,73 @@
+"""The `turnstile` command: what concerns a whole site. The five programs are started by themselves.
+
+Commands are imported when they are called, because the doctor must run where a package is missing.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from turnstile import __version__
+from turnstile.io.terminal import give_up_output
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    options = _command_line().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        code = command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        give_up_output()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _check(options: argparse.Namespace) -> int:
+    from turnstile.io import check  # noqa: PLC0415 - needs OpenCV
+
+    return check.run(config_path=options.config)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from turnstile.io import doctor  # noqa: PLC0415 - needs packages that it reports missing
+
+    return doctor.run(config_path=options.config)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from turnstile.io import status  # noqa: PLC0415 - needs ZeroMQ
+
+    return status.run(config_path=options.config, as_json=options.json)
+
+
+def _command_line() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="turnstile", description="Face-recognition access control.")
+    parser.add_argument("--version", action="version", version=f"turnstile {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    check = _add(commands, "check", _check, "check a site file and say what the site has")
+    check.add_argument("config", type=Path, metavar="CONFIG", help="the site file")
+
+    doctor = _add(commands, "doctor", _doctor, "look at this machine: what is missing, and what to do")
+    doctor.add_argument("--config", type=Path, metavar="FILE", help="a site file, to look for its broker too")
+
+    status = _add(commands, "status", _status, "show what every node said last")
+    status.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+    status.add_argument("--json", action="store_true", help="print it for programs")
+    return parser
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    parser.set_defaults(command=run)
+    return parser
