@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.builders import an_access
 from turnstile.accesslog import (
     MAX_LINE_CHARS,
     Entry,
@@ -20,8 +22,7 @@ from turnstile.accesslog import (
     parse_entry,
 )
 from turnstile.errors import LogError
-from turnstile.messages import Access, Log, Verdict
-from turnstile.reasons import Reason
+from turnstile.messages import Log, Verdict
 
 ZONE = timezone(timedelta(hours=1))
 EVENT = Event("9f3a", 17)
@@ -54,31 +55,9 @@ def an_entry(
     )
 
 
-def an_access(
-    *, seq: int = 1, source: str = "9f3a", person: str | None = None, distance: float | None = 0.7
-) -> Access:
-    """Return an event of the broker's journal."""
-    return Access(
-        source=source,
-        seq=seq,
-        camera="front_door",
-        verdict="denied",
-        reason=Reason.UNKNOWN,
-        person=person,
-        distance=distance,
-        votes=8,
-        of=8,
-        visit="front_door-1",
-        decided_ns=0,
-        captured_ns=0,
-        frame_seq=0,
-        recognizer="recognizer-1",
-    )
-
-
 def a_log(*seqs: int, source: str = "9f3a") -> Log:
     """Return the events of these numbers as the broker sends them."""
-    return Log(source=source, events=tuple(an_access(seq=seq, source=source) for seq in seqs))
+    return Log(source=source, events=tuple(an_access(seq, source=source) for seq in seqs))
 
 
 def test_an_entry_is_one_line_with_aligned_columns() -> None:
@@ -206,7 +185,8 @@ def test_what_is_no_entry_is_refused_with_the_field(line: str, complaint: str) -
 def test_an_event_becomes_an_entry_with_rounded_numbers() -> None:
     """Whole milliseconds and four decimals, as the line has them."""
     at = datetime(2026, 11, 22, 12, 0, 0, 250_999, tzinfo=ZONE)
-    entry = entry_of(an_access(seq=4, person="Ann", distance=0.123456), at=at)
+    access = msgspec.structs.replace(an_access(4, source="9f3a", person="Ann"), distance=0.123456)
+    entry = entry_of(access, at=at)
     assert (entry.at, entry.person, entry.distance, entry.event) == (NOON, "Ann", 0.1235, Event("9f3a", 4))
 
 
@@ -261,7 +241,7 @@ def test_a_new_journal_is_taken_from_its_first_event() -> None:
 
 def test_an_event_of_another_journal_than_its_log_is_refused() -> None:
     """A batch that contradicts itself is not taken."""
-    batch = Progress().sift(Log(source="aaaa", events=(an_access(source="bbbb"),)))
+    batch = Progress().sift(Log(source="aaaa", events=(an_access(1, source="bbbb"),)))
     assert (batch.new, batch.refused) == ((), 1)
 
 

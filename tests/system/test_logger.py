@@ -4,23 +4,23 @@ import contextlib
 import resource
 import signal
 import stat
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Self
 
 import pytest
 
+from tests.builders import START_NS, a_face, a_frame, a_ready, a_result, an_access, write_site
+from tests.processes import PATIENCE_S, Process, Programs, stop
 from turnstile.accesslog import Event, event_of, is_remark, parse_entry
 from turnstile.config import Broker
 from turnstile.errors import WireError
-from turnstile.io.bus import BrokerSockets
+from turnstile.io.bus import BrokerSockets, Bus
+from turnstile.io.site import load
 from turnstile.messages import (
     Access,
     AnyMessage,
@@ -29,38 +29,20 @@ from turnstile.messages import (
     Fetch,
     Log,
     Query,
+    Work,
     decode,
     encode,
     log_topic,
     topic,
+    work_topic,
 )
-from turnstile.reasons import Reason
 
 pytestmark = pytest.mark.system
 
-ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
+SWIFT = "decision: {votes_needed: 1, votes_of: 1}"
+"""One frame decides."""
+
 BEAT = Beat(node="broker", instance="broker-1", role="broker", host="here", pid=1, version="0", uptime_s=1.0)
-
-
-def an_access(seq: int, *, source: str = "aaaa", person: str | None = "Barack Obama") -> Access:
-    """Return an event of a journal."""
-    return Access(
-        source=source,
-        seq=seq,
-        camera="front_door",
-        verdict="granted" if person else "denied",
-        reason=Reason.RECOGNISED if person else Reason.UNKNOWN,
-        person=person,
-        distance=0.3124,
-        votes=3,
-        of=5,
-        visit=f"front_door-{seq}",
-        decided_ns=1_800_000_000_000_000_000 + seq,
-        captured_ns=0,
-        frame_seq=seq,
-        recognizer="recognizer-1",
-    )
 
 
 def some_accesses(*seqs: int, source: str = "aaaa") -> list[Access]:
@@ -150,60 +132,32 @@ class FakeBroker:
 
 
 class Place:
-    """A site of one logger, in a folder of its own."""
+    """A site of two loggers in a folder of its own, and the processes started there."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, programs: Programs) -> None:
         self.log_file = folder / "access_log.txt"
-        self.config = folder / "site.yaml"
-        self.broker = Broker(ingress=f"ipc://{folder}/in", egress=f"ipc://{folder}/out")
-        self.config.write_text(
-            f"site: test\n"
-            f"broker: {{ingress: '{self.broker.ingress}', egress: '{self.broker.egress}'}}\n"
-            f"cameras: {{front_door: {{source: 0}}}}\n"
-            f"loggers:\n  logger: {{file: {self.log_file}}}\n  second: {{file: {folder}/second.txt}}\n"
+        self.config = write_site(
+            folder, "loggers:", "  logger: {file: access_log.txt}", "  second: {file: second.txt}", SWIFT
         )
-        self._stack = stack
+        self.broker = load(self.config).broker
+        self._programs = programs
 
-    def logger(self, name: str = "logger") -> "subprocess.Popen[str]":
+    def logger(self, name: str = "logger") -> Process:
         """Start a logger."""
-        return self.start("--config", str(self.config), "--name", name)
+        return self._programs.start("logger_node.py", "--config", str(self.config), "--name", name)
 
-    def tail(self, *options: str) -> "subprocess.Popen[str]":
+    def tail(self, *options: str) -> Process:
         """Start a tail."""
-        return self.start("tail", "--config", str(self.config), *options)
+        return self._programs.start("logger_node.py", "tail", "--config", str(self.config), *options)
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start the program; it is killed at the end of the test if it still runs."""
-        process = subprocess.Popen(
-            [sys.executable, "logger_node.py", *arguments],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._stack.enter_context(_killed_at_the_end(process))
-        return process
+    def real_broker(self) -> Process:
+        """Start the broker itself."""
+        return self._programs.start("broker.py", "--config", str(self.config))
 
     def logged(self) -> list[Event]:
         """Return the events in the log, which must all be whole entries."""
         lines = [line for line in self.log_file.read_text().splitlines() if not is_remark(line)]
         return [parse_entry(line).event for line in lines]
-
-
-@contextmanager
-def _killed_at_the_end(process: "subprocess.Popen[str]") -> Iterator[None]:
-    try:
-        yield
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def stop(process: "subprocess.Popen[str]", *, by: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
-    """End a process by a signal and return its exit code and what it said on standard error."""
-    process.send_signal(by)
-    _, said = process.communicate(timeout=PATIENCE_S)
-    return process.returncode, said
 
 
 def numbers(*seqs: int, source: str = "aaaa") -> list[Event]:
@@ -216,18 +170,23 @@ def events_of(output: str) -> list[Event | None]:
     return [event_of(line) for line in output.splitlines()]
 
 
-def next_lines(process: "subprocess.Popen[str]", count: int) -> list[Event | None]:
+def next_lines(process: Process, count: int) -> list[Event | None]:
     """Return the events of the next lines that a tail prints."""
     assert process.stdout is not None
     return [event_of(process.stdout.readline().rstrip("\n")) for _ in range(count)]
 
 
 @pytest.fixture
-def place() -> Iterator[Place]:
-    """Give a site; its folder's path is short enough for ipc addresses."""
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="turnstile-"))
-        yield Place(Path(folder), stack)
+def programs() -> Iterator[Programs]:
+    """Give what starts processes."""
+    with Programs() as programs:
+        yield programs
+
+
+@pytest.fixture
+def place(folder: Path, programs: Programs) -> Place:
+    """Give a site."""
+    return Place(folder, programs)
 
 
 @pytest.fixture
@@ -244,14 +203,14 @@ def a_broker(place: Place, *journal: Access, source: str = "aaaa") -> AbstractCo
 
 def test_each_event_becomes_one_line_of_a_private_file(place: Place, broker: FakeBroker) -> None:
     """In order, with who and why; SIGTERM ends the logger with 0."""
-    broker.journal.append(an_access(6, person=None))
+    broker.journal.append(an_access(6, verdict="denied", person=None))
     logger = place.logger()
     broker.wait_until_logged(6)
     assert place.logged() == numbers(1, 2, 3, 4, 5, 6)
     first, *_, last = map(parse_entry, place.log_file.read_text().splitlines())
     assert (first.camera, first.verdict, first.person) == ("front_door", "granted", "Barack Obama")
     assert (last.verdict, last.person, last.reason) == ("denied", None, "unknown")
-    assert first.at.timestamp() == 1_800_000_000
+    assert first.at.timestamp() == START_NS / 1e9
     assert stat.S_IMODE(place.log_file.stat().st_mode) == 0o600
     code, said = stop(logger)
     assert code == 0
@@ -468,9 +427,11 @@ def test_tail_says_when_no_broker_answers(place: Place) -> None:
         (["--help"], 0, "tail --config FILE"),
     ],
 )
-def test_the_command_line_explains_itself(place: Place, options: list[str], code: int, words: str) -> None:
+def test_the_command_line_explains_itself(
+    programs: Programs, options: list[str], code: int, words: str
+) -> None:
     """Wrong options and wrong files give their own exit codes."""
-    process = place.start(*options)
+    process = programs.start("logger_node.py", *options)
     printed, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code
     assert words in printed + said
@@ -487,3 +448,34 @@ def test_the_lines_of_a_hostile_sender_cannot_steer_a_terminal(place: Place, bro
     printed, _ = place.tail().communicate(timeout=PATIENCE_S)
     assert "\x1b" not in printed
     assert "[2Junknown" in printed
+
+
+def visit(broker: Broker, person: str, *, seq: int) -> None:
+    """Play camera and recognizer until the broker has decided about a person."""
+    ready = a_ready()
+    topics = [work_topic(ready.name, ready.instance), "access."]
+    with closing(Bus(broker, topics=topics)) as bus:
+        decided = False
+        while not decided:
+            bus.say("ready.", ready)
+            bus.say("frame.front_door.", a_frame(seq=seq))
+            for _, message in bus.hear(0.1):
+                if isinstance(message, Work):
+                    bus.say("result.", a_result(a_face(person, left=seq * 500), work=message))
+                decided |= isinstance(message, Access) and message.person == person
+
+
+def test_what_the_real_broker_decides_is_logged_and_followed(place: Place) -> None:
+    """Each visit is one line, also when the broker was killed and started again in between."""
+    broker = place.real_broker()
+    place.logger()
+    visit(place.broker, "Ann", seq=1)
+    tail = place.tail("--follow")
+    assert tail.stdout is not None
+    assert parse_entry(tail.stdout.readline().rstrip()).person == "Ann"
+    stop(broker, by=signal.SIGKILL)
+    place.real_broker()
+    visit(place.broker, "Bob", seq=2)
+    assert parse_entry(tail.stdout.readline().rstrip()).person == "Bob"
+    people = [parse_entry(line).person for line in place.log_file.read_text().splitlines()]
+    assert people == ["Ann", "Bob"]
