@@ -39,6 +39,12 @@ def _doctor(options: argparse.Namespace) -> int:
     return doctor.run(config_path=options.config)
 
 
+def _demo(options: argparse.Namespace) -> int:
+    from turnstile.io import demo  # noqa: PLC0415 - needs OpenCV
+
+    return demo.run(folder=options.folder)
+
+
 def _status(options: argparse.Namespace) -> int:
     from turnstile.io import status  # noqa: PLC0415 - needs ZeroMQ
 
@@ -49,6 +55,9 @@ def _command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="turnstile", description="Face-recognition access control.")
     parser.add_argument("--version", action="version", version=f"turnstile {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    demo = _add(commands, "demo", _demo, "run the five programs on real faces for about 90 seconds")
+    demo.add_argument("--folder", type=Path, metavar="FOLDER", help="where its files go (default: var/demo)")
 
     check = _add(commands, "check", _check, "check a site file and say what the site has")
     check.add_argument("config", type=Path, metavar="CONFIG", help="the site file")
