@@ -5,7 +5,7 @@ relative to the file; secrets never stand in it.
 """
 
 import re
-from typing import Annotated, Literal, get_type_hints
+from typing import Annotated, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -13,11 +13,13 @@ from msgspec import Meta
 from turnstile.errors import ConfigError
 from turnstile.messages import NAME_PATTERN, Name
 
-_ENDPOINT_PATTERN = r"^(tcp://[^\s/]+:\d{1,5}|ipc://\S+)$"
+_PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+_ENDPOINT_PATTERN = rf"\A(tcp://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):{_PORT}|ipc://[^\s\x00]+)\Z"
 Endpoint = Annotated[str, Meta(pattern=_ENDPOINT_PATTERN)]
-"""A ZeroMQ address: ``tcp://host:port`` or ``ipc:///path``."""
+"""A ZeroMQ address: ``tcp://host:port``, ``tcp://[IPv6 address]:port`` or ``ipc:///path``."""
 
-Path = Annotated[str, Meta(min_length=1, max_length=4096)]
+_PATH_PATTERN = r"\A[^\x00\ud800-\udfff]{1,4096}\Z"
+Path = Annotated[str, Meta(pattern=_PATH_PATTERN)]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,7 +59,7 @@ class Gallery(Section, frozen=True, kw_only=True):
 class Camera(Section, frozen=True, kw_only=True):
     """One camera, whose capture node bears its name."""
 
-    source: int | Path | tuple[Path, ...]
+    source: Annotated[int, Meta(ge=0, le=1023)] | Path | Annotated[tuple[Path, ...], Meta(min_length=1)]
     """Webcam number, device path, RTSP or HTTP address, video file, folder or list of pictures."""
     size_px: tuple[Annotated[int, Meta(ge=16, le=16384)], Annotated[int, Meta(ge=16, le=16384)]] | None = None
     """Width and height to ask of a webcam, or to scale anything else down to; none: as it comes."""
@@ -75,20 +77,67 @@ class Camera(Section, frozen=True, kw_only=True):
 class Recognition(Section, frozen=True, kw_only=True):
     """How recognizers find and encode faces; the same for all of them."""
 
-    engine: Literal["reference"] = "reference"
-    """``reference``: the face_recognition library on dlib."""
+    engine: Literal["reference", "accelerated"] = "reference"
+    """``reference``: the face_recognition library on dlib. ``accelerated``: the same networks on a model
+    runtime, and less to search; it alone heeds the fields below that name it."""
     min_face_px: Annotated[int, Meta(ge=20, le=1000)] = 40
-    """Smallest face to look for in a frame."""
+    """Smallest face to look for in a frame. Halving it quadruples the time of a search."""
     min_enrol_face_px: Annotated[int, Meta(ge=20, le=1000)] = 60
     """Smallest face accepted in an enrolment picture."""
+    detector: Literal["auto", "hog", "cnn"] = "auto"
+    """Accelerated engine: dlib's HOG or its convolutional detector; ``auto`` is ``cnn`` on a graphics card
+    or in bfloat16, where it is the faster one, and ``hog`` elsewhere."""
+    min_detection_score: Annotated[float, Meta(ge=-1, le=2)] = -0.1
+    """Accelerated engine: how sure HOG must be of a face; 0 is dlib's own threshold. On 8 clips of 3 people
+    (2026-11), -0.1 finds as many faces as face_recognition and no false one; see `turnstile.vision.hog`."""
+    full_scan_every: Annotated[int, Meta(ge=1, le=1000)] = 15
+    """Accelerated engine: beside people who stay where they were, a newcomer is looked for in one of so many
+    recognized frames of a camera; 1 searches every frame in full."""
+    policy: Literal["auto", "raw", "unit", "mirror", "paddings", "points68", "everything68"] = "auto"
+    """What is encoded of a face in a frame, see `turnstile.vision.encoder`; ``auto`` is ``raw`` for the
+    reference engine, which knows no other, and ``mirror`` for the accelerated one. The two with 68 use a
+    landmark model whose training data exclude commercial use."""
+    enrol_policy: Literal["auto", "raw", "unit", "mirror", "paddings", "points68", "everything68"] = "auto"
+    """The same for enrolment pictures; ``auto`` is ``raw`` if `policy` is, else ``paddings``."""
+    runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
+    """Accelerated engine: what computes the networks."""
+    providers: Annotated[tuple[Literal["cpu", "cuda"], ...], Meta(min_length=1, max_length=2)] = ("cpu",)
+    """Accelerated engine: what onnxruntime computes on, in order of preference; ``cuda`` needs
+    onnxruntime-gpu."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Accelerated engine: ``bfloat16`` needs openvino and a processor that has it."""
     credits: Annotated[int, Meta(ge=1, le=64)] = 1
     """Pieces of work a recognizer holds at a time. More than 1 makes frames older (p50 68 ms against 18 at
     2 credits, measured); worth it only where transfer takes as long as recognition."""
 
+    def __post_init__(self) -> None:
+        """Refuse policies that the engine does not know, and mixtures that cannot be compared."""
+        if self.engine == "reference" and {self.policy, self.enrol_policy} - {"auto", "raw"}:
+            raise ValueError("recognition.policy and enrol_policy: the reference engine knows only raw")
+        if (self.frame_policy == "raw") != (self.picture_policy == "raw"):
+            raise ValueError(
+                "recognition.enrol_policy: raw encodings compare with raw ones only, not with others"
+            )
+
+    @property
+    def frame_policy(self) -> str:
+        """Return the policy for faces in frames, with ``auto`` resolved."""
+        if self.policy != "auto":
+            return self.policy
+        return "raw" if self.engine == "reference" else "mirror"
+
+    @property
+    def picture_policy(self) -> str:
+        """Return the policy for enrolment pictures, with ``auto`` resolved."""
+        if self.enrol_policy != "auto":
+            return self.enrol_policy
+        return "raw" if self.frame_policy == "raw" else "paddings"
+
     @property
     def encoding(self) -> str:
-        """Return the name of the weights and policy in use; only encodings of one name may be compared."""
-        return "dlib-resnet-v1/raw"
+        """Return the name of the weights and policies in use; only encodings of one name may be compared."""
+        live, enrolled = self.frame_policy, self.picture_policy
+        return f"dlib-resnet-v1/{live}" if live == enrolled else f"dlib-resnet-v1/{live}+{enrolled}"
 
 
 class Recognizer(Section, frozen=True, kw_only=True):
@@ -159,6 +208,10 @@ class Site(Section, frozen=True, kw_only=True):
         """Refuse what no single field can see to be wrong."""
         if self.decision.votes_needed > self.decision.votes_of:
             raise ValueError("decision.votes_needed must not be greater than decision.votes_of")
+        if self.decision.votes_needed > self.decision.deny_after_votes:
+            raise ValueError(
+                "decision.votes_needed must not be greater than decision.deny_after_votes: nobody could enter"
+            )
         if self.broker.ingress == self.broker.egress:
             raise ValueError("broker.ingress and broker.egress must be two different addresses")
         self._refuse_shared_names()
@@ -194,7 +247,7 @@ def build(document: object) -> Site:
 
 
 def _explain(document: object, error: msgspec.ValidationError) -> str:
-    """Return the error with its whole path, and for an unknown key the valid ones."""
+    """Return the error with its whole path, the value, and what would be valid."""
     path: str = ""
     kind: type[Section] = Site
     for section, entry_kind in _NAMED.items():
@@ -213,24 +266,44 @@ def _explain(document: object, error: msgspec.ValidationError) -> str:
     for pattern, words in _PATTERNS.items():
         message = message.replace(f"`str` matching regex {pattern!r}", words)
     inner = "" if found is None else found[1].replace("[...]", ".*")
-    where = ".".join(part for part in (path, inner) if part) or "top level"
-    return f"{where}: {message}{_valid_keys(kind, inner, message)}"
+    where = ".".join(part for part in (path, inner) if part)
+    got = "" if re.search("got|field|enum", message) else _value(document, where)
+    return f"{where or 'top level'}: {message}{got}{_valid(kind, inner, message)}"
 
 
-def _valid_keys(kind: type[Section], inner: str, message: str) -> str:
-    if "unknown field" not in message:
-        return ""
-    for part in inner.split(".") if inner else ():
-        hints = get_type_hints(kind)
-        if not (isinstance(hints.get(part), type) and issubclass(hints[part], Section)):
+def _value(document: object, where: str) -> str:
+    """Return the value at a path, or the first bad name if that is what the path leads to."""
+    found = document
+    for part in re.findall(r"[^.\[\]]+", where):
+        if isinstance(found, dict):
+            found = found.get(part)
+        elif isinstance(found, list) and part.isdecimal():
+            found = found[int(part)]
+    if isinstance(found, dict):
+        bad = (name for name in found if not re.match(NAME_PATTERN, str(name)))
+        return next((f", got {name!r}" for name in bad), "")
+    return f", got {found!r:.80}"
+
+
+def _valid(kind: type[Section], inner: str, message: str) -> str:
+    """Return the valid keys of a section, or the valid values of a field with only a few."""
+    *sections, last = inner.split(".") if "unknown field" not in message else [*inner.split("."), ""]
+    for part in filter(None, sections):
+        hint = get_type_hints(kind).get(part)
+        if not (isinstance(hint, type) and issubclass(hint, Section)):
             return ""
-        kind = hints[part]
-    return f"; valid keys are: {', '.join(kind.__struct_fields__)}"
+        kind = hint
+    if "unknown field" in message:
+        return f"; valid keys are: {', '.join(kind.__struct_fields__)}"
+    if "enum value" in message:
+        return f"; valid are: {', '.join(map(str, get_args(get_type_hints(kind).get(last))))}"
+    return ""
 
 
 _PATTERNS = {
     NAME_PATTERN: "a name of letters, digits, '-' and '_', at most 63",
     _ENDPOINT_PATTERN: "an address like tcp://192.168.1.10:5755 or ipc:///run/turnstile/ingress",
+    _PATH_PATTERN: "a path",
 }
 
 _NAMED: dict[str, type[Section]] = {

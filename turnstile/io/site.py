@@ -1,5 +1,6 @@
 """Reading the site file."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -59,23 +60,28 @@ def load(path: Path) -> config.Site:
 
 def _absolute(site: config.Site, folder: Path) -> config.Site:
     def under(path: str) -> str:
-        return str((folder / Path(path).expanduser()).resolve())
+        """Keep symbolic links, which may lead elsewhere later: a camera's in ``/dev/v4l/by-id``."""
+        try:
+            return os.path.normpath(folder / Path(path).expanduser())
+        except RuntimeError as error:
+            raise ConfigError(f"the path {path} leads nowhere: {error}") from error
 
-    replace = msgspec.structs.replace
+    def endpoint(address: str) -> str:
+        path = address.removeprefix("ipc://")
+        return address if path == address or path.startswith("@") else f"ipc://{under(path)}"
+
+    def source(one: int | str | tuple[str, ...]) -> int | str | tuple[str, ...]:
+        if isinstance(one, tuple):
+            return tuple(under(path) for path in one)
+        return one if isinstance(one, int) or "://" in one else under(one)
+
+    replace, broker, gallery = msgspec.structs.replace, site.broker, site.gallery
     return replace(
         site,
-        gallery=replace(site.gallery, faces=under(site.gallery.faces), cache=under(site.gallery.cache)),
+        broker=replace(broker, ingress=endpoint(broker.ingress), egress=endpoint(broker.egress)),
+        gallery=replace(gallery, faces=under(gallery.faces), cache=under(gallery.cache)),
         loggers={name: replace(logger, file=under(logger.file)) for name, logger in site.loggers.items()},
         cameras={
-            name: replace(camera, source=_source(camera.source, folder))
-            for name, camera in site.cameras.items()
+            name: replace(camera, source=source(camera.source)) for name, camera in site.cameras.items()
         },
     )
-
-
-def _source(source: int | str | tuple[str, ...], folder: Path) -> int | str | tuple[str, ...]:
-    if isinstance(source, int) or (isinstance(source, str) and "://" in source):
-        return source
-    if isinstance(source, str):
-        return str((folder / Path(source).expanduser()).resolve())
-    return tuple(str((folder / Path(one).expanduser()).resolve()) for one in source)
