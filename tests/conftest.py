@@ -1,5 +1,8 @@
 """What all tests share."""
 
+import os
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,3 +24,17 @@ def folder() -> Iterator[Path]:
     """Give an empty folder whose path is short enough for ipc addresses, which hold 107 characters."""
     with tempfile.TemporaryDirectory(prefix="turnstile-") as path:
         yield Path(path)
+
+
+@pytest.fixture(scope="session")
+def virtual_screen() -> Iterator[str]:
+    """Give the DISPLAY of a screen of 1280x800 that exists only in memory."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed")
+    reader, writer = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, pass_fds=(writer,), stderr=subprocess.DEVNULL) as server:
+        os.close(writer)
+        with os.fdopen(reader) as numbers:
+            yield f":{numbers.readline().strip()}"
+        server.terminate()
