@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -23,6 +24,13 @@ MAX_FRAME_PX = 100_000_000
 MAX_FRAME_BYTES = 32 * 2**20
 """The most that a site file can allow; the broker's own limits are lower and come first."""
 
+_REDUCED = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+
 ENROLMENT_LONG_SIDE_PX = 1600
 """Enrolment pictures are scaled down to this: a face that fills a tenth of it is still 160 pixels wide."""
 
@@ -37,6 +45,15 @@ def decode_frame(jpeg: bytes) -> PictureRgb:
         PictureError: not a complete baseline JPEG within the limits, or OpenCV cannot decode it.
     """
     return _decode(jpeg, cv2.IMREAD_COLOR_RGB)
+
+
+def decode_frame_bgr(jpeg: bytes, *, reduced: Literal[1, 2, 4, 8] = 1) -> npt.NDArray[np.uint8]:
+    """Return a frame's pixels in BGR, unrotated, at a fraction of its size, which saves half the time.
+
+    Raises:
+        PictureError: as `decode_frame`.
+    """
+    return _decode(jpeg, _REDUCED[reduced])
 
 
 def _decode(jpeg: bytes, mode: int) -> npt.NDArray[np.uint8]:
