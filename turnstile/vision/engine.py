@@ -76,6 +76,10 @@ def make_engine(recognition: Recognition) -> Engine:
     Raises:
         ModelError: a model file is missing or broken; the text says which and what to do.
     """
+    if recognition.engine == "accelerated":
+        from turnstile.vision.accelerated import AcceleratedEngine  # noqa: PLC0415 - loads models
+
+        return AcceleratedEngine(recognition)
     from turnstile.vision.reference import ReferenceEngine  # noqa: PLC0415 - loads 100 MB of models
 
     return ReferenceEngine(recognition)

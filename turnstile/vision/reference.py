@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from turnstile.config import Recognition
-from turnstile.errors import ModelError, PictureError
+from turnstile.errors import ModelError
 from turnstile.messages import MAX_FACES, Box, Hint
 from turnstile.vision.engine import Analysis, Encodings, EngineDescription
 from turnstile.vision.pictures import PictureRgb, biggest_first, decode_frame, sharpness
+from turnstile.vision.search import the_one_face
 
 with warnings.catch_warnings():
     # face_recognition_models 0.3.0 finds its files with pkg_resources, which says it is deprecated
@@ -96,18 +97,3 @@ class ReferenceEngine:
         places = [(box.top, box.right, box.bottom, box.left) for box in boxes]
         encodings = face_recognition.face_encodings(picture_rgb, places, model=LANDMARKS)
         return np.asarray(encodings, np.float32).reshape(len(boxes), 128)
-
-
-def the_one_face(boxes: Sequence[Box], *, min_face_px: int) -> Box:
-    """Return the only face of an enrolment picture.
-
-    Raises:
-        PictureError: there is none, there are several, or it is narrower than `min_face_px`.
-    """
-    if not boxes:
-        raise PictureError("no face found; the face must be upright, unobstructed and turned to the camera")
-    if len(boxes) > 1:
-        raise PictureError(f"{len(boxes)} faces found; there must be exactly one")
-    if boxes[0].width < min_face_px:
-        raise PictureError(f"the face is too small ({boxes[0].width} pixels wide, needs {min_face_px})")
-    return boxes[0]

@@ -1,0 +1,84 @@
+"""dlib's HOG face detector, made cheaper without finding less.
+
+dlib spends nearly all of its time on the gradients of the whole picture, so the whole picture is searched
+at a small scale with a threshold so low that it misses next to nothing; what that leaves in doubt is looked
+at again, larger and in colour, with the real threshold. On eight clips of 640x480 with faces of 62 to 89
+pixels (194 frames), for `min_face_px` 60: face_recognition's way finds 98.5 % of the faces in 168 ms and
+grey at the full scale 95.4 % in 49 ms; this way finds 99.0 % in 31 ms, with a false box in 1 % of the
+frames at -0.2 and in 0.5 % at -0.1.
+"""
+
+import cv2
+import dlib
+import numpy as np
+
+from turnstile.messages import Box
+from turnstile.vision.pictures import PictureGrey, PictureRgb
+from turnstile.vision.search import Found, Part, distinct, part_around
+
+COARSE_FACE_PX = 57
+"""The smallest face, in pixels of the coarse scan, that still scores over `COARSE_MIN_SCORE`. HOG's window
+is 80."""
+
+COARSE_MIN_SCORE = -0.8
+"""Below this the coarse scan drops a place. At -0.8 it kept every face of the clips and 0.6 other places a
+frame."""
+
+SURE_SCORE = 0.0
+"""From dlib's own threshold on, a place found by the coarse scan is a face without a second look."""
+
+CLOSE_FACE_PX = 110
+"""How wide a face is made for the second look: three steps of dlib's pyramid can find it there."""
+
+MAX_DOUBTS = 16
+"""Places in doubt that get a second look, surest first; a bound on the time a strange picture can take."""
+
+
+class HogDetector:
+    """Finds faces of `min_face_px` and more that score at least `min_score`."""
+
+    def __init__(self, *, min_face_px: int, min_score: float) -> None:
+        self._detector = dlib.get_frontal_face_detector()
+        self._coarse_scale = COARSE_FACE_PX / min_face_px
+        self._min_score = min_score
+
+    @property
+    def description(self) -> str:
+        """Return what it is and runs on, for people."""
+        return f"hog, coarse scan at {self._coarse_scale:.2f}, dlib {dlib.__version__}"
+
+    def scan(self, picture_rgb: PictureRgb) -> list[Found]:
+        """Return the faces of a picture, clipped to it."""
+        height, width = picture_rgb.shape[:2]
+        everything = Part(left=0, top=0, right=width, bottom=height, scale=self._coarse_scale)
+        grey = np.asarray(cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        coarse = self._run(grey, everything, picture_rgb, min_score=min(COARSE_MIN_SCORE, self._min_score))
+        sure = [found for found in coarse if found.score >= max(SURE_SCORE, self._min_score)]
+        doubts = sorted(
+            (found for found in coarse if found.score < SURE_SCORE), key=lambda found: -found.score
+        )
+        again = [close for doubt in doubts[:MAX_DOUBTS] for close in self.search(picture_rgb, doubt.box_px)]
+        return distinct([*sure, *again])
+
+    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Found]:
+        """Return faces at and close to a box, of about its size."""
+        part = part_around(around, within=picture_rgb, face_px=CLOSE_FACE_PX)
+        return self._run(picture_rgb, part, picture_rgb, min_score=self._min_score)
+
+    def _run(
+        self, picture: PictureRgb | PictureGrey, part: Part, whole: PictureRgb, *, min_score: float
+    ) -> list[Found]:
+        """Return what dlib finds in a scaled part of a picture."""
+        pixels = picture[part.top : part.bottom, part.left : part.right]
+        width, height = (round(side * part.scale) for side in (pixels.shape[1], pixels.shape[0]))
+        if width < 1 or height < 1 or pixels.size == 0:
+            return []
+        method = cv2.INTER_AREA if part.scale < 1 else cv2.INTER_LINEAR
+        scaled = cv2.resize(pixels, (width, height), interpolation=method)
+        places, scores, _ = self._detector.run(scaled, 0, min_score)
+        found = []
+        for place, score in zip(places, scores, strict=True):
+            box = part.box(place.left(), place.top(), place.right() + 1, place.bottom() + 1, within=whole)
+            if box is not None:
+                found.append(Found(box_px=box, score=score))
+        return found
