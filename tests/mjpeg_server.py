@@ -35,6 +35,7 @@ class MjpegServer:
         self._interval_s = 1 / fps
         self._changed = threading.Condition()
         self._sent = self._asked = 0
+        self._picture = b""
         self._connections: set[socket.socket] = set()
         self._over = threading.Event()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -118,16 +119,20 @@ class MjpegServer:
     def _answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
         self._hold_while(lambda: self.silent, request.connection)
         if self.refusing:
-            request.send_error(self.refusing)
+            request.send_response(self.refusing)
+            if self.refusing == 401:
+                request.send_header("WWW-Authenticate", 'Basic realm="camera"')
+            request.end_headers()
             return
         request.send_response(200)
         request.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
         request.end_headers()
-        picture = self._picture()
         while not self._over.wait(self._interval_s):
             self._hold_while(lambda: self.hanging, request.connection)
-            if not self.frozen:
-                picture = self._picture()
+            with self._changed:
+                if not (self.frozen and self._picture):
+                    self._picture = self._noise()
+                picture = self._picture
             request.wfile.write(BOUNDARY % len(picture) + picture + b"\r\n")
             with self._changed:
                 self._sent += 1
@@ -140,7 +145,7 @@ class MjpegServer:
             if readable and not connection.recv(4096):
                 raise ConnectionResetError("the reader left")
 
-    def _picture(self) -> bytes:
+    def _noise(self) -> bytes:
         noise = np.random.default_rng(time.monotonic_ns()).integers(0, 255, (*self._size, 3), dtype=np.uint8)
         done, jpeg = cv2.imencode(".jpg", noise)
         assert done

@@ -30,7 +30,8 @@ HINT_S = 2.0
 """What was said longer ago did not end the reader."""
 
 MAX_REMEMBERED = 1000
-_FFMPEG = re.compile(r"^\[OPENCV:FFMPEG:\d+\]\s*")
+_FFMPEG = re.compile(r"^\[OPENCV:FFMPEG:(\d+)\]\s*")
+_FFMPEG_ERROR = 16
 
 log = logging.getLogger("turnstile")
 
@@ -159,6 +160,7 @@ class ReaderProcess:
             match record:
                 case pipe.Opened():
                     self._opened = True
+                    self._overheard = (0.0, "")
                 case pipe.Shot(index=index):
                     self._superseded += self._shot is not None
                     self._shot = record
@@ -183,13 +185,19 @@ class ReaderProcess:
                 return Over(reason=f"its reader ended with code {code}{hint}", crashed=True)
 
     def _overhear(self) -> None:
-        """Keep the last line of what OpenCV, FFmpeg or Python say, as a hint; the debug log has them all."""
+        """Keep the last line of what OpenCV, FFmpeg or Python say, as a hint; the debug log has them all.
+
+        FFmpeg's warnings count only while the source is being opened: there they tell of HTTP errors.
+        """
         with cast("IO[bytes]", self._process.stderr) as stderr:
             while line := stderr.readline(4096):
-                text = without_secrets(line.decode("utf-8", "replace").strip(), self._order)
-                if text := _FFMPEG.sub("", text)[:300]:
-                    log.debug("reader: %s", text)
-                    self._overheard = time.monotonic(), text
+                text = without_secrets(line.decode("utf-8", "replace").strip(), self._order)[:300]
+                if not text:
+                    continue
+                log.debug("reader: %s", text)
+                level = _FFMPEG.match(text)
+                if level is None or int(level[1]) <= _FFMPEG_ERROR or not self._opened:
+                    self._overheard = time.monotonic(), _FFMPEG.sub("", text)
 
 
 def _start() -> "subprocess.Popen[bytes]":

@@ -19,11 +19,8 @@ from turnstile.io.opencv import require_opencv
 RELEASE_S = 0.25
 """How long a camera has to be let go properly once standard input is closed."""
 
-ENVIRONMENT = {
-    # FFmpeg's errors (16), such as a refused password, make a hint; the rest is noise.
-    "OPENCV_LOG_LEVEL": "ERROR",
-    "OPENCV_FFMPEG_LOGLEVEL": "16",
-}
+FFMPEG_ERRORS, FFMPEG_WARNINGS = "16", "24"
+"""What FFmpeg says of a stream it cannot open may be only a warning, such as ``HTTP error 503``."""
 
 STREAM_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer"
 """For FFmpeg. Over TCP pictures come whole. Without ``nobuffer`` the first frames of an RTSP camera with a
@@ -63,9 +60,11 @@ def _end_with_input(stop: threading.Event) -> None:
 
 
 def _load_opencv(order: pipe.Order) -> None:
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    if order.kind == "stream":
+    """Load it with what it reads from the environment; what the operator has set there stays."""
+    is_stream = order.kind == "stream"
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", FFMPEG_WARNINGS if is_stream else FFMPEG_ERRORS)
+    if is_stream:
         os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", STREAM_OPTIONS)
     require_opencv()
 
