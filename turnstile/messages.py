@@ -54,7 +54,10 @@ Pixel = Annotated[int, Meta(ge=-65536, le=65536)]
 Size = Annotated[int, Meta(ge=1, le=65536)]
 Distance = Annotated[float, Meta(ge=0, le=4)]
 Text = Annotated[str, Meta(max_length=500)]
-PersonName = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]{1,200}\Z")]
+STEERING = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+"""Characters that steer a terminal or the direction of writing, for use inside ``[]`` of a pattern."""
+
+PersonName = Annotated[str, Meta(pattern=rf"\A[^{STEERING}]{{1,200}}\Z")]
 """A person's name; it is written into logs and onto screens, so it holds nothing that steers them."""
 
 Label = Annotated[str, Meta(max_length=64)]
