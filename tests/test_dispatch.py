@@ -80,14 +80,14 @@ def test_the_newest_frame_of_a_camera_wins() -> None:
 
 
 def test_the_camera_that_waited_longest_is_served_first() -> None:
-    """However fast another camera is."""
+    """A fast camera's frames do not push out others', and are not pushed out for being young."""
     pool = a_pool("r1")
     served = []
     for turn in range(12):
-        for seq in range(5):
-            offer(pool, "fast", seq=5 * turn + seq, came_ns=turn * MS)
         offer(pool, "b", "c", seq=turn, came_ns=turn * MS)
-        assignment = only(pool.assign(turn * MS + 1))
+        for seq in range(5):
+            offer(pool, "fast", seq=5 * turn + seq, came_ns=turn * MS + seq + 1)
+        assignment = only(pool.assign(turn * MS + 9))
         served.append(assignment.job.key)
         answer(pool, assignment)
     assert Counter(served) == {"fast": 4, "b": 4, "c": 4}
