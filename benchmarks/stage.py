@@ -198,6 +198,16 @@ def thread_cpu_s(pid: int) -> dict[int, float]:
     return used
 
 
+def machine_cpu_s() -> float:
+    """Return the processor seconds that all programs have used; NaN where the system does not say."""
+    try:
+        fields = [int(one) for one in Path("/proc/stat").read_text("utf-8").split("\n", 1)[0].split()[1:9]]
+    except OSError:
+        return float("nan")
+    user, nice, system, _idle, _iowait, irq, softirq, _steal = fields
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
 def _perform(
     line: Line, function: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
