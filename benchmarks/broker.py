@@ -325,8 +325,8 @@ def main() -> int:
     compare(report, QUICK_SIZES if options.quick else SIZES, rounds=rounds, seconds=seconds)
     report.note(
         f"The median of {rounds} stretch(es) of {seconds:g} s. A camera has one frame under way, so that "
-        "none is shed. Through the broker a frame takes 3 messages in and 3 out (frame, result, ready; frame for "
-        "displays, work, result), through the proxy 2 and 2; imagezmq's request and reply have nothing "
+        "none is shed. Through the broker a frame takes 3 messages in and 3 out (frame, result, ready; frame "
+        "for displays, work, result), through the proxy 2 and 2; imagezmq's request and reply have nothing "
         "between. Where all cores are the limit, or a process other than the one between, that one could "
         "carry more than is shown."
     )
