@@ -94,9 +94,11 @@ def play_recognizer(line: Line, broker: config.Broker, name: str, *, work_s: flo
     """
     engine = SleepingEngine(work_s=work_s)
     node = a_recognizer(broker, engine, name=name, instance=f"{name}-1")
+    has_begun = False
     while not line.stop.is_set():
         node.step(0.1)
-        if len(engine.began) == 1:
+        if engine.began and not has_begun:
+            has_begun = True
             line.answers.send(None)
     node.close()
     line.answers.send(engine.starts())

@@ -60,7 +60,7 @@ class Player:
         """Return the process's id."""
         return self.process.pid or 0
 
-    def answer(self, timeout_s: float = 10.0) -> Any:
+    def answer(self, timeout_s: float = START_S) -> Any:
         """Return the next thing the player sent.
 
         Raises:
