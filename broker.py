@@ -27,7 +27,8 @@ from turnstile.hints import Hints
 from turnstile.io import node
 from turnstile.io.beats import BROKER_PERIOD_S, Heart
 from turnstile.io.bus import BrokerSockets
-from turnstile.io.enrolment import Enrolment, Unencoded, open_enrolment
+from turnstile.io.enrolment import Enrolment, open_enrolment
+from turnstile.io.facefolder import Unencoded
 from turnstile.journal import Journal
 from turnstile.messages import (
     AnyMessage,
