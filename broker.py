@@ -20,14 +20,15 @@ import msgspec
 
 from turnstile import jpeg
 from turnstile.config import Site
-from turnstile.dispatch import Assignment, Dispatcher, Job, SetAside
+from turnstile.dispatch import Assignment, Dispatcher, Job
 from turnstile.errors import PictureError, WireError
 from turnstile.gallery import is_encoding, to_message
 from turnstile.hints import Hints
 from turnstile.io import node
 from turnstile.io.beats import BROKER_PERIOD_S, Heart
 from turnstile.io.bus import BrokerSockets
-from turnstile.io.enrolment import Enrolment, Unencoded, open_enrolment
+from turnstile.io.enrolment import Enrolment, open_enrolment
+from turnstile.io.facefolder import Unencoded
 from turnstile.journal import Journal
 from turnstile.messages import (
     AnyMessage,
@@ -277,12 +278,12 @@ class BrokerNode:
             message = Picture(token=assignment.token, lease_s=lease_s, file=job.body.file, data=job.body.data)
         self._publish(assignment.recognizer, message)
 
-    def _give_up(self, given_up: list[SetAside]) -> None:
-        for aside in given_up:
-            if isinstance(aside.job.body, Unencoded):
-                self.enrolment.take_problem(aside.job.key, "two recognizers failed on it")
+    def _give_up(self, set_aside: list[Job]) -> None:
+        for job in set_aside:
+            if job.kind == "picture":
+                self.enrolment.take_problem(job.key, "two recognizers failed on it")
             else:
-                log.error("frame %d of %s took two recognizers down; set aside", aside.job.seq, aside.job.key)
+                log.error("frame %d of %s took two recognizers down; set aside", job.seq, job.key)
 
     def _publish(self, about: str, message: Message) -> None:
         self.sockets.publish(about, encode(message))

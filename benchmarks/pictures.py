@@ -1,12 +1,17 @@
-"""Pictures for load: baseline JPEGs of an exact size, each with the time it was taken written into it."""
+"""Pictures for load: baseline JPEGs of an exact size that tell when they were taken, and real faces."""
 
 import io
 import struct
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 SIZE_PX = (640, 480)
+STAMP_BYTES = 16
+"""How much longer `stamped` makes a picture."""
+
 _STAMP = struct.Struct(">2sHHHQ")
 _COMMENT = 0xFFFE
 
@@ -32,7 +37,7 @@ def a_jpeg(size_bytes: int, *, size_px: tuple[int, int] = SIZE_PX, seed: int = 1
 
 
 def stamped(jpeg: bytes, *, camera: int, captured_ns: int) -> bytes:
-    """Return the JPEG with a comment that says which camera took it, and when; 16 bytes longer."""
+    """Return the JPEG with a comment that says which camera took it, and when."""
     return jpeg[:2] + _STAMP.pack(b"\xff\xfe", 14, 0, camera, captured_ns) + jpeg[2:]
 
 
@@ -40,6 +45,20 @@ def stamp_of(jpeg: bytes) -> tuple[int, int]:
     """Return the number of the camera and `captured_ns` that `stamped` wrote."""
     _, _, _, camera, captured_ns = _STAMP.unpack_from(jpeg, 2)
     return int(camera), int(captured_ns)
+
+
+def at_the_door(people: Sequence[Path], folder: Path) -> list[Path]:
+    """Write each person's picture into `folder` as a camera would see them, 640x480, and return the paths."""
+    written = []
+    for path in people:
+        scene = Image.new("RGB", SIZE_PX, (96, 104, 112))
+        with Image.open(path, formats=["JPEG"]) as picture:
+            person = picture.convert("RGB")
+        person.thumbnail(SIZE_PX)
+        scene.paste(person, ((SIZE_PX[0] - person.width) // 2, SIZE_PX[1] - person.height))
+        written.append(folder / f"{path.stem}.png")
+        scene.save(written[-1])
+    return written
 
 
 def _encode(picture: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.pictures import SIZE_PX, stamp_of, stamped
+from benchmarks.pictures import SIZE_PX, STAMP_BYTES, stamp_of, stamped
 from benchmarks.stage import Line
 from recognizer_node import RecognizerNode
 from turnstile import config
@@ -19,7 +19,7 @@ from turnstile.errors import PictureError
 from turnstile.io.beats import Heart
 from turnstile.io.bus import Bus
 from turnstile.messages import Frame, Hint, topic, work_topic
-from turnstile.vision.engine import Analysis, Encodings, EngineDescription, PictureRgb
+from turnstile.vision.engine import Analysis, Encodings, Engine, EngineDescription, PictureRgb
 
 Start = tuple[int, int, int]
 """Camera's number, `captured_ns` of a frame, and when work on it began, both on this machine's clock."""
@@ -30,7 +30,8 @@ class SleepingEngine:
     """Sees nothing, takes `work_s` for it without using the processor, and notes when each work began."""
 
     work_s: float
-    starts: list[Start] = field(default_factory=list)
+    began: list[tuple[bytes, int]] = field(default_factory=list)
+    """The frame's first bytes, where `stamped` writes, and the time."""
 
     @property
     def description(self) -> EngineDescription:
@@ -39,7 +40,7 @@ class SleepingEngine:
 
     def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:  # noqa: ARG002 - an Engine
         """Return no faces after `work_s`."""
-        self.starts.append((*stamp_of(jpeg), time.time_ns()))
+        self.began.append((jpeg[: 2 + STAMP_BYTES], time.time_ns()))
         if self.work_s:
             time.sleep(self.work_s)
         return Analysis(boxes_px=(), encodings=np.empty((0, 128), np.float32), sharpness=())
@@ -47,6 +48,24 @@ class SleepingEngine:
     def enrol(self, picture_rgb: PictureRgb) -> Encodings:
         """Refuse: this engine knows no faces."""
         raise PictureError(f"a picture of {picture_rgb.shape} cannot be encoded asleep")
+
+    def starts(self) -> list[Start]:
+        """Return when each work began and how old its frame was, for stamped frames."""
+        return [(*stamp_of(head), at_ns) for head, at_ns in self.began]
+
+
+def a_recognizer(
+    broker: config.Broker, engine: Engine, *, name: str, instance: str, wake_fd: int | None = None
+) -> RecognizerNode:
+    """Return the real node around another engine."""
+    return RecognizerNode(
+        name=name,
+        instance=instance,
+        settings=config.Recognition(),
+        bus=Bus(broker, topics=("gallery.", work_topic(name, instance)), wake_fd=wake_fd),
+        engine=engine,
+        heart=Heart(node=name, instance=instance, role="recognizer"),
+    )
 
 
 def play_cameras(line: Line, broker: config.Broker, names: Sequence[str], *, fps: float, jpeg: bytes) -> None:
@@ -73,22 +92,16 @@ def play_recognizer(line: Line, broker: config.Broker, name: str, *, work_s: flo
 
     Answers twice: when the first work has come, and with all `Start`s at the end.
     """
-    instance = f"{name}-1"
     engine = SleepingEngine(work_s=work_s)
-    node = RecognizerNode(
-        name=name,
-        instance=instance,
-        settings=config.Recognition(),
-        bus=Bus(broker, topics=("gallery.", work_topic(name, instance))),
-        engine=engine,
-        heart=Heart(node=name, instance=instance, role="recognizer"),
-    )
+    node = a_recognizer(broker, engine, name=name, instance=f"{name}-1")
+    has_begun = False
     while not line.stop.is_set():
         node.step(0.1)
-        if len(engine.starts) == 1:
+        if engine.began and not has_begun:
+            has_begun = True
             line.answers.send(None)
     node.close()
-    line.answers.send(engine.starts)
+    line.answers.send(engine.starts())
 
 
 def ticks(line: Line, *, fps: float, cameras: int) -> Iterator[tuple[int, int]]:

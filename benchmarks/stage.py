@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 
 import msgspec
@@ -60,7 +60,7 @@ class Player:
         """Return the process's id."""
         return self.process.pid or 0
 
-    def answer(self, timeout_s: float = 10.0) -> Any:
+    def answer(self, timeout_s: float = START_S) -> Any:
         """Return the next thing the player sent.
 
         Raises:
@@ -83,6 +83,8 @@ class Stage:
         self._players: list[Player] = []
 
     def __enter__(self) -> Self:
+        """Let SIGTERM, too, end the measurement in order."""
+        signal.signal(signal.SIGTERM, _leave)
         return self
 
     def __exit__(
@@ -95,6 +97,7 @@ class Stage:
             program.terminate()
         deadline = time.monotonic() + STOP_S
         for player in self._players:
+            player.process.terminate()
             player.process.join(max(0.0, deadline - time.monotonic()))
             if player.process.is_alive():
                 player.process.kill()
@@ -198,9 +201,24 @@ def thread_cpu_s(pid: int) -> dict[int, float]:
     return used
 
 
+def machine_cpu_s() -> float:
+    """Return the processor seconds that all programs have used; NaN where the system does not say."""
+    try:
+        fields = [int(one) for one in Path("/proc/stat").read_text("utf-8").split("\n", 1)[0].split()[1:9]]
+    except OSError:
+        return float("nan")
+    user, nice, system, _idle, _iowait, irq, softirq, _steal = fields
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
 def _perform(
     line: Line, function: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
     """Run a player; an interrupt from the keyboard is for the parent, which stops the player."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     function(line, *args, **kwargs)

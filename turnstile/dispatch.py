@@ -3,7 +3,7 @@
 Pure: times and tokens come in as arguments, decisions go out as values, and the broker does the sending.
 
 Policy: one slot a camera holds only its newest frame; older ones are dropped and counted. Pictures to enrol
-go before frames, and never to more than half of a pool of two or more. Work is written off when its
+take turns with frames, and never take more than half of a pool of two or more. Work is written off when its
 recognizer leaves or its lease ends; the camera's newest frame is handed out next. A frame or picture that was
 written off twice is set aside, so that one poisonous picture cannot walk through the whole pool.
 """
@@ -11,6 +11,7 @@ written off twice is set aside, so that one poisonous picture cannot walk throug
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 MAX_ATTEMPTS = 2
 MAX_PICTURES = 100_000
@@ -20,8 +21,7 @@ MAX_PICTURES = 100_000
 class Job:
     """A frame or an enrolment picture that waits for a recognizer."""
 
-    kind: str
-    """``frame`` or ``picture``."""
+    kind: Literal["frame", "picture"]
     key: str
     """The camera's name, or the picture's hash."""
     seq: int
@@ -60,13 +60,6 @@ class _Recognizer:
         return self.credits - len(self.tokens)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SetAside:
-    """A job given up after it was written off twice."""
-
-    job: Job
-
-
 class Dispatcher:
     """Who waits for what. All times are monotonic nanoseconds."""
 
@@ -77,6 +70,7 @@ class Dispatcher:
         self._slots: dict[str, Job] = {}
         self._served_ns: dict[str, int] = {}
         self._pictures: deque[Job] = deque()
+        self._frames_turn = False
         self._recognizers: dict[str, _Recognizer] = {}
         self._out: dict[str, Assignment] = {}
 
@@ -109,7 +103,7 @@ class Dispatcher:
         self._pictures = deque(job for job in self._pictures if job.key != key)
         for token, one in list(self._out.items()):
             if one.job.kind == "picture" and one.job.key == key:
-                self._release(token)
+                self._use_up_credit(self._release(token))
 
     def joined(self, recognizer: str) -> None:
         """Note that a recognizer listens to its work topic."""
@@ -127,8 +121,8 @@ class Dispatcher:
         if recognizer in self._recognizers:
             self._recognizers[recognizer].credits = 0
 
-    def left(self, recognizer: str) -> list[SetAside]:
-        """Write off what a recognizer had whose connection closed."""
+    def left(self, recognizer: str) -> list[Job]:
+        """Write off what a recognizer had whose connection closed; return what is now set aside."""
         if recognizer not in self._recognizers:
             return []
         tokens = sorted(self._recognizers[recognizer].tokens)
@@ -136,8 +130,11 @@ class Dispatcher:
         del self._recognizers[recognizer]
         return given_up
 
-    def expire(self, now_ns: int) -> list[SetAside]:
-        """Write off work whose lease has ended; who had it gets no more until it says that it is ready."""
+    def expire(self, now_ns: int) -> list[Job]:
+        """Write off work whose lease has ended, and return what is now set aside.
+
+        Who had it gets no more until it says that it is ready.
+        """
         late = [token for token, one in self._out.items() if one.expires_ns <= now_ns]
         self.counts["leases_ended"] += len(late)
         for token in late:
@@ -150,16 +147,14 @@ class Dispatcher:
         if assignment is None or assignment.recognizer != recognizer:
             self.counts["refused_tokens"] += 1
             return None
-        self._release(token)
-        worker = self._recognizers[recognizer]
-        worker.credits = max(0, worker.credits - 1)
+        self._use_up_credit(self._release(token))
         return assignment
 
     def assign(self, now_ns: int) -> list[Assignment]:
         """Hand out as much as there are jobs and credits, and return what to send to whom."""
         made: list[Assignment] = []
         while (recognizer := self._next_free()) is not None:
-            job = self._next_picture() or self._next_frame(now_ns)
+            job = self._next_job(now_ns)
             if job is None:
                 break
             made.append(self._hand_out(job, recognizer, now_ns))
@@ -174,15 +169,18 @@ class Dispatcher:
         free = [(one.served_ns, name) for name, one in self._recognizers.items() if one.free > 0]
         return min(free)[1] if free else None
 
-    def _next_picture(self) -> Job | None:
-        out = sum(one.pictures for one in self._recognizers.values())
-        if not self._pictures or out >= max(1, len(self._recognizers) // 2):
-            return None
-        return self._pictures.popleft()
+    def _next_job(self, now_ns: int) -> Job | None:
+        if self._pictures and self._has_room_for_picture() and not (self._frames_turn and self._slots):
+            self._frames_turn = True
+            return self._pictures.popleft()
+        self._frames_turn = False
+        return self._next_frame(now_ns) if self._slots else None
 
-    def _next_frame(self, now_ns: int) -> Job | None:
-        if not self._slots:
-            return None
+    def _has_room_for_picture(self) -> bool:
+        out = sum(one.pictures for one in self._recognizers.values())
+        return out < max(1, len(self._recognizers) // 2)
+
+    def _next_frame(self, now_ns: int) -> Job:
         camera = min(self._slots, key=lambda name: (self._served_ns.get(name, 0), self._slots[name].came_ns))
         self._served_ns[camera] = now_ns
         return self._slots.pop(camera)
@@ -205,21 +203,26 @@ class Dispatcher:
 
     def _release(self, token: str) -> Assignment:
         assignment = self._out.pop(token)
-        worker = self._recognizers.get(assignment.recognizer)
-        if worker is not None:
-            worker.tokens.discard(token)
-            worker.pictures -= assignment.job.kind == "picture"
+        worker = self._recognizers[assignment.recognizer]
+        worker.tokens.remove(token)
+        worker.pictures -= assignment.job.kind == "picture"
         return assignment
 
-    def _write_off(self, token: str) -> list[SetAside]:
+    def _use_up_credit(self, assignment: Assignment) -> None:
+        worker = self._recognizers[assignment.recognizer]
+        worker.credits = max(0, worker.credits - 1)
+
+    def _write_off(self, token: str) -> list[Job]:
         job = self._release(token).job
         self.counts[f"{job.kind}s_written_off"] += 1
         again = replace(job, attempts=job.attempts + 1)
         if again.attempts >= MAX_ATTEMPTS:
             self.counts[f"{job.kind}s_set_aside"] += 1
-            return [SetAside(job=again)]
+            return [again]
         if job.kind == "picture":
             self._pictures.append(again)
         elif job.key not in self._slots:
             self._slots[job.key] = again
+        else:
+            self.counts["dropped_newer_came"] += 1
         return []

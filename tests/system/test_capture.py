@@ -121,7 +121,7 @@ def end(process: Process, by: signal.Signals) -> tuple[int, str]:
 
 
 def test_a_clip_becomes_frames_and_the_node_ends_with_it(door: Door, broker: FakeBroker) -> None:
-    """Numbered from 1, each later than the one before; after the last one a beat says that it has ended."""
+    """Each is numbered higher and later than the one before; a last beat says that the clip has ended."""
     clip = a_clip(door.folder / "clip.avi", fps=10, grey_levels=range(50, 250, 10))
     node = door.capture(source=clip)
     broker.hear_state("ended")
@@ -130,7 +130,8 @@ def test_a_clip_becomes_frames_and_the_node_ends_with_it(door: Door, broker: Fak
     counts = broker.beats[-1].counts
     assert counts["frames_in"] == 20
     assert counts["frames_out"] == len(broker.frames)
-    assert [frame.seq for frame in broker.frames] == list(range(21 - len(broker.frames), 21))
+    seqs = [frame.seq for frame in broker.frames]
+    assert seqs == sorted(set(seqs))
     times = [frame.captured_ns for frame in broker.frames]
     assert times == sorted(set(times))
     for frame in broker.frames:

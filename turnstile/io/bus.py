@@ -8,8 +8,8 @@ message from filling memory; linger is stated, because the default waits for eve
 
 import time
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 import zmq
 
@@ -26,6 +26,8 @@ MAX_HEARD_BYTES = 64 * 2**20
 MAX_TOPIC_BYTES = 256
 BROKER_TOPIC = "status.broker."
 _DRAIN = 256
+_INGRESS_HWM = 64
+"""Of each node: enough for its frames while the broker is busy, and a bound on what a hostile one fills."""
 
 Heard = tuple[str, AnyMessage]
 
@@ -51,9 +53,12 @@ class Bus:
         Args:
             broker: where it is.
             topics: prefixes to hear, besides the broker's own beat.
-            say_hwm: messages kept while the broker is slow or away; more are dropped.
+            say_hwm: messages kept while the broker is slow; more are dropped, and all while it is away.
             hear_hwm: messages kept for this node before the broker drops more.
             wake_fd: a descriptor that ends waiting when readable, such as a signal's wake-up pipe.
+
+        Raises:
+            ConfigError: an address cannot be connected to, such as an ipc path of over 107 characters.
         """
         self.refused = 0
         self.reconnects = 0
@@ -119,18 +124,27 @@ class Bus:
     def _connect(self) -> None:
         self._push = _socket(self._context, zmq.PUSH, hwm=self._say_hwm, max_bytes=0)
         self._sub = _socket(self._context, zmq.SUB, hwm=self._hear_hwm, max_bytes=MAX_HEARD_BYTES)
-        for socket in (self._push, self._sub):
-            _make_reconnecting(socket)
         self._push.setsockopt(zmq.IMMEDIATE, 1)
         for topic in self._topics:
             self._sub.subscribe(topic)
-        self._push.connect(self._broker.ingress)
-        self._sub.connect(self._broker.egress)
+        self._open(self._push, self._broker.ingress)
+        self._open(self._sub, self._broker.egress)
         self._poller = zmq.Poller()
         self._poller.register(self._sub, zmq.POLLIN)
         if self._wake_fd is not None:
             self._poller.register(self._wake_fd, zmq.POLLIN)
         self._heard_at = time.monotonic()
+
+    def _open(self, socket: "zmq.Socket[bytes]", address: str) -> None:
+        _make_reconnecting(socket)
+        socket.setsockopt(zmq.IPV6, "[" in address)
+        try:
+            socket.connect(address)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ConfigError(
+                f"broker: cannot connect to {address}: {zmq.strerror(error.errno or 0)}"
+            ) from error
 
     def _disconnect(self, *, linger_s: float) -> None:
         self._push.close(linger=round(linger_s * 1000))
@@ -157,7 +171,9 @@ class BrokerSockets:
         self.refused = 0
         ingress, egress = (bind_address(broker, at) for at in (broker.ingress, broker.egress))
         self._context = zmq.Context()
-        self.pull = _socket(self._context, zmq.PULL, hwm=1000, max_bytes=broker.max_frame_bytes + 4096)
+        # what is somewhat too large is counted and dropped; what is larger still ends its connection
+        max_bytes = 2 * broker.max_frame_bytes + 2**20
+        self.pull = _socket(self._context, zmq.PULL, hwm=_INGRESS_HWM, max_bytes=max_bytes)
         self.xpub = _socket(self._context, zmq.XPUB, hwm=1000, max_bytes=MAX_TOPIC_BYTES)
         self.xpub.setsockopt(zmq.XPUB_VERBOSE, 1)
         for socket, address in ((self.pull, ingress), (self.xpub, egress)):
@@ -216,8 +232,8 @@ class BrokerSockets:
             self.xpub.close(linger=0)
             self._context.term()
             raise ConfigError(
-                f"broker: cannot bind {address}: {error.strerror}; another broker may be running there, "
-                "or the address is not this machine's (see broker.bind_host)"
+                f"broker: cannot bind {address}: {zmq.strerror(error.errno or 0)}; another broker may be "
+                "running there, or the address is not this machine's (see broker.bind_host)"
             ) from error
 
 
@@ -229,15 +245,22 @@ def bind_address(broker: config.Broker, address: str) -> str:
     """
     if address.startswith("ipc://"):
         return address
-    parts = urlsplit(address)
-    host = broker.bind_host or (parts.hostname or "")
-    numeric = "127.0.0.1" if host == "localhost" else host
-    if not (numeric.startswith("127.") or numeric == "::1" or broker.open_network):
+    host, _, port = address.removeprefix("tcp://").rpartition(":")
+    host = broker.bind_host or host
+    numeric = "127.0.0.1" if host == "localhost" else host.strip("[]")
+    if not (_is_loopback(numeric) or broker.open_network):
         raise ConfigError(
             f"broker: binding {host} opens the bus to the network, and traffic is neither encrypted nor "
             "authenticated; bind 127.0.0.1, or set broker.open_network: true on a network of your own"
         )
-    return f"tcp://{numeric}:{parts.port}"
+    return f"tcp://[{numeric}]:{port}" if ":" in numeric else f"tcp://{numeric}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _parse(parts: list[bytes]) -> Heard:
@@ -246,10 +269,10 @@ def _parse(parts: list[bytes]) -> Heard:
 
 
 def _topic_and_body(parts: list[bytes]) -> tuple[str, bytes]:
-    if len(parts) != 2 or len(parts[0]) > MAX_TOPIC_BYTES:
-        raise WireError(
-            f"a message of {len(parts)} parts; two are valid: a topic of at most 256 bytes and a body"
-        )
+    if len(parts) != 2:
+        raise WireError(f"a message of {len(parts)} parts; two are valid: a topic and a body")
+    if len(parts[0]) > MAX_TOPIC_BYTES:
+        raise WireError(f"a topic of {len(parts[0])} bytes; at most {MAX_TOPIC_BYTES} are valid")
     try:
         return parts[0].decode(), parts[1]
     except UnicodeDecodeError as error:

@@ -40,10 +40,16 @@ class Stop:
 
     `fileno` becomes readable at the first signal: a plain flag is seen only after a poll's whole time-out,
     because pyzmq restarts interrupted polls (PEP 475).
+
+    Attributes:
+        requested: the node is to stop.
+        starting: the node is not wired yet. It has nothing in hand to finish, and loading models takes
+            seconds, so a signal is raised as KeyboardInterrupt.
     """
 
     def __init__(self) -> None:
         self.requested = False
+        self.starting = True
         self._read_fd, self._write_fd = os.pipe()
         os.set_blocking(self._read_fd, False)
         os.set_blocking(self._write_fd, False)
@@ -78,6 +84,8 @@ class Stop:
         if self.requested:
             os._exit(128 + number)
         self.requested = True
+        if self.starting:
+            raise KeyboardInterrupt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,11 +154,15 @@ def _drive(
         try:
             log.info("%s %s starts", role, name)
             node = wire(start)
+            stop.starting = False
             try:
                 while not stop.requested:
                     node.step(STEP_S)
             finally:
                 node.close()
+        except KeyboardInterrupt:
+            log.info("%s %s stopped before it was ready", role, name)
+            return EXIT_STOPPED
         except ConfigError as error:
             log.error("%s", error)  # noqa: TRY400 - the sentence is enough
             return EXIT_CONFIG

@@ -7,6 +7,7 @@ import numpy as np
 from turnstile.config import Recognition
 from turnstile.messages import MAX_FACES, Box, Hint
 from turnstile.vision import modelcache, runtime
+from turnstile.vision.cnn import CnnDetector
 from turnstile.vision.encoder import POLICIES, Encoder
 from turnstile.vision.engine import Analysis, Encodings, EngineDescription
 from turnstile.vision.hog import HogDetector
@@ -89,4 +90,13 @@ class AcceleratedEngine:
 
 def _make_detector(recognition: Recognition) -> Detector:
     """Return the detector that the site file asks for."""
-    return HogDetector(min_face_px=recognition.min_face_px, min_score=recognition.min_detection_score)
+    is_fast_at_networks = recognition.providers[0] == "cuda" or recognition.precision == "bfloat16"
+    if recognition.detector == "hog" or (recognition.detector == "auto" and not is_fast_at_networks):
+        return HogDetector(min_face_px=recognition.min_face_px, min_score=recognition.min_detection_score)
+    network = runtime.load(
+        modelcache.detector_graph(),
+        runtime=recognition.runtime,
+        providers=recognition.providers,
+        precision=recognition.precision,
+    )
+    return CnnDetector(network, modelcache.detector_windows(), min_face_px=recognition.min_face_px)

@@ -70,12 +70,18 @@ class Encoder:
 
     def encode_chips(self, chips: Chips) -> Encodings:
         """Return one row for each group of as many chips as the policy makes of a face."""
-        batches = [self._network.run(chips[at : at + BATCH]) for at in range(0, len(chips), BATCH)]
-        rows = np.concatenate([np.empty((0, ENCODING_SIZE), np.float32), *batches])
-        means = rows.reshape(-1, self._policy.chips, ENCODING_SIZE).mean(axis=1)
+        means = self._run(chips).reshape(-1, self._policy.chips, ENCODING_SIZE).mean(axis=1)
         if self._policy.unit_length:
             means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.finfo(np.float32).tiny)
         return np.ascontiguousarray(means, np.float32)
+
+    def encode_each_chip(self, picture_rgb: PictureRgb, box_px: Box) -> Encodings:
+        """Return the network's own output for each chip of a face, to compare policies."""
+        return self._run(self._chips(picture_rgb, box_px))
+
+    def _run(self, chips: Chips) -> Encodings:
+        batches = [self._network.run(chips[at : at + BATCH]) for at in range(0, len(chips), BATCH)]
+        return np.concatenate([np.empty((0, ENCODING_SIZE), np.float32), *batches])
 
     def _chips(self, picture_rgb: PictureRgb, box: Box) -> Chips:
         chips = self._landmarks.chips(picture_rgb, box, paddings=self._policy.paddings)

@@ -11,6 +11,9 @@ from turnstile.vision.pictures import PictureRgb
 MAX_HINT_AGE_S = 1.0
 """Older boxes are not worth searching: at 1 m/s, a face of 16 cm has moved by six of its widths."""
 
+MAX_HINTED = 6
+"""With more faces to follow, one search of the whole picture costs no more than theirs."""
+
 MARGIN = 0.4
 """How far around a box to look, in widths of the box, on each side."""
 
@@ -55,9 +58,9 @@ class Sighting:
 def find(detector: Detector, picture_rgb: PictureRgb, hint: Hint | None, *, full_scan_every: int) -> Sighting:
     """Return the faces of a frame, looking near hinted boxes first if that is allowed.
 
-    The whole picture is searched when there is no hint or nobody in it, when the hint is old, when it is
-    the turn of a full scan, and when any hinted face is not found where it was. A newcomer beside people
-    who stay is thus seen after at most `full_scan_every` recognized frames of that camera.
+    The whole picture is searched when there is no hint, nobody or a crowd in it, when the hint is old, when
+    it is the turn of a full scan, and when any hinted face is not found where it was. A newcomer beside
+    people who stay is thus seen after at most `full_scan_every` recognized frames of that camera.
     """
     if hint is not None and _is_worth_following(hint, full_scan_every=full_scan_every):
         near = [_best(detector.search(picture_rgb, box), box) for box in hint.boxes_px]
@@ -69,7 +72,7 @@ def find(detector: Detector, picture_rgb: PictureRgb, hint: Hint | None, *, full
 
 def _is_worth_following(hint: Hint, *, full_scan_every: int) -> bool:
     return (
-        bool(hint.boxes_px)
+        0 < len(hint.boxes_px) <= MAX_HINTED
         and hint.age_s <= MAX_HINT_AGE_S
         and hint.frames_since_full_scan + 1 < full_scan_every
     )

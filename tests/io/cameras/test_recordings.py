@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.feeds import a_clip, a_feed, a_picture, grey_level, play, take_until
+from tests.feeds import a_clip, a_feed, a_picture, assert_shown, grey_level, play, take_until
 from turnstile.config import Camera
 from turnstile.errors import CameraError
 from turnstile.jpeg import check_jpeg
@@ -18,9 +18,9 @@ def test_a_clip_is_played_to_its_end(tmp_path: Path) -> None:
     with a_feed(Camera(source=clip)) as feed:
         shots = play(feed)
         assert feed.take(0) is None
-    assert [grey_level(shot) for shot in shots] == pytest.approx(list(range(50, 250, 20)), abs=2)
-    assert feed.counts["frames_in"] == len(shots)
-    assert shots[-1].captured_ns - shots[0].captured_ns > 0.8e9
+    assert_shown(shots, range(50, 250, 20))
+    assert feed.counts["frames_in"] == 10
+    assert shots[-1].captured_ns - shots[0].captured_ns > 0.5e9
 
 
 def test_a_clip_is_thinned_to_the_rate_asked_for(tmp_path: Path) -> None:
@@ -28,7 +28,8 @@ def test_a_clip_is_thinned_to_the_rate_asked_for(tmp_path: Path) -> None:
     clip = a_clip(tmp_path / "clip.avi", fps=30, grey_levels=range(30, 210, 6))
     with a_feed(Camera(source=clip, max_fps=10)) as feed:
         shots = play(feed)
-    assert [grey_level(shot) for shot in shots] == pytest.approx(list(range(30, 210, 18)), abs=2)
+    assert_shown(shots, range(30, 210, 18))
+    assert feed.counts["frames_in"] == 10
 
 
 def test_a_looping_clip_starts_again_and_its_capture_times_go_on(tmp_path: Path) -> None:
@@ -57,14 +58,14 @@ def test_pictures_come_at_the_rate_asked_for(tmp_path: Path) -> None:
         a_picture(tmp_path / f"{index}.png", grey_level=level)
     with a_feed(Camera(source=str(tmp_path), max_fps=5)) as feed:
         shots = play(feed)
-    assert [grey_level(shot) for shot in shots] == pytest.approx([60, 120, 180], abs=2)
-    assert shots[-1].captured_ns - shots[0].captured_ns > 0.3e9
+    assert_shown(shots, (60, 120, 180))
+    assert feed.counts["frames_in"] == 3
 
 
 def test_a_rate_slower_than_the_read_time_out_is_no_loss(tmp_path: Path) -> None:
     """Waiting for the next picture is not a hanging read."""
     pictures = tuple(a_picture(tmp_path / f"{index}.jpg") for index in range(2))
-    with a_feed(Camera(source=pictures, max_fps=0.7, read_timeout_s=1.0)) as feed:
+    with a_feed(Camera(source=pictures, max_fps=0.5, read_timeout_s=1.5)) as feed:
         assert len(play(feed)) == 2
     assert feed.counts["camera_lost"] == 0
 
@@ -94,7 +95,8 @@ def test_a_picture_that_hangs_the_reader_is_passed_over(tmp_path: Path) -> None:
     a_picture(tmp_path / "2.jpg", grey_level=180)
     with a_feed(Camera(source=str(tmp_path), max_fps=100, read_timeout_s=0.5)) as feed:
         shots = play(feed)
-    assert [grey_level(shot) for shot in shots] == pytest.approx([60, 180], abs=2)
+    assert_shown(shots, (60, 180))
+    assert feed.counts["frames_in"] == 2
     assert feed.counts["pictures_broken"] == 1
 
 
@@ -123,7 +125,7 @@ def test_frames_are_scaled_down_to_the_size_asked_for_and_never_up(tmp_path: Pat
         a_picture(tmp_path / "tall.png", size_px=(200, 800)),
         a_picture(tmp_path / "small.png", size_px=(40, 30)),
     )
-    with a_feed(Camera(source=pictures, size_px=(400, 400), max_fps=20)) as feed:
+    with a_feed(Camera(source=pictures, size_px=(400, 400), max_fps=3)) as feed:
         shots = play(feed)
     assert [(shot.width_px, shot.height_px) for shot in shots] == [(400, 100), (100, 400), (40, 30)]
 

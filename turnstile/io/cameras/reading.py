@@ -143,7 +143,7 @@ def _watch(capture: cv2.VideoCapture, order: pipe.Order, desk: Desk) -> None:
     last_jpeg = b""
     while not desk.stopped():
         if not capture.grab():
-            raise CameraError("it stopped delivering")
+            raise CameraError("it stopped delivering" if last_jpeg else _nothing_came(order))
         captured_ns, at_s = time.time_ns(), time.monotonic()
         if not pace.admits(at_s):
             desk.tick()
@@ -194,8 +194,13 @@ def _play_once(order: pipe.Order, desk: Desk, *, pace: Pace, due_s: float) -> fl
             desk.send(_retrieve(capture))
     capture.release()
     if last_ms is None:
-        raise CameraError(f"no frame of {describe(order)} can be decoded")
+        raise CameraError(_nothing_came(order))
     return due_s + step_s
+
+
+def _nothing_came(order: pipe.Order) -> str:
+    said = f"no frame of {describe(order)} can be decoded"
+    return f"{said}; it must be a stream, not a single picture" if order.kind == "stream" else said
 
 
 def _retrieve(capture: cv2.VideoCapture) -> Frame:

@@ -1,0 +1,338 @@
+"""How many frames a second the broker carries: from cameras to recognizers that only reply, and results back.
+
+1, 8 and 64 cameras say frames of 50 kB to 1, 8 and 64 recognizers. In the same run the same cameras and
+recognizers talk through a bare `zmq.proxy` on the same kinds of sockets, which checks nothing and keeps no
+newest frame (the cameras name a recognizer, in turn, as a proxy does not choose); and cameras talk by
+imagezmq's REQ/REP straight to one of as many hubs as there are recognizers. All cameras share a process, and
+so do all recognizers: the processor time of each is shown, so that it is seen which one set the limit.
+
+    python -m benchmarks.broker [--quick] [--json FILE]
+"""
+
+import ctypes
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import RawArray
+
+from benchmarks.crowd import (
+    ANSWERED,
+    SAID,
+    Ports,
+    Tally,
+    cameras_flooding,
+    cameras_in_turn,
+    imagezmq_cameras,
+    imagezmq_hubs,
+    pass_on_by_zmq,
+    recognizers_that_reply,
+)
+from benchmarks.pictures import a_jpeg
+from benchmarks.report import Report, cores, parse
+from benchmarks.stage import Stage, a_site, free_ports, machine_cpu_s, thread_cpu_s
+from turnstile import config
+from turnstile.io.bus import Bus
+from turnstile.messages import Beat
+
+FRAME_BYTES = 50_000
+SATURATED = 0.9
+"""A thread that runs for this part of the time, or so much of all cores, sets the limit."""
+
+SIZES = tuple((cameras, recognizers) for cameras in (1, 8, 64) for recognizers in (1, 8, 64))
+QUICK_SIZES = ((1, 1), (8, 8))
+FLOODS = ((1, 8), (8, 8), (64, 8))
+QUICK_FLOODS = ((8, 8),)
+
+Size = tuple[int, int]
+"""Numbers of cameras and of recognizers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cast:
+    """The processes of one run by their part, and what has been said and answered so far."""
+
+    pids: dict[str, int]
+    tally: Tally
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """What one run showed."""
+
+    frames_per_s: float
+    shed: float
+    """Frames that were never answered, as a part of those said."""
+    cpu: dict[str, float]
+    """Part played → cores used."""
+    cpu_us: float
+    """Processor time of whatever stands between, a frame."""
+    limit: str
+    """Which process, or whether the machine, was saturated."""
+
+
+Hire = Callable[[Stage, bytes, int, int], Cast]
+"""Starts so many cameras and so many recognizers."""
+
+
+def through_broker(stage: Stage, jpeg: bytes, cameras: int, recognizers: int) -> Cast:
+    """Let frames go through the broker."""
+    site, pid = a_broker(stage, cameras)
+    ports = Ports(
+        ingress=site.broker.ingress, egress=site.broker.egress, cameras=cameras, recognizers=recognizers
+    )
+    tally = a_tally()
+    sinks = stage.play("recognizers", recognizers_that_reply, ports, ready=True)
+    sources = stage.play("cameras", cameras_in_turn, ports, tally, jpeg=jpeg, addressed=False)
+    return Cast(pids={"between": pid, "cameras": sources.pid, "recognizers": sinks.pid}, tally=tally)
+
+
+def through_proxy(stage: Stage, jpeg: bytes, cameras: int, recognizers: int) -> Cast:
+    """Let frames go through a bare `zmq.proxy`."""
+    ingress, egress = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
+    ports = Ports(ingress=ingress, egress=egress, cameras=cameras, recognizers=recognizers)
+    tally = a_tally()
+    proxy = stage.play("proxy", pass_on_by_zmq, ports)
+    sinks = stage.play("recognizers", recognizers_that_reply, ports, ready=False)
+    sources = stage.play("cameras", cameras_in_turn, ports, tally, jpeg=jpeg, addressed=True)
+    pids = {"between": proxy.pid, "cameras": sources.pid, "recognizers": sinks.pid}
+    return Cast(pids=pids, tally=tally)
+
+
+def through_imagezmq(stage: Stage, jpeg: bytes, cameras: int, recognizers: int) -> Cast:
+    """Let imagezmq send frames to hubs; nothing stands between."""
+    addresses = [f"tcp://127.0.0.1:{port}" for port in free_ports(recognizers)]
+    tally = a_tally()
+    hubs = stage.play("hubs", imagezmq_hubs, addresses)
+    senders = stage.play("cameras", imagezmq_cameras, addresses, tally, cameras=cameras, jpeg=jpeg)
+    return Cast(pids={"cameras": senders.pid, "recognizers": hubs.pid}, tally=tally)
+
+
+WAYS: dict[str, Hire] = {
+    "broker": through_broker,
+    "zmq.proxy": through_proxy,
+    "imagezmq": through_imagezmq,
+}
+
+
+def a_broker(stage: Stage, cameras: int) -> tuple[config.Site, int]:
+    """Start the broker for so many cameras; return its site and process id."""
+    names = [f"camera-{number}" for number in range(cameras)]
+    site = a_site(stage.folder, {name: config.Camera(source=0) for name in names})
+    return site, stage.broker(site, stage.write_site(site))
+
+
+def measure(hire: Hire, jpeg: bytes, cameras: int, recognizers: int, *, rounds: int, seconds: float) -> Flow:
+    """Return the median of `rounds` stretches of one run, its start left out."""
+    with Stage() as stage:
+        cast = hire(stage, jpeg, cameras, recognizers)
+        await_flow(cast, stage)
+        flows = [watch(cast, seconds) for _ in range(rounds)]
+    return sorted(flows, key=lambda flow: flow.frames_per_s)[rounds // 2]
+
+
+def watch(cast: Cast, seconds: float) -> Flow:
+    """Return what goes through in `seconds` from now."""
+    before, all_before_s, cpu = list(cast.tally), machine_cpu_s(), cpu_now(cast)
+    began_at = time.monotonic()
+    time.sleep(seconds)
+    elapsed_s = time.monotonic() - began_at
+    now, all_now_s = list(cast.tally), machine_cpu_s()
+    used = {
+        part: {thread: now_s - cpu[part].get(thread, 0.0) for thread, now_s in threads.items()}
+        for part, threads in cpu_now(cast).items()
+    }
+    said, answered = now[SAID] - before[SAID], now[ANSWERED] - before[ANSWERED]
+    between_s = sum(used.get("between", {}).values())
+    return Flow(
+        frames_per_s=answered / elapsed_s,
+        shed=max(0.0, 1 - answered / said) if said else float("nan"),
+        cpu={part: sum(threads.values()) / elapsed_s for part, threads in used.items()},
+        cpu_us=1e6 * between_s / answered if answered and between_s else float("nan"),
+        limit=limit_of(used, all_now_s - all_before_s, elapsed_s),
+    )
+
+
+def await_flow(cast: Cast, stage: Stage) -> None:
+    """Wait until frames have been answered for half a second.
+
+    Raises:
+        RuntimeError: none is within 30 s.
+    """
+    deadline = time.monotonic() + 30.0
+    while not cast.tally[ANSWERED]:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no frame was answered within 30 s: {stage.logged()}")
+        time.sleep(0.05)
+    time.sleep(0.5)
+
+
+def cpu_now(cast: Cast) -> dict[str, dict[int, float]]:
+    """Return the processor seconds that each thread of each process has used."""
+    return {part: thread_cpu_s(pid) for part, pid in cast.pids.items()}
+
+
+def limit_of(used: dict[str, dict[int, float]], all_used_s: float, elapsed_s: float) -> str:
+    """Return what was saturated: processes by a thread that always runs, or all cores together.
+
+    Args:
+        used: processor seconds by part and thread.
+        all_used_s: processor seconds of all programs of this machine.
+        elapsed_s: within so many seconds.
+    """
+    if not any(used.values()):
+        return "not measured"
+    limits = [
+        part for part, threads in used.items() if max(threads.values(), default=0.0) > SATURATED * elapsed_s
+    ]
+    if all_used_s > SATURATED * elapsed_s * cores():
+        others = 1 - sum(sum(threads.values()) for threads in used.values()) / all_used_s
+        limits.append("all cores" + (f", {100 * others:.0f} % by other programs" if others > 0.1 else ""))
+    return ", ".join(limits) or "none: waiting for one another"
+
+
+def a_tally() -> Tally:
+    """Return a tally at nought that processes can share."""
+    return RawArray(ctypes.c_uint64, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flood:
+    """What the broker did with more frames than it can hand out."""
+
+    taken_per_s: float
+    handed_out_per_s: float
+    shed_per_s: float
+
+
+def flood(jpeg: bytes, cameras: int, recognizers: int, *, seconds: float) -> Flood:
+    """Return what the broker counts while cameras say frames as fast as it takes them."""
+    with Stage() as stage:
+        site, _ = a_broker(stage, cameras)
+        ports = Ports(
+            ingress=site.broker.ingress, egress=site.broker.egress, cameras=cameras, recognizers=recognizers
+        )
+        tally = a_tally()
+        stage.play("recognizers", recognizers_that_reply, ports, ready=True)
+        stage.play("cameras", cameras_flooding, ports, tally, jpeg=jpeg)
+        await_flow(Cast(pids={}, tally=tally), stage)
+        beats = hear_beats(site, seconds)
+    first, last = beats[0], beats[-1]
+    elapsed_s = last.uptime_s - first.uptime_s
+
+    def rate(count: str) -> float:
+        return (last.counts.get(count, 0) - first.counts.get(count, 0)) / elapsed_s
+
+    return Flood(
+        taken_per_s=rate("frames_in"),
+        handed_out_per_s=rate("frames_handed_out"),
+        shed_per_s=rate("dropped_newer_came"),
+    )
+
+
+def hear_beats(site: config.Site, seconds: float) -> list[Beat]:
+    """Return the broker's beats of about `seconds`, at least two.
+
+    Raises:
+        RuntimeError: fewer came.
+    """
+    bus = Bus(site.broker)
+    beats: list[Beat] = []
+    give_up_at = time.monotonic() + seconds + 10.0
+    while time.monotonic() < give_up_at and (
+        len(beats) < 2 or beats[-1].uptime_s < beats[0].uptime_s + seconds
+    ):
+        beats += [message for _, message in bus.hear(0.1) if isinstance(message, Beat)]
+    bus.close()
+    if len(beats) < 2:
+        raise RuntimeError("the broker's beats did not come")
+    return beats
+
+
+def compare(report: Report, sizes: Sequence[Size], *, rounds: int, seconds: float) -> None:
+    """Print what goes through by each way, and which process set the limit."""
+    jpeg = a_jpeg(FRAME_BYTES)
+    flows: dict[Size, dict[str, Flow]] = {}
+    for cameras, recognizers in sizes:
+        flows[cameras, recognizers] = {
+            way: measure(hire, jpeg, cameras, recognizers, rounds=rounds, seconds=seconds)
+            for way, hire in WAYS.items()
+        }
+    report.table(
+        f"Frames of {FRAME_BYTES // 1000} kB a second, there and answered",
+        ("cameras x recognizers", *WAYS, "broker : zmq.proxy", "broker : imagezmq"),
+        [
+            (
+                name_of(size),
+                *(flow.frames_per_s for flow in by_way.values()),
+                by_way["broker"].frames_per_s / by_way["zmq.proxy"].frames_per_s,
+                by_way["broker"].frames_per_s / by_way["imagezmq"].frames_per_s,
+            )
+            for size, by_way in flows.items()
+        ],
+    )
+    report.table(
+        "Cores used by each process, and what was saturated",
+        (
+            "cameras x recognizers, way",
+            "between",
+            "cameras",
+            "recognizers",
+            "us a frame between",
+            "shed %",
+            "limit",
+        ),
+        [
+            (
+                f"{name_of(size)}, {way}",
+                *(flow.cpu.get(part) for part in ("between", "cameras", "recognizers")),
+                flow.cpu_us,
+                100 * flow.shed,
+                flow.limit,
+            )
+            for size, by_way in flows.items()
+            for way, flow in by_way.items()
+        ],
+    )
+
+
+def overwhelm(report: Report, sizes: Sequence[Size], *, seconds: float) -> None:
+    """Print what the broker takes in when cameras do not wait."""
+    jpeg = a_jpeg(FRAME_BYTES)
+    rows = []
+    for cameras, recognizers in sizes:
+        shown = flood(jpeg, cameras, recognizers, seconds=seconds)
+        rows.append(
+            (name_of((cameras, recognizers)), shown.taken_per_s, shown.handed_out_per_s, shown.shed_per_s)
+        )
+    report.table(
+        "Flooded: frames a second that the broker takes, hands out and sheds",
+        ("cameras x recognizers", "taken", "handed out", "shed"),
+        rows,
+    )
+
+
+def name_of(size: Size) -> str:
+    """Return numbers of cameras and recognizers as a row's name."""
+    return f"{size[0]} x {size[1]}"
+
+
+def main() -> int:
+    """Run all sizes through all ways, then flood the broker."""
+    options = parse(__doc__)
+    report = Report("broker", options)
+    rounds, seconds = (1, 0.5) if options.quick else (3, 2.0)
+    compare(report, QUICK_SIZES if options.quick else SIZES, rounds=rounds, seconds=seconds)
+    report.note(
+        f"The median of {rounds} stretch(es) of {seconds:g} s. A camera has one frame under way, so that "
+        "none is shed. Through the broker a frame takes 3 messages in and 3 out (frame, result, ready; frame "
+        "for displays, work, result), through the proxy 2 and 2; imagezmq's request and reply have nothing "
+        "between. Where all cores are the limit, or a process other than the one between, that one could "
+        "carry more than is shown."
+    )
+    overwhelm(report, QUICK_FLOODS if options.quick else FLOODS, seconds=2 * seconds)
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Folders of pictures of people, and every chip of every face in them encoded once.
+
+LFW is laid out as `NAME/NAME_0001.jpg` with a `pairs.csv` of image1, image2, same; any other folder holds one
+picture a person.
+"""
+
+import csv
+import functools
+import multiprocessing
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from turnstile.messages import Box
+from turnstile.vision import modelcache, runtime
+from turnstile.vision.encoder import POLICIES, Encoder, Policy
+from turnstile.vision.hog import HogDetector
+from turnstile.vision.pictures import PictureRgb
+
+ALL_CHIPS = POLICIES["everything68"]
+MIN_FACE_PX = 60
+LONG_SIDE_PX = 1000
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faces:
+    """The faces of many pictures."""
+
+    people: tuple[str, ...]
+    """Who is in each picture."""
+    chips: Floats
+    """float32 `(pictures, 8, 128)`: the network's output for each chip: paddings 0.20, 0.25, 0.30 and the
+    68-point one, then their mirror images."""
+    undetected: int
+    """In so many pictures no face was found and the middle of the picture was taken for one."""
+
+    def encode(self, policy: Policy) -> Floats:
+        """Return float32 `(pictures, 128)`: what the policy makes of each face."""
+        at = [ALL_CHIPS.paddings.index(padding) for padding in policy.paddings]
+        at += [len(ALL_CHIPS.paddings)] * len(policy.paddings_68)
+        half = self.chips.shape[1] // 2
+        chosen = [*at, *(half + index for index in at)] if policy.mirrored else at
+        means = self.chips[:, chosen].mean(axis=1)
+        if policy.unit_length:
+            means /= np.linalg.norm(means, axis=1, keepdims=True)
+        return np.asarray(means, np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Rows of `Faces` to compare."""
+
+    first: npt.NDArray[np.intp]
+    second: npt.NDArray[np.intp]
+    same: npt.NDArray[np.bool_]
+
+
+def load_pairs(folder: Path, *, limit: int | None) -> tuple[list[Path], Pairs]:
+    """Return the pictures of a folder's `pairs.csv` and their pairs, every n-th one if there are too many."""
+    with (folder / "pairs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows = rows[:: max(1, len(rows) // limit)] if limit else rows
+    names = sorted({row[column] for row in rows for column in ("image1", "image2")})
+    index = {name: at for at, name in enumerate(names)}
+    pairs = Pairs(
+        first=np.array([index[row["image1"]] for row in rows], np.intp),
+        second=np.array([index[row["image2"]] for row in rows], np.intp),
+        same=np.array([row["same"] == "1" for row in rows]),
+    )
+    return [folder / name for name in names], pairs
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Return the pictures that lie in a folder."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+
+
+def encode_all(files: Sequence[Path], people: Sequence[str]) -> Faces:
+    """Return the faces of pictures, every chip encoded; takes about 80 ms a picture and core."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(os.cpu_count()) as pool:
+        rows = pool.map(_encode_file, files, chunksize=16)
+    return Faces(
+        people=tuple(people),
+        chips=np.stack([chips for chips, _ in rows]),
+        undetected=sum(not found for _, found in rows),
+    )
+
+
+@functools.cache
+def _tools() -> tuple[HogDetector, Encoder]:
+    """Return one process's detector, and an encoder that leaves each chip's output as it is."""
+    network = runtime.load(modelcache.encoder_graph())
+    return HogDetector(min_face_px=MIN_FACE_PX, min_score=-0.2), Encoder(network, ALL_CHIPS)
+
+
+def _encode_file(file: Path) -> tuple[Floats, bool]:
+    detector, encoder = _tools()
+    with Image.open(file) as opened:
+        opened.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX))
+        picture = np.asarray(opened.convert("RGB"))
+    box, found = _face_in_the_middle(detector, picture)
+    return encoder.encode_each_chip(picture, box), found
+
+
+def _face_in_the_middle(detector: HogDetector, picture: PictureRgb) -> tuple[Box, bool]:
+    """Return the face nearest to the middle, or where LFW's alignment puts faces if none is found."""
+    height, width = picture.shape[:2]
+    found = [face.box_px for face in detector.scan(picture)]
+    if not found:
+        side = round(0.36 * width)
+        left, top = (width - side) // 2, (height - side) // 2
+        return Box(left=left, top=top, right=left + side, bottom=top + side), False
+    return min(found, key=lambda box: _distance_from(width / 2, height / 2, box)), True
+
+
+def _distance_from(x: float, y: float, box: Box) -> float:
+    return abs(box.left + box.right - 2 * x) + abs(box.top + box.bottom - 2 * y)
