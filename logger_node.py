@@ -10,6 +10,9 @@ fetched; it tries again every second.
 
     python logger_node.py --config FILE [--name LOGGER]
     python logger_node.py tail --config FILE [-n LINES] [--follow]    the log, from any machine
+    python logger_node.py query --config FILE [--person NAME] [--since 2h] …    on the store's machine
+    python logger_node.py export --config FILE [--format csv|jsonl] …
+    python logger_node.py verify --config FILE [--against HASH]
 """
 
 import logging
@@ -18,7 +21,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from turnstile.io import node, tail
+from turnstile.io import node, reading, tail
 from turnstile.io.beats import Heart
 from turnstile.io.book import Book
 from turnstile.io.bus import Bus
@@ -111,6 +114,8 @@ def main(argv: Sequence[str]) -> int:
     """Run the node, or the command that reads the log."""
     if argv[:1] == ["tail"]:
         return tail.main(argv[1:])
+    if argv[:1] and argv[0] in reading.COMMANDS:
+        return reading.main(argv[0], argv[1:])
     return node.run("logger", wire, doc=__doc__, argv=argv)
 
 

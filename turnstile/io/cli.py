@@ -51,6 +51,12 @@ def _status(options: argparse.Namespace) -> int:
     return status.run(config_path=options.config, as_json=options.json)
 
 
+def _log_head(options: argparse.Namespace) -> int:
+    from turnstile.io import reading  # noqa: PLC0415 - needs SQLAlchemy
+
+    return reading.head(options.config, options.name)
+
+
 def _command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="turnstile", description="Face-recognition access control.")
     parser.add_argument("--version", action="version", version=f"turnstile {__version__}")
@@ -68,6 +74,14 @@ def _command_line() -> argparse.ArgumentParser:
     status = _add(commands, "status", _status, "show what every node said last")
     status.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
     status.add_argument("--json", action="store_true", help="print it for programs")
+
+    log = commands.add_parser("log", help="the access log's chain", description="The access log's chain.")
+    log_commands = log.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    head = _add(
+        log_commands, "head", _log_head, "print the newest entry's number and hash, to keep elsewhere"
+    )
+    head.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+    head.add_argument("--name", metavar="LOGGER", help="whose log; needed if there are several loggers")
     return parser
 
 

@@ -84,6 +84,15 @@ class Store:
                 connection.execute(logs.insert().values(**_empty(self.name)))
             self._load(connection)
 
+    def refresh(self) -> None:
+        """Read again how far the log is, which another process may have changed.
+
+        Raises:
+            LogError: the store cannot be read.
+        """
+        with self.database.reading() as connection:
+            self._load(connection)
+
     def close(self) -> None:
         """Let go of the database."""
         self.database.close()
