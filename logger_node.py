@@ -3,9 +3,10 @@
 Hears its own batches of events and the questions of those who tail. Says which event it has last (every
 0.3 s, and at once after new ones), and answers.
 
-Policy: an event counts as logged when its line is on the disk; only then does the next Fetch name it.
-Repeated events are left out, events after a gap are fetched again. When the disk is full or fails, the node
-says so and fetches nothing, because the broker keeps what was not fetched; it tries again every second.
+Policy: an event counts as logged when its entry is durable in the store; only then does the next Fetch name
+it. The text is written from the store. Repeated events are left out, events after a gap are fetched again.
+When the store is full or fails, the node says so and fetches nothing, because the broker keeps what was not
+fetched; it tries again every second.
 
     python logger_node.py --config FILE [--name LOGGER]
     python logger_node.py tail --config FILE [-n LINES] [--follow]    the log, from any machine
@@ -16,12 +17,12 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from turnstile.io import node, tail
 from turnstile.io.beats import Heart
+from turnstile.io.book import Book
 from turnstile.io.bus import Bus
-from turnstile.io.textlog import TextLog
+from turnstile.io.store import LogName
 from turnstile.messages import Fetch, Log, Query, log_topic, topic
 from turnstile.tailing import MAX_PAGE_BYTES
 
@@ -40,7 +41,7 @@ class LoggerNode:
     instance: str
     bus: Bus
     heart: Heart
-    book: TextLog
+    book: Book
     fetch_at: float = 0.0
     broker_lost: bool = True
 
@@ -52,7 +53,9 @@ class LoggerNode:
                     self.fetch_at = 0.0
             elif isinstance(message, Query):
                 self.heart.count("queries")
-                self.bus.say(topic("entries", message.asker), self.book.answer(message))
+                answer = self.book.answer(message)
+                if answer is not None:
+                    self.bus.say(topic("entries", message.asker), answer)
         if self.book.keep_open() and time.monotonic() >= self.fetch_at:
             self._fetch()
         self._note_broker()
@@ -96,9 +99,9 @@ def wire(start: node.Start) -> LoggerNode:
         instance=start.instance,
         bus=Bus(broker, topics=[log_topic(start.name, start.instance), "query."], wake_fd=start.stop.fileno),
         heart=Heart(node=start.name, instance=start.instance, role="logger", rates=("entries",)),
-        book=TextLog(
-            Path(start.site.loggers[start.name].file),
-            logger=start.name,
+        book=Book(
+            start.site.loggers[start.name],
+            LogName(start.site.site, start.name),
             max_page_bytes=min(MAX_PAGE_BYTES, broker.max_frame_bytes),
         ),
     )

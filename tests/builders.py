@@ -1,5 +1,6 @@
 """Whole, valid things with defaults, so that a test names only what it is about."""
 
+import hashlib
 import io
 from collections.abc import Sequence
 from functools import cache
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from turnstile.chain import START, Head, Link, Salts, extend
 from turnstile.config import Site
 from turnstile.io.site import load
 from turnstile.messages import (
@@ -212,6 +214,7 @@ def an_access(
     verdict: Verdict = "granted",
     person: str | None = "Barack Obama",
     decided_ns: int = START_NS,
+    thumbnail: bytes = b"",
 ) -> Access:
     """Return a numbered decision."""
     return Access(
@@ -230,7 +233,20 @@ def an_access(
         frame_seq=seq,
         recognizer="recognizer-1",
         box_px=a_box(),
+        thumbnail=thumbnail,
     )
+
+
+def some_links(*accesses: Access, log: str = "test/logger") -> list[Link]:
+    """Return events as the first entries of a log, their salts made of their numbers."""
+    head, links = START, list[Link]()
+    for access in accesses:
+        salts = Salts(
+            hashlib.sha256(b"p%d" % head.number).digest(), hashlib.sha256(b"t%d" % head.number).digest()
+        )
+        links.append(extend(head, access, log=log, salts=salts))
+        head = Head(links[-1].record.number, links[-1].hash)
+    return links
 
 
 def a_beat(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import an_access
+from tests.builders import an_access, some_links
 from turnstile.accesslog import (
     MAX_LINE_CHARS,
     Entry,
@@ -20,7 +20,9 @@ from turnstile.accesslog import (
     is_remark,
     may_begin_line,
     parse_entry,
+    without_person,
 )
+from turnstile.chain import Personal
 from turnstile.errors import LogError
 from turnstile.messages import Log, Verdict
 
@@ -186,8 +188,33 @@ def test_an_event_becomes_an_entry_with_rounded_numbers() -> None:
     """Whole milliseconds and four decimals, as the line has them."""
     at = datetime(2026, 11, 22, 12, 0, 0, 250_999, tzinfo=ZONE)
     access = msgspec.structs.replace(an_access(4, source="9f3a", person="Ann"), distance=0.123456)
-    entry = entry_of(access, at=at)
+    entry = entry_of(some_links(access)[0], at=at)
     assert (entry.at, entry.person, entry.distance, entry.event) == (NOON, "Ann", 0.1235, Event("9f3a", 4))
+
+
+def test_an_erased_person_has_a_pseudonym_in_the_text() -> None:
+    """Who it was stays as hidden there as in the store."""
+    link = some_links(an_access(person="Ann"))[0]
+    erased = link._replace(personal=Personal(None, None, None, None, "erased-0a1b2c3d"))
+    assert entry_of(erased, at=NOON).person == "erased-0a1b2c3d"
+
+
+@given(entries, names)
+def test_a_name_is_replaced_in_its_own_lines_only(entry: Entry, other: str) -> None:
+    """Whatever the name holds, and however long it is; other people's lines stay as they are."""
+    line = format_entry(entry)
+    if entry.person is not None:
+        erased = parse_entry(without_person(line, entry.person, "erased-0a1b2c3d"))
+        assert erased == msgspec.structs.replace(entry, person="erased-0a1b2c3d")
+    if other != entry.person:
+        assert without_person(line, other, "erased-0a1b2c3d") == line
+
+
+def test_a_name_that_was_cut_is_replaced_too() -> None:
+    """A cut name still tells who it was."""
+    line = format_entry(an_entry(person="\n" * 200))
+    assert parse_entry(without_person(line, "\n" * 200, "erased-1")).person == "erased-1"
+    assert without_person("# a remark", "Ann", "erased-1") == "# a remark"
 
 
 def test_a_continued_file_names_the_event_before_it() -> None:

@@ -24,7 +24,7 @@ CORE_MAY_IMPORT = {
 
 BUILTINS_THAT_TOUCH = {"open", "input", "print"}
 METHODS_THAT_ASK_A_CLOCK = {"now", "utcnow", "today"}
-SOCKETS_AND_DATABASES = {"zmq", "socket", "sqlite3"}
+SOCKETS_AND_DATABASES = {"zmq", "socket", "sqlite3", "sqlalchemy", "psycopg"}
 MODEL_RUNTIMES = {"cv2", "dlib", "face_recognition", "face_recognition_models", "onnxruntime"}
 
 

@@ -1,11 +1,12 @@
 """Tailing: pages of the log, and each line once for the one who follows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 
-from turnstile.messages import Query
-from turnstile.tailing import MAX_LINES, Follower, RecentLines
+from turnstile.accesslog import Event, event_of
+from turnstile.messages import Entries, Query
+from turnstile.tailing import MAX_LINES, Follower, Line, answer
 
 
 def a_line(seq: int, *, source: str = "aaaa") -> str:
@@ -18,14 +19,47 @@ def some_lines(*seqs: int, source: str = "aaaa") -> list[str]:
     return [a_line(seq, source=source) for seq in seqs]
 
 
-def a_logger(lines: Iterable[str], *, name: str = "logger", max_page_bytes: int = 1000) -> RecentLines:
-    """Return what a logger keeps; a page holds eleven lines."""
-    recent = RecentLines(name, max_page_bytes=max_page_bytes)
-    recent.add(lines)
-    return recent
+class Logger:
+    """A logger whose entries are a list; a page holds eleven lines."""
+
+    def __init__(self, lines: Iterable[str], *, name: str = "logger", max_page_bytes: int = 1000) -> None:
+        self._name, self._max_page_bytes = name, max_page_bytes
+        self._lines: list[Line] = []
+        self.add(lines)
+
+    @property
+    def newest(self) -> tuple[int, Event]:
+        """Return the number and event of the last line."""
+        return len(self._lines), self._lines[-1].event if self._lines else Event("", 0)
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Log further events."""
+        for text in texts:
+            event = event_of(text)
+            assert event is not None
+            self._lines.append(Line(len(self._lines) + 1, event, text))
+
+    def place(self, event: Event) -> int | None:
+        """Return the number of the event, of the one before it, or the place before its journal's first."""
+        same = [line for line in self._lines if line.event.source == event.source]
+        before = [line.number for line in same if line.event.seq <= event.seq]
+        return max(before) if before else same[0].number - 1 if same else None
+
+    def lines(self, *, after: int, at_most: int) -> Sequence[Line]:
+        """Return lines after a number."""
+        return self._lines[after : after + at_most]
+
+    def answer(self, query: Query) -> Entries:
+        """Return a page."""
+        return answer(query, self, logger=self._name, max_page_bytes=self._max_page_bytes)
 
 
-def read(follower: Follower, logger: RecentLines) -> list[str]:
+def a_logger(lines: Iterable[str], *, name: str = "logger", max_page_bytes: int = 1000) -> Logger:
+    """Return a logger that has these lines."""
+    return Logger(lines, name=name, max_page_bytes=max_page_bytes)
+
+
+def read(follower: Follower, logger: Logger) -> list[str]:
     """Ask until there is no more."""
     got: list[str] = []
     follower.more = True
@@ -125,9 +159,3 @@ def test_only_the_first_logger_that_answered_is_heard() -> None:
 def test_an_answer_for_somebody_else_is_not_accepted() -> None:
     """Topics match by prefix; the message says whom it is for."""
     assert not Follower("me", last=1).accepts(a_logger([]).answer(Query(asker="you")))
-
-
-def test_remarks_and_foreign_lines_are_not_served() -> None:
-    """Only entries are, and none that a message could not carry."""
-    logger = a_logger(["# continues after event=aaaa:3", "a note", "x" * 600 + " event=aaaa:3", a_line(4)])
-    assert read(Follower("me", last=10), logger) == some_lines(4)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from turnstile.chain import Link
 from turnstile.errors import LogError
 from turnstile.messages import Access, Log, Verdict
 
@@ -64,25 +65,26 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
 
 
-def entry_of(access: Access, *, at: datetime) -> Entry:
-    """Return what the log keeps of an event; `at` is its `decided_ns` in the zone of the log."""
+def entry_of(link: Link, *, at: datetime) -> Entry:
+    """Return what the text tells of a stored entry; `at` is its `decided_ns` in the zone of the log."""
+    record, personal = link.record, link.personal
     return Entry(
         at=at.replace(microsecond=at.microsecond // 1000 * 1000),
-        camera=access.camera,
-        verdict=access.verdict,
-        person=access.person,
-        distance=None if access.distance is None else round(access.distance, 4),
-        votes=access.votes,
-        of=access.of,
-        reason=access.reason.value,
-        event=Event(access.source, access.seq),
+        camera=record.camera,
+        verdict=record.verdict,
+        person=personal.pseudonym or personal.person,
+        distance=None if record.distance is None else round(record.distance, 4),
+        votes=record.votes,
+        of=record.of,
+        reason=record.reason,
+        event=Event(record.source, record.seq),
     )
 
 
 def format_entry(entry: Entry) -> str:
     """Return an entry as its line, without the line's end."""
     votes = f"{entry.votes}/{entry.of}"
-    person = _NOBODY if entry.person is None else _escaped(entry.person, _NOBODY, max_chars=MAX_PERSON_CHARS)
+    person = _person_field(entry.person)
     reason = _escaped(entry.reason, _NOTHING, max_chars=MAX_REASON_CHARS) or _NOTHING
     fields = (
         entry.at.isoformat(timespec="milliseconds"),
@@ -138,6 +140,14 @@ def event_of(line: str) -> Event | None:
     return None if found is None else Event(found[1], int(found[2]))
 
 
+def without_person(line: str, person: str, pseudonym: str) -> str:
+    """Return a line with a pseudonym for the name, if it is that person's; else as it is."""
+    fields = _GAP.split(line)
+    if len(fields) != 8 or fields[3] != _person_field(person):
+        return line
+    return format_entry(msgspec.structs.replace(parse_entry(line), person=pseudonym))
+
+
 def is_remark(line: str) -> bool:
     """Tell whether a line is a remark, not an entry."""
     return line.startswith(_REMARK)
@@ -181,6 +191,10 @@ class Progress:
         """Return the event to fetch after, in the journal that answered last; number 0 when there is none."""
         return Event(self._source, self._last_seqs.get(self._source, 0))
 
+    def has(self, event: Event) -> bool:
+        """Tell whether the log has an event."""
+        return event.seq <= self._last_seqs.get(event.source, 0)
+
     def have(self, event: Event) -> None:
         """Note that the log has an event and all before it."""
         self.newest = event
@@ -205,6 +219,10 @@ class Progress:
                 new.append(access)
                 last_seq = access.seq
         return Batch(tuple(new), repeated, refused)
+
+
+def _person_field(person: str | None) -> str:
+    return _NOBODY if person is None else _escaped(person, _NOBODY, max_chars=MAX_PERSON_CHARS)
 
 
 def _time(text: str) -> datetime:

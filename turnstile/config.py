@@ -170,7 +170,23 @@ class Logger(Section, frozen=True, kw_only=True):
     """The node that writes the access log."""
 
     file: Path = "../access_log.txt"
+    """The log as lines to read, written from the store."""
+    store: Annotated[str, Meta(max_length=4096)] = ""
+    """Where entries are kept: a SQLite file, or ``postgresql://user@host/database`` for many sites in one.
+    No password stands here, but in ``~/.pgpass``. Empty: a file beside `file` that ends in ``.db``."""
+    witness: Annotated[str, Meta(max_length=4096)] = ""
+    """File to which the chain's newest hash is added every minute; it belongs on another disk or machine.
+    Empty: none."""
+    keep_thumbnails_days: Annotated[float, Meta(ge=0, le=36_500)] = 0
+    """Pictures of faces are removed from the log after so many days; 0: never."""
+    keep_entries_days: Annotated[float, Meta(ge=0, le=36_500)] = 0
+    """Entries are removed from the log after so many days; 0: never."""
     host: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse pictures that would outlive their entries' days."""
+        if 0 < self.keep_entries_days < self.keep_thumbnails_days:
+            raise ValueError("keep_thumbnails_days is greater than keep_entries_days, which removes both")
 
 
 class Display(Section, frozen=True, kw_only=True):

@@ -5,74 +5,71 @@ a position in some file. So a place stays good when the logger is restarted, whe
 with another logger.
 """
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
-from turnstile.accesslog import MAX_LINE_CHARS, Event, event_of, is_remark
+from turnstile.accesslog import Event, event_of
 from turnstile.messages import Entries, Query
 
 MAX_LINES = 10_000
-"""Lines kept for those who tail; a query asks for no more."""
+"""A query asks for no more."""
 
 MAX_PAGE_BYTES = 128 * 1024
 """Text in one answer, about 800 lines; `Entries.more` says that others follow."""
 
+MAX_PAGE_LINES = 1000
 RESUME_LINES = 1000
 """Lines to look through when a logger does not know the place where the last answer ended."""
 
 
-class RecentLines:
-    """The newest entries of one access log, for answering queries without reading the file."""
+class Line(NamedTuple):
+    """An entry as text."""
 
-    def __init__(self, logger: str, *, max_page_bytes: int = MAX_PAGE_BYTES) -> None:
-        """Begin with none; `logger` is the name to answer with."""
-        self._logger = logger
-        self._max_page_bytes = max_page_bytes
-        self._lines: deque[tuple[Event, str]] = deque(maxlen=MAX_LINES)
+    number: int
+    """Its position in the log, from 1 without gaps."""
+    event: Event
+    text: str
 
-    def add(self, lines: Iterable[str]) -> None:
-        """Keep the entries among `lines`; remarks and what is no entry are passed over."""
-        for line in lines:
-            event = event_of(line)
-            if event is not None and not is_remark(line) and len(line) <= MAX_LINE_CHARS:
-                self._lines.append((event, line))
 
-    def answer(self, query: Query) -> Entries:
-        """Return the page that a query asks for, oldest line first."""
-        first = self._first(query)
-        end = self._end_of_page(first)
-        place = self._lines[end - 1][0] if end else Event("", 0)
-        return Entries(
-            asker=query.asker,
-            logger=self._logger,
-            log=place.source,
-            cursor=place.seq,
-            lines=tuple(self._lines[at][1] for at in range(first, end)),
-            more=end < len(self._lines),
-        )
+class Shelf(Protocol):
+    """Where a logger finds its entries."""
 
-    def _end_of_page(self, first: int) -> int:
-        end, room = first, self._max_page_bytes
-        while end < len(self._lines):
-            room -= len(self._lines[end][1].encode())
-            if room < 0 and end > first:
-                break
-            end += 1
-        return end
+    @property
+    def newest(self) -> tuple[int, Event]:
+        """Return the number and event of the newest entry; 0 and no source when there is none."""
 
-    def _first(self, query: Query) -> int:
-        """Return the index of the first line wanted."""
-        if query.cursor is not None:
-            oldest_after: int | None = None
-            for at in range(len(self._lines) - 1, -1, -1):
-                event = self._lines[at][0]
-                if event.source == query.log:
-                    if event.seq <= query.cursor:
-                        return at + 1
-                    oldest_after = at
-            if oldest_after is not None:
-                return oldest_after
-        return max(0, len(self._lines) - query.last)
+    def place(self, event: Event) -> int | None:
+        """Return the number to go on after for somebody who has an event; none if its journal is unknown."""
+
+    def lines(self, *, after: int, at_most: int) -> Sequence[Line]:
+        """Return the entries after a number, oldest first."""
+
+
+def answer(query: Query, shelf: Shelf, *, logger: str, max_page_bytes: int = MAX_PAGE_BYTES) -> Entries:
+    """Return the page that a query asks for, oldest line first, in the name of `logger`."""
+    newest, newest_event = shelf.newest
+    after = None if query.cursor is None else shelf.place(Event(query.log, query.cursor))
+    if after is None:
+        after = max(0, newest - query.last)
+    lines = _page(shelf.lines(after=after, at_most=MAX_PAGE_LINES), max_page_bytes)
+    place = lines[-1].event if lines else newest_event
+    return Entries(
+        asker=query.asker,
+        logger=logger,
+        log=place.source,
+        cursor=place.seq,
+        lines=tuple(line.text for line in lines),
+        more=bool(lines) and lines[-1].number < newest,
+    )
+
+
+def _page(lines: Sequence[Line], room_bytes: int) -> Sequence[Line]:
+    """Return the first lines, as many as there is room for, and at least one."""
+    for at, line in enumerate(lines):
+        room_bytes -= len(line.text.encode())
+        if room_bytes < 0 and at:
+            return lines[:at]
+    return lines
 
 
 class Follower:

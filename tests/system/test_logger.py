@@ -61,6 +61,7 @@ class FakeBroker:
         self.odd_answers: deque[Log] = deque()
         self.fetched: list[Fetch] = []
         self.beats: dict[str, Beat] = {}
+        self.batch = 3
         self._source = source
         self._sockets = BrokerSockets(addresses)
         self._news = threading.Condition()
@@ -128,7 +129,9 @@ class FakeBroker:
         if self.odd_answers:
             return self.odd_answers.popleft()
         after = fetch.after_seq if fetch.source == self._source else 0
-        return Log(source=self._source, events=tuple(one for one in self.journal if one.seq > after)[:3])
+        return Log(
+            source=self._source, events=tuple(one for one in self.journal if one.seq > after)[: self.batch]
+        )
 
 
 class Place:
@@ -287,17 +290,16 @@ def test_a_full_disk_is_said_and_loses_nothing(place: Place, broker: FakeBroker)
     """While nothing can be written nothing is fetched; with room again, everything is logged once."""
     logger = place.logger()
     broker.wait_until_logged(5)
-    full = place.log_file.stat().st_size + 10
-    resource.prlimit(logger.pid, resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
+    resource.prlimit(logger.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
     broker.journal += some_accesses(6, 7)
-    broker.wait_until_state("disk is probably full")
+    broker.wait_until_state("cannot be written")
     assert broker.fetched[-1].after_seq == 5
     resource.prlimit(logger.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     broker.wait_until_logged(7)
     assert place.logged() == numbers(1, 2, 3, 4, 5, 6, 7)
     broker.wait_until_state("live")
     _, said = stop(logger)
-    assert said.count("cannot write") == 1
+    assert said.count("cannot be written") == 1
     assert said.count("can be written again") == 1
 
 
@@ -368,12 +370,8 @@ def test_a_followed_log_comes_live_and_each_line_once(place: Place) -> None:
 def test_a_long_log_comes_in_pages(place: Place, broker: FakeBroker) -> None:
     """More lines than one message carries, in order."""
     lines = 2500
-    broker.journal.clear()
-    first = place.logger()
-    broker.wait_for(lambda: bool(broker.fetched))
-    stop(first)
-    template = "2026-11-22T12:00:00.000+00:00  door  DENIED  unknown  0.7000  8/8  unknown  event=aaaa:{}\n"
-    place.log_file.write_text("".join(template.format(seq) for seq in range(1, lines + 1)))
+    broker.batch = 200
+    broker.journal[:] = some_accesses(*range(1, lines + 1))
     place.logger()
     broker.wait_until_logged(lines)
     printed, _ = place.tail("-n", "2400").communicate(timeout=PATIENCE_S)
@@ -439,15 +437,21 @@ def test_the_command_line_explains_itself(
 
 def test_the_lines_of_a_hostile_sender_cannot_steer_a_terminal(place: Place, broker: FakeBroker) -> None:
     """What does not print is replaced before it reaches the terminal."""
-    template = (
-        "2026-11-22T12:00:00.000+00:00  door  DENIED  \x1b[2Junknown  0.7  8/8  unknown  event=aaaa:9\n"
-    )
-    place.log_file.write_text(template)
-    place.logger()
-    broker.wait_for(lambda: bool(broker.fetched))
-    printed, _ = place.tail().communicate(timeout=PATIENCE_S)
+    tail = place.tail()
+    with closing(Bus(place.broker, topics=["query."])) as bus:
+        while tail.poll() is None:
+            for _, message in bus.hear(0.1):
+                if isinstance(message, Query):
+                    bus.say(
+                        "entries.",
+                        Entries(
+                            asker=message.asker, logger="logger", log="", cursor=0, lines=("\x1b[2Jhello",)
+                        ),
+                    )
+    printed, _ = tail.communicate(timeout=PATIENCE_S)
     assert "\x1b" not in printed
-    assert "[2Junknown" in printed
+    assert "[2Jhello" in printed
+    assert not broker.fetched
 
 
 def visit(broker: Broker, person: str, *, seq: int) -> None:

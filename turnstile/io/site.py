@@ -75,12 +75,22 @@ def _absolute(site: config.Site, folder: Path) -> config.Site:
             return tuple(under(path) for path in one)
         return one if isinstance(one, int) or "://" in one else under(one)
 
+    def logger(one: config.Logger) -> config.Logger:
+        file = under(one.file)
+        beside = str(Path(file).with_suffix(".db"))
+        return msgspec.structs.replace(
+            one,
+            file=file,
+            store=(one.store if "://" in one.store else under(one.store)) if one.store else beside,
+            witness=under(one.witness) if one.witness else "",
+        )
+
     replace, broker, gallery = msgspec.structs.replace, site.broker, site.gallery
     return replace(
         site,
         broker=replace(broker, ingress=endpoint(broker.ingress), egress=endpoint(broker.egress)),
         gallery=replace(gallery, faces=under(gallery.faces), cache=under(gallery.cache)),
-        loggers={name: replace(logger, file=under(logger.file)) for name, logger in site.loggers.items()},
+        loggers={name: logger(one) for name, one in site.loggers.items()},
         cameras={
             name: replace(camera, source=source(camera.source)) for name, camera in site.cameras.items()
         },

@@ -1,17 +1,21 @@
-"""The access log as a logger keeps it: a text file, what it has, and its newest lines for those who tail."""
+"""``access_log.txt``: what the store says, as lines to read and to `tail -f`.
+
+The file follows the store. It may lag behind while it cannot be written, and lose its last line in a crash;
+on opening, what its last whole line does not cover is written again from the store. After rotation it goes
+on in a new file.
+"""
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from turnstile.accesslog import Event, Progress, entry_of, event_of, format_entry
+from turnstile.accesslog import Event, entry_of, event_of, format_entry
+from turnstile.chain import Link
 from turnstile.errors import LogError
 from turnstile.io.logfile import LogFile
-from turnstile.messages import Access, Entries, Log, Query
-from turnstile.tailing import RecentLines
+from turnstile.io.store import Store
 
 RETRY_S = 1.0
 
@@ -19,108 +23,111 @@ log = logging.getLogger("turnstile")
 
 
 class TextLog:
-    """Each event once, in order, on the disk before it counts.
+    """One access log as text, kept in step with its store.
 
     Attributes:
-        trouble: why the log cannot go on now, in words; empty when it can.
-        counts: ``entries`` written, events ``repeated``, events ``refused_gap`` because others are missing
-            before them.
-        write_ms: how long the latest batch took to reach the disk.
+        number: the newest entry in the file.
+        trouble: why it cannot be written now, in words; empty when it can.
     """
 
-    def __init__(self, path: Path, *, logger: str, max_page_bytes: int) -> None:
-        """Name the file and who answers for it; `keep_open` opens it."""
+    def __init__(self, path: Path, store: Store) -> None:
+        """Name the file and where it is written from."""
+        self.number = 0
         self.trouble = ""
-        self.counts: Counter[str] = Counter()
-        self.write_ms = 0.0
         self._file = LogFile(path)
-        self._progress = Progress()
-        self._recent = RecentLines(logger, max_page_bytes=max_page_bytes)
+        self._store = store
+        self._found: list[str] | None = None
+        self._there: frozenset[Event] = frozenset()
         self._open_at = 0.0
 
-    @property
-    def fetch_after(self) -> Event:
-        """Return the event to fetch after."""
-        return self._progress.fetch_after
-
-    def keep_open(self) -> bool:
-        """Open the file at first, when it was moved away, and a second after it failed; tell if it is open.
+    def claim(self) -> None:
+        """Open the file before the store is touched.
 
         Raises:
+            ConfigError: it holds something else than an access log.
+            LogError: it cannot be opened; another logger may have it.
+        """
+        self._found = self._file.open()
+
+    def keep_up(self, links: Sequence[Link] = ()) -> None:
+        """Write what the store has and the file has not.
+
+        Args:
+            links: the newest entries, if they are at hand.
+
+        Raises:
+            LogError: the store cannot be read.
             ConfigError: the file holds something else than an access log.
         """
+        if self._found is not None:
+            self._find_place(self._found)
+            self._found = None
         if self._file.is_open and self._file.was_moved():
             log.info("the access log was moved away or emptied; it goes on in a new file")
             self._file.close()
             self._open_at = 0.0
         if not self._file.is_open and time.monotonic() >= self._open_at:
             self._open()
-        return self._file.is_open
-
-    def take(self, message: Log) -> bool:
-        """Write what is new in a `Log`; tell whether that was anything."""
-        if not self.keep_open():
-            return False
-        batch = self._progress.sift(message)
-        self.counts["repeated"] += batch.repeated
-        self.counts["refused_gap"] += batch.refused
-        written = bool(batch.new) and self._write(batch.new)
-        if batch.refused:
-            self._in_trouble(
-                f"event {self.fetch_after.seq + 1} is missing in what the broker sends; asking again"
-            )
-        elif written:
-            self.trouble = ""
-        return written
-
-    def answer(self, query: Query) -> Entries:
-        """Return the lines that somebody asks for."""
-        return self._recent.answer(query)
+        if links and links[0].record.number == self.number + 1:
+            self._write(links)
+        while self._file.is_open and self.number < self._store.head.number:
+            self._write(self._store.page(after=self.number))
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
 
     def _open(self) -> None:
-        newest = self._progress.newest
+        number = max(self.number, self._store.text_number)
+        last = self._store.page(after=number - 1, at_most=1) if number else []
         try:
-            lines = self._file.open(after=newest)
+            lines = self._file.open(after=_event(last[0]) if last else None)
         except LogError as error:
             self._failed(error)
             return
         if self.trouble:
             log.info("the access log can be written again")
             self.trouble = ""
-        if newest is None:
-            for event in filter(None, map(event_of, lines)):
-                self._progress.have(event)
-            self._recent.add(lines)
+        self._find_place(lines)
 
-    def _write(self, events: Sequence[Access]) -> bool:
-        lines = [format_entry(entry_of(event, at=_local_time(event.decided_ns))) for event in events]
-        began = time.monotonic()
+    def _find_place(self, lines: Sequence[str]) -> None:
+        """Take up after the newest line whose event the store knows."""
+        events = [event for line in lines if (event := event_of(line)) is not None]
+        self._there = frozenset(event for event in events if not self._store.progress.has(event))
+        if self._there:
+            log.warning(
+                "the access log has %d lines that the store has not: was the store lost?", len(self._there)
+            )
+        newest = {event.source: event for event in events}
+        for event in sorted(newest.values(), key=events.index, reverse=True):
+            number = self._store.number_at(event)
+            if number is not None:
+                self.number = number
+                return
+        self.number = max(self.number, self._store.text_number, self._store.floor.number)
+
+    def _write(self, links: Sequence[Link]) -> None:
+        if not self._file.is_open:
+            return
+        entries = [entry_of(link, at=local_time(link.record.decided_ns)) for link in links]
         try:
-            self._file.append(lines)
+            self._file.append([format_entry(entry) for entry in entries if entry.event not in self._there])
         except LogError as error:
             self._failed(error)
-            return False
-        self.write_ms = (time.monotonic() - began) * 1000
-        self.counts["entries"] += len(lines)
-        self._recent.add(lines)
-        for event in events:
-            self._progress.have(Event(event.source, event.seq))
-        return True
+            return
+        self.number = links[-1].record.number
 
     def _failed(self, error: LogError) -> None:
         self._open_at = time.monotonic() + RETRY_S
-        self._in_trouble(f"{error}; nothing is lost: the broker keeps events until they are logged")
-
-    def _in_trouble(self, words: str) -> None:
-        if self.trouble != words:
-            log.error("%s", words)
-            self.trouble = words
+        if self.trouble != str(error):
+            log.error("%s; its lines follow when it can be", error)
+            self.trouble = str(error)
 
 
-def _local_time(wall_ns: int) -> datetime:
+def _event(link: Link) -> Event:
+    return Event(link.record.source, link.record.seq)
+
+
+def local_time(wall_ns: int) -> datetime:
     """Return a wall-clock time in this machine's zone."""
     return datetime.fromtimestamp(wall_ns / 1e9, UTC).astimezone()
