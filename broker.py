@@ -15,11 +15,13 @@ import secrets
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
 from turnstile import jpeg
 from turnstile.config import Site
+from turnstile.deciding import Decider, Now
 from turnstile.dispatch import Assignment, Dispatcher, Job
 from turnstile.errors import PictureError, WireError
 from turnstile.gallery import is_encoding, to_message
@@ -29,6 +31,7 @@ from turnstile.io.beats import BROKER_PERIOD_S, Heart
 from turnstile.io.bus import BrokerSockets
 from turnstile.io.enrolment import Enrolment, open_enrolment
 from turnstile.io.facefolder import Unencoded
+from turnstile.io.rulesfile import RulesFile
 from turnstile.journal import Journal
 from turnstile.messages import (
     AnyMessage,
@@ -51,7 +54,7 @@ from turnstile.messages import (
     topic,
     work_topic,
 )
-from turnstile.visits import Door, fold
+from turnstile.rules import unenrolled
 
 DRAIN = 64
 PICTURE_LEASE_S = 20.0
@@ -70,14 +73,16 @@ class BrokerNode:
     sockets: BrokerSockets
     dispatcher: Dispatcher
     enrolment: Enrolment
+    decider: Decider
+    rules: RulesFile
     journal: Journal
     heart: Heart
     hints: Hints = field(default_factory=Hints)
-    doors: dict[str, Door] = field(default_factory=dict)
     frame_at: dict[str, float] = field(default_factory=dict)
     beats: dict[str, tuple[float, Beat]] = field(default_factory=dict)
     galleries_sent: dict[str, tuple[str, float]] = field(default_factory=dict)
     gallery_at: float = 0.0
+    unenrolled: list[str] = field(default_factory=list)
 
     def step(self, timeout_s: float) -> None:
         """Take in what was said, decide, and hand out work."""
@@ -87,6 +92,7 @@ class BrokerNode:
             if not self._hear_one():
                 break
         self._keep_gallery()
+        self._keep_rules()
         now_ns = time.monotonic_ns()
         self._give_up(self.dispatcher.expire(now_ns))
         for assignment in self.dispatcher.assign(now_ns):
@@ -94,8 +100,9 @@ class BrokerNode:
         self._beat()
 
     def close(self) -> None:
-        """Stop watching faces and close both sockets."""
+        """Stop watching faces and rules, and close both sockets."""
         self.enrolment.folder.close()
+        self.rules.close()
         self.sockets.close(linger_s=0.3)
 
     def _hear_subscriptions(self) -> None:
@@ -201,16 +208,31 @@ class BrokerNode:
         self._publish(topic("result", result.camera), for_everybody(result))
         if age_s > self.site.decision.max_result_age_s:
             self.heart.count("results_too_old")
-        elif not result.problem:
-            self._decide(result)
+        if not result.problem:
+            self._decide(result, age_s)
 
-    def _decide(self, result: Result) -> None:
-        door, decisions = fold(self.doors.get(result.camera, Door()), result, self.site.decision)
-        self.doors[result.camera] = door
-        for decision in decisions:
-            event = self.journal.record(decision, result, decided_ns=time.time_ns())
-            self.heart.count(event.verdict)
-            self._publish(topic("access", event.camera), event)
+    def _decide(self, result: Result, age_s: float) -> None:
+        wall_ns = time.time_ns()
+        now = Now(wall_ns, time.monotonic_ns(), self.rules.local(wall_ns / 1e9))
+        for event in self.decider.decide(result, age_s=age_s, now=now):
+            numbered = self.journal.record(event)
+            self.heart.count(numbered.verdict)
+            self._publish(topic("access", numbered.camera), numbered)
+        guide = self.decider.guide(result, now=now)
+        if guide is not None:
+            self._publish(topic("guide", guide.camera), guide)
+
+    def _keep_rules(self) -> None:
+        if self.rules.refresh():
+            self.decider.rules = self.rules.rules
+            self._say_who_is_unenrolled()
+        self.heart.gauge("rules_refused", 1.0 if self.rules.problem else 0.0)
+
+    def _say_who_is_unenrolled(self) -> None:
+        missing = unenrolled(self.decider.rules, self.enrolment.gallery.persons)
+        if missing and missing != self.unenrolled and not self.dispatcher.waiting_pictures:
+            log.warning("the rules name people who are not enrolled: %s", ", ".join(missing))
+            self.unenrolled = missing
 
     def _take_template(self, template: Template) -> None:
         assignment = self.dispatcher.finish(template.token, work_topic(template.name, template.instance))
@@ -255,6 +277,7 @@ class BrokerNode:
             self.gallery_at = time.monotonic()
             gallery = self.enrolment.gallery
             log.info("gallery: %d people, %d pictures", len(gallery.persons), len(gallery.owners))
+            self._say_who_is_unenrolled()
             self._publish("gallery.", to_message(gallery))
             for recognizer in self.dispatcher.recognizers:
                 self.galleries_sent[recognizer] = (gallery.version, self.gallery_at)
@@ -323,6 +346,7 @@ def wire(start: node.Start) -> BrokerNode:
         period_s=BROKER_PERIOD_S,
     )
     heart.state = "live"
+    rules = RulesFile(Path(site.decision.rules), doors=site.cameras)
     sockets = BrokerSockets(site.broker, wake_fd=start.stop.fileno)
     log.info("ingress %s, egress %s", site.broker.ingress, site.broker.egress)
     return BrokerNode(
@@ -334,6 +358,8 @@ def wire(start: node.Start) -> BrokerNode:
             new_token=lambda: secrets.token_hex(16),
         ),
         enrolment=open_enrolment(site.gallery, site.recognition.encoding),
+        decider=Decider(settings=site.decision, encoding=site.recognition.encoding, rules=rules.rules),
+        rules=rules,
         journal=Journal(secrets.token_hex(4)),
         heart=heart,
     )

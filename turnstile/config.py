@@ -146,12 +146,33 @@ class Recognizer(Section, frozen=True, kw_only=True):
     host: str = ""
 
 
+class Throttle(Section, frozen=True, kw_only=True):
+    """When a door is locked for a while because too many visits were denied. Unmeasured."""
+
+    max_denials: Annotated[int, Meta(ge=0, le=10_000)] = 10
+    """Denials of people, known or not, that lock the door; 0: never. Faces too small, too blurred or
+    recognized too late are not counted."""
+    window_s: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
+    """Within this time."""
+    lock_s: Annotated[float, Meta(ge=0.1, le=86_400)] = 15.0
+    """How long the first time; each time soon after the last it is twice as long."""
+    max_lock_s: Annotated[float, Meta(ge=0.1, le=86_400)] = 300.0
+
+
 class Decision(Section, frozen=True, kw_only=True):
     """When a visit is granted or denied."""
 
-    max_distance: Annotated[float, Meta(gt=0, le=2)] = 0.50
-    """Largest encoding distance that counts as the person. On LFW, 0.024 % of impostor pairs lie under 0.50
-    for raw dlib encodings (86 million pairs)."""
+    max_distance: Annotated[float, Meta(gt=0, le=2)] = 0.45
+    """Largest encoding distance that counts as the person. On LFW, 0.0036 % of impostor pairs lie under 0.45
+    for raw dlib encodings and 0.024 % under 0.50 (86 million pairs); at 0.50 two of the three people in the
+    clips of `benchmarks.visits` are taken for one another (2026-11)."""
+    min_margin: Annotated[float, Meta(ge=0, le=2)] = 0.05
+    """How much farther the second-best person must be."""
+    link_distance: Annotated[float, Meta(gt=0, le=2)] = 0.45
+    """Largest distance between encodings of a face in two frames for it to be one visit. At 10 results a
+    second, 99 % of a person's frames lie within 0.43 of one of the three before, hands before the face
+    included; of 12,392 pairs of frames of two people none lies below 0.45 (`benchmarks.visits`,
+    2026-11, raw dlib encodings)."""
     votes_needed: Annotated[int, Meta(ge=1, le=100)] = 3
     """Frames that must agree on the person."""
     votes_of: Annotated[int, Meta(ge=1, le=100)] = 5
@@ -159,11 +180,28 @@ class Decision(Section, frozen=True, kw_only=True):
     window_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
     """Votes older than this, on the camera's clock, no longer count."""
     deny_after_votes: Annotated[int, Meta(ge=1, le=1000)] = 8
-    """Frames of a visit without a grant after which it is denied. Unmeasured."""
+    """Usable frames of a visit without a grant after which it is denied. Unmeasured."""
+    deny_not_before_s: Annotated[float, Meta(ge=0, le=60)] = 0.6
+    """Time in view before that, so that a fast camera does not deny in the blink of an eye. Unmeasured."""
+    deny_after_s: Annotated[float, Meta(gt=0, le=600)] = 10.0
+    """Time in view without a grant after which a visit is denied whatever its frames were. Unmeasured."""
     absence_s: Annotated[float, Meta(gt=0, le=600)] = 2.0
     """Observed absence that ends a visit. Time counts only while the camera's frames are being recognized."""
     max_result_age_s: Annotated[float, Meta(gt=0, le=600)] = 2.0
     """A frame that took longer than this from the broker and back does not vote."""
+    min_face_px: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    """Narrower faces do not vote; 0: every face found votes. The rules file may set it for a door."""
+    min_sharpness: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
+    """Faces less sharp than this do not vote: variance of the Laplacian of the face at 100x100 pixels."""
+    nearest_only: bool = False
+    """Only the biggest face in view votes. The rules file may set it for a door."""
+    grant_valid_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
+    """How long after the decision an actuator may still open the door."""
+    rules: Path = "../rules.yaml"
+    """Who may use which door when, on the broker's machine; everyone enrolled everywhere if there is none."""
+    record: str = ""
+    """File to which all results are appended, without pictures, for `turnstile replay`; empty: none."""
+    throttle: Throttle = Throttle()
 
 
 class Logger(Section, frozen=True, kw_only=True):

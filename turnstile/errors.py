@@ -35,3 +35,16 @@ class SetupError(TurnstileError):
 
 class LogError(TurnstileError):
     """An access log, or a line of one, that cannot be read or written."""
+
+
+class RulesError(TurnstileError):
+    """A rules file that cannot be used.
+
+    Attributes:
+        place: keys and list positions that lead to the offending value; empty for the whole file.
+    """
+
+    def __init__(self, message: str, *, place: tuple[str | int, ...] = ()) -> None:
+        where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
+        super().__init__(f"{where}: {message}" if where else message)
+        self.place = place

@@ -1,13 +1,14 @@
 """Access events in the order they were decided, numbered without gaps, until the loggers have them.
 
 This journal lives in memory: a logger that was away catches up, and events that no logger fetched are lost
-with the broker. Pure: the source's name and times are arguments.
+with the broker. Pure: the source's name is an argument.
 """
 
 from collections import deque
 
-from turnstile.messages import Access, Log, Result
-from turnstile.visits import Decision
+import msgspec
+
+from turnstile.messages import Access, Log
 
 MAX_EVENTS = 100_000
 MAX_BATCH = 200
@@ -26,26 +27,10 @@ class Journal:
         """Return the number of the newest event; 0 before the first."""
         return self._last_seq
 
-    def record(self, decision: Decision, result: Result, *, decided_ns: int) -> Access:
-        """Number a decision, keep it, and return it as an event."""
+    def record(self, event: Access) -> Access:
+        """Number an event, keep it, and return it."""
         self._last_seq += 1
-        event = Access(
-            source=self._source,
-            seq=self._last_seq,
-            camera=result.camera,
-            verdict=decision.verdict,
-            reason=decision.reason,
-            person=decision.person,
-            distance=decision.distance,
-            votes=decision.votes,
-            of=decision.of,
-            visit=decision.visit,
-            decided_ns=decided_ns,
-            captured_ns=result.captured_ns,
-            frame_seq=result.seq,
-            recognizer=result.name,
-            box_px=decision.box_px,
-        )
+        event = msgspec.structs.replace(event, source=self._source, seq=self._last_seq)
         self._events.append(event)
         return event
 

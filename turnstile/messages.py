@@ -57,7 +57,8 @@ Text = Annotated[str, Meta(max_length=500)]
 STEERING = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 """Characters that steer a terminal or the direction of writing, for use inside ``[]`` of a pattern."""
 
-PersonName = Annotated[str, Meta(pattern=rf"\A[^{STEERING}]{{1,200}}\Z")]
+PERSON_PATTERN = rf"\A[^{STEERING}]{{1,200}}\Z"
+PersonName = Annotated[str, Meta(pattern=PERSON_PATTERN)]
 """A person's name; it is written into logs and onto screens, so it holds nothing that steers them."""
 
 Label = Annotated[str, Meta(max_length=64)]

@@ -1,57 +1,75 @@
 """From faces in frames to one decision a person and visit.
 
 `fold` is a pure function: the visits open at a camera and one more result give the visits open after it and
-the decisions made by it. It reads no clock: time is that of the camera's own frames.
+the decisions made by it. It reads no clock: time is that of the camera's own frames, and the broker says how
+old a result is.
 
-- A face continues the open visit of the person it matches, else the visit whose last box it overlaps or is
-  nearest to, else it begins a visit.
-- A frame votes for the nearest person when the distance is at most `max_distance`, else for unknown.
-- Granted: `votes_needed` of the last `votes_of` votes within `window_s` are for one person.
-  Denied: `deny_after_votes` votes have come and none of that happened. Either is final for the visit.
-  A granted visit in whose last `votes_of` votes its person does not appear has become somebody else's: it
-  ends, and the face begins another.
+- Faces are linked to visits by encoding and place (`turnstile.linking`). A face that continues none begins
+  one; no vote passes from one person to another.
+- A frame votes for the nearest person when that one is at most `max_distance` away and `min_margin` ahead of
+  the second-best person, else for unknown. Too small, blurred or late frames do not vote.
+- Granted: `votes_needed` of the last `votes_of` votes within `window_s` are for one person, and there is no
+  objection. Denied: after `deny_after_votes` votes or `deny_after_s` in view, for the reason that prevailed.
+- A verdict is final for the visit, and covers nobody else: a face that takes a person's place has a visit of
+  its own from its first frame on. While the two cannot yet be told from one face seen badly (a hand before
+  it), that visit only shadows the first: it ends without a trace when the first face is back, and is denied
+  only after `SHADOW_PATIENCE` times as many votes.
 - A visit ends after `absence_s` of observed absence: the time between results in which it was not seen, each
-  step counted as at most `MAX_STEP_NS`, so that an outage of any length is a short absence.
+  step counted as at most `MAX_STEP_NS`, so that an outage of any length is a short absence. Somebody with a
+  verdict who is recognised again before that is not decided upon again.
+- Results of several recognizers may come out of order. One older than the newest may vote; it neither begins
+  nor ends a visit. A frame counts once however often its result comes.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from turnstile.config import Decision as Rules
-from turnstile.messages import Box, Face, Result, Verdict
+from turnstile.config import Decision as Settings
+from turnstile.linking import Trail, follow, link
+from turnstile.messages import Face, Result, Verdict
 from turnstile.reasons import Reason
+from turnstile.votes import Ballot, Finding, Vote, ballots, denial, grant
 
 MAX_STEP_NS = 500_000_000
 """The longest gap between two results that counts in full as observed."""
 
 CLOCK_JUMP_NS = 2_000_000_000
-"""A result this much older than the newest one means that the camera's clock was set back."""
+"""A timely result this much older than the newest one may mean that the camera's clock was set back: at once
+when its frame was numbered later, else after so many that it cannot be stragglers."""
 
-NEAR = 1.0
-"""Faces whose centres are less than this many face widths apart in consecutive results may be one person."""
+MAX_STRAGGLERS = 10
 
+SHADOW_PATIENCE = 2
+"""How many times the votes a visit needs to be denied while it may be another's face seen badly."""
 
-class Vote(msgspec.Struct, frozen=True, kw_only=True):
-    """What one frame says about who a face is; nobody means unknown."""
+MAX_FOLDED = 512
+"""Frames remembered as folded, so that none counts twice: over 5 s at 100 results a second."""
 
-    person: str | None
-    distance: float | None
-    captured_ns: int
+Objection = Callable[[str | None], Reason | None]
+"""Says why a person who was recognised, or nobody, must be denied for another reason; none when not."""
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """One person at one camera, from the first frame until an observed absence."""
 
     visit: str
-    votes: tuple[Vote, ...]
-    """The latest, at most `votes_of`."""
-    votes_seen: int
-    box_px: Box
+    trail: Trail
+    votes: tuple[Vote, ...] = ()
+    """The latest, at most `votes_of`, in the order of capture."""
+    votes_seen: int = 0
+    reasons: dict[Reason, int] = {}
+    """How many frames said what."""
+    reason: Reason | None = None
+    """What the latest frame said; none when it was not asked, as others are nearer."""
+    in_view_ns: int = 0
     absent_ns: int = 0
+    shadows: str = ""
+    """The visit in whose place this one began, while they may be one."""
     verdict: Verdict | None = None
     person: str | None = None
-    """Whom it was granted to."""
+    """Whom the verdict is about; nobody means unknown."""
 
 
 class Door(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,135 +77,217 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
 
     visits: tuple[Visit, ...] = ()
     newest_ns: int = 0
+    newest_seq: int = 0
+    behind: int = 0
+    """How many timely results in a row were older than the newest by `CLOCK_JUMP_NS`."""
     visits_begun: int = 0
+    folded: tuple[tuple[int, int], ...] = ()
+    """`seq` and `captured_ns` of the latest frames, at most `MAX_FOLDED`."""
 
 
 class Decision(NamedTuple):
     """A visit was granted or denied."""
 
     visit: str
-    verdict: Verdict
-    reason: Reason
-    person: str | None
-    distance: float | None
-    votes: int
-    of: int
-    box_px: Box
+    finding: Finding
+    face: Face
+    """The face of the frame that decided."""
 
 
-def fold(door: Door, result: Result, rules: Rules) -> tuple[Door, list[Decision]]:
+class _Step(NamedTuple):
+    """What a result does to a door's clock."""
+
+    captured_ns: int
+    step_ns: int
+    late: bool
+    """Older than the newest result: it may vote, and changes nothing else."""
+    set_back: bool
+    """The newest result after all, and the camera's clock shows less than before."""
+    behind: int
+
+
+class _Sight(NamedTuple):
+    """A visit's face in the result at hand."""
+
+    face: Face
+    ballot: Ballot
+
+
+def nobody_objects(person: str | None) -> Reason | None:  # noqa: ARG001 - an Objection
+    """Let every decision stand."""
+    return None
+
+
+def fold(
+    door: Door,
+    result: Result,
+    settings: Settings,
+    *,
+    age_s: float = 0.0,
+    objection: Objection = nobody_objects,
+) -> tuple[Door, list[Decision]]:
     """Return the door after a result, and the decisions that the result brought about.
 
-    Results may come a little out of order, as several recognizers finish at different times.
+    Args:
+        door: as the result before left it.
+        result: of a frame of this door's camera, with the faces' encodings.
+        settings: the site's, with what the rules say of this door.
+        age_s: how long the frame took from the broker and back.
+        objection: why somebody may not enter although recognised.
     """
-    set_back = result.captured_ns < door.newest_ns - CLOCK_JUMP_NS
-    newest_ns = result.captured_ns if set_back else max(door.newest_ns, result.captured_ns)
-    step_ns = min(max(0, newest_ns - door.newest_ns), MAX_STEP_NS) if door.newest_ns and not set_back else 0
-    seen, fresh = _link(door.visits, result.faces, rules)
-    begun = door.visits_begun
-    visits: list[Visit] = []
+    frame = (result.seq, result.captured_ns)
+    if frame in door.folded:
+        return door, []
+    too_old = age_s > settings.max_result_age_s
+    step = _step(door, result, too_old=too_old)
+    cast = ballots(result, settings, too_old=too_old)
+    visits, sights = _carry_on(door, result, cast, step, settings)
     decisions: list[Decision] = []
-    for visit in door.visits:
-        if visit.visit in seen:
-            now, decision = _vote(visit, seen[visit.visit], result.captured_ns, rules)
-            if _is_somebody_else(now, rules):
-                fresh.append(seen[visit.visit])
-                continue
-            visits.append(now)
-            decisions += decision
-        else:
-            absent_ns = visit.absent_ns + step_ns
-            if absent_ns < rules.absence_s * 1e9:
-                visits.append(msgspec.structs.replace(visit, absent_ns=absent_ns))
-    for face in fresh:
-        begun += 1
-        name = f"{result.camera}-{result.captured_ns}-{begun}"
-        empty = Visit(visit=name, votes=(), votes_seen=0, box_px=face.box_px)
-        now, decision = _vote(empty, face, result.captured_ns, rules)
-        visits.append(now)
-        decisions += decision
-    return Door(visits=tuple(visits), newest_ns=newest_ns, visits_begun=begun), decisions
-
-
-def _vote(visit: Visit, face: Face, captured_ns: int, rules: Rules) -> tuple[Visit, list[Decision]]:
-    vote = Vote(person=_named(face, rules), distance=face.distance, captured_ns=captured_ns)
-    votes = (*visit.votes, vote)[-rules.votes_of :]
-    now = msgspec.structs.replace(
-        visit, votes=votes, votes_seen=visit.votes_seen + 1, box_px=face.box_px, absent_ns=0
+    for name in [name for name in visits if name in sights]:
+        patience = SHADOW_PATIENCE if visits[name].shadows in visits else 1
+        finding = _find(visits[name], sights[name].ballot, settings, patience=patience)
+        if finding is not None:
+            decisions += _conclude(visits, name, finding, sights, objection)
+    after = Door(
+        visits=tuple(visits.values()),
+        newest_ns=door.newest_ns if step.late else result.captured_ns,
+        newest_seq=door.newest_seq if step.late else result.seq,
+        behind=step.behind,
+        visits_begun=door.visits_begun
+        + sum(name not in {one.visit for one in door.visits} for name in sights),
+        folded=(*door.folded, frame)[-MAX_FOLDED:],
     )
-    if visit.verdict is not None:
-        return now, []
-    decision = _decide(now, captured_ns, rules)
-    if decision is None:
-        return now, []
-    return msgspec.structs.replace(now, verdict=decision.verdict, person=decision.person), [decision]
+    return after, decisions
 
 
-def _is_somebody_else(visit: Visit, rules: Rules) -> bool:
-    full = len(visit.votes) == rules.votes_of
-    return visit.verdict == "granted" and full and all(vote.person != visit.person for vote in visit.votes)
+def _step(door: Door, result: Result, *, too_old: bool) -> _Step:
+    at_ns = result.captured_ns
+    step_ns = min(max(0, at_ns - door.newest_ns), MAX_STEP_NS) if door.newest_ns else 0
+    if at_ns >= door.newest_ns:
+        return _Step(at_ns, step_ns, late=False, set_back=False, behind=0)
+    if too_old or at_ns >= door.newest_ns - CLOCK_JUMP_NS:
+        return _Step(at_ns, 0, late=True, set_back=False, behind=door.behind if too_old else 0)
+    set_back = result.seq > door.newest_seq or door.behind >= MAX_STRAGGLERS
+    return _Step(at_ns, 0, late=not set_back, set_back=set_back, behind=0 if set_back else door.behind + 1)
 
 
-def _decide(visit: Visit, captured_ns: int, rules: Rules) -> Decision | None:
-    valid = [vote for vote in visit.votes if captured_ns - vote.captured_ns <= rules.window_s * 1e9]
-    candidate = visit.votes[-1].person
-    agreeing = [vote for vote in valid if vote.person == candidate]
-    distance = min((vote.distance for vote in agreeing if vote.distance is not None), default=None)
-    if candidate is not None and len(agreeing) >= rules.votes_needed:
-        return Decision(
-            visit.visit,
-            "granted",
-            Reason.RECOGNISED,
-            candidate,
-            distance,
-            len(agreeing),
-            len(valid),
-            visit.box_px,
-        )
-    if visit.votes_seen < rules.deny_after_votes:
+def _carry_on(
+    door: Door, result: Result, cast: Sequence[Ballot], step: _Step, settings: Settings
+) -> tuple[dict[str, Visit], dict[str, _Sight]]:
+    """Return the visits that are open after a result, not yet decided upon, and those seen in it."""
+    before = door.visits
+    if step.set_back:
+        before = tuple(msgspec.structs.replace(visit, votes=()) for visit in before)
+    trails, names = [visit.trail for visit in before], [ballot.person for ballot in cast]
+    links = link(trails, result.faces, names, link_distance=settings.link_distance)
+    sights = {before[v].visit: _Sight(result.faces[f], cast[f]) for v, f in links.face_of.items()}
+    rivals = {before[v].visit for f, v in links.displaced.items() if cast[f].counts}
+    begun: list[Visit] = []
+    for f in () if step.late else links.fresh:
+        shadowed = _shadowed(before[links.displaced[f]]) if f in links.displaced else ""
+        name = f"{result.camera}-{result.captured_ns}-{door.visits_begun + len(begun) + 1}"
+        begun.append(Visit(visit=name, trail=Trail(box_px=result.faces[f].box_px), shadows=shadowed))
+        sights[name] = _Sight(result.faces[f], cast[f])
+    visits: dict[str, Visit] = {}
+    for visit in (*before, *begun):
+        sight = sights.get(visit.visit)
+        if sight is not None:
+            visits[visit.visit] = _see(visit, sight, step, settings)
+            continue
+        missed = _miss(visit, step, settings, displaced=visit.visit in rivals)
+        mistaken = missed.verdict is None and missed.shadows in sights
+        if not mistaken and missed.absent_ns < settings.absence_s * 1e9:
+            visits[visit.visit] = missed
+    return visits, sights
+
+
+def _shadowed(visit: Visit) -> str:
+    """Return what a visit that begins in another's place shadows: that one, or what it shadows itself."""
+    return visit.shadows if visit.verdict is None and visit.shadows else visit.visit
+
+
+def _see(visit: Visit, sight: _Sight, step: _Step, settings: Settings) -> Visit:
+    """Return a visit after a frame that shows its face. A late frame only votes."""
+    face, ballot = sight
+    step_ns = step.step_ns if visit.reasons else 0
+    if visit.verdict is None and ballot.reason is not None:
+        counted = {**visit.reasons, ballot.reason: visit.reasons.get(ballot.reason, 0) + 1}
+        visit = msgspec.structs.replace(visit, reasons=counted, in_view_ns=visit.in_view_ns + step_ns)
+    if visit.verdict is None and ballot.counts:
+        visit = msgspec.structs.replace(visit, votes_seen=visit.votes_seen + 1)
+        visit = _with_vote(visit, ballot, step, settings)
+    if step.late:
+        return visit
+    clear = visit.verdict != "granted" or ballot.person == visit.person
+    trail = follow(visit.trail, face, person=ballot.person, keep_encoding=clear)
+    return msgspec.structs.replace(visit, trail=trail, reason=ballot.reason, absent_ns=0)
+
+
+def _miss(visit: Visit, step: _Step, settings: Settings, *, displaced: bool) -> Visit:
+    """Return a visit after a frame without its face. Another face in its place speaks against it."""
+    if displaced and visit.verdict is None:
+        visit = _with_vote(visit, _AGAINST, step, settings)
+    return visit if step.late else msgspec.structs.replace(visit, absent_ns=visit.absent_ns + step.step_ns)
+
+
+def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: Settings) -> Visit:
+    vote = Vote(
+        person=ballot.person,
+        distance=ballot.distance,
+        margin=ballot.margin,
+        captured_ns=step.captured_ns,
+    )
+    votes = sorted((*visit.votes, vote), key=lambda one: one.captured_ns)[-settings.votes_of :]
+    return msgspec.structs.replace(visit, votes=tuple(votes))
+
+
+def _find(visit: Visit, ballot: Ballot, settings: Settings, *, patience: int) -> Finding | None:
+    """Return what the votes of a visit come to with a frame's; none while it stays open."""
+    if visit.verdict is not None or ballot.reason is None:
         return None
-    unknown = [vote for vote in valid if vote.person is None]
-    distance = min((vote.distance for vote in unknown if vote.distance is not None), default=None)
-    return Decision(
-        visit.visit, "denied", Reason.UNKNOWN, None, distance, len(unknown), len(valid), visit.box_px
+    promising = ballot.counts and ballot.person is not None
+    found = grant(visit.votes, ballot.person, settings) if promising else None
+    if found is not None:
+        return found
+    bound = settings.deny_after_votes * patience + (settings.votes_needed - 1 if promising else 0)
+    by_votes = visit.votes_seen >= bound and visit.in_view_ns >= settings.deny_not_before_s * 1e9
+    by_time = not promising and visit.in_view_ns >= settings.deny_after_s * 1e9
+    return denial(visit.votes, visit.reasons, settings) if by_votes or by_time else None
+
+
+def _conclude(
+    visits: dict[str, Visit],
+    name: str,
+    finding: Finding,
+    sights: Mapping[str, _Sight],
+    objection: Objection,
+) -> list[Decision]:
+    """Settle a visit in `visits` and return the decision; none when its person is decided upon already."""
+    visit = visits[name]
+    doubles = [
+        one
+        for one in visits.values()
+        if finding.person is not None and one.verdict and one.person == finding.person
+    ]
+    for double in doubles:
+        if double.visit not in sights:
+            trail = msgspec.structs.replace(visit.trail, person=double.person, certain=True)
+            visits[double.visit] = msgspec.structs.replace(double, trail=trail, absent_ns=visit.absent_ns)
+            del visits[name]
+            return []
+    reason = Reason.AMBIGUOUS if doubles else objection(finding.person)
+    if reason is not None:
+        finding = finding._replace(verdict="denied", reason=reason)
+    person = None if doubles else finding.person
+    visits[name] = msgspec.structs.replace(
+        visit,
+        trail=msgspec.structs.replace(visit.trail, person=person, certain=person is not None),
+        votes=(),
+        verdict=finding.verdict,
+        person=person,
     )
+    return [Decision(name, finding._replace(person=person), sights[name].face)]
 
 
-def _named(face: Face, rules: Rules) -> str | None:
-    """Return whom a face votes for."""
-    close = face.distance is not None and face.distance <= rules.max_distance
-    return face.person if close else None
-
-
-def _link(
-    visits: tuple[Visit, ...], faces: tuple[Face, ...], rules: Rules
-) -> tuple[dict[str, Face], list[Face]]:
-    """Return which face continues which visit, and the faces that begin one. Each is used once."""
-    pairs = sorted(
-        (_apart(visit, face, rules), v, f) for v, visit in enumerate(visits) for f, face in enumerate(faces)
-    )
-    linked: dict[str, Face] = {}
-    used: set[int] = set()
-    for apart, v, f in pairs:
-        if apart < NEAR and visits[v].visit not in linked and f not in used:
-            linked[visits[v].visit] = faces[f]
-            used.add(f)
-    return linked, [face for f, face in enumerate(faces) if f not in used]
-
-
-def _apart(visit: Visit, face: Face, rules: Rules) -> float:
-    """Return how far a face is from a visit in face widths; below zero when it is the same person by name."""
-    named = _named(face, rules)
-    if named is not None and named in (visit.person, _leading(visit)):
-        return -1.0
-    if named is not None and visit.person is not None:
-        return 2 * NEAR
-    a, b = visit.box_px, face.box_px
-    across = (a.left + a.right - b.left - b.right) / 2
-    down = (a.top + a.bottom - b.top - b.bottom) / 2
-    return float((across**2 + down**2) ** 0.5 / max(1, a.width, b.width))
-
-
-def _leading(visit: Visit) -> str | None:
-    """Return whom the latest vote for anybody was for."""
-    return next((vote.person for vote in reversed(visit.votes) if vote.person is not None), None)
+_AGAINST = Ballot(person=None, reason=Reason.UNKNOWN, counts=True, distance=None, margin=None)
+"""What a frame says of a visit that has somebody else's face in its place."""

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from turnstile.config import Site
 from turnstile.errors import ConfigError
-from turnstile.io.site import MAX_BYTES, load
+from turnstile.io.plainyaml import MAX_BYTES
+from turnstile.io.site import load
 
 ROOT = Path(__file__).parents[2]
 PLAIN = "site: office\ncameras: {front_door: {source: 0}}\n"

@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import platform
+import re
 import secrets
 import signal
 import sys
@@ -34,6 +35,8 @@ _SECTIONS: dict[Role, str] = {
 
 log = logging.getLogger("turnstile")
 
+_Handler = Callable[[int, FrameType | None], object] | int | None
+
 
 class Stop:
     """A request to stop, made by SIGTERM or SIGINT or by the node itself. A second signal exits at once.
@@ -49,7 +52,9 @@ class Stop:
 
     def __init__(self) -> None:
         self.requested = False
-        self.starting = True
+        self.starting = False
+        self._signalled = False
+        self._handlers: dict[int, _Handler] = {}
         self._read_fd, self._write_fd = os.pipe()
         os.set_blocking(self._read_fd, False)
         os.set_blocking(self._write_fd, False)
@@ -67,7 +72,7 @@ class Stop:
         """Take over SIGTERM and SIGINT; main thread only."""
         signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+            self._handlers[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(
@@ -75,15 +80,15 @@ class Stop:
     ) -> None:
         """Give the signals back."""
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
         os.close(self._read_fd)
         os.close(self._write_fd)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self.requested:
+        if self._signalled:
             os._exit(128 + number)
-        self.requested = True
+        self._signalled = self.requested = True
         if self.starting:
             raise KeyboardInterrupt
 
@@ -153,6 +158,7 @@ def _drive(
         )
         try:
             log.info("%s %s starts", role, name)
+            stop.starting = True
             node = wire(start)
             stop.starting = False
             try:
@@ -207,7 +213,7 @@ def choose_name(site: Site, role: Role, name: str | None) -> str:
     if role == "broker":
         return "broker"
     if role == "recognizer":
-        return _recognizer_name(site, name or f"recognizer-{platform.node().split('.')[0] or 'host'}")
+        return _recognizer_name(site, name or default_recognizer(platform.node()))
     names = tuple(getattr(site, _SECTIONS[role]))
     if name is None and len(names) == 1:
         return str(names[0])
@@ -217,6 +223,12 @@ def choose_name(site: Site, role: Role, name: str | None) -> str:
     if name not in names:
         raise ConfigError(f"--name {name}: the site has no such {role}; its {_SECTIONS[role]} are: {known}")
     return name
+
+
+def default_recognizer(host: str) -> str:
+    """Return what a recognizer is called when nobody names it: after its machine."""
+    machine = re.sub(r"[^A-Za-z0-9_-]", "-", host.partition(".")[0])
+    return f"recognizer-{machine[:52] or 'host'}"
 
 
 def _recognizer_name(site: Site, name: str) -> str:
