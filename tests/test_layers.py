@@ -18,7 +18,7 @@ CORE_MAY_IMPORT = {
     *("abc", "base64", "bisect", "collections", "copy", "dataclasses", "datetime", "enum", "fractions"),
     *("functools", "hashlib", "heapq", "hmac", "itertools", "json", "keyword", "math", "numbers", "operator"),
     *("re", "statistics", "string", "struct", "textwrap", "types", "typing", "unicodedata", "urllib.parse"),
-    *("pathlib.PurePath", "pathlib.PurePosixPath", "msgspec", "numpy", "turnstile"),
+    *("csv", "io.StringIO", "pathlib.PurePath", "pathlib.PurePosixPath", "msgspec", "numpy", "turnstile"),
 }
 """What computes and touches nothing: no socket, file, clock, thread, signal, process or model runtime."""
 

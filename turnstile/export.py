@@ -1,9 +1,9 @@
 """Entries for other programs: as JSON, one object a line, or as CSV."""
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from io import StringIO
 from typing import Any
 
 import msgspec
@@ -50,7 +50,7 @@ def as_csv(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _csv_line(cells: Sequence[object]) -> str:
-    line = io.StringIO()
+    line = StringIO()
     csv.writer(line).writerow(cells)
     return line.getvalue()
 
