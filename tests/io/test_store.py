@@ -8,10 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from tests import postgresql
 from tests.builders import an_access
 from turnstile.accesslog import Event
 from turnstile.chain import START, Inspection, Personal
@@ -24,28 +22,14 @@ from turnstile.messages import Access
 
 NAME = LogName("site", "logger")
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
-Addresses = Callable[[], str]
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """Give a PostgreSQL server."""
-    if reason := postgresql.why_not():
-        pytest.skip(reason)
-    with postgresql.a_server(fsync=False) as addresses:
-        yield addresses
 
 
 @pytest.fixture(params=[SQLITE, POSTGRESQL])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return where a store may be made: a file, and a database of a real server."""
+    """Return where a store may be made: a file, or a database of a real server."""
     if request.param == SQLITE:
         return str(tmp_path / "log" / "access_log.db")
-    addresses: str = request.getfixturevalue("server")
-    with psycopg.connect(addresses.format("postgres"), autocommit=True) as connection:
-        name = f"test_{abs(hash(tmp_path))}"
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return addresses.format(name)
+    return str(request.getfixturevalue("empty_database"))
 
 
 @pytest.fixture
@@ -359,14 +343,12 @@ def test_a_server_that_is_not_there_is_an_error_that_passes(tmp_path: Path) -> N
         store.open()
 
 
-def test_loggers_that_start_at_once_make_the_tables_once(server: str) -> None:
+def test_loggers_that_start_at_once_make_the_tables_once(empty_database: str) -> None:
     """Four new connections to an empty database."""
-    with psycopg.connect(server.format("postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE at_once")
     together = threading.Barrier(4)
 
     def begin(name: str) -> int:
-        with closing(Store(Database(server.format("at_once")), LogName("site", name))) as store:
+        with closing(Store(Database(empty_database), LogName("site", name))) as store:
             together.wait()
             store.open()
             store.append(some_accesses(1), text_number=0)
