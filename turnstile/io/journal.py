@@ -43,7 +43,6 @@ MAX_WITHOUT_LOGGERS = 100_000
 LOGGER_FORGOTTEN_NS = 30 * 86_400 * 1_000_000_000
 """A logger that the site file does not name and that was not heard for 30 days holds up nothing."""
 
-TRIM_S = 10.0
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
 
 _SCHEMA = """
@@ -88,6 +87,8 @@ class Journal:
     """Loggers of the site file: what they have not fetched is kept, however long they are away."""
     fault_point: Callable[[str], None] = _nowhere
     """Called before and after each commit; crash tests end the process there."""
+    trim_s: float = 10.0
+    """How often acknowledged events are forgotten."""
     source: str = ""
     last_seq: int = 0
     doors: dict[str, Door] = field(default_factory=dict)
@@ -249,7 +250,7 @@ class Journal:
 
     def _trim(self, connection: sqlite3.Connection) -> None:
         """Forget what every logger has; and who has what, on disk, so that a restart forgets nothing more."""
-        if time.monotonic() - self._trimmed_at < TRIM_S:
+        if time.monotonic() - self._trimmed_at < self.trim_s:
             return
         self._trimmed_at = time.monotonic()
         oldest_ns = time.time_ns() - LOGGER_FORGOTTEN_NS
