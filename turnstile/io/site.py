@@ -54,6 +54,7 @@ def _absolute(site: config.Site, folder: Path) -> config.Site:
     return replace(
         site,
         broker=replace(broker, ingress=endpoint(broker.ingress), egress=endpoint(broker.egress)),
+        broker=replace(site.broker, journal=under(site.broker.journal)),
         gallery=replace(gallery, faces=under(gallery.faces), cache=under(gallery.cache)),
         decision=replace(
             site.decision,
