@@ -31,9 +31,10 @@ from turnstile.io.beats import BROKER_PERIOD_S, Heart
 from turnstile.io.bus import BrokerSockets
 from turnstile.io.enrolment import Enrolment, open_enrolment
 from turnstile.io.facefolder import Unencoded
+from turnstile.io.journal import Journal
 from turnstile.io.rulesfile import RulesFile
-from turnstile.journal import Journal
 from turnstile.messages import (
+    Access,
     AnyMessage,
     Beat,
     Bye,
@@ -77,6 +78,8 @@ class BrokerNode:
     rules: RulesFile
     journal: Journal
     heart: Heart
+    decided: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The decided visits that are open at each camera."""
     hints: Hints = field(default_factory=Hints)
     frame_at: dict[str, float] = field(default_factory=dict)
     beats: dict[str, tuple[float, Beat]] = field(default_factory=dict)
@@ -91,6 +94,7 @@ class BrokerNode:
         for _ in range(DRAIN):
             if not self._hear_one():
                 break
+        self._tell_what_is_durable()
         self._keep_gallery()
         self._keep_rules()
         now_ns = time.monotonic_ns()
@@ -100,9 +104,10 @@ class BrokerNode:
         self._beat()
 
     def close(self) -> None:
-        """Stop watching faces and rules, and close both sockets."""
+        """Stop watching faces and rules, finish the journal, and close both sockets."""
         self.enrolment.folder.close()
         self.rules.close()
+        self.journal.close()
         self.sockets.close(linger_s=0.3)
 
     def _hear_subscriptions(self) -> None:
@@ -152,8 +157,7 @@ class BrokerNode:
             case Bye():
                 self.dispatcher.resting(work_topic(message.name, message.instance))
             case Fetch():
-                events = self.journal.after(message.source, message.after_seq)
-                self._publish(log_topic(message.name, message.instance), events)
+                self.journal.fetch(message)
             case Query():
                 self.sockets.publish("query.", body)
             case Entries():
@@ -214,13 +218,27 @@ class BrokerNode:
     def _decide(self, result: Result, age_s: float) -> None:
         wall_ns = time.time_ns()
         now = Now(wall_ns, time.monotonic_ns(), self.rules.local(wall_ns / 1e9))
-        for event in self.decider.decide(result, age_s=age_s, now=now):
-            numbered = self.journal.record(event)
-            self.heart.count(numbered.verdict)
-            self._publish(topic("access", numbered.camera), numbered)
+        events = self.decider.decide(result, age_s=age_s, now=now)
+        door = self.decider.doors[result.camera]
+        for event in events:
+            self.journal.record(event, door)
+        decided = tuple(visit.visit for visit in door.visits if visit.verdict is not None)
+        if not events and decided != self.decided.get(result.camera, ()):
+            self.journal.keep_door(result.camera, door)
+        self.decided[result.camera] = decided
         guide = self.decider.guide(result, now=now)
         if guide is not None:
             self._publish(topic("guide", guide.camera), guide)
+
+    def _tell_what_is_durable(self) -> None:
+        """Publish decisions that are on disk now, and what loggers asked for."""
+        for outcome in self.journal.outcomes():
+            if isinstance(outcome, Access):
+                self.heart.count(outcome.verdict)
+                self._publish(topic("access", outcome.camera), outcome)
+            else:
+                self._publish(log_topic(outcome.fetch.name, outcome.fetch.instance), outcome.log)
+        self.heart.state = self.journal.problem or "live"
 
     def _keep_rules(self) -> None:
         if self.rules.refresh():
@@ -317,6 +335,7 @@ class BrokerNode:
         for name, value in (
             ("recognizers", len(self.dispatcher.recognizers)),
             ("cameras", len(self.frame_at)),
+            ("decisions_waiting", self.journal.waiting),
             ("people", len(self.enrolment.gallery.persons)),
             ("pictures_waiting", self.dispatcher.waiting_pictures),
             ("pictures_refused", len(self.enrolment.problems)),
@@ -336,7 +355,7 @@ class BrokerNode:
 
 
 def wire(start: node.Start) -> BrokerNode:
-    """Bind the two ports and begin to read the faces folder."""
+    """Open the journal, bind the two ports and begin to read the faces folder."""
     site = start.site
     heart = Heart(
         node="broker",
@@ -345,9 +364,9 @@ def wire(start: node.Start) -> BrokerNode:
         rates=("frames_in", "results"),
         period_s=BROKER_PERIOD_S,
     )
-    heart.state = "live"
+    journal = Journal(path=Path(site.broker.journal), loggers=tuple(site.loggers))
     rules = RulesFile(Path(site.decision.rules), doors=site.cameras)
-    sockets = BrokerSockets(site.broker, wake_fd=start.stop.fileno)
+    sockets = BrokerSockets(site.broker, wake_fds=(start.stop.fileno, journal.fileno))
     log.info("ingress %s, egress %s", site.broker.ingress, site.broker.egress)
     return BrokerNode(
         site=site,
@@ -358,9 +377,14 @@ def wire(start: node.Start) -> BrokerNode:
             new_token=lambda: secrets.token_hex(16),
         ),
         enrolment=open_enrolment(site.gallery, site.recognition.encoding),
-        decider=Decider(settings=site.decision, encoding=site.recognition.encoding, rules=rules.rules),
+        decider=Decider(
+            settings=site.decision,
+            encoding=site.recognition.encoding,
+            rules=rules.rules,
+            doors=journal.doors,
+        ),
         rules=rules,
-        journal=Journal(secrets.token_hex(4)),
+        journal=journal,
         heart=heart,
     )
 

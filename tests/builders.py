@@ -286,7 +286,9 @@ def write_site(folder: Path, *more: str, cameras: Sequence[str] = ("front_door",
         *more,
     ]
     if not any(line.startswith("broker:") for line in more):
-        lines.append(f"broker: {{ingress: 'ipc://{folder}/in', egress: 'ipc://{folder}/out'}}")
+        lines.append(
+            f"broker: {{ingress: 'ipc://{folder}/in', egress: 'ipc://{folder}/out', journal: journal.db}}"
+        )
     file.write_text("\n".join(lines) + "\n")
     return file
 

@@ -49,5 +49,6 @@ class RulesError(TurnstileError):
         super().__init__(f"{where}: {message}" if where else message)
         self.place = place
 
+
 class JournalError(TurnstileError):
     """A journal that cannot be opened, is damaged, or is in use by another broker."""

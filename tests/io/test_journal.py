@@ -15,6 +15,7 @@ import pytest
 from tests.builders import a_box, an_access
 from turnstile.errors import JournalError
 from turnstile.io.journal import Fetched, Journal
+from turnstile.linking import Trail
 from turnstile.messages import Access, Fetch
 from turnstile.reasons import Reason
 from turnstile.visits import Door, Visit
@@ -68,7 +69,7 @@ def fetched(journal: Journal, *, source: str = "", after: int = 0, name: str = "
 
 def a_door(visit: str = "visit-1") -> Door:
     """Return a door at which one granted person stands."""
-    open_visit = Visit(visit=visit, votes=(), votes_seen=3, box_px=a_box(), verdict="granted", person="Ada")
+    open_visit = Visit(visit=visit, trail=Trail(box_px=a_box()), verdict="granted", person="Ada")
     return Door(visits=(open_visit,), newest_ns=5, visits_begun=1)
 
 
