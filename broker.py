@@ -60,6 +60,9 @@ from turnstile.rules import unenrolled
 DRAIN = 64
 PICTURE_LEASE_S = 20.0
 GALLERY_PERIOD_S = 0.25
+RESEND_S = 3.0
+"""When to send a gallery again to a recognizer that does not say that it has it: large ones take a while."""
+
 FORGET_BEATS_S = 3600.0
 MAX_BEATS = 4096
 
@@ -111,10 +114,13 @@ class BrokerNode:
         self.sockets.close(linger_s=0.3)
 
     def _hear_subscriptions(self) -> None:
-        while (event := self.sockets.subscription()) is not None:
+        for _ in range(DRAIN):
+            event = self.sockets.subscription()
+            if event is None:
+                break
             about, subscribed = event
-            kind, _, rest = about.partition(".")
-            if kind == "work" and rest.endswith("."):
+            kind, *names = about.split(".")
+            if kind == "work" and len(names) == 3 and all(names[:2]) and not names[2]:
                 self._recognizer_came_or_went(about, subscribed=subscribed)
             elif subscribed and kind == "status":
                 self._replay_beats(about)
@@ -174,7 +180,8 @@ class BrokerNode:
         size = jpeg.check_jpeg(frame.jpeg, max_bytes=limits.max_frame_bytes, max_px=limits.max_frame_px)
         if size != (frame.width_px, frame.height_px):
             raise PictureError("a frame whose picture is not of the size it says")
-        if frame.camera not in self.frame_at and len(self.frame_at) >= limits.max_cameras:
+        known = frame.camera in self.frame_at or frame.camera in self.site.cameras
+        if not known and len(self.frame_at) >= limits.max_cameras:
             self.heart.count("refused_cameras")
             return
         self.frame_at[frame.camera] = time.monotonic()
@@ -190,7 +197,7 @@ class BrokerNode:
             return
         sent, at = self.galleries_sent.get(recognizer, ("", 0.0))
         behind = ready.gallery_version != self.enrolment.gallery.version
-        if behind and (sent != self.enrolment.gallery.version or time.monotonic() - at > 1.0):
+        if behind and (sent != self.enrolment.gallery.version or time.monotonic() - at > RESEND_S):
             self.galleries_sent[recognizer] = (self.enrolment.gallery.version, time.monotonic())
             self._publish(recognizer, to_message(self.enrolment.gallery))
 
@@ -204,15 +211,15 @@ class BrokerNode:
         if any(face.encoding and not is_encoding(face.encoding) for face in result.faces):
             raise WireError("a face whose encoding is not 128 finite numbers")
         self.heart.count("results")
-        if result.problem:
-            self.heart.count("bad_frames")
         age_s = (time.monotonic_ns() - assignment.job.came_ns) / 1e9
         result = msgspec.structs.replace(result, captured_ns=frame.captured_ns)
-        self.hints.learn(result)
         self._publish(topic("result", result.camera), for_everybody(result))
         if age_s > self.site.decision.max_result_age_s:
             self.heart.count("results_too_old")
-        if not result.problem:
+        if result.problem:
+            self.heart.count("bad_frames")
+        else:
+            self.hints.learn(result)
             self._decide(result, age_s)
 
     def _decide(self, result: Result, age_s: float) -> None:
@@ -257,19 +264,18 @@ class BrokerNode:
         if assignment is None:
             return
         picture = assignment.job.body
-        if not isinstance(picture, Unencoded) or template.engine != self.enrolment.engine:
-            raise WireError(
-                "a template for other work than its token's, or of another engine than the site's"
-            )
+        if not isinstance(picture, Unencoded):
+            raise WireError("a template for other work than its token's")
         if template.problem:
             self.enrolment.take_problem(picture.digest, template.problem)
-        elif is_encoding(template.encoding):
+        elif template.engine == self.enrolment.engine and is_encoding(template.encoding):
             self.enrolment.take_encoding(picture.digest, template.encoding)
         else:
-            raise WireError("a template that is not 128 finite numbers")
+            self.enrolment.take_problem(picture.digest, f"{template.name} answered with no encoding of it")
+            raise WireError("a template that is no encoding, or of another engine than the site's")
 
     def _take_beat(self, about: str, beat: Beat, body: bytes) -> None:
-        if about != topic("status", beat.node) or beat.role == "broker":
+        if about != topic("status", beat.node) or "broker" in (beat.node, beat.role):
             raise WireError(f"a beat of {beat.role} {beat.node} under the topic {about}")
         if beat.instance in self.beats or len(self.beats) < MAX_BEATS:
             self.beats[beat.instance] = (time.monotonic(), beat)
@@ -352,6 +358,9 @@ class BrokerNode:
         for camera in [name for name, at in self.frame_at.items() if now - at > FORGET_BEATS_S]:
             del self.frame_at[camera]
             self.dispatcher.forget_camera(camera)
+            self.hints.forget(camera)
+            if camera not in self.site.cameras:
+                self.decider.forget(camera)
 
 
 def wire(start: node.Start) -> BrokerNode:
