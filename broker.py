@@ -31,9 +31,10 @@ from turnstile.io.beats import BROKER_PERIOD_S, Heart
 from turnstile.io.bus import BrokerSockets
 from turnstile.io.enrolment import Enrolment, open_enrolment
 from turnstile.io.facefolder import Unencoded
+from turnstile.io.journal import Journal
 from turnstile.io.rulesfile import RulesFile
-from turnstile.journal import Journal
 from turnstile.messages import (
+    Access,
     AnyMessage,
     Beat,
     Bye,
@@ -59,6 +60,9 @@ from turnstile.rules import unenrolled
 DRAIN = 64
 PICTURE_LEASE_S = 20.0
 GALLERY_PERIOD_S = 0.25
+RESEND_S = 3.0
+"""When to send a gallery again to a recognizer that does not say that it has it: large ones take a while."""
+
 FORGET_BEATS_S = 3600.0
 MAX_BEATS = 4096
 
@@ -77,6 +81,8 @@ class BrokerNode:
     rules: RulesFile
     journal: Journal
     heart: Heart
+    decided: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The decided visits that are open at each camera."""
     hints: Hints = field(default_factory=Hints)
     frame_at: dict[str, float] = field(default_factory=dict)
     beats: dict[str, tuple[float, Beat]] = field(default_factory=dict)
@@ -91,6 +97,7 @@ class BrokerNode:
         for _ in range(DRAIN):
             if not self._hear_one():
                 break
+        self._tell_what_is_durable()
         self._keep_gallery()
         self._keep_rules()
         now_ns = time.monotonic_ns()
@@ -100,16 +107,20 @@ class BrokerNode:
         self._beat()
 
     def close(self) -> None:
-        """Stop watching faces and rules, and close both sockets."""
+        """Stop watching faces and rules, finish the journal, and close both sockets."""
         self.enrolment.folder.close()
         self.rules.close()
+        self.journal.close()
         self.sockets.close(linger_s=0.3)
 
     def _hear_subscriptions(self) -> None:
-        while (event := self.sockets.subscription()) is not None:
+        for _ in range(DRAIN):
+            event = self.sockets.subscription()
+            if event is None:
+                break
             about, subscribed = event
-            kind, _, rest = about.partition(".")
-            if kind == "work" and rest.endswith("."):
+            kind, *names = about.split(".")
+            if kind == "work" and len(names) == 3 and all(names[:2]) and not names[2]:
                 self._recognizer_came_or_went(about, subscribed=subscribed)
             elif subscribed and kind == "status":
                 self._replay_beats(about)
@@ -152,8 +163,7 @@ class BrokerNode:
             case Bye():
                 self.dispatcher.resting(work_topic(message.name, message.instance))
             case Fetch():
-                events = self.journal.after(message.source, message.after_seq)
-                self._publish(log_topic(message.name, message.instance), events)
+                self.journal.fetch(message)
             case Query():
                 self.sockets.publish("query.", body)
             case Entries():
@@ -170,7 +180,8 @@ class BrokerNode:
         size = jpeg.check_jpeg(frame.jpeg, max_bytes=limits.max_frame_bytes, max_px=limits.max_frame_px)
         if size != (frame.width_px, frame.height_px):
             raise PictureError("a frame whose picture is not of the size it says")
-        if frame.camera not in self.frame_at and len(self.frame_at) >= limits.max_cameras:
+        known = frame.camera in self.frame_at or frame.camera in self.site.cameras
+        if not known and len(self.frame_at) >= limits.max_cameras:
             self.heart.count("refused_cameras")
             return
         self.frame_at[frame.camera] = time.monotonic()
@@ -186,7 +197,7 @@ class BrokerNode:
             return
         sent, at = self.galleries_sent.get(recognizer, ("", 0.0))
         behind = ready.gallery_version != self.enrolment.gallery.version
-        if behind and (sent != self.enrolment.gallery.version or time.monotonic() - at > 1.0):
+        if behind and (sent != self.enrolment.gallery.version or time.monotonic() - at > RESEND_S):
             self.galleries_sent[recognizer] = (self.enrolment.gallery.version, time.monotonic())
             self._publish(recognizer, to_message(self.enrolment.gallery))
 
@@ -200,27 +211,41 @@ class BrokerNode:
         if any(face.encoding and not is_encoding(face.encoding) for face in result.faces):
             raise WireError("a face whose encoding is not 128 finite numbers")
         self.heart.count("results")
-        if result.problem:
-            self.heart.count("bad_frames")
         age_s = (time.monotonic_ns() - assignment.job.came_ns) / 1e9
         result = msgspec.structs.replace(result, captured_ns=frame.captured_ns)
-        self.hints.learn(result)
         self._publish(topic("result", result.camera), for_everybody(result))
         if age_s > self.site.decision.max_result_age_s:
             self.heart.count("results_too_old")
-        if not result.problem:
+        if result.problem:
+            self.heart.count("bad_frames")
+        else:
+            self.hints.learn(result)
             self._decide(result, age_s)
 
     def _decide(self, result: Result, age_s: float) -> None:
         wall_ns = time.time_ns()
         now = Now(wall_ns, time.monotonic_ns(), self.rules.local(wall_ns / 1e9))
-        for event in self.decider.decide(result, age_s=age_s, now=now):
-            numbered = self.journal.record(event)
-            self.heart.count(numbered.verdict)
-            self._publish(topic("access", numbered.camera), numbered)
+        events = self.decider.decide(result, age_s=age_s, now=now)
+        door = self.decider.doors[result.camera]
+        for event in events:
+            self.journal.record(event, door)
+        decided = tuple(visit.visit for visit in door.visits if visit.verdict is not None)
+        if not events and decided != self.decided.get(result.camera, ()):
+            self.journal.keep_door(result.camera, door)
+        self.decided[result.camera] = decided
         guide = self.decider.guide(result, now=now)
         if guide is not None:
             self._publish(topic("guide", guide.camera), guide)
+
+    def _tell_what_is_durable(self) -> None:
+        """Publish decisions that are on disk now, and what loggers asked for."""
+        for outcome in self.journal.outcomes():
+            if isinstance(outcome, Access):
+                self.heart.count(outcome.verdict)
+                self._publish(topic("access", outcome.camera), outcome)
+            else:
+                self._publish(log_topic(outcome.fetch.name, outcome.fetch.instance), outcome.log)
+        self.heart.state = self.journal.problem or "live"
 
     def _keep_rules(self) -> None:
         if self.rules.refresh():
@@ -239,19 +264,18 @@ class BrokerNode:
         if assignment is None:
             return
         picture = assignment.job.body
-        if not isinstance(picture, Unencoded) or template.engine != self.enrolment.engine:
-            raise WireError(
-                "a template for other work than its token's, or of another engine than the site's"
-            )
+        if not isinstance(picture, Unencoded):
+            raise WireError("a template for other work than its token's")
         if template.problem:
             self.enrolment.take_problem(picture.digest, template.problem)
-        elif is_encoding(template.encoding):
+        elif template.engine == self.enrolment.engine and is_encoding(template.encoding):
             self.enrolment.take_encoding(picture.digest, template.encoding)
         else:
-            raise WireError("a template that is not 128 finite numbers")
+            self.enrolment.take_problem(picture.digest, f"{template.name} answered with no encoding of it")
+            raise WireError("a template that is no encoding, or of another engine than the site's")
 
     def _take_beat(self, about: str, beat: Beat, body: bytes) -> None:
-        if about != topic("status", beat.node) or beat.role == "broker":
+        if about != topic("status", beat.node) or "broker" in (beat.node, beat.role):
             raise WireError(f"a beat of {beat.role} {beat.node} under the topic {about}")
         if beat.instance in self.beats or len(self.beats) < MAX_BEATS:
             self.beats[beat.instance] = (time.monotonic(), beat)
@@ -317,6 +341,7 @@ class BrokerNode:
         for name, value in (
             ("recognizers", len(self.dispatcher.recognizers)),
             ("cameras", len(self.frame_at)),
+            ("decisions_waiting", self.journal.waiting),
             ("people", len(self.enrolment.gallery.persons)),
             ("pictures_waiting", self.dispatcher.waiting_pictures),
             ("pictures_refused", len(self.enrolment.problems)),
@@ -333,10 +358,13 @@ class BrokerNode:
         for camera in [name for name, at in self.frame_at.items() if now - at > FORGET_BEATS_S]:
             del self.frame_at[camera]
             self.dispatcher.forget_camera(camera)
+            self.hints.forget(camera)
+            if camera not in self.site.cameras:
+                self.decider.forget(camera)
 
 
 def wire(start: node.Start) -> BrokerNode:
-    """Bind the two ports and begin to read the faces folder."""
+    """Open the journal, bind the two ports and begin to read the faces folder."""
     site = start.site
     heart = Heart(
         node="broker",
@@ -345,9 +373,9 @@ def wire(start: node.Start) -> BrokerNode:
         rates=("frames_in", "results"),
         period_s=BROKER_PERIOD_S,
     )
-    heart.state = "live"
+    journal = Journal(path=Path(site.broker.journal), loggers=tuple(site.loggers))
     rules = RulesFile(Path(site.decision.rules), doors=site.cameras)
-    sockets = BrokerSockets(site.broker, wake_fd=start.stop.fileno)
+    sockets = BrokerSockets(site.broker, wake_fds=(start.stop.fileno, journal.fileno))
     log.info("ingress %s, egress %s", site.broker.ingress, site.broker.egress)
     return BrokerNode(
         site=site,
@@ -358,9 +386,14 @@ def wire(start: node.Start) -> BrokerNode:
             new_token=lambda: secrets.token_hex(16),
         ),
         enrolment=open_enrolment(site.gallery, site.recognition.encoding),
-        decider=Decider(settings=site.decision, encoding=site.recognition.encoding, rules=rules.rules),
+        decider=Decider(
+            settings=site.decision,
+            encoding=site.recognition.encoding,
+            rules=rules.rules,
+            doors=journal.doors,
+        ),
         rules=rules,
-        journal=Journal(secrets.token_hex(4)),
+        journal=journal,
         heart=heart,
     )
 

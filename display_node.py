@@ -54,6 +54,8 @@ class DisplayNode:
     fallback: Fallback
     outputs: Outputs
     broker: BrokerState = "awaited"
+    trouble: str = ""
+    """Why the broker lets nobody enter at present."""
 
     def step(self, timeout_s: float) -> None:
         """Show what has come, and serve the window."""
@@ -114,6 +116,8 @@ class DisplayNode:
                 case Access(camera=camera) if camera in self.panes:
                     counts = self.panes[camera].scene.access(message, now_s=now_s)
                     self.heart.count("verdicts_in" if counts else "verdicts_too_late")
+                case Beat(role="broker", state=state):
+                    self.trouble = "" if state == "live" else state
                 case Beat(node=camera) if camera in self.panes:
                     self.panes[camera].scene.beat(message)
                 case _:
@@ -135,7 +139,9 @@ class DisplayNode:
         drawn = False
         for camera, pane in self.panes.items():
             before = pane.view
-            now = pane.scene.view(now_s=began_s, broker=self.broker, broker_at=self.broker_at)
+            now = pane.scene.view(
+                now_s=began_s, broker=self.broker, broker_at=self.broker_at, trouble=self.trouble
+            )
             if pane.draw(now):
                 drawn = True
                 self.outputs.keep_moments(self.canvas, before, now)

@@ -176,7 +176,7 @@ def a_site(folder: Path, cameras: dict[str, config.Camera], **sections: Any) -> 
     return config.Site(
         site="benchmark",
         cameras=cameras,
-        broker=config.Broker(ingress=ingress, egress=egress),
+        broker=config.Broker(ingress=ingress, egress=egress, journal=str(folder / "journal.db")),
         gallery=config.Gallery(faces=str(folder / "faces"), cache=str(folder / "encodings")),
         **sections,
     )

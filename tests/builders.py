@@ -214,6 +214,7 @@ def an_access(
     verdict: Verdict = "granted",
     person: str | None = "Barack Obama",
     decided_ns: int = START_NS,
+    visit: str | None = None,
     thumbnail: bytes = b"",
 ) -> Access:
     """Return a numbered decision."""
@@ -227,7 +228,7 @@ def an_access(
         distance=0.3124,
         votes=3,
         of=5,
-        visit=f"{camera}-{seq}",
+        visit=f"{camera}-{seq}" if visit is None else visit,
         decided_ns=decided_ns,
         captured_ns=START_NS,
         frame_seq=seq,
@@ -285,7 +286,9 @@ def write_site(folder: Path, *more: str, cameras: Sequence[str] = ("front_door",
         *more,
     ]
     if not any(line.startswith("broker:") for line in more):
-        lines.append(f"broker: {{ingress: 'ipc://{folder}/in', egress: 'ipc://{folder}/out'}}")
+        lines.append(
+            f"broker: {{ingress: 'ipc://{folder}/in', egress: 'ipc://{folder}/out', journal: journal.db}}"
+        )
     file.write_text("\n".join(lines) + "\n")
     return file
 

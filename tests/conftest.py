@@ -26,9 +26,11 @@ hypothesis.settings.load_profile("turnstile")
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Give an empty folder whose path is short enough for ipc addresses, which hold 107 characters."""
+    """Give an empty folder, in one of its own, short enough for ipc addresses, which hold 107 characters."""
     with tempfile.TemporaryDirectory(prefix="turnstile-") as path:
-        yield Path(path)
+        site = Path(path) / "site"
+        site.mkdir()
+        yield site
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from tests.builders import START_NS, a_face, a_stranger
 from tests.crowd import ANN, BOB, EVE, SETTINGS, STEP_NS, Doorway, seen
 from turnstile.reasons import Reason
-from turnstile.visits import MAX_FOLDED, Door
+from turnstile.visits import MAX_FOLDED, MAX_VISITS, Door
 
 GRANTED_ANN, GRANTED_BOB, DENIED = ("granted", ANN), ("granted", BOB), ("denied", None)
 
@@ -316,3 +316,14 @@ def test_the_state_of_a_door_is_bounded(doorway: Doorway) -> None:
     assert len(doorway.door.visits) == 2
     assert len(doorway.door.folded) == MAX_FOLDED
     assert len(msgspec.msgpack.encode(doorway.door)) < 20_000
+
+
+def test_faces_without_end_are_bounded(doorway: Doorway) -> None:
+    """A recognizer gone wrong at a camera whose clock stands still; somebody real is decided upon."""
+    for turn in range(20):
+        ghosts = [
+            seen(EVE, left=100 * at + 10_000 + turn * 97, take=at + 256 * turn, blur=5) for at in range(256)
+        ]
+        doorway.see(seen(ANN, size=200), *ghosts, after_s=0)
+        assert len(doorway.door.visits) <= MAX_VISITS
+    assert doorway.verdicts == [GRANTED_ANN]

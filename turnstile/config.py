@@ -43,6 +43,8 @@ class Broker(Section, frozen=True, kw_only=True):
     """The largest JPEG of a frame, in bytes."""
     max_frame_px: Annotated[int, Meta(ge=10_000, le=100_000_000)] = 9_000_000
     """The largest frame, width times height."""
+    journal: Path = "../var/journal.db"
+    """Decisions that the loggers have not fetched yet, and who stands at which door."""
     max_cameras: Annotated[int, Meta(ge=1, le=4096)] = 256
     max_recognizers: Annotated[int, Meta(ge=1, le=4096)] = 1024
 

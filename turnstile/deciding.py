@@ -95,3 +95,9 @@ class Decider:
         return msgspec.structs.replace(
             self.settings, **{name: value for name, value in said.items() if value is not None}
         )
+
+    def forget(self, camera: str) -> None:
+        """Drop what is held for a camera that is gone."""
+        self.doors.pop(camera, None)
+        self.tries.pop(camera, None)
+        self._guides.forget(camera)

@@ -48,3 +48,7 @@ class RulesError(TurnstileError):
         where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
         super().__init__(f"{where}: {message}" if where else message)
         self.place = place
+
+
+class JournalError(TurnstileError):
+    """A journal that cannot be opened, is damaged, or is in use by another broker."""

@@ -54,6 +54,10 @@ class Guides:
         self._said[guide.camera] = guide
         return guide
 
+    def forget(self, camera: str) -> None:
+        """Drop what is held for a camera that is gone."""
+        self._said.pop(camera, None)
+
 
 def _advice(visit: Visit) -> Advice | None:
     if visit.verdict is not None or visit.reason is None or visit.in_view_ns < PATIENCE_NS:

@@ -34,3 +34,8 @@ class Hints:
             age_s=age_ns / 1e9,
             frames_since_full_scan=self._since_full_scan[frame.camera],
         )
+
+    def forget(self, camera: str) -> None:
+        """Drop what is held for a camera that is gone."""
+        self._latest.pop(camera, None)
+        self._since_full_scan.pop(camera, None)

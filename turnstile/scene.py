@@ -151,8 +151,8 @@ class Scene:
         word, _, why = beat.state.partition(":")
         self._lost = (why.strip() or "no reason given") if word.startswith("lost") else None
 
-    def view(self, *, now_s: float, broker: BrokerState, broker_at: str = "") -> View:
-        """Return what to draw now."""
+    def view(self, *, now_s: float, broker: BrokerState, broker_at: str = "", trouble: str = "") -> View:
+        """Return what to draw now; `trouble` is why the broker lets nobody enter at present."""
         self._banners = [
             (access, since_s) for access, since_s in self._banners if now_s < since_s + self.banner_s
         ]
@@ -172,6 +172,7 @@ class Scene:
             frame_px=self._frame_px,
             marks=tuple(self._mark(face) for face in self._faces),
             banners=tuple(_banner(access) for access, _ in self._banners),
+            notice=Notice(title="nobody can enter", detail=trouble) if trouble else None,
         )
 
     @property

@@ -47,6 +47,13 @@ SHADOW_PATIENCE = 2
 MAX_FOLDED = 512
 """Frames remembered as folded, so that none counts twice: over 5 s at 100 results a second."""
 
+MAX_FACES_LINKED = 32
+"""Faces of a frame that are linked to visits; engines give the biggest first."""
+
+MAX_VISITS = 64
+"""Visits open at a door. Linking takes time by faces and visits, and a broken recognizer or a camera whose
+clock stands still may begin visits without end."""
+
 Objection = Callable[[str | None], Reason | None]
 """Says why a person who was recognised, or nobody, must be denied for another reason; none when not."""
 
@@ -138,6 +145,7 @@ def fold(
     frame = (result.seq, result.captured_ns)
     if frame in door.folded:
         return door, []
+    result = msgspec.structs.replace(result, faces=result.faces[:MAX_FACES_LINKED])
     too_old = age_s > settings.max_result_age_s
     step = _step(door, result, too_old=too_old)
     cast = ballots(result, settings, too_old=too_old)
@@ -198,7 +206,17 @@ def _carry_on(
         mistaken = missed.verdict is None and missed.shadows in sights
         if not mistaken and missed.absent_ns < settings.absence_s * 1e9:
             visits[visit.visit] = missed
-    return visits, sights
+    return _newest(visits, sights), sights
+
+
+def _newest(visits: dict[str, Visit], sights: Mapping[str, _Sight]) -> dict[str, Visit]:
+    """Return as many visits as may be open: those in view, and of the others the latest seen."""
+    if len(visits) <= MAX_VISITS:
+        return visits
+    newest_first = list(visits)[::-1]
+    newest_first.sort(key=lambda name: (name not in sights, visits[name].absent_ns))
+    kept = set(newest_first[:MAX_VISITS])
+    return {name: visit for name, visit in visits.items() if name in kept}
 
 
 def _shadowed(visit: Visit) -> str:

@@ -213,7 +213,7 @@ def test_many_messages_come_in_portions(folder: Path) -> None:
 def test_waiting_ends_when_the_wake_up_is_readable(folder: Path) -> None:
     """A signal ends it at once, however long the time-out."""
     reader, writer = os.pipe()
-    sockets, bus = BrokerSockets(ipc(folder), wake_fd=reader), Bus(ipc(folder), wake_fd=reader)
+    sockets, bus = BrokerSockets(ipc(folder), wake_fds=(reader,)), Bus(ipc(folder), wake_fd=reader)
     with closing(sockets), closing(bus):
         os.write(writer, b"\x0f")
         assert bus.hear(3600.0) == []

@@ -42,7 +42,7 @@ class Heart:
 
     def gauge(self, name: str, value: float) -> None:
         """Set a value that goes up and down."""
-        self.gauges[name] = value
+        self.gauges[name] = float(value)
 
     def take(self, totals: Mapping[str, int]) -> None:
         """Set totals that somebody else counts."""

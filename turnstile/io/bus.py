@@ -161,8 +161,8 @@ class Bus:
 class BrokerSockets:
     """The broker's side: a bound PULL (ingress) and a bound XPUB (egress). Belongs to one thread."""
 
-    def __init__(self, broker: config.Broker, *, wake_fd: int | None = None) -> None:
-        """Bind both.
+    def __init__(self, broker: config.Broker, *, wake_fds: Sequence[int] = ()) -> None:
+        """Bind both; `wake_fds` are descriptors that end `wait` when readable.
 
         Raises:
             ConfigError: an address is taken, not this machine's, or would open the bus to the network
@@ -180,7 +180,7 @@ class BrokerSockets:
             _make_watchful(socket)
             self._bind(socket, address)
         self._poller = zmq.Poller()
-        for item in (self.pull, self.xpub, *([] if wake_fd is None else [wake_fd])):
+        for item in (self.pull, self.xpub, *wake_fds):
             self._poller.register(item, zmq.POLLIN)
 
     def wait(self, timeout_s: float) -> None:

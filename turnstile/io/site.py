@@ -53,7 +53,12 @@ def _absolute(site: config.Site, folder: Path) -> config.Site:
     replace, broker, gallery = msgspec.structs.replace, site.broker, site.gallery
     return replace(
         site,
-        broker=replace(broker, ingress=endpoint(broker.ingress), egress=endpoint(broker.egress)),
+        broker=replace(
+            broker,
+            ingress=endpoint(broker.ingress),
+            egress=endpoint(broker.egress),
+            journal=under(broker.journal),
+        ),
         gallery=replace(gallery, faces=under(gallery.faces), cache=under(gallery.cache)),
         decision=replace(
             site.decision,

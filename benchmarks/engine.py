@@ -1,0 +1,338 @@
+"""What finding and encoding faces costs, and what is found: `face_recognition` and our engines.
+
+All of them see the same frames, one after the other and on one core, so that whatever else the machine does
+slows all alike. Frames are those of the clips in a folder, as JPEG of quality 85, ten a second. A face
+counts as there when two of the three ways to detect (face_recognition's, ours by HOG, CNN) see it in a
+frame, or in the nearest frame of the clip when none do; a box where no face is there counts as false.
+Engines with hints are given their own last boxes, as the broker gives them.
+
+    taskset -c 1 python -m benchmarks.engine CLIPS [--quick] [--json FILE]
+"""
+
+import argparse
+import importlib.util
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import cv2
+import dlib
+import msgspec
+import numpy as np
+
+from benchmarks.report import Cell, Goal, Report, parse
+from turnstile.config import Recognition
+from turnstile.messages import Box, Hint
+from turnstile.vision import modelcache, runtime
+from turnstile.vision.encoder import POLICIES, Encoder
+from turnstile.vision.engine import Analysis, Engine, make_engine
+from turnstile.vision.pictures import decode_frame
+from turnstile.vision.search import overlap
+
+FRAMES_A_SECOND = 10
+MIN_FACE_PX = 60
+SAME_PLACE = 0.3
+RUNTIMES: tuple[runtime.RuntimeName, ...] = ("onnxruntime", "openvino")
+SUFFIXES = {".mkv", ".mp4", ".avi", ".mov", ".webm", ".gif"}
+
+Analyse = Callable[[bytes, Hint | None], Analysis]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """One frame of a clip."""
+
+    clip: str
+    jpeg: bytes
+
+
+@dataclass(kw_only=True)
+class Contender:
+    """One way of analysing frames, and what came of it."""
+
+    name: str
+    analyse: Analyse
+    follows_hints: bool = False
+    analyses: list[Analysis] = field(default_factory=list)
+    total_ms: list[float] = field(default_factory=list)
+    _since_full_scan: int = 0
+
+    def see(self, shot: Shot, *, is_first: bool) -> None:
+        """Analyse a frame and keep what came of it."""
+        hint = None
+        if self.follows_hints and not is_first:
+            last = self.analyses[-1].boxes_px
+            hint = Hint(
+                boxes_px=last, age_s=1 / FRAMES_A_SECOND, frames_since_full_scan=self._since_full_scan
+            )
+        started = time.perf_counter()
+        analysis = self.analyse(shot.jpeg, hint)
+        self.total_ms.append((time.perf_counter() - started) * 1e3)
+        self.analyses.append(analysis)
+        self._since_full_scan = 0 if analysis.full_scan else self._since_full_scan + 1
+
+    @property
+    def mean_ms(self) -> float:
+        """Return the mean time of a frame, full scans included."""
+        return statistics.fmean(self.total_ms)
+
+
+def shots_of(folder: Path, *, limit: int | None) -> list[Shot]:
+    """Return the frames of all clips in a folder, ten a second, at most `limit` of each."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    shots = [shot for file in files for shot in itertools.islice(_shots_of_clip(file), limit)]
+    if not shots:
+        raise SystemExit(f"{folder} holds no clip ({', '.join(sorted(SUFFIXES))})")
+    return shots
+
+
+def _shots_of_clip(file: Path) -> Iterator[Shot]:
+    clip = cv2.VideoCapture(str(file))
+    every = max(1, round((clip.get(cv2.CAP_PROP_FPS) or 30) / FRAMES_A_SECOND))
+    at = 0
+    while clip.grab():
+        if at % every == 0:
+            jpeg = cv2.imencode(".jpg", clip.retrieve()[1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+            yield Shot(clip=file.name, jpeg=jpeg.tobytes())
+        at += 1
+    clip.release()
+
+
+def face_recognition_as_it_comes() -> Analyse:
+    """Return the library with its defaults: HOG upsampled once, 5 points, raw encodings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import face_recognition  # noqa: PLC0415 - it takes a second and warns
+
+    def analyse(jpeg: bytes, _hint: Hint | None) -> Analysis:
+        started = time.perf_counter()
+        frame = decode_frame(jpeg)
+        decoded = time.perf_counter()
+        places = face_recognition.face_locations(frame)
+        detected = time.perf_counter()
+        encodings = face_recognition.face_encodings(frame, places)
+        encoded = time.perf_counter()
+        return Analysis(
+            boxes_px=tuple(
+                Box(left=place[3], top=place[0], right=place[1], bottom=place[2]) for place in places
+            ),
+            encodings=np.asarray(encodings, np.float32).reshape(-1, 128),
+            sharpness=(0.0,) * len(places),
+            decode_ms=(decoded - started) * 1e3,
+            detect_ms=(detected - decoded) * 1e3,
+            encode_ms=(encoded - detected) * 1e3,
+        )
+
+    return analyse
+
+
+def contenders() -> list[Contender]:
+    """Return everything that is compared, the library's defaults first."""
+
+    def site(**fields: object) -> Recognition:
+        return msgspec.convert({"min_face_px": MIN_FACE_PX, **fields}, Recognition)
+
+    def of(engine: Engine) -> Analyse:
+        return lambda jpeg, hint: engine.analyse(jpeg, hint=hint)
+
+    raw = of(make_engine(site(engine="accelerated", policy="raw")))
+    mirror = of(make_engine(site(engine="accelerated")))
+    return [
+        Contender(name="face_recognition", analyse=face_recognition_as_it_comes()),
+        Contender(name="reference engine", analyse=of(make_engine(site(engine="reference")))),
+        Contender(name="accelerated, raw", analyse=raw),
+        Contender(name="accelerated, mirror", analyse=mirror),
+        Contender(name="accelerated, raw, hints", analyse=raw, follows_hints=True),
+        Contender(name="accelerated, mirror, hints", analyse=mirror, follows_hints=True),
+        Contender(
+            name="accelerated, cnn, raw",
+            analyse=of(make_engine(site(engine="accelerated", policy="raw", detector="cnn"))),
+        ),
+    ]
+
+
+def where_faces_are(shots: Sequence[Shot], all_of_them: Sequence[Contender]) -> list[list[Box]]:
+    """Return for each frame the boxes that two see, or those of the clip's nearest frame that has any."""
+    seen = [_agreed([one.analyses[at].boxes_px for one in all_of_them]) for at in range(len(shots))]
+    truth = []
+    for at, boxes in enumerate(seen):
+        same_clip = [other for other, shot in enumerate(shots) if shot.clip == shots[at].clip and seen[other]]
+        nearest = min(same_clip, key=lambda other: abs(other - at), default=None)
+        truth.append(boxes or ([] if nearest is None else seen[nearest]))
+    return truth
+
+
+def _agreed(boxes_of_each: Sequence[Sequence[Box]]) -> list[Box]:
+    agreed: list[Box] = []
+    for at, boxes in enumerate(boxes_of_each):
+        others = [box for index, other in enumerate(boxes_of_each) if index != at for box in other]
+        for box in boxes:
+            is_new = all(overlap(box, other) <= SAME_PLACE for other in agreed)
+            if is_new and any(overlap(box, other) > SAME_PLACE for other in others):
+                agreed.append(box)
+    return agreed
+
+
+def found_and_false(contender: Contender, truth: Sequence[Sequence[Box]]) -> tuple[float, float]:
+    """Return the share of faces found, and false boxes a frame."""
+    hits = faces = false = 0
+    for analysis, boxes in zip(contender.analyses, truth, strict=True):
+        hits += sum(any(overlap(box, mine) > SAME_PLACE for mine in analysis.boxes_px) for box in boxes)
+        false += sum(all(overlap(box, mine) <= SAME_PLACE for box in boxes) for mine in analysis.boxes_px)
+        faces += len(boxes)
+    return hits / max(1, faces), false / len(truth)
+
+
+def row_of(contender: Contender, truth: Sequence[Sequence[Box]], defaults_ms: float) -> list[Cell]:
+    """Return a contender's line in the table."""
+    found, false = found_and_false(contender, truth)
+    stages = [
+        statistics.median(getattr(analysis, stage) for analysis in contender.analyses)
+        for stage in ("decode_ms", "detect_ms", "encode_ms")
+    ]
+    return [
+        contender.name,
+        *(f"{stage:.1f}" for stage in stages),
+        f"{contender.mean_ms:.1f}",
+        f"{1000 / contender.mean_ms:.1f}",
+        f"{defaults_ms / contender.mean_ms:.1f}",
+        f"{found:.3f}",
+        f"{false:.3f}",
+        f"{statistics.fmean(analysis.full_scan for analysis in contender.analyses):.2f}",
+    ]
+
+
+def encoder_times(*, rounds: int) -> list[tuple[str, float]]:
+    """Return milliseconds a face of the network alone: dlib, then each runtime that is installed."""
+    chips = np.random.default_rng(0).integers(0, 256, (8, 150, 150, 3)).astype(np.uint8)
+    own = dlib.face_recognition_model_v1(str(modelcache.model_file(modelcache.ENCODER_FILE)))
+    ways: list[tuple[str, int, Callable[[], object]]] = [
+        ("dlib", 1, lambda: own.compute_face_descriptor(chips[0]))
+    ]
+    for runtime_name in RUNTIMES:
+        if importlib.util.find_spec(runtime_name) is None:
+            continue
+        network = runtime.load(modelcache.encoder_graph(), runtime=runtime_name)
+        encoder = Encoder(network, POLICIES["raw"])
+        ways += [
+            (f"{network.description}, batch of {size}", size, partial(encoder.encode_chips, chips[:size]))
+            for size in (1, 8)
+        ]
+    times: dict[str, list[float]] = {name: [] for name, _, _ in ways}
+    for _ in range(rounds):
+        for name, size, encode in ways:
+            started = time.perf_counter()
+            encode()
+            times[name].append((time.perf_counter() - started) * 1e3 / size)
+    return [(name, statistics.median(values)) for name, values in times.items()]
+
+
+START = """
+import resource, sys, time
+started = time.perf_counter()
+from turnstile.config import Recognition
+from turnstile.vision.engine import make_engine
+engine = make_engine(Recognition(engine=sys.argv[1], min_face_px=60))
+engine.analyse(sys.stdin.buffer.read())
+print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def start_up(engine: str, jpeg: bytes) -> tuple[float, float]:
+    """Return seconds from the first import to the first frame done, in a fresh process, and its MB."""
+    command = [sys.executable, "-W", "ignore", "-c", START, engine]
+    done = subprocess.run(command, input=jpeg, capture_output=True, check=True)
+    seconds, kilobytes = done.stdout.split()
+    return float(seconds), float(kilobytes) / 1024
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print, and return the exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("clips", type=Path)
+    if {"-h", "--help"} & set(given):
+        parse(__doc__, given)
+    own, rest = parser.parse_known_args(given)
+    options = parse(__doc__, rest)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    cv2.setNumThreads(1)
+    report = Report("engine", options)
+    shots = shots_of(own.clips, limit=3 if options.quick else None)
+    everybody = contenders()
+    for at, shot in enumerate(shots):
+        for contender in everybody:
+            contender.see(shot, is_first=at == 0 or shots[at - 1].clip != shot.clip)
+    show_engines(report, shots, everybody)
+    show_encoder(report, rounds=5 if options.quick else 30)
+    started = [(name, *start_up(name, shots[0].jpeg)) for name in ("reference", "accelerated")]
+    report.table(
+        "A fresh process, networks cached: until its first frame is done, and its memory",
+        ["engine", "s", "MB"],
+        [[name, f"{seconds:.2f}", f"{megabytes:.0f}"] for name, seconds, megabytes in started],
+    )
+    report.goal(Goal(what="start-up, accelerated", unit="s", measured=started[1][1], at_most=3.0))
+    return report.finish()
+
+
+def show_engines(report: Report, shots: Sequence[Shot], everybody: Sequence[Contender]) -> None:
+    """Print what a frame costs and what is found in it."""
+    truth = where_faces_are(shots, [everybody[0], everybody[2], everybody[6]])
+    defaults = everybody[0]
+    report.table(
+        f"{len(shots)} frames of {len({shot.clip for shot in shots})} clips on one core:"
+        " medians of the stages, mean of the whole",
+        [
+            "",
+            "decode ms",
+            "detect ms",
+            "encode ms",
+            "frame ms",
+            "frames/s",
+            "times",
+            "found",
+            "false",
+            "full scans",
+        ],
+        [row_of(contender, truth, defaults.mean_ms) for contender in everybody],
+    )
+    found_by_default, _ = found_and_false(defaults, truth)
+    for contender, times in zip(everybody[2:6], (7, 7, 20, 20), strict=True):
+        report.goal(
+            Goal(
+                what=f"{contender.name}, frames against face_recognition",
+                unit="times",
+                measured=defaults.mean_ms / contender.mean_ms,
+                at_least=times,
+            )
+        )
+        found, _ = found_and_false(contender, truth)
+        report.goal(
+            Goal(what=f"{contender.name}, faces found", unit="", measured=found, at_least=found_by_default)
+        )
+
+
+def show_encoder(report: Report, *, rounds: int) -> None:
+    """Print what the network alone costs."""
+    times = encoder_times(rounds=rounds)
+    dlibs = times[0][1]
+    report.table(
+        "The encoder's network alone, one thread",
+        ["", "ms a face", "times"],
+        [[name, f"{each:.2f}", f"{dlibs / each:.1f}"] for name, each in times],
+    )
+    best = min(each for _, each in times)
+    report.goal(Goal(what="encoder against dlib", unit="times", measured=dlibs / best, at_least=18))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
