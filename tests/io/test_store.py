@@ -197,18 +197,18 @@ def test_an_erased_person_has_a_pseudonym_and_nothing_else(stores: Callable[...,
     store, other = stores(), stores(LogName("other", "logger"))
     for log in (store, other):
         log.append([*some_accesses(1, 2), *some_accesses(3, person="Bob")], text_number=0)
-    erasure = erase_person(store, "Ann")
-    assert erasure is not None
-    assert erasure.entries == 2
-    gone = Personal(None, None, None, None, erasure.pseudonym)
+    assert erase_person(store, "Ann", "erased-1") == 2
+    gone = Personal(None, None, None, None, "erased-1")
     assert [link.personal for link in store.links(pictures=True)][:2] == [gone, gone]
     assert [link.personal.person for link in store.links()] == [None, None, "Bob"]
     assert [link.personal.person for link in other.links()] == ["Ann", "Ann", "Bob"]
-    assert store.erasures() == [erasure]
+    assert [(one.pseudonym, one.entries) for one in store.erasures()] == [("erased-1", 2)]
     assert findings(store) == findings(other) == []
-    assert erase_person(store, "Ann") is None
+    assert erase_person(store, "Ann", "erased-2") == 0
     store.database.clean()
     store.append(some_accesses(4, person="Ann"), text_number=0)
+    assert erase_person(store, "Ann", "erased-1") == 1
+    assert [one.entries for one in store.erasures()] == [3]
     assert findings(store) == []
 
 

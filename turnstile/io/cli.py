@@ -57,6 +57,12 @@ def _log_head(options: argparse.Namespace) -> int:
     return reading.head(options.config, options.name)
 
 
+def _erase(options: argparse.Namespace) -> int:
+    from turnstile.io import erasing  # noqa: PLC0415 - needs SQLAlchemy
+
+    return erasing.run(config_path=options.config, person=options.person)
+
+
 def _command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="turnstile", description="Face-recognition access control.")
     parser.add_argument("--version", action="version", version=f"turnstile {__version__}")
@@ -82,6 +88,10 @@ def _command_line() -> argparse.ArgumentParser:
     )
     head.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
     head.add_argument("--name", metavar="LOGGER", help="whose log; needed if there are several loggers")
+
+    erase = _add(commands, "erase", _erase, "remove a person's pictures, encodings and name for ever")
+    erase.add_argument("person", metavar="PERSON", help="the name as the log has it: 'Barack Obama'")
+    erase.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
     return parser
 
 

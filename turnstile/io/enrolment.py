@@ -57,7 +57,9 @@ class Enrolment:
         return None
 
     def take_encoding(self, digest: str, encoding: bytes) -> None:
-        """Keep the encoding of a picture."""
+        """Keep the encoding of a picture, unless it was removed meanwhile."""
+        if digest not in self.hashes.values():
+            return
         self.cache.put(digest, encoding)
         self.encodings[digest] = encoding
         self._changed = True

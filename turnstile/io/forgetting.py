@@ -1,6 +1,5 @@
 """What a log forgets: a person when that is asked for, pictures and entries when they are old enough."""
 
-import secrets
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,24 +21,24 @@ BATCH = 1000
 DAY_NS = 86_400 * 1_000_000_000
 
 
-def erase_person(store: Store, person: str) -> Erasure | None:
-    """Put a new pseudonym in the place of a name and drop salts and pictures; none if nothing is there.
+def erase_person(store: Store, person: str, pseudonym: str) -> int:
+    """Put a pseudonym in the place of a name, drop salts and pictures, note that; return in how many entries.
 
     Raises:
         LogError: the store failed; nothing is erased then.
     """
-    erasure = Erasure(f"erased-{secrets.token_hex(4)}", time.time_ns(), 0)
     nothing = dict.fromkeys(("person", "person_salt", "thumbnail", "thumbnail_salt"))
+    theirs = and_(personal.c.log_id == store.id, personal.c.person == person)
+    same = and_(erasures.c.log_id == store.id, erasures.c.pseudonym == pseudonym)
     with store.database.writing() as connection:
-        theirs = and_(personal.c.log_id == store.id, personal.c.person == person)
-        found = connection.execute(
-            personal.update().where(theirs).values(**nothing, pseudonym=erasure.pseudonym)
-        )
-        erasure = erasure._replace(entries=found.rowcount)
-        if not erasure.entries:
-            return None
-        connection.execute(erasures.insert().values(**erasure._asdict(), log_id=store.id))
-    return erasure
+        count = connection.execute(
+            personal.update().where(theirs).values(**nothing, pseudonym=pseudonym)
+        ).rowcount
+        more = erasures.update().where(same).values(entries=erasures.c.entries + count)
+        if count and not connection.execute(more).rowcount:
+            erasure = Erasure(pseudonym, time.time_ns(), count)
+            connection.execute(erasures.insert().values(**erasure._asdict(), log_id=store.id))
+    return count
 
 
 def forget_pictures(store: Store, *, before_ns: int) -> int:

@@ -28,6 +28,7 @@ from typing import NamedTuple
 import msgspec
 
 from turnstile.errors import JournalError
+from turnstile.io.journalerasure import erase_if_asked
 from turnstile.messages import Access, Fetch, Log
 from turnstile.reasons import Reason
 from turnstile.visits import Door
@@ -169,6 +170,7 @@ class Journal:
                 self._commit(self._connection)
                 self._answer(self._connection, fetches)
                 self._trim(self._connection)
+                erase_if_asked(self._connection, self.path)
             except sqlite3.Error as error:
                 self._give_up(error)
         if self._connection is not None:

@@ -1,0 +1,233 @@
+"""Erasing a person: nothing of them is left in any file of the site, whether or not its programs run."""
+
+import gzip
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import msgspec
+import pytest
+
+from tests.builders import (
+    FRAME_NS,
+    START_NS,
+    a_face,
+    a_frame,
+    a_jpeg,
+    a_ready,
+    a_result,
+    a_template,
+    an_encoding,
+    write_site,
+)
+from tests.processes import PATIENCE_S, Programs, stop
+from turnstile.accesslog import is_remark, parse_entry
+from turnstile.io.bus import Bus
+from turnstile.io.site import load
+from turnstile.messages import Access, Face, People, Picture, Work, work_topic
+
+pytestmark = pytest.mark.system
+
+ANN, BOB = "Ann Lee", "Bob Ray"
+PICTURES = {
+    "ann_lee.jpg": b"a picture of Ann",
+    "ann_lee/2.png": b"another",
+    "bob_ray.jpg": b"a picture of Bob",
+}
+ENCODINGS = {name: an_encoding(seed) for seed, name in enumerate(PICTURES, 1)}
+LIVE = {ANN: an_encoding(11), BOB: an_encoding(12)}
+THUMBNAILS = {ANN: a_jpeg(40, 40), BOB: a_jpeg(48, 48)}
+OF_ANN = {
+    "name": ANN.encode(),
+    "file name": b"ann_lee",
+    "first encoding": ENCODINGS["ann_lee.jpg"],
+    "second encoding": ENCODINGS["ann_lee/2.png"],
+    "live encoding": LIVE[ANN],
+    "thumbnail": THUMBNAILS[ANN],
+    "first picture": PICTURES["ann_lee.jpg"],
+    "second picture": PICTURES["ann_lee/2.png"],
+}
+
+
+class Place:
+    """A site in a folder of its own; this test is its camera and its recognizer."""
+
+    def __init__(self, folder: Path, programs: Programs) -> None:
+        self.folder = folder
+        self.text = folder / "log" / "access_log.txt"
+        self.config = write_site(
+            folder,
+            "loggers:",
+            "  logger: {file: log/access_log.txt, witness: heads.txt}",
+            "  elsewhere: {file: elsewhere/access_log.txt}",
+            "decision: {votes_needed: 1, votes_of: 1, rules: rules.yaml}",
+        )
+        for name, data in PICTURES.items():
+            path = folder / "faces" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        self.programs = programs
+        self.broker = programs.start("broker.py", "--config", str(self.config))
+        self.logger = programs.start("logger_node.py", "--config", str(self.config), "--name", "logger")
+        self._ready = a_ready()
+        topics = [work_topic(self._ready.name, self._ready.instance), "access.", "gallery."]
+        self._bus = Bus(load(self.config).broker, topics=topics)
+        self._seq = 0
+        self.gallery: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bus.close()
+
+    def enrol(self, *persons: str) -> None:
+        """Encode what the broker hands out until the gallery has these people."""
+        while self.gallery != persons:
+            self._turn()
+
+    def visit(self, person: str) -> None:
+        """Show a person to the camera until the broker has decided."""
+        face = msgspec.structs.replace(a_face(person), encoding=LIVE[person], thumbnail=THUMBNAILS[person])
+        while person not in self._turn(face):
+            pass
+
+    def leave(self) -> None:
+        """Show nobody for so long that all visits end."""
+        end = self._seq + 60
+        while self._seq < end:
+            self._turn()
+
+    def wait_for_text(self, *persons: str) -> None:
+        """Return when the text tells of these people."""
+        until = time.monotonic() + PATIENCE_S
+        while self.told() != list(persons) and time.monotonic() < until:
+            self._turn()
+        assert self.told() == list(persons)
+
+    def told(self) -> list[str | None]:
+        """Return who is in the text."""
+        lines = self.text.read_text().splitlines() if self.text.exists() else []
+        return [parse_entry(line).person for line in lines if not is_remark(line)]
+
+    def command(self, *arguments: str) -> tuple[int, str]:
+        """Run a command to its end."""
+        process = self.programs.start(*arguments, "--config", str(self.config))
+        printed, said = process.communicate(timeout=PATIENCE_S)
+        return process.returncode, printed + said
+
+    def left(self) -> list[str]:
+        """Return what is left of Ann in any file, or in its name."""
+        found = []
+        for path in sorted(self.folder.rglob("*")):
+            if not path.is_file():
+                continue
+            data = path.read_bytes()
+            data += gzip.decompress(data) if path.suffix == ".gz" else b""
+            for what, trace in OF_ANN.items():
+                if trace in data or trace in str(path).encode():
+                    found.append(f"{what} in {path.name}")
+        return found
+
+    def _turn(self, *faces: Face) -> list[str | None]:
+        """Be camera and recognizer once; return who was decided about."""
+        decided: list[str | None] = []
+        self._bus.say("ready.", self._ready)
+        frame = a_frame(seq=self._seq, captured_ns=START_NS + self._seq * 3 * FRAME_NS)
+        self._bus.say("frame.front_door.", frame)
+        for _, message in self._bus.hear(0.05):
+            match message:
+                case Work():
+                    self._seq += 1
+                    self._bus.say("result.", a_result(*faces, work=message))
+                case Picture():
+                    encoding = ENCODINGS[message.file]
+                    engine = load(self.config).recognition.encoding
+                    self._bus.say(
+                        "template.", a_template(token=message.token, encoding=encoding, engine=engine)
+                    )
+                case People():
+                    self.gallery = message.persons
+                case Access():
+                    decided.append(message.person)
+        return decided
+
+
+@pytest.fixture
+def place(folder: Path) -> Iterator[Place]:
+    """Give a site where Ann and Bob were enrolled, came and left; a second logger has fetched nothing."""
+    with Programs() as programs, Place(folder, programs) as place:
+        place.enrol(ANN, BOB)
+        for person in (ANN, BOB, ANN):
+            place.visit(person)
+            place.leave()
+        place.wait_for_text(ANN, BOB, ANN)
+        rotated = place.text.with_name("access_log.txt.1.gz")
+        rotated.write_bytes(gzip.compress(place.text.read_bytes()))
+        yield place
+
+
+def test_nothing_is_left_of_a_person_while_the_site_runs(place: Place) -> None:
+    """And nobody else loses anything: the chain verifies, recognizers know Bob, and logging goes on."""
+    found = {trace.partition(" in ")[0] for trace in place.left()}
+    assert found == set(OF_ANN)
+    code, said = place.command("-m", "turnstile", "erase", ANN)
+    assert code == 0, said
+    assert place.left() == []
+    place.enrol(BOB)
+    place.visit(BOB)
+    pseudonym = place.told()[0]
+    assert pseudonym is not None
+    assert pseudonym.startswith("erased-")
+    place.wait_for_text(pseudonym, BOB, pseudonym, BOB)
+    code, said = place.command("logger_node.py", "verify", "--name", "logger")
+    assert code == 0, said
+    assert "was erased in 2 entries" in said
+    assert place.command("logger_node.py", "query", "--name", "logger", "--person", ANN) == (0, "")
+    code, said = place.command("logger_node.py", "tail", "-n", "10")
+    assert ANN not in said
+    assert said.count(pseudonym) == 2
+    for process in (place.logger, place.broker):
+        assert stop(process)[0] == 0
+    assert place.left() == []
+
+
+def test_nothing_is_left_of_a_person_when_the_site_is_stopped(place: Place) -> None:
+    """Also after the programs were killed, which leaves the databases' own journals behind."""
+    for process in (place.logger, place.broker):
+        stop(process, by=signal.SIGKILL)
+    code, said = place.command("-m", "turnstile", "erase", ANN)
+    assert code == 0, said
+    assert "2 pictures removed" in said
+    assert "journal: 2 events" in said
+    assert place.left() == []
+    assert BOB in place.told()
+    second = place.programs.start("broker.py", "--config", str(place.config))
+    place.logger = place.programs.start(
+        "logger_node.py", "--config", str(place.config), "--name", "elsewhere"
+    )
+    elsewhere = place.folder / "elsewhere" / "access_log.txt"
+    until = time.monotonic() + PATIENCE_S
+    while not (elsewhere.exists() and len(elsewhere.read_text().splitlines()) == 3):
+        assert time.monotonic() < until
+        place.leave()
+    people = [parse_entry(line).person for line in elsewhere.read_text().splitlines()]
+    assert people == place.told()
+    assert stop(second)[0] == 0
+    assert place.left() == []
+
+
+def test_what_people_wrote_is_named_and_left_to_them(place: Place) -> None:
+    """Rules are not rewritten; the command says where the name stands and fails until it is gone."""
+    rules = place.folder / "rules.yaml"
+    rules.write_text(f"groups:\n  staff: [{ANN}]\n")
+    code, said = place.command("-m", "turnstile", "erase", ANN)
+    assert code == 1
+    assert f"{rules} has the name in line 2" in said
+    rules.unlink()
+    assert place.left() == []
+    code, said = place.command("-m", "turnstile", "erase", "Nobody Here")
+    assert code == 1
+    assert "nobody called 'Nobody Here' was found" in said
