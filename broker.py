@@ -373,7 +373,7 @@ def wire(start: node.Start) -> BrokerNode:
         rates=("frames_in", "results"),
         period_s=BROKER_PERIOD_S,
     )
-    journal = Journal(path=Path(site.broker.journal), loggers=tuple(site.loggers))
+    journal = Journal(path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks))
     rules = RulesFile(Path(site.decision.rules), doors=site.cameras)
     sockets = BrokerSockets(site.broker, wake_fds=(start.stop.fileno, journal.fileno))
     log.info("ingress %s, egress %s", site.broker.ingress, site.broker.egress)

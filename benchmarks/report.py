@@ -85,10 +85,15 @@ class Report:
 
 def parse(doc: str | None, argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options all benchmarks have: `quick` and `json`."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="short settings: shows that it runs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
-    return parser.parse_args(argv)
+    return parser(doc).parse_args(argv)
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """Return the command line of the options all benchmarks have."""
+    made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--quick", action="store_true", help="short settings: shows that it runs")
+    made.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
+    return made
 
 
 def environment() -> dict[str, str]:

@@ -14,6 +14,7 @@ from turnstile.errors import ConfigError
 from turnstile.messages import NAME_PATTERN, Name
 
 _PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+_URL_PATTERN = r"^https?://[^\s]+$"
 _ENDPOINT_PATTERN = rf"\A(tcp://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):{_PORT}|ipc://[^\s\x00]+)\Z"
 Endpoint = Annotated[str, Meta(pattern=_ENDPOINT_PATTERN)]
 """A ZeroMQ address: ``tcp://host:port``, ``tcp://[IPv6 address]:port`` or ``ipc:///path``."""
@@ -229,6 +230,16 @@ class Logger(Section, frozen=True, kw_only=True):
             raise ValueError("keep_thumbnails_days is greater than keep_entries_days, which removes both")
 
 
+class Webhook(Section, frozen=True, kw_only=True):
+    """A web address that gets each access event."""
+
+    url: Annotated[str, Meta(pattern=_URL_PATTERN, max_length=2000)]
+    secret_file: Path
+    """Owner-only file with at least 16 bytes, which requests are signed with."""
+    state_file: Path
+    """Where to keep how far the events were sent."""
+
+
 class Display(Section, frozen=True, kw_only=True):
     """One window."""
 
@@ -259,6 +270,7 @@ class Site(Section, frozen=True, kw_only=True):
     decision: Decision = Decision()
     loggers: dict[Name, Logger] = {}
     displays: dict[Name, Display] = {}
+    webhooks: dict[Name, Webhook] = {}
 
     def __post_init__(self) -> None:
         """Refuse what no single field can see to be wrong."""
@@ -281,7 +293,7 @@ class Site(Section, frozen=True, kw_only=True):
 
     def _refuse_shared_names(self) -> None:
         owners: dict[str, str] = {"broker": "the broker"}
-        for section in ("cameras", "recognizers", "loggers", "displays"):
+        for section in ("cameras", "recognizers", "loggers", "displays", "webhooks"):
             for name in getattr(self, section):
                 if name in owners:
                     raise ValueError(
@@ -367,4 +379,5 @@ _NAMED: dict[str, type[Section]] = {
     "recognizers": Recognizer,
     "loggers": Logger,
     "displays": Display,
+    "webhooks": Webhook,
 }

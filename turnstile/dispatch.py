@@ -153,7 +153,7 @@ class Dispatcher:
     def assign(self, now_ns: int) -> list[Assignment]:
         """Hand out as much as there are jobs and credits, and return what to send to whom."""
         made: list[Assignment] = []
-        while (recognizer := self._next_free()) is not None:
+        while (self._slots or self._pictures) and (recognizer := self._next_free()) is not None:
             job = self._next_job(now_ns)
             if job is None:
                 break

@@ -6,6 +6,7 @@ import struct
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -52,17 +53,24 @@ class Gallery:
         """Return the nearest person of each row of `faces` `(k, 128)`, by Euclidean distance."""
         if not len(faces) or not self.persons:
             return [NOBODY] * len(faces)
-        distances = _distances(faces, self.encodings)
-        nearest = np.full((len(faces), len(self.persons)), np.inf, dtype=np.float32)
-        for face, row in enumerate(distances):
-            np.minimum.at(nearest[face], self.owners, row)
-        return [self._match_one(row) for row in nearest]
+        squares = self._squared_lengths[None, :] - 2.0 * (faces @ self.encodings.T)
+        return [self._match_one(face, row) for face, row in zip(faces, squares, strict=True)]
 
-    def _match_one(self, nearest: npt.NDArray[np.float32]) -> Match:
-        best = int(nearest.argmin())
-        others = np.delete(nearest, best)
-        second = float(others.min()) if len(others) else None
-        return Match(self.persons[best], float(nearest[best]), second)
+    @cached_property
+    def _squared_lengths(self) -> npt.NDArray[np.float32]:
+        return np.asarray(np.einsum("ij,ij->i", self.encodings, self.encodings), dtype=np.float32)
+
+    def _match_one(self, face: Encodings, squares: npt.NDArray[np.float32]) -> Match:
+        """Return the match of one face from its squared distances, less a constant; they are used up."""
+        best = int(squares.argmin())
+        owner = self.owners[best]
+        squares[self.owners == owner] = np.inf
+        second = int(squares.argmin())
+        return Match(
+            self.persons[owner],
+            _distance(face, self.encodings[best]),
+            _distance(face, self.encodings[second]) if np.isfinite(squares[second]) else None,
+        )
 
 
 EMPTY = Gallery(
@@ -171,7 +179,5 @@ def _matrix(data: bytes) -> Encodings:
     return np.frombuffer(data, dtype="<f4").astype(np.float32).reshape(-1, 128)
 
 
-def _distances(faces: Encodings, gallery: Encodings) -> npt.NDArray[np.float32]:
-    """Return Euclidean distances `(faces, gallery)` by one matrix product."""
-    squared = (faces**2).sum(1)[:, None] + (gallery**2).sum(1)[None, :] - 2.0 * faces @ gallery.T
-    return np.asarray(np.sqrt(np.maximum(squared, 0.0)), dtype=np.float32)
+def _distance(one: Encodings, other: Encodings) -> float:
+    return float(np.linalg.norm(one - other))

@@ -45,6 +45,18 @@ def _demo(options: argparse.Namespace) -> int:
     return demo.run(folder=options.folder)
 
 
+def _on_access(options: argparse.Namespace) -> int:
+    from turnstile.io import door  # noqa: PLC0415 - needs ZeroMQ
+
+    return door.run(options)
+
+
+def _webhook(options: argparse.Namespace) -> int:
+    from turnstile.io import webhook  # noqa: PLC0415 - needs ZeroMQ
+
+    return webhook.run(options)
+
+
 def _status(options: argparse.Namespace) -> int:
     from turnstile.io import status  # noqa: PLC0415 - needs ZeroMQ
 
@@ -80,6 +92,20 @@ def _command_line() -> argparse.ArgumentParser:
     status = _add(commands, "status", _status, "show what every node said last")
     status.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
     status.add_argument("--json", action="store_true", help="print it for programs")
+
+    door = _add(commands, "on-access", _on_access, "run a command for each access event of a camera")
+    door.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+    door.add_argument("--camera", required=True, metavar="NAME", help="whose events")
+    door.add_argument(
+        "--timeout", type=float, default=10.0, metavar="SECONDS", help="kill the command after this (10)"
+    )
+    door.add_argument(
+        "command_line", nargs="*", metavar="COMMAND", help="gets the event as JSON on its input"
+    )
+
+    webhook = _add(commands, "webhook", _webhook, "send each access event to a web address of the site file")
+    webhook.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+    webhook.add_argument("--name", metavar="WEBHOOK", help="which one; needed if there are several")
 
     log = commands.add_parser("log", help="the access log's chain", description="The access log's chain.")
     log_commands = log.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -66,6 +66,10 @@ def _absolute(site: config.Site, folder: Path) -> config.Site:
             record=under(site.decision.record) if site.decision.record else "",
         ),
         loggers={name: logger(one) for name, one in site.loggers.items()},
+        webhooks={
+            name: replace(hook, secret_file=under(hook.secret_file), state_file=under(hook.state_file))
+            for name, hook in site.webhooks.items()
+        },
         cameras={
             name: replace(camera, source=source(camera.source)) for name, camera in site.cameras.items()
         },

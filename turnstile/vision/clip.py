@@ -80,6 +80,19 @@ def render(path: Path, *, stills: Path, scenes: tuple[Scene, ...] = SCENES) -> t
     return spans
 
 
+def view(scene: Scene | None, *, stills: Path) -> Picture:
+    """Return one picture of the clip: a scene's person near the camera, or the empty hall.
+
+    Raises:
+        PictureError: the still is missing.
+    """
+    frame = _hall()
+    if scene is not None:
+        span = timetable((scene,))[0]
+        _place(frame, _card(scene, stills), span, span.arrives_s)
+    return frame
+
+
 def _frames(spans: tuple[Span, ...], stills: Path) -> Iterator[Picture]:
     hall = _hall()
     cards = {span.scene.still: _card(span.scene, stills) for span in spans}
