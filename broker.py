@@ -361,6 +361,7 @@ class BrokerNode:
             self.hints.forget(camera)
             if camera not in self.site.cameras:
                 self.decider.forget(camera)
+                self.decided.pop(camera, None)
 
 
 def wire(start: node.Start) -> BrokerNode:
