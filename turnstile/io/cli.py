@@ -69,6 +69,12 @@ def _log_head(options: argparse.Namespace) -> int:
     return reading.head(options.config, options.name)
 
 
+def _replay(options: argparse.Namespace) -> int:
+    from turnstile.io import replaying  # noqa: PLC0415 - needs PyYAML
+
+    return replaying.run(config_path=options.config, since=options.since, recording=options.recording)
+
+
 def _command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="turnstile", description="Face-recognition access control.")
     parser.add_argument("--version", action="version", version=f"turnstile {__version__}")
@@ -108,6 +114,11 @@ def _command_line() -> argparse.ArgumentParser:
     )
     head.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
     head.add_argument("--name", metavar="LOGGER", help="whose log; needed if there are several loggers")
+
+    replay = _add(commands, "replay", _replay, "decide recorded results again with other settings")
+    replay.add_argument("--config", type=Path, required=True, metavar="FILE", help="site file to try")
+    replay.add_argument("--since", metavar="WHEN", help="2h, 2026-11-22 or 2026-11-22T09:30")
+    replay.add_argument("--recording", type=Path, metavar="FILE", help="default: the site's decision.record")
     return parser
 
 
