@@ -32,6 +32,7 @@ from turnstile.io.bus import BrokerSockets
 from turnstile.io.enrolment import Enrolment, open_enrolment
 from turnstile.io.facefolder import Unencoded
 from turnstile.io.journal import Journal
+from turnstile.io.resultfile import ResultFile
 from turnstile.io.rulesfile import RulesFile
 from turnstile.messages import (
     Access,
@@ -55,6 +56,7 @@ from turnstile.messages import (
     topic,
     work_topic,
 )
+from turnstile.replay import taken, told
 from turnstile.rules import unenrolled
 
 DRAIN = 64
@@ -79,6 +81,7 @@ class BrokerNode:
     enrolment: Enrolment
     decider: Decider
     rules: RulesFile
+    recording: ResultFile | None
     journal: Journal
     heart: Heart
     decided: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -111,6 +114,8 @@ class BrokerNode:
         self.enrolment.folder.close()
         self.rules.close()
         self.journal.close()
+        if self.recording is not None:
+            self.recording.close()
         self.sockets.close(linger_s=0.3)
 
     def _hear_subscriptions(self) -> None:
@@ -226,6 +231,7 @@ class BrokerNode:
         wall_ns = time.time_ns()
         now = Now(wall_ns, time.monotonic_ns(), self.rules.local(wall_ns / 1e9))
         events = self.decider.decide(result, age_s=age_s, now=now)
+        self._record(result, events, age_s=age_s, at_ns=wall_ns)
         door = self.decider.doors[result.camera]
         for event in events:
             self.journal.record(event, door)
@@ -236,6 +242,12 @@ class BrokerNode:
         guide = self.decider.guide(result, now=now)
         if guide is not None:
             self._publish(topic("guide", guide.camera), guide)
+
+    def _record(self, result: Result, events: list[Access], *, age_s: float, at_ns: int) -> None:
+        if self.recording is not None:
+            self.recording.write(taken(result, age_s=age_s, at_ns=at_ns))
+            for event in events:
+                self.recording.write(told(event))
 
     def _tell_what_is_durable(self) -> None:
         """Publish decisions that are on disk now, and what loggers asked for."""
@@ -361,6 +373,7 @@ class BrokerNode:
             self.hints.forget(camera)
             if camera not in self.site.cameras:
                 self.decider.forget(camera)
+                self.decided.pop(camera, None)
 
 
 def wire(start: node.Start) -> BrokerNode:
@@ -394,6 +407,7 @@ def wire(start: node.Start) -> BrokerNode:
         ),
         rules=rules,
         journal=journal,
+        recording=ResultFile(Path(site.decision.record)) if site.decision.record else None,
         heart=heart,
     )
 

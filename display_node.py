@@ -26,7 +26,7 @@ from turnstile.io.beats import Heart
 from turnstile.io.bus import Bus
 from turnstile.io.fallback import Fallback
 from turnstile.io.outputs import Outputs, open_outputs
-from turnstile.messages import Access, AnyMessage, Beat, Frame, Result, topic
+from turnstile.messages import Access, AnyMessage, Beat, Frame, Guide, Result, topic
 from turnstile.scene import BrokerState, Scene
 from turnstile.vision.haar import HaarDetector
 from turnstile.vision.lettering import PictureBgr
@@ -116,6 +116,8 @@ class DisplayNode:
                 case Access(camera=camera) if camera in self.panes:
                     counts = self.panes[camera].scene.access(message, now_s=now_s)
                     self.heart.count("verdicts_in" if counts else "verdicts_too_late")
+                case Guide(camera=camera) if camera in self.panes:
+                    self.panes[camera].scene.guide(message, now_s=now_s)
                 case Beat(role="broker", state=state):
                     self.trouble = "" if state == "live" else state
                 case Beat(node=camera) if camera in self.panes:
@@ -178,7 +180,9 @@ def wire(start: node.Start) -> DisplayNode:
         bus=Bus(
             site.broker,
             topics=[
-                topic(kind, camera) for camera in panes for kind in ("frame", "result", "access", "status")
+                topic(kind, camera)
+                for camera in panes
+                for kind in ("frame", "result", "access", "guide", "status")
             ],
             wake_fd=start.stop.fileno,
         ),

@@ -1,6 +1,5 @@
 """What all tests share."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -9,11 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
-import psycopg
 import pytest
-from psycopg import sql
-
-from tests import postgresql
 
 hypothesis.settings.register_profile(
     "turnstile",
@@ -45,21 +40,3 @@ def virtual_screen() -> Iterator[str]:
         with os.fdopen(reader) as numbers:
             yield f":{numbers.readline().strip()}"
         server.terminate()
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """Give a PostgreSQL server's addresses; ``{}`` stands for a database."""
-    if reason := postgresql.why_not():
-        pytest.skip(reason)
-    with postgresql.a_server(fsync=False) as addresses:
-        yield addresses
-
-
-@pytest.fixture
-def empty_database(server: str, tmp_path: Path) -> str:
-    """Give the address of an empty PostgreSQL database."""
-    name = f"test_{hashlib.sha256(bytes(tmp_path)).hexdigest()[:16]}"
-    with psycopg.connect(server.format("postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    return server.format(name)

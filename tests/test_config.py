@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnstile.config import Broker, Camera, Decision, Display, Site, build
+from turnstile.config import UNIT_BOUNDS, Broker, Camera, Decision, Display, Site, build
 from turnstile.errors import ConfigError
 
 Document = dict[str, Any]
@@ -202,3 +202,14 @@ def test_any_section_is_valid_or_is_refused(section: str, content: Document) -> 
     """The same one level further down, where the paths are made."""
     with suppress(ConfigError):
         assert isinstance(build(a_document(**{section: content})), Site)
+
+
+def test_bounds_of_distances_follow_the_encodings() -> None:
+    """Encodings of unit length lie closer together than raw ones; what the file states holds for either."""
+    accelerated = {"engine": "accelerated"}
+    assert build(a_document()).decision.max_distance == Decision().max_distance
+    decision = build(a_document(recognition=accelerated, decision={"min_margin": 0.2})).decision
+    assert decision.max_distance == UNIT_BOUNDS["max_distance"]
+    assert decision.link_distance == UNIT_BOUNDS["link_distance"]
+    assert decision.min_margin == 0.2
+    assert build(a_document(recognition={**accelerated, "policy": "raw"})).decision == Decision()

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import START_NS, a_beat, a_box, a_face, a_result, a_stranger, an_access
-from turnstile.messages import Access, Result
-from turnstile.reasons import Reason
-from turnstile.scene import MAX_BANNERS, BrokerState, Notice, Scene, View
+from turnstile.messages import Access, Advised, Guide, Result
+from turnstile.reasons import Advice, Reason
+from turnstile.scene import ADVICE_S, MAX_BANNERS, BrokerState, Notice, Scene, View
 
 CAMERA = "front_door"
 
@@ -273,3 +273,35 @@ def test_nothing_is_granted_or_named_while_stale(events: list[tuple[str, float]]
             assert kinds <= {"local"}
         else:
             assert "local" not in kinds
+
+
+def some_advice(*advice: Advice, when_s: float = 0.0) -> Guide:
+    """Return what the broker tells the people at the door."""
+    said = tuple(Advised(advice=one) for one in advice)
+    return Guide(camera=CAMERA, captured_ns=at_ns(when_s), frame_seq=1, advice=said)
+
+
+def test_advice_is_shown_in_words_until_it_is_taken_back() -> None:
+    """Two people who need the same are told once."""
+    screen = a_live_screen()
+    said = some_advice(Advice.COME_CLOSER, Advice.HOLD_STILL, Advice.COME_CLOSER)
+    screen.scene.guide(said, now_s=0.1)
+    assert screen.view(0.2).advice == "come closer  ·  hold still"
+    screen.scene.guide(some_advice(), now_s=0.3)
+    assert screen.view(0.4).advice == ""
+
+
+def test_advice_that_is_not_repeated_goes() -> None:
+    """Its end may be lost on the way."""
+    screen = a_live_screen()
+    screen.scene.guide(some_advice(Advice.WAIT), now_s=0.1)
+    assert screen.view(ADVICE_S).advice
+    assert not screen.view(ADVICE_S + 0.2).advice
+
+
+def test_no_advice_is_given_beside_a_stale_result() -> None:
+    """Nobody knows any more what would help."""
+    screen = a_live_screen().frames(1.0, 2.0)
+    screen.scene.guide(some_advice(Advice.WAIT, when_s=2.0), now_s=2.0)
+    view = screen.view(2.1)
+    assert (view.light, view.advice) == ("stale", "")

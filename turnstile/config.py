@@ -162,8 +162,16 @@ class Throttle(Section, frozen=True, kw_only=True):
     max_lock_s: Annotated[float, Meta(ge=0.1, le=86_400)] = 300.0
 
 
+UNIT_BOUNDS = {"max_distance": 0.30, "min_margin": 0.04, "link_distance": 0.30}
+"""The bounds for encodings of unit length, which lie closer together than raw ones, where a site file states
+none. Measured for ``mirror+paddings`` (`benchmarks.visits`, 2026-11): from enrolment frames of another clip
+99 % of a person's frames lie within 0.30; the nearest other person at 0.306, the nearest of 263 strangers'
+portraits at 0.312, and of 34,453 pairs of those portraits none below 0.30. Looser where faces vary more:
+`turnstile calibrate` says what a bound admits."""
+
+
 class Decision(Section, frozen=True, kw_only=True):
-    """When a visit is granted or denied."""
+    """When a visit is granted or denied. Defaults of distances are those for raw dlib encodings."""
 
     max_distance: Annotated[float, Meta(gt=0, le=2)] = 0.45
     """Largest encoding distance that counts as the person. On LFW, 0.0036 % of impostor pairs lie under 0.45
@@ -309,9 +317,18 @@ def build(document: object) -> Site:
         ConfigError: an unknown key, a wrong type or a value out of range; the text names its path.
     """
     try:
-        return msgspec.convert(document, Site)
+        site = msgspec.convert(document, Site)
     except msgspec.ValidationError as error:
         raise ConfigError(_explain(document, error)) from error
+    return _with_bounds(site, document)
+
+
+def _with_bounds(site: Site, document: object) -> Site:
+    """Return the site with the bounds that the document does not state set to those of its encodings."""
+    said = document.get("decision") if isinstance(document, dict) else None
+    own = {} if site.recognition.frame_policy == "raw" else UNIT_BOUNDS
+    unsaid = {name: value for name, value in own.items() if not isinstance(said, dict) or name not in said}
+    return msgspec.structs.replace(site, decision=msgspec.structs.replace(site.decision, **unsaid))
 
 
 def _explain(document: object, error: msgspec.ValidationError) -> str:

@@ -7,6 +7,7 @@ and says in a `View` what to draw. Its rules:
 - While stale, boxes come from local detection: never with a name, and no banner is up beside them.
 - A banner stands for one visit, as long as the site says; a decision that comes too late for the picture on
   screen is not shown.
+- Advice to people at the door is shown while results are fresh, until taken back or no longer repeated.
 - With the broker or the camera lost the picture is old: nothing is drawn on it, and words say so.
 """
 
@@ -16,14 +17,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from turnstile.freshness import Freshness, see_frame, see_result
-from turnstile.messages import Access, Beat, Box, Face, Result, Verdict
-from turnstile.reasons import WORDS
+from turnstile.messages import Access, Beat, Box, Face, Guide, Result, Verdict
+from turnstile.reasons import ADVICE_WORDS, WORDS
 
 CAMERA_SILENT_S = 2.0
 """Without a picture for so long a camera counts as lost, or for 2.5 of its own periods if that is longer."""
 
 LATE_S = 2.0
 """A decision older than the picture on screen by more than this and the banner's time is not shown."""
+
+ADVICE_S = 1.5
+"""How long advice is shown that is neither repeated nor taken back; the broker repeats it twice a second."""
 
 MAX_BANNERS = 3
 _RATE_OVER = 31
@@ -74,6 +78,8 @@ class View:
     marks: tuple[Mark, ...] = ()
     banners: tuple[Banner, ...] = ()
     """Oldest first."""
+    advice: str = ""
+    """What the people at the door could do."""
     notice: Notice | None = None
 
     @property
@@ -105,6 +111,7 @@ class Scene:
     _fresh_s: float | None = None
     _local: tuple[Box, ...] = ()
     _banners: list[tuple[Access, float]] = field(default_factory=list)
+    _advice: tuple[str, float] = ("", 0.0)
     _lost: str | None = None
 
     def frame(self, *, captured_ns: int, size_px: tuple[int, int], now_s: float) -> None:
@@ -146,6 +153,11 @@ class Scene:
         self._banners = [*self._banners, (access, now_s)][-MAX_BANNERS:]
         return True
 
+    def guide(self, guide: Guide, *, now_s: float) -> None:
+        """Take the advice to people at the door, which replaces the advice before."""
+        words = dict.fromkeys(ADVICE_WORDS[one.advice] for one in guide.advice)
+        self._advice = ("  ·  ".join(words), now_s)
+
     def beat(self, beat: Beat) -> None:
         """Take the camera's own word on whether it is lost."""
         word, _, why = beat.state.partition(":")
@@ -172,6 +184,7 @@ class Scene:
             frame_px=self._frame_px,
             marks=tuple(self._mark(face) for face in self._faces),
             banners=tuple(_banner(access) for access, _ in self._banners),
+            advice=self._advice[0] if now_s < self._advice[1] + ADVICE_S and not trouble else "",
             notice=Notice(title="nobody can enter", detail=trouble) if trouble else None,
         )
 

@@ -87,7 +87,6 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     newest_seq: int = 0
     behind: int = 0
     """How many timely results in a row were older than the newest by `CLOCK_JUMP_NS`."""
-    visits_begun: int = 0
     folded: tuple[tuple[int, int], ...] = ()
     """`seq` and `captured_ns` of the latest frames, at most `MAX_FOLDED`."""
 
@@ -161,8 +160,6 @@ def fold(
         newest_ns=door.newest_ns if step.late else result.captured_ns,
         newest_seq=door.newest_seq if step.late else result.seq,
         behind=step.behind,
-        visits_begun=door.visits_begun
-        + sum(name not in {one.visit for one in door.visits} for name in sights),
         folded=(*door.folded, frame)[-MAX_FOLDED:],
     )
     return after, decisions
@@ -193,7 +190,7 @@ def _carry_on(
     begun: list[Visit] = []
     for f in () if step.late else links.fresh:
         shadowed = _shadowed(before[links.displaced[f]]) if f in links.displaced else ""
-        name = f"{result.camera}-{result.captured_ns}-{door.visits_begun + len(begun) + 1}"
+        name = f"{result.camera}-{result.captured_ns}-{result.seq}-{len(begun) + 1}"
         begun.append(Visit(visit=name, trail=Trail(box_px=result.faces[f].box_px), shadows=shadowed))
         sights[name] = _Sight(result.faces[f], cast[f])
     visits: dict[str, Visit] = {}

@@ -75,6 +75,12 @@ def _erase(options: argparse.Namespace) -> int:
     return erasing.run(config_path=options.config, person=options.person)
 
 
+def _replay(options: argparse.Namespace) -> int:
+    from turnstile.io import replaying  # noqa: PLC0415 - needs PyYAML
+
+    return replaying.run(config_path=options.config, since=options.since, recording=options.recording)
+
+
 def _command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="turnstile", description="Face-recognition access control.")
     parser.add_argument("--version", action="version", version=f"turnstile {__version__}")
@@ -118,6 +124,11 @@ def _command_line() -> argparse.ArgumentParser:
     erase = _add(commands, "erase", _erase, "remove a person's pictures, encodings and name for ever")
     erase.add_argument("person", metavar="PERSON", help="the name as the log has it: 'Barack Obama'")
     erase.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+
+    replay = _add(commands, "replay", _replay, "decide recorded results again with other settings")
+    replay.add_argument("--config", type=Path, required=True, metavar="FILE", help="site file to try")
+    replay.add_argument("--since", metavar="WHEN", help="2h, 2026-11-22 or 2026-11-22T09:30")
+    replay.add_argument("--recording", type=Path, metavar="FILE", help="default: the site's decision.record")
     return parser
 
 

@@ -60,8 +60,7 @@ class RulesFile:
 
     def local(self, now_s: float) -> dt.datetime:
         """Return a time since 1970 on the clocks that the rules mean."""
-        zone = zoneinfo.ZoneInfo(self.rules.timezone) if self.rules.timezone else None
-        return dt.datetime.fromtimestamp(now_s, zone).astimezone(zone)
+        return local_time(self.rules, now_s)
 
     def _watch(self) -> None:
         seen = self._stamp
@@ -101,6 +100,12 @@ def load(path: Path, *, doors: Iterable[str]) -> Rules:
     except RulesError as error:
         raise ConfigError(f"{path}:{document.line_of(error.place)}: {error}") from error
     return rules
+
+
+def local_time(rules: Rules, now_s: float) -> dt.datetime:
+    """Return a time since 1970 on the clocks that rules mean."""
+    zone = zoneinfo.ZoneInfo(rules.timezone) if rules.timezone else None
+    return dt.datetime.fromtimestamp(now_s, dt.UTC).astimezone(zone)
 
 
 def _check_timezone(name: str) -> None:

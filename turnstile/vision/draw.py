@@ -98,6 +98,8 @@ def draw_tile(tile: PictureBgr, base: Fitted, view: View) -> None:
     for mark in view.marks:
         _draw_mark(tile, base, mark, view.frame_px)
     _draw_title(tile, view)
+    if view.advice:
+        _draw_advice(tile, view.advice)
     if view.light == "stale" and view.notice is not None:
         _draw_strip(tile, view.notice)
     elif view.notice is not None:
@@ -169,6 +171,18 @@ def _draw_title(tile: PictureBgr, view: View) -> None:
     room = tile.shape[1] - x - width_of(name, size, bold=True) - 3 * pad
     if view.status and (wide := width_of(view.status, size)) <= room:
         write(tile, view.status, at=(tile.shape[1] - pad - wide, y), size_px=size, colour=MUTED)
+
+
+def _draw_advice(tile: PictureBgr, advice: str) -> None:
+    """Draw what people could do below the title, in the middle, large enough to read from the door."""
+    size = _text_px(tile, 0.05)
+    pad = round(size * 0.5)
+    text = shortened(advice, size, tile.shape[1] - 4 * pad, bold=True)
+    left = (tile.shape[1] - width_of(text, size, bold=True)) // 2
+    top = line_height(_text_px(tile, 0.03)) + 3 * pad
+    right, bottom = tile.shape[1] - left + pad, min(tile.shape[0], top + line_height(size) + pad)
+    _shade(tile, (left - pad, top, right, bottom), AMBER, 0.9)
+    write(tile, text, at=(left, top + pad // 2), size_px=size, colour=INK, bold=True)
 
 
 def _draw_strip(tile: PictureBgr, notice: Notice) -> None:
