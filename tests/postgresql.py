@@ -29,10 +29,14 @@ def why_not() -> str:
     return ""
 
 
+SHORT = "/tmp"  # noqa: S108 - mkdtemp makes a private folder in it
+"""A socket's path holds 107 characters, and the server's user must reach it, which TMPDIR may not allow."""
+
+
 @contextmanager
 def a_server(*, fsync: bool) -> Iterator[str]:
-    """Run a server and give the address of an empty database's neighbours: ``{}`` stands for its name."""
-    folder = Path(tempfile.mkdtemp(prefix="turnstile-pg-"))
+    """Run a server and give the address of its databases: ``{}`` stands for the name of one."""
+    folder = Path(tempfile.mkdtemp(prefix="turnstile-pg-", dir=SHORT))
     found, servant = programs(), _servant() if os.getuid() == 0 else None
     assert found is not None
     if servant is not None:
