@@ -8,10 +8,14 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from benchmarks import visits
 from benchmarks.pictures import SIZE_PX, STAMP_BYTES, a_jpeg, stamp_of, stamped
 from benchmarks.report import Goal, Report, layout, percentiles
+from benchmarks.visits import Look, Material
+from tests.builders import a_box, an_encoding
 from turnstile.jpeg import check_jpeg
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,3 +110,34 @@ def test_a_report_keeps_what_it_printed(tmp_path: Path, capsys: pytest.CaptureFi
     assert kept["notes"] == ["On one machine."]
     assert kept["goals"][0]["reached"]
     assert "reached: age 18 ms (goal: at most 25 ms)" in capsys.readouterr().out
+
+
+def test_visits_on_clips_are_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Encodings that were kept are played without a model: two people in two clips each, and strangers."""
+    people = {"ann_1.mkv": 1, "ann_2.mkv": 1, "bob_1.mkv": 2, "bob_2.mkv": 2}
+    rows = "".join(f"{clip},{person}\n" for clip, person in people.items())
+    (tmp_path / "labels.csv").write_text(f"clip,person\n{rows}")
+    looks = {
+        clip: tuple(
+            Look(at_s=at / 30, boxes_px=(a_box(),), encodings=(an_encoding(person),), sharpness=(100.0,))
+            for at in range(60)
+        )
+        for clip, person in people.items()
+    }
+    portraits = {f"stranger {seed}": an_encoding(seed) for seed in range(10, 20)}
+    kept, report = tmp_path / "kept", tmp_path / "report.json"
+    kept.write_bytes(
+        msgspec.msgpack.encode(Material(encoding="dlib-resnet-v1/raw", clips=looks, portraits=portraits))
+    )
+    folders = ["--clips", str(tmp_path), "--portraits", str(tmp_path), "--keep", str(kept)]
+    assert visits.main([*folders, "--engine", "reference", "--json", str(report)]) == 0
+    assert "Two people" in capsys.readouterr().out
+    goals = {goal["what"]: goal["measured"] for goal in json.loads(report.read_text("utf-8"))["goals"]}
+    assert (goals["wrong visits"], goals["false grants"], goals["wrong scenes of two people"]) == (0, 0, 0)
+    assert goals["time from first face to verdict p50"] <= 0.7
+
+
+def test_visits_without_clips_measure_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """The clips are no part of the project."""
+    assert visits.main([]) == 0
+    assert "needs --clips" in capsys.readouterr().out

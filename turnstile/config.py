@@ -80,7 +80,7 @@ class Camera(Section, frozen=True, kw_only=True):
 class Recognition(Section, frozen=True, kw_only=True):
     """How recognizers find and encode faces; the same for all of them."""
 
-    engine: Literal["reference", "accelerated"] = "reference"
+    engine: Literal["reference", "accelerated"] = "accelerated"
     """``reference``: the face_recognition library on dlib. ``accelerated``: the same networks on a model
     runtime, and less to search; it alone heeds the fields below that name it."""
     min_face_px: Annotated[int, Meta(ge=20, le=1000)] = 40

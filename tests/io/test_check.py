@@ -115,3 +115,16 @@ def test_a_wrong_command_line_gives_2(options: list[str], capsys: pytest.Capture
         main(options)
     assert ended.value.code == 2
     assert "usage: turnstile" in capsys.readouterr().err
+
+
+def test_the_rules_file_is_checked_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before the broker refuses to start with it."""
+    config = write_site(folder, "decision: {rules: rules.yaml}")
+    rules = folder / "rules.yaml"
+    rules.write_text("groups: {staff: [Ann]}\nblocked: [Eve, Bob]\n")
+    code, printed, _ = check(config, capsys)
+    assert (code, f"rules       {rules}: 1 group, 0 doors, 2 blocked" in printed.splitlines()) == (0, True)
+    rules.write_text("blocked: []\ndoors: {cellar: {}}\n")
+    code, printed, said = check(config, capsys)
+    assert (code, printed) == (78, "")
+    assert f"{rules}:2: doors.cellar: no camera is named 'cellar'" in said

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from turnstile.config import Camera, Gallery, Site
 from turnstile.errors import ConfigError, PictureError
 from turnstile.gallery import files_by_person
+from turnstile.io import rulesfile
 from turnstile.io.node import EXIT_CONFIG, EXIT_STOPPED
 from turnstile.io.site import load
 from turnstile.io.terminal import printable
@@ -20,11 +21,12 @@ def run(*, config_path: Path) -> int:
     """Print a summary of the site; return 0, or 78 when the file cannot be used."""
     try:
         site = load(config_path)
+        ruled = list(ruled_by(site))
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_CONFIG
     sys.stdout.write(f"{config_path}: valid\n")
-    for subject, found in (*summary(site), *enrolled(site.gallery)):
+    for subject, found in (*summary(site), *ruled, *enrolled(site.gallery)):
         sys.stdout.write(f"{subject:<11} {printable(found)}\n")
     return EXIT_STOPPED
 
@@ -41,6 +43,23 @@ def summary(site: Site) -> Iterator[tuple[str, str]]:
         yield "logger", f"{name}: {logger.file}{_on(logger.host)}"
     for name, display in site.displays.items():
         yield "display", f"{name}: {', '.join(display.cameras) or 'all cameras'}{_on(display.host)}"
+
+
+def ruled_by(site: Site) -> Iterator[tuple[str, str]]:
+    """Give what the rules file says, if there is one.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    path = Path(site.decision.rules)
+    if path.exists():
+        rules = rulesfile.load(path, doors=site.cameras)
+        named = (
+            (len(rules.groups), "group"),
+            (len(rules.doors), "door"),
+            (len(rules.blocked), "blocked", "blocked"),
+        )
+        yield "rules", f"{path}: {', '.join(_counted(*one) for one in named)}"
 
 
 def enrolled(gallery: Gallery) -> Iterator[tuple[str, str]]:
