@@ -120,6 +120,12 @@ def test_a_bad_value_is_refused_with_its_path_and_what_would_be_valid(document: 
             a_document(loggers={"front_door": {}}),
             "loggers.front_door: the name is taken by cameras.front_door",
         ),
+        (
+            a_document(loggers={"log": {"keep_thumbnails_days": 30, "keep_entries_days": 7}}),
+            "keep_thumbnails_days is greater than keep_entries_days",
+        ),
+        (a_document(loggers={"log": {"store": "mysql://host/db"}}), "postgresql://user@host/database"),
+        (a_document(loggers={"log": {"store": "postgresql://me:secret@host/db"}}), "~/.pgpass"),
         (a_document(recognizers={"broker": {}}), "recognizers.broker: the name is taken by the broker"),
         (
             a_document(displays={"porter": {"cameras": ["back_door"]}}),

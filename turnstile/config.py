@@ -5,6 +5,7 @@ relative to the file; secrets never stand in it.
 """
 
 import re
+from pathlib import PurePath
 from typing import Annotated, Literal, get_args, get_type_hints
 
 import msgspec
@@ -21,6 +22,12 @@ Endpoint = Annotated[str, Meta(pattern=_ENDPOINT_PATTERN)]
 
 _PATH_PATTERN = r"\A[^\x00\ud800-\udfff]{1,4096}\Z"
 Path = Annotated[str, Meta(pattern=_PATH_PATTERN)]
+
+_PLACE_PATTERN = r"\A[^\x00\ud800-\udfff]{0,4096}\Z"
+Place = Annotated[str, Meta(pattern=_PLACE_PATTERN)]
+"""A path, or empty for none or the default."""
+
+_DATABASE = re.compile(r"postgresql://([^@/:]*@)?[^@]*")
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -220,10 +227,10 @@ class Logger(Section, frozen=True, kw_only=True):
 
     file: Path = "../access_log.txt"
     """The log as lines to read, written from the store."""
-    store: Annotated[str, Meta(max_length=4096)] = ""
+    store: Place = ""
     """Where entries are kept: a SQLite file, or ``postgresql://user@host/database`` for many sites in one.
     No password stands here, but in ``~/.pgpass``. Empty: a file beside `file` that ends in ``.db``."""
-    witness: Annotated[str, Meta(max_length=4096)] = ""
+    witness: Place = ""
     """File to which the chain's newest hash is added every minute; it belongs on another disk or machine.
     Empty: none."""
     keep_thumbnails_days: Annotated[float, Meta(ge=0, le=36_500)] = 0
@@ -233,9 +240,19 @@ class Logger(Section, frozen=True, kw_only=True):
     host: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse pictures that would outlive their entries' days."""
+        """Refuse pictures that would outlive their entries, and addresses that hold a password."""
+        if "://" in self.store and not _DATABASE.fullmatch(self.store):
+            raise ValueError(
+                "store: an address looks like postgresql://user@host/database, without a password, which "
+                "belongs into ~/.pgpass"
+            )
         if 0 < self.keep_entries_days < self.keep_thumbnails_days:
             raise ValueError("keep_thumbnails_days is greater than keep_entries_days, which removes both")
+
+    @property
+    def store_address(self) -> str:
+        """Return the store's path or address, with the default filled in."""
+        return self.store or str(PurePath(self.file).with_suffix(".db"))
 
 
 class Webhook(Section, frozen=True, kw_only=True):
@@ -389,6 +406,7 @@ _PATTERNS = {
     NAME_PATTERN: "a name of letters, digits, '-' and '_', at most 63",
     _ENDPOINT_PATTERN: "an address like tcp://192.168.1.10:5755 or ipc:///run/turnstile/ingress",
     _PATH_PATTERN: "a path",
+    _PLACE_PATTERN: "a path or nothing",
 }
 
 _NAMED: dict[str, type[Section]] = {

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 
 from tests.builders import START_NS, an_access, write_site
@@ -88,6 +89,28 @@ def test_a_logger_killed_at_any_point_has_each_event_once(
         assert told(text_of(config)) == ALL[:committed]
         feed(book)
         assert told(text_of(config)) == ALL
+    assert inspection(config).whole
+
+
+def test_a_server_that_drops_the_connection_costs_no_entry_and_doubles_none(
+    config: Path, empty_database: str
+) -> None:
+    """As when PostgreSQL restarts: it is said, and the logger goes on a second later."""
+    config.write_text(config.read_text().replace("witness:", f"store: '{empty_database}', witness:"))
+    with closing(a_book(config)) as book:
+        book.take(log_of(*EVENTS[:3]))
+        with psycopg.connect(empty_database, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert not book.take(log_of(*EVENTS[3:6]))
+        assert "the broker keeps events" in book.trouble
+        until = time.monotonic() + PATIENCE_S
+        while missing(book) and time.monotonic() < until:
+            feed(book)
+        assert book.trouble == ""
+    assert told(text_of(config)) == ALL
     assert inspection(config).whole
 
 

@@ -29,7 +29,7 @@ def test_a_valid_site_is_summed_up(folder: Path, capsys: pytest.CaptureFixture[s
     config = write_site(
         folder,
         "recognizers: {recognizer-1: {host: far}}",
-        "loggers: {log: {file: access_log.txt}}",
+        "loggers: {log: {file: log.txt}}",
         "displays: {screen: {cameras: [front_door]}}",
     )
     code, printed, said = check(config, capsys)
@@ -40,7 +40,7 @@ def test_a_valid_site_is_summed_up(folder: Path, capsys: pytest.CaptureFixture[s
         f"broker      nodes send to ipc://{folder}/in and hear ipc://{folder}/out",
         "camera      front_door: webcam 0",
         "recognizer  recognizer-1 (on far)",
-        f"logger      log: {folder.resolve()}/access_log.txt",
+        f"logger      log: {folder.resolve()}/log.txt, from the store {folder.resolve()}/log.db",
         "display     screen: front_door",
         f"faces       {faces.resolve()}: 2 people, 3 pictures",
     ]

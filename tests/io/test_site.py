@@ -62,6 +62,8 @@ cameras:
   pictures: {source: [a.jpg, /b.jpg]}
 loggers:
   log: {file: ~/access_log.txt}
+  other: {store: ../log.db, witness: /mnt/heads.txt}
+  third: {store: "postgresql://turnstile@db/log"}
 """,
     )
     site = load(Path("site.yaml"))
@@ -74,7 +76,11 @@ loggers:
         f"{tmp_path}/configs/clips/visit.mp4",
         (f"{tmp_path}/configs/a.jpg", "/b.jpg"),
     ]
-    assert site.loggers["log"].file == str(Path.home() / "access_log.txt")
+    log, other, third = site.loggers.values()
+    assert (log.file, log.witness) == (str(Path.home() / "access_log.txt"), "")
+    assert log.store_address == str(Path.home() / "access_log.db")
+    assert (other.store_address, other.witness) == (f"{tmp_path}/log.db", "/mnt/heads.txt")
+    assert third.store_address == "postgresql://turnstile@db/log"
 
 
 def test_links_are_kept(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class Book:
         self.counts: Counter[str] = Counter()
         self.write_ms = 0.0
         self._fault_point = fault_point or (lambda _: None)
-        self._store = Store(Database(settings.store), name, fault_point=self._fault_point)
+        self._store = Store(Database(settings.store_address), name, fault_point=self._fault_point)
         self._text = TextLog(Path(settings.file), self._store)
         self._witness = Witness(Path(settings.witness), str(name)) if settings.witness else None
         self._retention = Retention(settings, self._store)

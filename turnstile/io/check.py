@@ -40,7 +40,7 @@ def summary(site: Site) -> Iterator[tuple[str, str]]:
     for name, recognizer in site.recognizers.items():
         yield "recognizer", f"{name}{_on(recognizer.host)}"
     for name, logger in site.loggers.items():
-        yield "logger", f"{name}: {logger.file}{_on(logger.host)}"
+        yield "logger", f"{name}: {logger.file}, from the store {logger.store_address}{_on(logger.host)}"
     for name, display in site.displays.items():
         yield "display", f"{name}: {', '.join(display.cameras) or 'all cameras'}{_on(display.host)}"
 

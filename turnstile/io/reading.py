@@ -98,7 +98,7 @@ def open_log(site: config.Site, logger: str) -> Opened:
         ConfigError: it is something else.
     """
     settings = site.loggers[logger]
-    store = Store(Database(settings.store, patience_s=PATIENCE_S), LogName(site.site, logger))
+    store = Store(Database(settings.store_address, patience_s=PATIENCE_S), LogName(site.site, logger))
     store.open(create=False)
     return Opened(settings, store)
 

@@ -41,12 +41,10 @@ def _absolute(site: config.Site, folder: Path) -> config.Site:
         return one if isinstance(one, int) or "://" in one else under(one)
 
     def logger(one: config.Logger) -> config.Logger:
-        file = under(one.file)
-        beside = str(Path(file).with_suffix(".db"))
         return msgspec.structs.replace(
             one,
-            file=file,
-            store=(one.store if "://" in one.store else under(one.store)) if one.store else beside,
+            file=under(one.file),
+            store=under(one.store) if one.store and "://" not in one.store else one.store,
             witness=under(one.witness) if one.witness else "",
         )
 
