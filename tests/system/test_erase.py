@@ -220,13 +220,18 @@ def test_nothing_is_left_of_a_person_when_the_site_is_stopped(place: Place) -> N
 
 
 def test_what_people_wrote_is_named_and_left_to_them(place: Place) -> None:
-    """Rules are not rewritten; the command says where the name stands and fails until it is gone."""
+    """Rules and recordings are not rewritten; the command says where they are and fails."""
+    recording = place.folder / "results.1"
+    recording.write_bytes(ANN.encode())
+    place.config.write_text(place.config.read_text().replace("rules: ", "record: results, rules: "))
     rules = place.folder / "rules.yaml"
     rules.write_text(f"groups:\n  staff: [{ANN}]\n")
     code, said = place.command("-m", "turnstile", "erase", ANN)
     assert code == 1
     assert f"{rules} has the name in line 2" in said
+    assert f"{recording} has recorded names" in said
     rules.unlink()
+    recording.unlink()
     assert place.left() == []
     code, said = place.command("-m", "turnstile", "erase", "Nobody Here")
     assert code == 1

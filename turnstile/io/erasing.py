@@ -182,8 +182,9 @@ class Erasure:
                 for number, line in enumerate(text.split("\n"), 1):
                     if name.search(line):
                         self.problems.append(f"{path} has the name in line {number}: edit it")
-        if decision.record and Path(decision.record).exists():
-            self.problems.append(f"{decision.record} has recorded results with names: remove it")
+        for recording in (decision.record, f"{decision.record}.1") if decision.record else ():
+            if Path(recording).exists():
+                self.problems.append(f"{recording} has recorded names and encodings: remove it")
 
 
 def _pictures(faces: Path) -> Iterator[Path]:
