@@ -186,6 +186,23 @@ def test_a_look_alike_beside_the_person_is_not_let_in_by_their_name(doorway: Doo
     assert doorway.reasons[1] is Reason.AMBIGUOUS
 
 
+def test_one_mistaken_frame_does_not_complete_the_votes_of_another(doorway: Doorway) -> None:
+    """Two frames of somebody who left, and one of a stranger taken for them, grant nothing."""
+    doorway.see(seen(ANN), times=2)
+    doorway.see(times=5)
+    doorway.see(seen(EVE, as_person=ANN))
+    doorway.see(seen(EVE), times=30)
+    assert doorway.verdicts == [DENIED]
+
+
+def test_one_mistaken_frame_does_not_put_a_stranger_under_a_grant(doorway: Doorway) -> None:
+    """Who follows somebody in, and is taken for them once, has a visit and a verdict nevertheless."""
+    doorway.see(seen(ANN), times=5)
+    doorway.see(seen(EVE, as_person=ANN))
+    doorway.see(seen(EVE), times=30)
+    assert doorway.verdicts == [GRANTED_ANN, DENIED]
+
+
 def test_somebody_recognised_again_after_a_blur_is_not_logged_twice(doorway: Doorway) -> None:
     """A face lost for a second, and seen elsewhere with an encoding that links to nothing."""
     doorway.see(seen(ANN), times=3)

@@ -92,6 +92,11 @@ def follow(trail: Trail, face: Face, *, person: str | None, keep_encoding: bool)
     )
 
 
+def is_alike(trail: Trail, face: Face, *, link_distance: float) -> bool:
+    """Tell whether a face's encoding is near the trail's, as far as both have any."""
+    return not encoding_gaps([trail], [face])[0, 0] > link_distance
+
+
 def encoding_gaps(trails: Sequence[Trail], faces: Sequence[Face]) -> npt.NDArray[np.float64]:
     """Return distances `(trails, faces)` to the nearest of each trail's encodings; NaN where one has none."""
     gaps = np.full((len(trails), len(faces)), np.nan)

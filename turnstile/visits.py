@@ -27,7 +27,7 @@ from typing import NamedTuple
 import msgspec
 
 from turnstile.config import Decision as Settings
-from turnstile.linking import Trail, follow, link
+from turnstile.linking import Trail, follow, is_alike, link
 from turnstile.messages import Face, Result, Verdict
 from turnstile.reasons import Reason
 from turnstile.votes import Ballot, Finding, Vote, ballots, denial, grant
@@ -222,18 +222,22 @@ def _shadowed(visit: Visit) -> str:
 
 
 def _see(visit: Visit, sight: _Sight, step: _Step, settings: Settings) -> Visit:
-    """Return a visit after a frame that shows its face. A late frame only votes."""
+    """Return a visit after a frame that shows its face.
+
+    A late frame only votes. A face linked by its name alone does not: it may be somebody else's.
+    """
     face, ballot = sight
+    alike = is_alike(visit.trail, face, link_distance=settings.link_distance)
     step_ns = step.step_ns if visit.reasons else 0
     if visit.verdict is None and ballot.reason is not None:
         counted = {**visit.reasons, ballot.reason: visit.reasons.get(ballot.reason, 0) + 1}
         visit = msgspec.structs.replace(visit, reasons=counted, in_view_ns=visit.in_view_ns + step_ns)
-    if visit.verdict is None and ballot.counts:
+    if visit.verdict is None and ballot.counts and alike:
         visit = msgspec.structs.replace(visit, votes_seen=visit.votes_seen + 1)
         visit = _with_vote(visit, ballot, step, settings)
     if step.late:
         return visit
-    clear = visit.verdict != "granted" or ballot.person == visit.person
+    clear = visit.verdict != "granted" or (ballot.person == visit.person and alike)
     trail = follow(visit.trail, face, person=ballot.person, keep_encoding=clear)
     return msgspec.structs.replace(visit, trail=trail, reason=ballot.reason, absent_ns=0)
 

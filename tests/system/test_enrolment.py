@@ -71,6 +71,7 @@ def test_pictures_that_cannot_be_used_are_said_once_and_stop_nothing(site: RealS
         lines = [line for line in said.splitlines() if f"faces/{file}" in line]
         assert len(lines) == 1, said
         assert reason in lines[0]
+    assert "changes detected" not in said
     assert all(site.nodes.exit_code(name) is None for name in site.names)
 
 

@@ -200,6 +200,8 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr, force=True
     )
+    if level != "debug":
+        logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it says "3 changes detected" at INFO
 
 
 def choose_name(site: Site, role: Role, name: str | None) -> str:
