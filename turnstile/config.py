@@ -90,9 +90,10 @@ class Recognition(Section, frozen=True, kw_only=True):
     detector: Literal["auto", "hog", "cnn"] = "auto"
     """Accelerated engine: dlib's HOG or its convolutional detector; ``auto`` is ``cnn`` on a graphics card
     or in bfloat16, where it is the faster one, and ``hog`` elsewhere."""
-    min_detection_score: Annotated[float, Meta(ge=-1, le=2)] = -0.1
-    """Accelerated engine: how sure HOG must be of a face; 0 is dlib's own threshold. On 8 clips of 3 people
-    (2026-11), -0.1 finds as many faces as face_recognition and no false one; see `turnstile.vision.hog`."""
+    min_detection_score: Annotated[float, Meta(ge=-1, le=2)] = 0.3
+    """Accelerated engine: how sure the convolutional detector must be, of every face or of those that HOG
+    doubts; 0 is dlib's own threshold. On 8 clips of 3 people (2026-11), 0.3 to 0.6 find every face and no
+    false one; see `turnstile.vision.hog`."""
     full_scan_every: Annotated[int, Meta(ge=1, le=1000)] = 15
     """Accelerated engine: beside people who stay where they were, a newcomer is looked for in one of so many
     recognized frames of a camera; 1 searches every frame in full."""
