@@ -207,6 +207,9 @@ class Decision(Section, frozen=True, kw_only=True):
     """Faces less sharp than this do not vote: variance of the Laplacian of the face at 100x100 pixels."""
     nearest_only: bool = False
     """Only the biggest face in view votes. The rules file may set it for a door."""
+    max_stranger_rate: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    """Share of trials among the enrolled pictures in which somebody is taken for somebody else, above which
+    the broker warns."""
     grant_valid_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
     """How long after the decision an actuator may still open the door."""
     rules: Path = "../rules.yaml"
