@@ -37,7 +37,7 @@ GAINS = {
     "mirror": (0.0022, 0.037, 0.120),
     "paddings": (0.0024, 0.042, 0.139),
 }
-"""What a trial on LFW's ten folds gained over raw: accuracy, true accepts at 1e-3 and at 1e-4 false accepts."""
+"""What a trial on LFW's ten folds gained over raw: accuracy, true accepts at 1e-3 and at 1e-4."""
 
 
 @dataclass(frozen=True, kw_only=True)
