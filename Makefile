@@ -2,7 +2,7 @@
 # The Python that .venv was made with stays the one, unless another is named.
 PYTHON ?= $(shell .venv/bin/python -c 'import venv' 2>/dev/null && echo .venv/bin/python || echo python3)
 WORKERS ?= 2
-FLOOR ?= 90
+FLOOR ?= 95
 
 BIN := .venv/bin
 TOO_OLD := "Turnstile needs Python 3.11 or newer; " + sys.executable + " is " + sys.version.split()[0] + \

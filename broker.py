@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from turnstile import jpeg
+from turnstile.calibration import stranger_rate
 from turnstile.config import Site
 from turnstile.deciding import Decider, Now
 from turnstile.dispatch import Assignment, Dispatcher, Job
@@ -313,10 +314,27 @@ class BrokerNode:
             self.gallery_at = time.monotonic()
             gallery = self.enrolment.gallery
             log.info("gallery: %d people, %d pictures", len(gallery.persons), len(gallery.owners))
+            self._say_what_it_admits()
             self._say_who_is_unenrolled()
             self._publish("gallery.", to_message(gallery))
             for recognizer in self.dispatcher.recognizers:
                 self.galleries_sent[recognizer] = (gallery.version, self.gallery_at)
+
+    def _say_what_it_admits(self) -> None:
+        """Say, from the enrolled pictures themselves, how often a stranger would be taken for somebody."""
+        gallery, decision = self.enrolment.gallery, self.site.decision
+        if self.dispatcher.waiting_pictures or len(gallery.persons) < 2:
+            return
+        rate = stranger_rate(gallery, decision)
+        self.heart.gauge("stranger_rate", rate.value)
+        sentence = "of %d enrolled pictures %d would be taken for somebody else: %.2f %%, at most %.2f %%"
+        log.info(sentence, rate.trials, rate.hits, 100 * rate.value, 100 * rate.at_most)
+        if rate.value > decision.max_stranger_rate:
+            log.warning(
+                "that is more than decision.max_stranger_rate, %.2f %%: lower decision.max_distance, raise "
+                "decision.min_margin, or see `turnstile calibrate` for the pictures that are too alike",
+                100 * decision.max_stranger_rate,
+            )
 
     def _send_work(self, assignment: Assignment, now_ns: int) -> None:
         job, lease_s = assignment.job, (assignment.expires_ns - assignment.handed_ns) / 1e9

@@ -236,13 +236,16 @@ def encoder_times(*, rounds: int) -> list[tuple[str, float]]:
 
 
 START = """
-import resource, sys, time
+import pathlib, re, resource, sys, time
 started = time.perf_counter()
 from turnstile.config import Recognition
 from turnstile.vision.engine import make_engine
 engine = make_engine(Recognition(engine=sys.argv[1], min_face_px=60))
 engine.analyse(sys.stdin.buffer.read())
-print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+seconds = time.perf_counter() - started
+status = pathlib.Path("/proc/self/status")
+peak = re.search(r"VmHWM:\\s+(\\d+)", status.read_text()) if status.exists() else None
+print(seconds, peak[1] if peak else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 

@@ -18,12 +18,14 @@ import numpy.typing as npt
 
 from turnstile.messages import Box
 from turnstile.vision import modelcache, runtime
+from turnstile.vision.cnn import CnnDetector
 from turnstile.vision.encoder import POLICIES, Encoder, Policy
 from turnstile.vision.hog import HogDetector
 from turnstile.vision.pictures import PictureRgb
 
 ALL_CHIPS = POLICIES["everything68"]
 MIN_FACE_PX = 60
+MIN_SCORE = 0.3
 LONG_SIDE_PX = 1000
 
 Floats = npt.NDArray[np.float32]
@@ -97,8 +99,14 @@ def encode_all(files: Sequence[Path], people: Sequence[str]) -> Faces:
 @functools.cache
 def _tools() -> tuple[HogDetector, Encoder]:
     """Return one process's detector, and an encoder that leaves each chip's output as it is."""
-    network = runtime.load(modelcache.encoder_graph())
-    return HogDetector(min_face_px=MIN_FACE_PX, min_score=-0.2), Encoder(network, ALL_CHIPS)
+    cnn = CnnDetector(
+        runtime.load(modelcache.detector_graph()),
+        modelcache.detector_windows(),
+        min_face_px=MIN_FACE_PX,
+        min_score=MIN_SCORE,
+    )
+    encoder = Encoder(runtime.load(modelcache.encoder_graph()), ALL_CHIPS)
+    return HogDetector(min_face_px=MIN_FACE_PX, second_look=cnn), encoder
 
 
 def _encode_file(file: Path) -> tuple[Floats, bool]:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from turnstile.chain import START, Head, Link, Salts, extend
 from turnstile.config import Site
+from turnstile.gallery import Gallery, build_gallery
 from turnstile.io.site import load
 from turnstile.messages import (
     Access,
@@ -296,3 +297,12 @@ def write_site(folder: Path, *more: str, cameras: Sequence[str] = ("front_door",
 def a_site(folder: Path, *more: str, cameras: Sequence[str] = ("front_door",)) -> Site:
     """Return a site whose bus is in `folder`; `more` are further lines of its file."""
     return load(write_site(folder, *more, cameras=cameras))
+
+
+def a_gallery_of(*people: tuple[str, float]) -> Gallery:
+    """Return a gallery of one picture a person: all components zero, but for the first one given."""
+    rows = np.zeros((len(people), 128), "<f4")
+    rows[:, 0] = [first for _, first in people]
+    return build_gallery(
+        "dlib-resnet-v1/raw", [(name, row.tobytes()) for (name, _), row in zip(people, rows, strict=True)]
+    )

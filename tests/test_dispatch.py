@@ -187,16 +187,19 @@ def test_a_dead_recognizers_frame_goes_to_another() -> None:
     assert pool.finish(again.token, "r2") == again
 
 
-def test_a_newer_frame_replaces_the_one_a_dead_recognizer_had() -> None:
-    """Nobody looks at old pictures."""
-    pool = a_pool("r1", "r2")
-    offer(pool, "door", seq=1)
-    lost = only(pool.assign(0))
-    offer(pool, "door", seq=2)
+@pytest.mark.parametrize("handed_out", [False, True])
+def test_a_newer_frame_replaces_the_one_a_dead_recognizer_had(*, handed_out: bool) -> None:
+    """Whether it still waits or is with another recognizer: nobody looks at old pictures."""
+    pool = a_pool("r1", "r2", "r3")
+    offer(pool, "door", seq=1, came_ns=1)
+    lost = only(pool.assign(1))
+    offer(pool, "door", seq=2, came_ns=2)
+    newer = pool.assign(2) if handed_out else []
     pool.left(lost.recognizer)
-    assert only(pool.assign(1)).job.seq == 2
+    newer += pool.assign(3)
+    assert only(newer).job.seq == 2
     assert pool.counts["dropped_newer_came"] == 1
-    assert pool.assign(1) == []
+    assert pool.assign(4) == []
 
 
 @pytest.mark.parametrize(("kind", "lease_ns"), [("frame", LEASE_NS), ("picture", PICTURE_LEASE_NS)])
@@ -414,6 +417,7 @@ class Site(RuleBasedStateMachine):
         """Capture."""
         for _ in range(frames):
             self.seq += 1
+            self.now_ns += 1
             self.pool.offer_frame(a_job(camera, self.seq, came_ns=self.now_ns))
         self.waiting_turns.setdefault(camera, 0)
 

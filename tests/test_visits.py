@@ -339,8 +339,9 @@ def test_faces_without_end_are_bounded(doorway: Doorway) -> None:
     """A recognizer gone wrong at a camera whose clock stands still; somebody real is decided upon."""
     for turn in range(20):
         ghosts = [
-            seen(EVE, left=100 * at + 10_000 + turn * 97, take=at + 256 * turn, blur=5) for at in range(256)
+            seen(EVE, left=10_000 + (100 * at + 3300 * turn) % 50_000, take=at + 256 * turn, blur=5)
+            for at in range(256)
         ]
         doorway.see(seen(ANN, size=200), *ghosts, after_s=0)
-        assert len(doorway.door.visits) <= MAX_VISITS
-    assert doorway.verdicts == [GRANTED_ANN]
+    assert len(doorway.door.visits) == MAX_VISITS
+    assert GRANTED_ANN in doorway.verdicts

@@ -13,6 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from turnstile.config import Decision
+from turnstile.gallery import Gallery
+
+MAX_TRIALS = 500
+
 Encodings = npt.NDArray[np.float32]
 """float32 `(n, 128)`."""
 
@@ -156,6 +161,18 @@ def admission_distances(
 def false_accepts(admissions: npt.NDArray[np.float32], *, max_distance: float) -> Rate:
     """Return how many strangers a distance lets in."""
     return Rate(hits=int((admissions <= max_distance).sum()), trials=len(admissions))
+
+
+def stranger_rate(gallery: Gallery, decision: Decision) -> Rate:
+    """Return how many enrolled pictures, each against all other people, would be taken for one of them.
+
+    Of a large gallery `MAX_TRIALS` pictures are tried, evenly spread.
+    """
+    chosen = np.unique(np.linspace(0, len(gallery.owners) - 1, MAX_TRIALS).astype(int))
+    persons = tuple(gallery.persons[gallery.owners[at]] for at in chosen)
+    pictures = Pictures(persons=persons, files=persons, encodings=gallery.encodings[chosen])
+    admissions = admission_distances(pictures, min_margin=decision.min_margin)
+    return false_accepts(admissions, max_distance=decision.max_distance)
 
 
 def distance_for(admissions: npt.NDArray[np.float32], *, rate: float) -> float | None:

@@ -97,9 +97,10 @@ class Recognition(Section, frozen=True, kw_only=True):
     detector: Literal["auto", "hog", "cnn"] = "auto"
     """Accelerated engine: dlib's HOG or its convolutional detector; ``auto`` is ``cnn`` on a graphics card
     or in bfloat16, where it is the faster one, and ``hog`` elsewhere."""
-    min_detection_score: Annotated[float, Meta(ge=-1, le=2)] = -0.1
-    """Accelerated engine: how sure HOG must be of a face; 0 is dlib's own threshold. On 8 clips of 3 people
-    (2026-11), -0.1 finds as many faces as face_recognition and no false one; see `turnstile.vision.hog`."""
+    min_detection_score: Annotated[float, Meta(ge=-1, le=2)] = 0.3
+    """Accelerated engine: how sure the convolutional detector must be, of every face or of those that HOG
+    doubts; 0 is dlib's own threshold. On 8 clips of 3 people (2026-11), 0.3 to 0.6 find every face and no
+    false one; see `turnstile.vision.hog`."""
     full_scan_every: Annotated[int, Meta(ge=1, le=1000)] = 15
     """Accelerated engine: beside people who stay where they were, a newcomer is looked for in one of so many
     recognized frames of a camera; 1 searches every frame in full."""
@@ -169,12 +170,12 @@ class Throttle(Section, frozen=True, kw_only=True):
     max_lock_s: Annotated[float, Meta(ge=0.1, le=86_400)] = 300.0
 
 
-UNIT_BOUNDS = {"max_distance": 0.30, "min_margin": 0.04, "link_distance": 0.30}
+UNIT_BOUNDS = {"max_distance": 0.32, "min_margin": 0.04, "link_distance": 0.30}
 """The bounds for encodings of unit length, which lie closer together than raw ones, where a site file states
-none. Measured for ``mirror+paddings`` (`benchmarks.visits`, 2026-11): from enrolment frames of another clip
-99 % of a person's frames lie within 0.30; the nearest other person at 0.306, the nearest of 263 strangers'
-portraits at 0.312, and of 34,453 pairs of those portraits none below 0.30. Looser where faces vary more:
-`turnstile calibrate` says what a bound admits."""
+none. Measured for ``mirror+paddings`` (2026-11). On LFW, 0.32 accepts 75 % of 158 pairs of one person's
+pictures taken years apart and 0.003 % of 99,224 impostor pairs; raw encodings at 0.45 accept 56 % and
+0.004 %. In the clips of `benchmarks.visits`, from enrolment frames of another clip, 99 % of a person's frames
+lie within 0.30 of them and of one of the three frames before; the nearest other person's frame at 0.306."""
 
 
 class Decision(Section, frozen=True, kw_only=True):
@@ -213,6 +214,9 @@ class Decision(Section, frozen=True, kw_only=True):
     """Faces less sharp than this do not vote: variance of the Laplacian of the face at 100x100 pixels."""
     nearest_only: bool = False
     """Only the biggest face in view votes. The rules file may set it for a door."""
+    max_stranger_rate: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    """Share of trials among the enrolled pictures in which somebody is taken for somebody else, above which
+    the broker warns."""
     grant_valid_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
     """How long after the decision an actuator may still open the door."""
     rules: Path = "../rules.yaml"

@@ -4,8 +4,9 @@ Pure: times and tokens come in as arguments, decisions go out as values, and the
 
 Policy: one slot a camera holds only its newest frame; older ones are dropped and counted. Pictures to enrol
 take turns with frames, and never take more than half of a pool of two or more. Work is written off when its
-recognizer leaves or its lease ends; the camera's newest frame is handed out next. A frame or picture that was
-written off twice is set aside, so that one poisonous picture cannot walk through the whole pool.
+recognizer leaves or its lease ends; it is handed out again if no newer frame of the camera came. A frame or
+picture that was written off twice is set aside, so that one poisonous picture cannot walk through the whole
+pool.
 """
 
 from collections import Counter, deque
@@ -68,6 +69,7 @@ class Dispatcher:
         self._lease_ns = {"frame": lease_ns, "picture": picture_lease_ns}
         self._new_token = new_token
         self._slots: dict[str, Job] = {}
+        self._newest_ns: dict[str, int] = {}
         self._served_ns: dict[str, int] = {}
         self._pictures: deque[Job] = deque()
         self._frames_turn = False
@@ -90,6 +92,7 @@ class Dispatcher:
         if job.key in self._slots:
             self.counts["dropped_newer_came"] += 1
         self._slots[job.key] = job
+        self._newest_ns[job.key] = job.came_ns
 
     def offer_picture(self, job: Job) -> None:
         """Queue a picture to be encoded for enrolment."""
@@ -163,6 +166,7 @@ class Dispatcher:
     def forget_camera(self, camera: str) -> None:
         """Drop what is held for a camera that is gone."""
         self._slots.pop(camera, None)
+        self._newest_ns.pop(camera, None)
         self._served_ns.pop(camera, None)
 
     def _next_free(self) -> str | None:
@@ -221,7 +225,7 @@ class Dispatcher:
             return [again]
         if job.kind == "picture":
             self._pictures.append(again)
-        elif job.key not in self._slots:
+        elif job.key not in self._slots and job.came_ns == self._newest_ns.get(job.key):
             self._slots[job.key] = again
         else:
             self.counts["dropped_newer_came"] += 1

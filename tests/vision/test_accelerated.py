@@ -1,10 +1,12 @@
 """The accelerated engine on real faces."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from turnstile.config import Recognition
 from turnstile.errors import PictureError
@@ -14,7 +16,7 @@ from turnstile.vision.engine import make_engine
 from turnstile.vision.hog import HogDetector
 from turnstile.vision.pictures import PictureRgb, decode_enrolment
 from turnstile.vision.reference import ReferenceEngine
-from turnstile.vision.search import overlap
+from turnstile.vision.search import Found, overlap
 
 Encode = Callable[[PictureRgb], bytes]
 
@@ -134,9 +136,41 @@ def test_the_site_file_chooses_the_engine() -> None:
     assert isinstance(make_engine(Recognition(engine="accelerated")), AcceleratedEngine)
 
 
-def test_a_doubtful_face_gets_a_second_look(obama: PictureRgb) -> None:
-    """A face too small for the coarse scan's own threshold is found, once, and with a box of its size."""
-    small = np.asarray(obama[::6, ::6])
-    found = HogDetector(min_face_px=40, min_score=-0.1).scan(np.ascontiguousarray(small))
-    assert len(found) == 1
-    assert 30 <= found[0].box_px.width <= 80
+@dataclass
+class OneFace:
+    """A second look that sees a face wherever it is asked."""
+
+    asked: list[Box] = field(default_factory=list)
+
+    @property
+    def description(self) -> str:
+        """Return a word."""
+        return "sees faces everywhere"
+
+    def scan(self, picture_rgb: PictureRgb) -> list[Found]:
+        """Refuse: HOG does this."""
+        raise AssertionError(picture_rgb.shape)
+
+    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Found]:
+        """Return the place itself."""
+        assert picture_rgb.ndim == 3
+        self.asked.append(around)
+        return [Found(box_px=around, score=0.5)]
+
+
+def test_a_sure_face_needs_no_second_look(obama: PictureRgb) -> None:
+    """Only what the coarse scan doubts is looked at again."""
+    second = OneFace()
+    found = HogDetector(min_face_px=100, second_look=second).scan(obama)
+    sure = [face for face in found if face.score > 0.5]
+    assert len(sure) == 1
+    assert all(overlap(sure[0].box_px, asked) < 0.3 for asked in second.asked)
+
+
+def test_a_face_too_small_for_the_coarse_scan_gets_a_second_look(obama: PictureRgb) -> None:
+    """It scores below HOG's own threshold at that scale, but not so low that it is dropped."""
+    second = OneFace()
+    small = np.asarray(Image.fromarray(obama).resize((200, 250)))
+    reference_box = HogDetector(min_face_px=30, second_look=OneFace()).scan(small)[0].box_px
+    HogDetector(min_face_px=reference_box.width, second_look=second).scan(small)
+    assert any(overlap(asked, reference_box) > 0.3 for asked in second.asked)

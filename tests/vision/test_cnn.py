@@ -18,7 +18,7 @@ from turnstile.vision.search import overlap
 def detector(request: pytest.FixtureRequest) -> CnnDetector:
     """Return the detector at the picture's own scale, on each runtime."""
     network = runtime.load(modelcache.detector_graph(), runtime=request.param)
-    return CnnDetector(network, modelcache.detector_windows(), min_face_px=80)
+    return CnnDetector(network, modelcache.detector_windows(), min_face_px=80, min_score=0.0)
 
 
 @pytest.fixture(scope="module")

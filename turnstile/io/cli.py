@@ -45,6 +45,12 @@ def _demo(options: argparse.Namespace) -> int:
     return demo.run(folder=options.folder)
 
 
+def _calibrate(options: argparse.Namespace) -> int:
+    from turnstile.io import calibrate  # noqa: PLC0415 - loads models
+
+    return calibrate.run(config_path=options.config, strangers=options.strangers, rate=options.rate)
+
+
 def _on_access(options: argparse.Namespace) -> int:
     from turnstile.io import door  # noqa: PLC0415 - needs ZeroMQ
 
@@ -99,6 +105,17 @@ def _command_line() -> argparse.ArgumentParser:
     status.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
     status.add_argument("--json", action="store_true", help="print it for programs")
 
+    calibrate = _add(commands, "calibrate", _calibrate, "say how well the enrolled people are told apart")
+    calibrate.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+    calibrate.add_argument("--strangers", type=Path, metavar="FOLDER", help="pictures of people not enrolled")
+    calibrate.add_argument(
+        "--rate",
+        type=_share,
+        default=0.001,
+        metavar="SHARE",
+        help="wanted share of strangers (0.001)",
+    )
+
     door = _add(commands, "on-access", _on_access, "run a command for each access event of a camera")
     door.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
     door.add_argument("--camera", required=True, metavar="NAME", help="whose events")
@@ -130,6 +147,14 @@ def _command_line() -> argparse.ArgumentParser:
     replay.add_argument("--since", metavar="WHEN", help="2h, 2026-11-22 or 2026-11-22T09:30")
     replay.add_argument("--recording", type=Path, metavar="FILE", help="default: the site's decision.record")
     return parser
+
+
+def _share(text: str) -> float:
+    """Return a share of at least one in a million and under one."""
+    share = float(text)
+    if not 1e-6 <= share < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a share is from 0.000001 to under 1")
+    return share
 
 
 def _add(

@@ -42,8 +42,8 @@ class Recorder:
         """Write the canvas that is on screen as often as the time since the last call asks for."""
         due = math.floor((now_s - self._began_s) * self._fps) + 1 - self._written
         if due > MAX_BEHIND_S * self._fps:
-            self.cut_s += due / self._fps
-            self._began_s += due / self._fps
+            self.cut_s += (due - 1) / self._fps
+            self._began_s += (due - 1) / self._fps
             due = 1
         for _ in range(due):
             self._writer.write(canvas)

@@ -14,27 +14,20 @@ from turnstile.vision.hog import HogDetector
 from turnstile.vision.pictures import PictureRgb, decode_frame, sharpness
 from turnstile.vision.search import Detector, find, the_one_face
 
-ENROL_MIN_SCORE = 0.0
-"""Enrolment pictures are not tracked over frames, so a face must reach dlib's own threshold."""
-
 
 class AcceleratedEngine:
     """Finds faces near hinted boxes first, and encodes all faces of a frame in one batch."""
 
     def __init__(self, recognition: Recognition) -> None:
         self._recognition = recognition
-        network = runtime.load(
-            modelcache.encoder_graph(),
-            runtime=recognition.runtime,
-            providers=recognition.providers,
-            precision=recognition.precision,
-        )
-        self._runtime = network.description
-        self._frames = Encoder(network, POLICIES[recognition.frame_policy])
-        self._pictures = Encoder(network, POLICIES[recognition.picture_policy])
-        self._detector = _make_detector(recognition)
-        self._enrol_detector = HogDetector(
-            min_face_px=recognition.min_enrol_face_px, min_score=ENROL_MIN_SCORE
+        encoder = _load(modelcache.encoder_graph(), recognition)
+        detector = _load(modelcache.detector_graph(), recognition)
+        self._runtime = encoder.description
+        self._frames = Encoder(encoder, POLICIES[recognition.frame_policy])
+        self._pictures = Encoder(encoder, POLICIES[recognition.picture_policy])
+        self._detector = _make_detector(recognition, detector, min_face_px=recognition.min_face_px)
+        self._enrol_detector = _make_detector(
+            recognition, detector, min_face_px=recognition.min_enrol_face_px
         )
         self._warm_up()
 
@@ -88,15 +81,25 @@ class AcceleratedEngine:
         return self._pictures.encode(picture_rgb, [face])
 
 
-def _make_detector(recognition: Recognition) -> Detector:
+def _make_detector(recognition: Recognition, network: runtime.Network, *, min_face_px: int) -> Detector:
     """Return the detector that the site file asks for."""
+    cnn = CnnDetector(
+        network,
+        modelcache.detector_windows(),
+        min_face_px=min_face_px,
+        min_score=recognition.min_detection_score,
+    )
     is_fast_at_networks = recognition.providers[0] == "cuda" or recognition.precision == "bfloat16"
-    if recognition.detector == "hog" or (recognition.detector == "auto" and not is_fast_at_networks):
-        return HogDetector(min_face_px=recognition.min_face_px, min_score=recognition.min_detection_score)
-    network = runtime.load(
-        modelcache.detector_graph(),
+    if recognition.detector == "cnn" or (recognition.detector == "auto" and is_fast_at_networks):
+        return cnn
+    return HogDetector(min_face_px=min_face_px, second_look=cnn)
+
+
+def _load(graph: bytes, recognition: Recognition) -> runtime.Network:
+    """Return a network on the runtime that the site file asks for."""
+    return runtime.load(
+        graph,
         runtime=recognition.runtime,
         providers=recognition.providers,
         precision=recognition.precision,
     )
-    return CnnDetector(network, modelcache.detector_windows(), min_face_px=recognition.min_face_px)

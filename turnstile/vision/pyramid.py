@@ -61,10 +61,16 @@ class Layout:
         return x, y
 
 
-def lay_out(width: int, height: int) -> Layout:
-    """Return how the copies of a picture of that size are laid out: down one column, then up beside it."""
+def lay_out(width: int, height: int, *, levels: int | None = None) -> Layout:
+    """Return how the copies of a picture of that size are laid out: down one column, then up beside it.
+
+    Args:
+        width: of the picture, in pixels.
+        height: of the picture, in pixels.
+        levels: how many copies at most, the picture itself included; none: down to the smallest.
+    """
     sizes = [(width, height)]
-    while True:
+    while len(sizes) != levels:
         smaller = math.floor(RATE * sizes[-1][0]), math.floor(RATE * sizes[-1][1])
         if smaller[0] == 0 or smaller[1] < MIN_HEIGHT_PX:
             break

@@ -6,6 +6,7 @@ AMD EPYC 7003: 7.9 and 8.4 ms a face). Each network computes on one thread: reco
 one a core.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
@@ -70,6 +71,8 @@ class _OnnxRuntime:
     """ONNX Runtime, one thread that does not spin while it waits."""
 
     def __init__(self, graph: bytes, *, providers: Sequence[ProviderName]) -> None:
+        # Its wheels since 1.29 report sessions to Microsoft unless told not to (onnxruntime #27379).
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime  # noqa: PLC0415 - only where it runs
 
         available = onnxruntime.get_available_providers()

@@ -1,0 +1,656 @@
+"""The broker as a process, among honest, dying, stopped and hostile peers that the test plays."""
+
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import pytest
+import zmq
+
+from tests.builders import (
+    START_NS,
+    a_beat,
+    a_face,
+    a_frame,
+    a_jpeg,
+    a_picture,
+    a_ready,
+    a_result,
+    a_site,
+    a_template,
+    a_work,
+    an_access,
+    an_encoding,
+    some_people,
+)
+from tests.processes import PATIENCE_S, Process, Programs, stop
+from turnstile.config import Broker
+from turnstile.io.bus import Bus
+from turnstile.messages import (
+    Access,
+    AnyMessage,
+    Beat,
+    Bye,
+    Entries,
+    Face,
+    Fetch,
+    Frame,
+    Log,
+    Message,
+    People,
+    Picture,
+    Query,
+    Result,
+    Work,
+    encode,
+    log_topic,
+    topic,
+    work_topic,
+)
+
+pytestmark = pytest.mark.system
+
+M = TypeVar("M", bound=Message)
+
+EVERYTHING = ("status.", "frame.", "result.", "access.", "query.", "entries.", "log.", "gallery.")
+
+
+class Peer:
+    """Somebody on the bus, and what he heard."""
+
+    def __init__(self, broker: Broker, *topics: str) -> None:
+        self.bus = Bus(broker, topics=topics)
+        self.heard: list[tuple[str, AnyMessage]] = []
+
+    def say(self, about: str, message: Message) -> None:
+        """Say something as soon as there is a connection."""
+        until = time.monotonic() + PATIENCE_S
+        while not self.bus.say(about, message):
+            self.hear()
+            assert time.monotonic() < until
+
+    def hear(self) -> None:
+        """Take in what comes, or wait a little for it."""
+        self.heard += self.bus.hear(0.05)
+
+    def wait_for(self, kind: type[M], where: Callable[[M], bool] = lambda _: True) -> M:
+        """Return the first message of a kind that was not waited for before, and forget those before it."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            while self.heard:
+                _, message = self.heard.pop(0)
+                if isinstance(message, kind) and where(message):
+                    return message
+            self.hear()
+            assert time.monotonic() < until, f"no {kind.__name__} came"
+
+
+class Recognizer(Peer):
+    """Takes work and answers as the test says."""
+
+    def __init__(
+        self, broker: Broker, name: str = "recognizer-1", *, instance: str = "", engine: str = ""
+    ) -> None:
+        self.name, self.instance = name, instance or f"{name}-a1b2c3d4"
+        self.engine = engine
+        super().__init__(broker, "gallery.", work_topic(name, self.instance))
+
+    def ready(self, *, gallery_version: str = "") -> None:
+        """Say that there is a credit."""
+        ready = a_ready(name=self.name, instance=self.instance, gallery_version=gallery_version)
+        self.say("ready.", ready)
+
+    def next_work(self) -> Work:
+        """Say again and again that there is a credit, until work comes."""
+        return self._ready_until(Work)
+
+    def next_picture(self) -> Picture:
+        """Say again and again that there is a credit, until a picture to encode comes."""
+        return self._ready_until(Picture)
+
+    def answer(self, work: Work, *faces: Face, problem: str = "") -> None:
+        """Say what is to be seen in a frame."""
+        result = a_result(*faces, work=work, name=self.name, instance=self.instance, problem=problem)
+        self.say("result.", result)
+
+    def encode(
+        self, picture: Picture, *, encoding: bytes | None = None, problem: str = "", engine: str = ""
+    ) -> None:
+        """Answer with the encoding of a picture, or why there is none."""
+        template = a_template(
+            token=picture.token,
+            name=self.name,
+            instance=self.instance,
+            engine=engine or self.engine,
+            encoding=encoding,
+            problem=problem,
+        )
+        self.say("template.", template)
+
+    def _ready_until(self, kind: type[M]) -> M:
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            self.ready()
+            self.hear()
+            for at, (_, message) in enumerate(self.heard):
+                if isinstance(message, kind):
+                    del self.heard[at]
+                    return message
+            assert time.monotonic() < until, f"no {kind.__name__} came"
+
+
+class Place:
+    """A site with a real broker."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder = folder
+        self.faces = folder / "faces"
+        self.faces.mkdir()
+        self.site = a_site(
+            folder,
+            f"broker: {{ingress: 'ipc://{folder}/in', egress: 'ipc://{folder}/out', journal: journal.db, "
+            "lease_s: 4, max_frame_bytes: 20000, max_frame_px: 100000, max_cameras: 3, max_recognizers: 4}",
+            "decision: {rules: rules.yaml, deny_not_before_s: 0}",
+            "loggers: {log: {file: access_log.txt}}",
+        )
+        self._stack = stack
+        self._programs = stack.enter_context(Programs())
+        self.broker = self.start_broker()
+        self.ear = self.peer(*EVERYTHING)
+
+    def start_broker(self) -> Process:
+        """Start a broker; there may be one already."""
+        return self._programs.start("broker.py", "--config", str(self.folder / "site.yaml"))
+
+    def start(self, script: str, *arguments: str) -> Process:
+        """Start a script that finds the repository's modules."""
+        return self._programs.start("-c", script, *arguments)
+
+    def peer(self, *topics: str) -> Peer:
+        """Connect somebody."""
+        peer = Peer(self.site.broker, *topics)
+        self._stack.callback(peer.bus.close)
+        return peer
+
+    def recognizer(self, name: str = "recognizer-1", *, instance: str = "") -> Recognizer:
+        """Connect a recognizer."""
+        engine = self.site.recognition.encoding
+        recognizer = Recognizer(self.site.broker, name, instance=instance, engine=engine)
+        self._stack.callback(recognizer.bus.close)
+        return recognizer
+
+    def raw(self) -> "zmq.Socket[bytes]":
+        """Connect a socket that need not keep to the protocol."""
+        context = self._stack.enter_context(zmq.Context())
+        socket: zmq.Socket[bytes] = self._stack.enter_context(context.socket(zmq.PUSH))
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(self.site.broker.ingress)
+        return socket
+
+    def send(self, frame: Frame) -> None:
+        """Say a frame as its camera does."""
+        self.ear.say(topic("frame", frame.camera), frame)
+
+    def count(self, name: str, at_least: int = 1) -> int:
+        """Wait until the broker has counted so much, and return how much it is."""
+        beat = self.ear.wait_for(
+            Beat, lambda beat: beat.node == "broker" and beat.counts.get(name, 0) >= at_least
+        )
+        return beat.counts[name]
+
+    def wait_for_gauge(self, name: str, value: float) -> None:
+        """Wait until the broker says so."""
+        self.ear.wait_for(Beat, lambda beat: beat.node == "broker" and beat.gauges.get(name) == value)
+
+
+@pytest.fixture
+def place(folder: Path) -> Iterator[Place]:
+    """Give a site whose broker is heard."""
+    with ExitStack() as stack:
+        place = Place(folder, stack)
+        place.ear.wait_for(Beat)
+        yield place
+
+
+def test_a_frame_goes_to_displays_and_to_a_recognizer_and_comes_back_as_a_result(place: Place) -> None:
+    """Its own frame number and time; the token stays between broker and recognizer."""
+    recognizer = place.recognizer()
+    place.send(a_frame(seq=7))
+    assert place.ear.wait_for(Frame) == a_frame(seq=7)
+    work = recognizer.next_work()
+    assert (work.camera, work.seq, work.captured_ns) == ("front_door", 7, a_frame(seq=7).captured_ns)
+    assert work.jpeg == a_frame().jpeg
+    assert work.token
+    recognizer.answer(work, a_face())
+    result = place.ear.wait_for(Result)
+    assert (result.seq, result.token, result.faces) == (7, "", (a_face(),))
+
+
+def test_whatever_is_said_the_broker_goes_on(place: Place) -> None:
+    """Malformed, unknown, oversized, and not for the broker: counted and dropped."""
+    hostile = place.raw()
+    not_for_it = [
+        a_work(),
+        a_picture(),
+        some_people("Ann"),
+        an_access(),
+        Log(source="aaaa", events=()),
+    ]
+    malformed = [
+        [b""],
+        [b"one part"],
+        [b"three", b"parts", b"here"],
+        [b"\xff\xfe", encode(a_beat())],
+        [b"x" * 300, encode(a_beat())],
+        [b"frame.front_door.", b"no message"],
+        [b"frame.front_door.", encode(a_frame())[:-1]],
+        [b"frame.front_door.", encode(a_frame()) + b"\0"],
+        [b"frame.front_door.", encode(a_frame()).replace(b"frame/1", b"frame/9")],
+        [b"frame.back_door.", encode(a_frame())],
+        [b"status.broker.", encode(a_beat())],
+        [b"status.broker.", encode(a_beat(node="broker"))],
+        [b"status.x.", encode(msgspec.structs.replace(a_beat(node="x"), role="broker"))],
+        [b"query.", encode(Query(asker="a")).replace(b"\xa1a", b"\xa2a\n")],
+        *([b"anything.", encode(message)] for message in not_for_it),
+    ]
+    for parts in malformed:
+        hostile.send_multipart(parts)
+    assert place.count("refused_messages", len(malformed)) == len(malformed)
+    hostile.send_multipart([b"frame.front_door.", bytes(3 * 2**20)])
+    place.send(a_frame(seq=1))
+    assert place.count("frames_in") == 1
+    assert place.broker.poll() is None
+
+
+def test_frames_that_no_decoder_should_see_are_refused_by_their_header(place: Place) -> None:
+    """Nobody gets them: no display, no recognizer."""
+    recognizer = place.recognizer()
+    refused = {
+        "progressive": a_jpeg(progressive=True),
+        "cut short": a_jpeg()[:-2],
+        "too many pixels": a_jpeg(400, 300),
+        "of another size": a_jpeg(32, 32),
+        "empty": b"",
+        "no JPEG": b"GIF89a",
+        "too many bytes": a_jpeg()[:2] + b"\xff\xfe\xff\xff" + bytes(65533) + a_jpeg()[2:],
+    }
+    for seq, jpeg in enumerate(refused.values(), start=1):
+        place.send(a_frame(seq=seq, jpeg=jpeg))
+    place.send(a_frame(seq=10))
+    assert place.ear.wait_for(Frame).seq == 10
+    assert recognizer.next_work().seq == 10
+    assert place.count("refused_pictures", len(refused)) == len(refused)
+
+
+def test_results_are_taken_only_for_work_that_is_out(place: Place) -> None:
+    """Unknown tokens, tokens of others, and results of other frames change nothing and reach nobody."""
+    recognizer, other = place.recognizer(), place.recognizer("recognizer-2")
+    place.send(a_frame(seq=1))
+    work = recognizer.next_work()
+    other.say("result.", a_result(a_face(), token="00ff"))
+    other.answer(work, a_face())
+    recognizer.say("template.", a_template(token="00ff"))
+    assert place.count("refused_tokens", 3) == 3
+    recognizer.answer(msgspec.structs.replace(work, camera="back_door"), a_face())
+    assert place.count("refused_messages") == 1
+    recognizer.answer(work, a_face())
+    assert place.count("refused_tokens", 4) == 4
+    place.send(a_frame(seq=2))
+    recognizer.answer(recognizer.next_work())
+    assert place.ear.wait_for(Result).seq == 2
+
+
+def test_a_recognizer_gets_nothing_before_its_subscription_is_seen(place: Place) -> None:
+    """Its word alone is not enough: what was sent would be lost."""
+    place.send(a_frame(seq=1))
+    for _ in range(3):
+        place.ear.say("ready.", a_ready())
+    place.send(a_frame(seq=2))
+    place.count("frames_in", 2)
+    assert place.count("dropped_newer_came") == 1
+    recognizer = place.recognizer()
+    assert recognizer.next_work().seq == 2
+
+
+HANGING = """
+import signal
+import sys
+import time
+from tests.system.test_broker import Recognizer
+from turnstile.config import Broker
+
+asked = []
+signal.signal(signal.SIGUSR1, lambda number, frame: asked.append(number))
+recognizer = Recognizer(Broker(ingress=sys.argv[1], egress=sys.argv[2]), "hanging")
+work = recognizer.next_work()
+print(work.seq, flush=True)
+while not asked:
+    time.sleep(0.05)
+recognizer.answer(work)
+while True:
+    work = recognizer.next_work()
+    recognizer.answer(work)
+    print(work.seq, flush=True)
+"""
+
+
+def a_hanging_recognizer(place: Place) -> Process:
+    """Start a recognizer that hangs over the first frame it gets until SIGUSR1, and then works."""
+    return place.start(HANGING, place.site.broker.ingress, place.site.broker.egress)
+
+
+def next_line(process: Process) -> str:
+    """Return the next line that a process prints."""
+    assert process.stdout is not None
+    return process.stdout.readline().rstrip("\n")
+
+
+def test_a_killed_recognizers_frame_goes_to_another(place: Place) -> None:
+    """Or the camera's newest frame, if there is a newer one."""
+    for newer in (False, True):
+        hanging = a_hanging_recognizer(place)
+        place.send(a_frame(seq=1 + 10 * newer))
+        assert next_line(hanging) == str(1 + 10 * newer)
+        if newer:
+            place.send(a_frame(seq=12))
+            place.ear.wait_for(Frame, lambda frame: frame.seq == 12)
+        hanging.send_signal(signal.SIGKILL)
+        hanging.wait()
+        recognizer = place.recognizer()
+        work = recognizer.next_work()
+        assert work.seq == 1 + 11 * newer
+        recognizer.answer(work)
+        recognizer.bus.close()
+        place.count("frames_written_off", 1 + newer)
+
+
+def test_a_frame_that_took_two_recognizers_down_is_set_aside(place: Place) -> None:
+    """It does not walk through the whole pool."""
+    place.send(a_frame(seq=1))
+    for _ in range(2):
+        hanging = a_hanging_recognizer(place)
+        assert next_line(hanging) == "1"
+        hanging.send_signal(signal.SIGKILL)
+        hanging.wait()
+    assert place.count("frames_set_aside") == 1
+    place.send(a_frame(seq=2))
+    assert place.recognizer().next_work().seq == 2
+
+
+def test_a_stopped_recognizer_loses_its_work_and_comes_back(place: Place) -> None:
+    """Its lease ends, another takes over, its late result reaches nobody, and it works again."""
+    hanging = a_hanging_recognizer(place)
+    place.send(a_frame(seq=1))
+    assert next_line(hanging) == "1"
+    hanging.send_signal(signal.SIGSTOP)
+    place.send(a_frame(seq=2))
+    other = place.recognizer()
+    other.answer(other.next_work())
+    other.bus.close()
+    place.wait_for_gauge("recognizers", 0)
+    for number in (signal.SIGUSR1, signal.SIGCONT):
+        hanging.send_signal(number)
+    place.send(a_frame(seq=3))
+    assert next_line(hanging) == "3"
+    results = [place.ear.wait_for(Result) for _ in range(2)]
+    assert [result.name for result in results] == ["recognizer-1", "hanging"]
+
+
+def test_work_whose_lease_ends_goes_to_another(place: Place) -> None:
+    """Also when the recognizer lives; its late result is refused, and its next word brings it work again."""
+    slow, other = place.recognizer("slow"), place.recognizer("other")
+    place.send(a_frame(seq=1))
+    late = slow.next_work()
+    work = other.next_work()
+    assert work.seq == 1
+    assert place.count("leases_ended") == 1
+    slow.answer(late, a_face())
+    assert place.count("refused_tokens") == 1
+    other.answer(work)
+    place.send(a_frame(seq=2))
+    slow.answer(slow.next_work())
+    assert [place.ear.wait_for(Result).name for _ in range(2)] == ["other", "slow"]
+
+
+def test_two_recognizers_of_one_name_are_told_apart(place: Place) -> None:
+    """Each gets its own work and answers for itself."""
+    first, second = (place.recognizer(instance=f"recognizer-1-{one}") for one in "ab")
+    place.send(a_frame(seq=1))
+    one = first.next_work()
+    place.send(a_frame(seq=2))
+    two = second.next_work()
+    assert {one.seq, two.seq} == {1, 2}
+    second.answer(one)
+    place.count("refused_tokens")
+    first.answer(one)
+    second.answer(two)
+    results = [place.ear.wait_for(Result) for _ in range(2)]
+    assert {(result.seq, result.instance) for result in results} == {
+        (1, first.instance),
+        (2, second.instance),
+    }
+
+
+def test_somebody_elses_goodbye_only_delays(place: Place) -> None:
+    """A recognizer that says that it is ready gets work again."""
+    recognizer = place.recognizer()
+    recognizer.ready()
+    place.ear.say("bye.", Bye(name=recognizer.name, instance=recognizer.instance))
+    place.send(a_frame(seq=1))
+    recognizer.answer(recognizer.next_work())
+    assert place.ear.wait_for(Result).seq == 1
+
+
+def test_who_asks_for_status_hears_of_every_node_at_once(place: Place) -> None:
+    """Each one's last beat again, with how old it is."""
+    for node in ("front_door", "log"):
+        place.ear.say(topic("status", node), a_beat(node=node, instance=f"{node}-1"))
+        place.ear.wait_for(Beat, lambda beat, node=node: beat.node == node)  # type: ignore[misc]
+    late = place.peer("status.")
+    nodes = {late.wait_for(Beat, lambda beat: beat.age_s > 0).node for _ in range(3)}
+    assert nodes == {"broker", "front_door", "log"}
+    narrow = place.peer("status.log.")
+    assert narrow.wait_for(Beat, lambda beat: beat.node != "broker").node == "log"
+
+
+def test_made_up_cameras_do_not_keep_out_those_of_the_site(place: Place) -> None:
+    """There is a bound on cameras, and the site's own are always within it."""
+    for at in range(5):
+        place.send(a_frame(camera=f"made_up_{at}"))
+    assert place.count("refused_cameras", 2) == 2
+    place.send(a_frame(camera="front_door"))
+    place.ear.wait_for(Frame, lambda frame: frame.camera == "front_door")
+
+
+def test_recognizers_beyond_the_bound_are_refused(place: Place) -> None:
+    """And what is no work topic counts as nobody."""
+    for about in ("work.", "work.a.", "work.a.b.c.", "work..b.", "work.a.."):
+        place.peer(about)
+    pool = [place.recognizer(f"recognizer-{at}") for at in range(4)]
+    place.wait_for_gauge("recognizers", 4)
+    place.recognizer("one-too-many")
+    assert place.count("refused_recognizers") == 1
+    place.send(a_frame(seq=1))
+    assert pool[3].next_work().seq == 1
+
+
+def test_a_joiner_gets_the_gallery_and_everybody_each_change(place: Place) -> None:
+    """Pictures become work; adding, replacing and deleting them reaches every recognizer."""
+    (place.faces / "ann_lee.jpg").write_bytes(b"a picture of Ann")
+    first = place.recognizer()
+    picture = first.next_picture()
+    assert (picture.file, picture.data) == ("ann_lee.jpg", b"a picture of Ann")
+    first.encode(picture)
+    people = first.wait_for(People, lambda people: bool(people.persons))
+    assert (people.persons, people.encodings) == (("Ann Lee",), an_encoding())
+    joiner = place.recognizer("joiner")
+    joiner.ready()
+    assert joiner.wait_for(People) == people
+    joiner.ready(gallery_version=people.version)
+    (place.faces / "ann_lee.jpg").unlink()
+    for recognizer in (first, joiner):
+        assert recognizer.wait_for(People, lambda people: not people.persons).version != people.version
+    place.wait_for_gauge("people", 0)
+
+
+def test_pictures_that_cannot_be_encoded_stop_nothing(place: Place) -> None:
+    """No face, a broken answer, an answer of another engine: said, counted, and the next is enrolled."""
+    recognizer = place.recognizer()
+    answers: list[Callable[[Picture], None]] = [
+        lambda picture: recognizer.encode(picture, problem="there is no face in it"),
+        lambda picture: recognizer.encode(picture, encoding=b"\xff" * 512),
+        lambda picture: recognizer.encode(picture, encoding=b"short"),
+        lambda picture: recognizer.encode(picture, engine="another/engine"),
+        recognizer.encode,
+    ]
+    for at, answer in enumerate(answers):
+        (place.faces / f"person_{'abcde'[at]}.jpg").write_bytes(b"picture %d" % at)
+        answer(recognizer.next_picture())
+    place.wait_for_gauge("people", 1)
+    place.wait_for_gauge("pictures_refused", 4)
+    assert place.count("refused_messages", 3) == 3
+    code, said = stop(place.broker)
+    assert code == 0
+    assert said.count("is not used") == 4
+    assert "faces/person_a.jpg is not used: there is no face in it" in said
+
+
+def test_agreeing_frames_become_one_grant_that_loggers_can_fetch(place: Place) -> None:
+    """Published once and journalled under one number."""
+    recognizer = place.recognizer()
+    for seq in range(1, 4):
+        place.send(a_frame(seq=seq))
+        recognizer.answer(recognizer.next_work(), a_face())
+    access = place.ear.wait_for(Access)
+    for seq in range(4, 9):
+        place.send(a_frame(seq=seq))
+        recognizer.answer(recognizer.next_work(), a_face())
+    place.ear.wait_for(Result, lambda result: result.seq == 8)
+    assert (access.verdict, access.person, access.camera, access.seq) == (
+        "granted",
+        "Barack Obama",
+        "front_door",
+        1,
+    )
+    logger = place.peer(log_topic("log", "log-1"))
+    logger.say("fetch.", Fetch(name="log", instance="log-1", source="", after_seq=0))
+    assert [event.seq for event in logger.wait_for(Log).events] == [1]
+    logger.say("fetch.", Fetch(name="log", instance="log-1", source=access.source, after_seq=2**63 - 1))
+    assert logger.wait_for(Log).events == ()
+    assert place.count("granted") == 1
+
+
+def test_results_that_are_too_old_decide_nothing(place: Place) -> None:
+    """And a frame that could not be recognized is counted."""
+    recognizer = place.recognizer()
+    place.send(a_frame(seq=1))
+    recognizer.answer(recognizer.next_work(), problem="cannot be decoded")
+    assert place.ear.wait_for(Result).problem == "cannot be decoded"
+    assert place.count("bad_frames") == 1
+
+
+def test_tails_and_loggers_talk_through_it(place: Place) -> None:
+    """A question reaches the loggers, and the answer the one who asked."""
+    logger, asker, other = place.peer("query."), place.peer("entries.tail-1."), place.peer("entries.tail-2.")
+    for peer in (logger, asker, other):
+        peer.wait_for(Beat)
+    query = Query(asker="tail-1", last=5)
+    asker.say("query.", query)
+    assert logger.wait_for(Query) == query
+    entries = Entries(asker="tail-1", logger="log", log="aaaa", cursor=3, lines=("one",))
+    logger.say("entries.tail-2.", entries)
+    assert asker.wait_for(Entries) == entries
+    logger.say("entries.tail-2.", msgspec.structs.replace(entries, asker="tail-2"))
+    assert other.wait_for(Entries).asker == "tail-2"
+
+
+def test_a_hostile_recognizer_with_real_work_stops_nothing(place: Place) -> None:
+    """Boxes, names, distances and numbers of faces as it likes; then an honest one decides."""
+    rng = random.Random(5)
+    hostile = place.recognizer("hostile")
+    for seq in range(1, 30):
+        place.send(a_frame(seq=seq, captured_ns=rng.choice([0, seq, START_NS, 2**63 - 1])))
+        faces = [
+            msgspec.structs.replace(
+                a_face(rng.choice(["Ann", "ł" * 200, None]), size=rng.choice([-65536, 0, 1, 65536])),
+                distance=rng.choice([None, 0.0, 4.0]),
+                second_distance=rng.choice([None, 0.0, 4.0]),
+                sharpness=rng.choice([0.0, 1e12]),
+                encoding=rng.choice([b"", an_encoding(seq)]),
+                thumbnail=rng.choice([b"", b"no picture"]),
+            )
+            for _ in range(rng.choice([0, 1, 256]))
+        ]
+        faces = [msgspec.structs.replace(face, box_px=a_wild_box(rng)) for face in faces]
+        hostile.answer(hostile.next_work(), *faces)
+    place.count("results", 29)
+    honest = place.recognizer("honest")
+    hostile.bus.close()
+    for seq in range(101, 112):
+        place.send(a_frame(seq=seq, camera="back_door"))
+        honest.answer(honest.next_work(), a_face("Honest Abe"))
+    place.ear.wait_for(Access, lambda access: access.person == "Honest Abe")
+
+
+def a_wild_box(rng: random.Random) -> object:
+    """Return a box that no face has."""
+    left, top, right, bottom = (rng.choice([-65536, -1, 0, 1, 65536]) for _ in range(4))
+    return msgspec.structs.replace(a_face().box_px, left=left, top=top, right=right, bottom=bottom)
+
+
+def test_mutated_messages_stop_nothing(place: Place) -> None:
+    """Two thousand messages with bytes changed, from a socket that does not care."""
+    rng = random.Random(11)
+    hostile = place.raw()
+    bodies: list[tuple[bytes, bytes]] = [
+        (b"frame.front_door.", encode(a_frame())),
+        (b"ready.", encode(a_ready())),
+        (b"result.", encode(a_result(a_face()))),
+        (b"template.", encode(a_template())),
+        (b"status.front_door.", encode(a_beat())),
+        (b"fetch.", encode(Fetch(name="log", instance="log-1", source="", after_seq=0))),
+        (b"query.", encode(Query(asker="tail-1"))),
+        (b"entries.", encode(Entries(asker="tail-1", logger="log", log="", cursor=0, lines=()))),
+    ]
+    for _ in range(2000):
+        about, body = rng.choice(bodies)
+        mutated = bytearray(body)
+        for _ in range(rng.randint(1, 3)):
+            mutated[rng.randrange(len(mutated))] = rng.randrange(256)
+        hostile.send_multipart([about, bytes(mutated)])
+    hostile.send_multipart([b"frame.last.", encode(a_frame(camera="last"))])
+    place.ear.wait_for(Frame, lambda frame: frame.camera == "last")
+    assert place.count("refused_messages") > 100
+    code, said = stop(place.broker)
+    assert code == 0
+    assert "Traceback" not in said
+
+
+def test_a_second_broker_does_not_take_over(place: Place) -> None:
+    """It ends with a sentence, and the first one goes on."""
+    second = place.start_broker()
+    _, said = second.communicate(timeout=PATIENCE_S)
+    assert second.returncode in {1, 78}
+    assert "Traceback" not in said
+    place.send(a_frame(seq=1))
+    assert place.ear.wait_for(Frame).seq == 1
+    newcomer = place.peer("frame.")
+    newcomer.wait_for(Beat)
+    place.send(a_frame(seq=2))
+    assert newcomer.wait_for(Frame).seq == 2
+
+
+def test_the_broker_stops_when_asked(place: Place) -> None:
+    """Also with peers, work out and frames waiting."""
+    recognizer = place.recognizer()
+    place.send(a_frame(seq=1))
+    recognizer.next_work()
+    place.send(a_frame(seq=2))
+    code, said = stop(place.broker)
+    assert code == 0
+    assert "broker broker stopped" in said
