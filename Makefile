@@ -43,8 +43,19 @@ format: environment ## format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## run every benchmark with short settings
-	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name --quick; done
+bench: setup ## run every benchmark with short settings; CLIPS=, PORTRAITS= and LFW= are folders some of them need
+	@set -e; for name in $(BENCHMARKS); do \
+		case $$name in \
+			accuracy) need="$(LFW)" with="--lfw $(LFW)" what=LFW;; \
+			engine) need="$(CLIPS)" with="$(CLIPS)" what=CLIPS;; \
+			visits) need="$(and $(CLIPS),$(PORTRAITS))" with="--clips $(CLIPS) --portraits $(PORTRAITS)" \
+				what="CLIPS and PORTRAITS";; \
+			*) need=nothing with= what=;; \
+		esac; \
+		if [ -n "$$need" ]; then \
+			echo "== $$name"; $(BIN)/python -m benchmarks.$$name $$with --quick; \
+		else echo "== $$name is left out: it needs $$what=FOLDER"; fi; \
+	done
 
 lock: environment ## pin everything anew; LOCKFLAGS=--upgrade takes the newest versions
 	@$(LOCK) --override requirements/overrides.txt --output-file requirements/lock.txt requirements/dev.in
