@@ -23,6 +23,7 @@ from turnstile.io import node
 from turnstile.io.beats import Heart
 from turnstile.io.bus import Bus
 from turnstile.messages import (
+    MAX_FACES,
     AnyMessage,
     Bye,
     Face,
@@ -57,6 +58,7 @@ class RecognizerNode:
     bus: Bus
     engine: Engine
     heart: Heart
+    stop: node.Stop
     gallery: Gallery = EMPTY
     work: deque[Work | Picture] = field(default_factory=deque)
     ready_at: float = 0.0
@@ -68,7 +70,7 @@ class RecognizerNode:
         if self.work:
             self._do(self.work.popleft())
             self.ready_at = 0.0
-        if self._until_ready_s() <= 0 and not self.work:
+        if self._until_ready_s() <= 0 and not self.stop.requested:
             self._say_ready()
         self.heart.counts["refused_messages"] = self.bus.refused
         self.heart.state = "broker lost" if self.bus.broker_lost else "live"
@@ -163,7 +165,7 @@ class RecognizerNode:
                 thumbnail=thumbnail(picture, box) if picture is not None and at < MAX_THUMBNAILS else b"",
             )
             for at, (box, match) in enumerate(zip(analysis.boxes_px, matches, strict=True))
-        )
+        )[:MAX_FACES]
 
     def _encode(self, picture: Picture) -> Template:
         self.heart.count("pictures_in")
@@ -212,6 +214,7 @@ def wire(start: node.Start) -> RecognizerNode:
         bus=Bus(start.site.broker, topics=topics, wake_fd=start.stop.fileno),
         engine=engine,
         heart=heart,
+        stop=start.stop,
     )
 
 

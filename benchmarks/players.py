@@ -18,6 +18,7 @@ from turnstile import config
 from turnstile.errors import PictureError
 from turnstile.io.beats import Heart
 from turnstile.io.bus import Bus
+from turnstile.io.node import Stop
 from turnstile.messages import Frame, Hint, topic, work_topic
 from turnstile.vision.engine import Analysis, Encodings, Engine, EngineDescription, PictureRgb
 
@@ -65,6 +66,7 @@ def a_recognizer(
         bus=Bus(broker, topics=("gallery.", work_topic(name, instance)), wake_fd=wake_fd),
         engine=engine,
         heart=Heart(node=name, instance=instance, role="recognizer"),
+        stop=Stop(),
     )
 
 

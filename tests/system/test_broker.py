@@ -654,3 +654,21 @@ def test_the_broker_stops_when_asked(place: Place) -> None:
     code, said = stop(place.broker)
     assert code == 0
     assert "broker broker stopped" in said
+
+
+def test_a_broker_that_was_stopped_for_a_while_goes_on(place: Place) -> None:
+    """Everybody has noticed and made new sockets; nobody is started again."""
+    recognizer, display = place.recognizer(), place.peer("frame.")
+    place.send(a_frame(seq=1))
+    recognizer.answer(recognizer.next_work())
+    assert place.ear.wait_for(Result).seq == display.wait_for(Frame).seq == 1
+    place.broker.send_signal(signal.SIGSTOP)
+    for peer in (recognizer, display, place.ear):
+        while not peer.bus.reconnects:
+            peer.hear()
+    place.broker.send_signal(signal.SIGCONT)
+    place.send(a_frame(seq=2))
+    recognizer.answer(recognizer.next_work())
+    assert place.ear.wait_for(Result).seq == 2
+    place.send(a_frame(seq=3))
+    assert display.wait_for(Frame).seq in {2, 3}

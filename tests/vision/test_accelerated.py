@@ -167,10 +167,21 @@ def test_a_sure_face_needs_no_second_look(obama: PictureRgb) -> None:
     assert all(overlap(sure[0].box_px, asked) < 0.3 for asked in second.asked)
 
 
-def test_a_face_too_small_for_the_coarse_scan_gets_a_second_look(obama: PictureRgb) -> None:
-    """It scores below HOG's own threshold at that scale, but not so low that it is dropped."""
-    second = OneFace()
-    small = np.asarray(Image.fromarray(obama).resize((200, 250)))
-    reference_box = HogDetector(min_face_px=30, second_look=OneFace()).scan(small)[0].box_px
-    HogDetector(min_face_px=reference_box.width, second_look=second).scan(small)
-    assert any(overlap(asked, reference_box) > 0.3 for asked in second.asked)
+def test_a_face_that_is_doubted_gets_a_second_look(obama: PictureRgb) -> None:
+    """As it gets smaller, there is a size at which it is no longer sure but not dropped either."""
+    face = HogDetector(min_face_px=100, second_look=OneFace()).scan(obama)[0].box_px
+    outcomes = []
+    for scale in np.linspace(0.10, 0.30, 11):
+        size = round(obama.shape[1] * scale), round(obama.shape[0] * scale)
+        small = np.asarray(Image.fromarray(obama).resize(size))
+        place = Box(
+            left=round(face.left * scale),
+            top=round(face.top * scale),
+            right=round(face.right * scale),
+            bottom=round(face.bottom * scale),
+        )
+        second = OneFace()
+        HogDetector(min_face_px=57, second_look=second).scan(small)
+        outcomes.append(any(overlap(asked, place) > 0.3 for asked in second.asked))
+    assert any(outcomes)
+    assert not outcomes[-1]
