@@ -73,7 +73,9 @@ class RecognizerNode:
         if self._until_ready_s() <= 0 and not self.stop.requested:
             self._say_ready()
         self.heart.counts["refused_messages"] = self.bus.refused
-        self.heart.state = "broker lost" if self.bus.broker_lost else "live"
+        self.heart.state = (
+            f"{'broker lost' if self.bus.broker_lost else 'live'}, {self.engine.description.runtime}"
+        )
         beat = self.heart.beat_if_due()
         if beat is not None:
             self.bus.say(self.heart.topic, beat)
