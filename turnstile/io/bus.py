@@ -29,6 +29,9 @@ _DRAIN = 256
 _INGRESS_HWM = 64
 """Of each node: enough for its frames while the broker is busy, and a bound on what a hostile one fills."""
 
+_EGRESS_HWM = 200
+"""For each node. A display that hangs keeps so many frames in the broker's memory: 100 MB at 500 kB."""
+
 Heard = tuple[str, AnyMessage]
 
 
@@ -174,7 +177,7 @@ class BrokerSockets:
         # what is somewhat too large is counted and dropped; what is larger still ends its connection
         max_bytes = 2 * broker.max_frame_bytes + 2**20
         self.pull = _socket(self._context, zmq.PULL, hwm=_INGRESS_HWM, max_bytes=max_bytes)
-        self.xpub = _socket(self._context, zmq.XPUB, hwm=1000, max_bytes=MAX_TOPIC_BYTES)
+        self.xpub = _socket(self._context, zmq.XPUB, hwm=_EGRESS_HWM, max_bytes=MAX_TOPIC_BYTES)
         self.xpub.setsockopt(zmq.XPUB_VERBOSE, 1)
         for socket, address in ((self.pull, ingress), (self.xpub, egress)):
             _make_watchful(socket)
