@@ -24,14 +24,15 @@ from turnstile.calibration import stranger_rate
 from turnstile.config import Site
 from turnstile.deciding import Decider, Now
 from turnstile.dispatch import Assignment, Dispatcher, Job
-from turnstile.errors import PictureError, WireError
+from turnstile.errors import PictureError, RefusedError, WireError
 from turnstile.gallery import is_encoding, to_message
 from turnstile.hints import Hints
 from turnstile.io import node
 from turnstile.io.beats import BROKER_PERIOD_S, Heart
-from turnstile.io.bus import BrokerSockets
+from turnstile.io.bus import BrokerSockets, Said
 from turnstile.io.enrolment import Enrolment, open_enrolment
 from turnstile.io.facefolder import Unencoded
+from turnstile.io.guard import guard_of
 from turnstile.io.journal import Journal
 from turnstile.io.resultfile import ResultFile
 from turnstile.io.rulesfile import RulesFile
@@ -58,6 +59,7 @@ from turnstile.messages import (
     work_topic,
 )
 from turnstile.replay import taken, told
+from turnstile.roles import why_not_say
 from turnstile.rules import unenrolled
 
 DRAIN = 64
@@ -68,6 +70,9 @@ RESEND_S = 3.0
 
 FORGET_BEATS_S = 3600.0
 MAX_BEATS = 4096
+MAX_NAMES_REFUSED = 16
+"""How many names a beat tells the refusals of."""
+
 
 log = logging.getLogger("turnstile")
 
@@ -146,7 +151,10 @@ class BrokerNode:
             said = self.sockets.said()
             if said is None:
                 return False
-            self._take(*said)
+            self._take(self._authorise(said), said.topic, said.body)
+        except RefusedError as error:
+            self.heart.count("refused_by_key")
+            log.debug("refused: %s", error)
         except PictureError as error:
             self.heart.count("refused_pictures")
             log.debug("a frame was refused: %s", error)
@@ -155,8 +163,14 @@ class BrokerNode:
             log.debug("a message was refused: %s", error)
         return True
 
-    def _take(self, about: str, body: bytes) -> None:
-        message: AnyMessage = decode(body)
+    def _authorise(self, said: Said) -> AnyMessage:
+        message = decode(said.body)
+        why_not = why_not_say(said.sender, said.topic, message) if said.sender is not None else ""
+        if why_not:
+            raise self.sockets.refuse(said, why_not)
+        return message
+
+    def _take(self, message: AnyMessage, about: str, body: bytes) -> None:
         match message:
             case Frame():
                 self._take_frame(about, message, body)
@@ -368,6 +382,8 @@ class BrokerNode:
     def _beat(self) -> None:
         self.heart.take(self.dispatcher.counts)
         self.heart.counts["refused_subscriptions"] = self.sockets.refused
+        for name, refused in self.sockets.refused_by_name(MAX_NAMES_REFUSED).items():
+            self.heart.counts[f"refused_from_{name}"[:64]] = refused
         for name, value in (
             ("recognizers", len(self.dispatcher.recognizers)),
             ("cameras", len(self.frame_at)),
@@ -406,7 +422,7 @@ def wire(start: node.Start) -> BrokerNode:
     )
     journal = Journal(path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks))
     rules = RulesFile(Path(site.decision.rules), doors=site.cameras)
-    sockets = BrokerSockets(site.broker, wake_fds=(start.stop.fileno, journal.fileno))
+    sockets = BrokerSockets(site.broker, guard=guard_of(site), wake_fds=(start.stop.fileno, journal.fileno))
     log.info("ingress %s, egress %s", site.broker.ingress, site.broker.egress)
     return BrokerNode(
         site=site,

@@ -118,7 +118,7 @@ def wire(start: node.Start) -> CaptureNode:
         camera=start.name,
         max_frame_bytes=site.broker.max_frame_bytes,
         feed=Feed(order, name=start.name),
-        bus=Bus(site.broker, say_hwm=2),
+        bus=Bus(site.broker, key=start.key, say_hwm=2),
         heart=Heart(
             node=start.name, instance=start.instance, role="capture", rates=("frames_in", "frames_out")
         ),

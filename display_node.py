@@ -179,6 +179,7 @@ def wire(start: node.Start) -> DisplayNode:
     return DisplayNode(
         bus=Bus(
             site.broker,
+            key=start.key,
             topics=[
                 topic(kind, camera)
                 for camera in panes

@@ -100,7 +100,12 @@ def wire(start: node.Start) -> LoggerNode:
     return LoggerNode(
         name=start.name,
         instance=start.instance,
-        bus=Bus(broker, topics=[log_topic(start.name, start.instance), "query."], wake_fd=start.stop.fileno),
+        bus=Bus(
+            broker,
+            key=start.key,
+            topics=[log_topic(start.name, start.instance), "query."],
+            wake_fd=start.stop.fileno,
+        ),
         heart=Heart(node=start.name, instance=start.instance, role="logger", rates=("entries",)),
         book=Book(
             start.site.loggers[start.name],

@@ -213,7 +213,7 @@ def wire(start: node.Start) -> RecognizerNode:
         name=start.name,
         instance=start.instance,
         settings=start.site.recognition,
-        bus=Bus(start.site.broker, topics=topics, wake_fd=start.stop.fileno),
+        bus=Bus(start.site.broker, key=start.key, topics=topics, wake_fd=start.stop.fileno),
         engine=engine,
         heart=heart,
         stop=start.stop,

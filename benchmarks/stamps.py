@@ -20,7 +20,7 @@ from benchmarks.players import SleepingEngine, a_recognizer
 from benchmarks.stage import Line
 from turnstile.io import node
 from turnstile.io.beats import Role
-from turnstile.io.bus import BrokerSockets, Bus, Heard
+from turnstile.io.bus import BrokerSockets, Bus, Heard, Said
 from turnstile.messages import Frame, Message, Result, Work, decode
 
 Stamps = dict[str, dict[int, int]]
@@ -47,12 +47,12 @@ class StampedSockets:
         """Pass a subscription on."""
         return self.inner.subscription()
 
-    def said(self) -> tuple[str, bytes] | None:
+    def said(self) -> Said | None:
         """Note when a frame is taken."""
-        message = self.inner.said()
-        if message is not None and message[0].startswith("frame."):
-            self.notes.append(("taken", time.time_ns(), message[1]))
-        return message
+        said = self.inner.said()
+        if said is not None and said.topic.startswith("frame."):
+            self.notes.append(("taken", time.time_ns(), said.body))
+        return said
 
     def publish(self, topic: str, body: bytes) -> None:
         """Note when work and a result leave."""

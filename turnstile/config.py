@@ -43,8 +43,6 @@ class Broker(Section, frozen=True, kw_only=True):
     """Where nodes listen."""
     bind_host: str = ""
     """Address to bind when it is not the one that nodes connect to, such as ``0.0.0.0``; empty: the same."""
-    open_network: bool = False
-    """Bind beyond loopback although traffic is neither encrypted nor authenticated."""
     lease_s: Annotated[float, Meta(ge=0.1, le=60)] = 3.0
     """How long a recognizer may take over a frame before it is written off."""
     max_frame_bytes: Annotated[int, Meta(ge=10_000, le=32 * 2**20)] = 4 * 2**20
@@ -55,6 +53,13 @@ class Broker(Section, frozen=True, kw_only=True):
     """Decisions that the loggers have not fetched yet, and who stands at which door."""
     max_cameras: Annotated[int, Meta(ge=1, le=4096)] = 256
     max_recognizers: Annotated[int, Meta(ge=1, le=4096)] = 1024
+
+
+class Keys(Section, frozen=True, kw_only=True):
+    """Who is let in: everybody else is not, and all traffic is encrypted."""
+
+    folder: Path = "../keys"
+    """Folder of CURVE keys, made by ``turnstile keys``; a node's machine needs only its own key in it."""
 
 
 class Gallery(Section, frozen=True, kw_only=True):
@@ -293,6 +298,8 @@ class Site(Section, frozen=True, kw_only=True):
     site: Name
     cameras: Annotated[dict[Name, Camera], Meta(min_length=1)]
     broker: Broker = Broker()
+    keys: Keys | None = None
+    """Needed wherever another machine can reach the broker, and then there without being named."""
     gallery: Gallery = Gallery()
     recognition: Recognition = Recognition()
     recognizers: dict[Name, Recognizer] = {}

@@ -13,6 +13,10 @@ class WireError(TurnstileError):
     """A message that is not one of ours; the message names the field."""
 
 
+class RefusedError(TurnstileError):
+    """A message or subscription that its sender's key does not allow; the message says whose and why."""
+
+
 class PictureError(TurnstileError):
     """A picture that cannot be decoded or used; the message is fit to show to the person who took it."""
 

@@ -1,7 +1,10 @@
 """The sockets: what is kept, what is dropped and counted, and how a node finds its broker again."""
 
+import contextlib
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -13,10 +16,14 @@ import pytest
 import zmq
 
 from tests.builders import a_beat, a_frame, an_access
+from turnstile.addresses import bind_address, is_local, is_open
 from turnstile.config import Broker
 from turnstile.errors import ConfigError, WireError
-from turnstile.io.bus import BROKER_TOPIC, BrokerSockets, Bus, Heard, bind_address
+from turnstile.io.bus import BrokerSockets, Bus, Heard
+from turnstile.io.guard import Guard
+from turnstile.io.keys import KeyFolder
 from turnstile.messages import AnyMessage, Message, decode, encode
+from turnstile.roles import BROKER_TOPIC
 
 PATIENCE_S = 30.0
 BEAT = a_beat(node="broker", instance="broker-1")
@@ -76,7 +83,8 @@ def next_said(sockets: BrokerSockets) -> tuple[str, bytes]:
 
     def ask() -> tuple[str, bytes] | None:
         sockets.wait(0.1)
-        return sockets.said()
+        said = sockets.said()
+        return None if said is None else (said.topic, said.body)
 
     said = wait_for(ask)
     assert said is not None
@@ -397,13 +405,15 @@ def test_a_second_broker_is_told_that_there_is_one(addresses: Broker) -> None:
 def test_an_address_that_cannot_be_used_is_a_configuration_error(folder: Path, end: str) -> None:
     """Of the broker and of nodes."""
     too_long = msgspec.structs.replace(ipc(folder), **{end: f"ipc://{folder}/{'x' * 200}"})
-    elsewhere = msgspec.structs.replace(ipc(folder), **{end: "tcp://192.0.2.1:5755"}, open_network=True)
+    elsewhere = msgspec.structs.replace(ipc(folder), **{end: "tcp://192.0.2.1:5755"})
+    keys = KeyFolder(folder / "keys")
+    keys.create()
     with pytest.raises(ConfigError, match=r"cannot connect to ipc://.*too long"):
         Bus(too_long)
     with pytest.raises(ConfigError, match=r"cannot bind ipc://.*too long"):
         BrokerSockets(too_long)
     with pytest.raises(ConfigError, match="cannot bind"):
-        BrokerSockets(elsewhere)
+        BrokerSockets(elsewhere, guard=Guard(keys, shown={}))
 
 
 def test_nodes_reach_a_broker_over_ipv6() -> None:
@@ -435,9 +445,10 @@ def test_nodes_reach_a_broker_over_ipv6() -> None:
         ("ipc:///run/in", "*", "ipc:///run/in"),
     ],
 )
-def test_loopback_is_bound_without_asking(address: str, bind_host: str, bound: str) -> None:
+def test_loopback_is_bound_without_keys(address: str, bind_host: str, bound: str) -> None:
     """Nobody else reaches it."""
     assert bind_address(Broker(ingress=address, bind_host=bind_host), address) == bound
+    assert is_local(bound)
 
 
 @pytest.mark.parametrize(
@@ -453,8 +464,52 @@ def test_loopback_is_bound_without_asking(address: str, bind_host: str, bound: s
         ("tcp://[fd00::1]:5755", ""),
     ],
 )
-def test_the_network_is_opened_only_when_the_site_says_so(address: str, bind_host: str) -> None:
-    """Traffic is neither encrypted nor authenticated."""
-    with pytest.raises(ConfigError, match="open_network"):
-        bind_address(Broker(ingress=address, bind_host=bind_host), address)
-    assert bind_address(Broker(ingress=address, bind_host=bind_host, open_network=True), address)
+def test_what_others_reach_is_not_bound_without_keys(address: str, bind_host: str) -> None:
+    """The refusal names the two commands that make keys; a node does not connect there either."""
+    addresses = Broker(ingress=address, egress="tcp://127.0.0.1:5756", bind_host=bind_host)
+    assert is_open(addresses)
+    with pytest.raises(ConfigError, match=r"keys init --config .*keys bundle NAME --config"):
+        BrokerSockets(addresses)
+    if not is_local(address):
+        with pytest.raises(ConfigError, match="needs a key"):
+            Bus(addresses)
+
+
+STALLED_BROKER = """
+import sys, time
+from pathlib import Path
+from turnstile.config import Broker
+from turnstile.io.bus import BrokerSockets
+at = Path(sys.argv[1])
+sockets = BrokerSockets(Broker(ingress=f"ipc://{at}/in", egress=f"ipc://{at}/out"))
+print("bound", flush=True)
+sys.stdin.readline()
+received = 0
+while True:
+    sockets.wait(0.3)
+    if sockets.said() is None:
+        break
+    received += 1
+print("alive", received, flush=True)
+"""
+
+
+def test_a_peer_that_goes_while_its_queue_is_full_stops_nobody(
+    raw: "zmq.Context[zmq.Socket[bytes]]", folder: Path
+) -> None:
+    """With heartbeats on the ingress, libzmq 4.3.5 aborted the broker at the next one."""
+    command = [sys.executable, "-W", "ignore", "-c", STALLED_BROKER, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as broker:
+        assert broker.stdout is not None
+        assert broker.stdout.readline() == "bound\n"
+        with raw.socket(zmq.PUSH) as node:
+            node.linger = 0
+            node.connect(f"ipc://{folder}/in")
+            while node.poll(1000, zmq.POLLOUT):
+                node.send_multipart([b"frame.a.", bytes(100_000)], zmq.DONTWAIT)
+        two_heartbeats_s = 1.2
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            broker.wait(two_heartbeats_s)
+        printed, _ = broker.communicate("\n", timeout=PATIENCE_S)
+        assert printed.startswith("alive")
+        assert broker.returncode == 0

@@ -15,9 +15,10 @@ from rich.console import Console
 from turnstile.config import Broker
 from turnstile.errors import SetupError
 from turnstile.io import doctor, examination
-from turnstile.io.bus import BROKER_TOPIC, BrokerSockets
+from turnstile.io.bus import BrokerSockets
 from turnstile.io.examination import Finding
 from turnstile.messages import Beat, encode
+from turnstile.roles import BROKER_TOPIC
 
 
 def printed(*findings: Finding) -> str:

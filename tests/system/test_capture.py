@@ -48,7 +48,7 @@ class FakeBroker:
             self._sockets.publish("status.broker.", encode(a_beat(node="broker")))
             self._sockets.wait(0.1)
             while (said := self._sockets.said()) is not None:
-                self._keep(*said)
+                self._keep(said.topic, said.body)
 
     def hear_state(self, words: str) -> None:
         """Take in messages until the camera's newest beat says so."""

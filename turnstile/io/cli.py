@@ -63,6 +63,12 @@ def _webhook(options: argparse.Namespace) -> int:
     return webhook.run(options)
 
 
+def _keys(options: argparse.Namespace) -> int:
+    from turnstile.io import keys_command  # noqa: PLC0415 - needs ZeroMQ
+
+    return keys_command.main(options.arguments)
+
+
 def _status(options: argparse.Namespace) -> int:
     from turnstile.io import status  # noqa: PLC0415 - needs ZeroMQ
 
@@ -100,6 +106,10 @@ def _command_line() -> argparse.ArgumentParser:
 
     doctor = _add(commands, "doctor", _doctor, "look at this machine: what is missing, and what to do")
     doctor.add_argument("--config", type=Path, metavar="FILE", help="a site file, to look for its broker too")
+
+    keys = commands.add_parser("keys", help="make, revoke and hand over the keys of nodes", add_help=False)
+    keys.set_defaults(command=_keys)
+    keys.add_argument("arguments", nargs=argparse.REMAINDER)
 
     status = _add(commands, "status", _status, "show what every node said last")
     status.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")

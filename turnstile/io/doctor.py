@@ -43,7 +43,8 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
     recognition = Recognition() if site is None else site.recognition
     yield from guarded("recognition", lambda: examination.encoding(recognition))
     if site is not None:
-        yield examination.broker(site.broker)
+        its = site
+        yield from guarded("broker", lambda: examination.site_broker(its))
 
 
 def guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from turnstile.config import Site
 from turnstile.errors import ConfigError
 from turnstile.io.beats import Heart
 from turnstile.io.bus import Bus
+from turnstile.io.keys import key_to_look_on
 from turnstile.io.node import EXIT_CONFIG, EXIT_STOPPED, Stop, configure_logging
 from turnstile.io.site import load
 from turnstile.messages import Access, topic
@@ -42,16 +43,18 @@ def run(options: argparse.Namespace) -> int:
     try:
         site = load(options.config)
         _check(site, options)
+        name = f"door-{options.camera}"[:63]
+        key = key_to_look_on(site, preferred=name)
     except ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - the sentence is enough
         return EXIT_CONFIG
-    name = f"door-{options.camera}"[:63]
+    name = name if key is None else key.who.name
     with Stop() as stop:
         door = Door(
             camera=options.camera,
             command=options.command_line,
             timeout_s=options.timeout,
-            bus=Bus(site.broker, topics=[topic("access", options.camera)], wake_fd=stop.fileno),
+            bus=Bus(site.broker, key=key, topics=[topic("access", options.camera)], wake_fd=stop.fileno),
             heart=Heart(node=name, instance=f"{name[:50]}-{secrets.token_hex(4)}", role="observer"),
         )
         try:

@@ -11,16 +11,18 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from turnstile import __version__
-from turnstile.config import Broker, Recognition
+from turnstile.config import Broker, Recognition, Site
 from turnstile.errors import ConfigError
 from turnstile.io import samples
 from turnstile.io.bus import BROKER_SILENT_S, BrokerSockets, Bus
+from turnstile.io.guard import Guard, guard_of
+from turnstile.io.keys import NodeKey, key_to_look_on
 from turnstile.io.opencv import require_opencv
 from turnstile.messages import Beat
 
@@ -172,15 +174,22 @@ def encoding(recognition: Recognition) -> Iterator[Finding]:
         yield Finding(level="problem", subject="one face", found=found, advice=INSTALL_ANEW)
 
 
-def broker(at: Broker) -> Finding:
+def site_broker(site: Site) -> Iterator[Finding]:
+    """Tell of the site's broker, with the keys that are on this machine."""
+    yield broker(site.broker, key=key_to_look_on(site), guarded=lambda: guard_of(site))
+
+
+def broker(
+    at: Broker, *, key: NodeKey | None = None, guarded: Callable[[], Guard | None] = lambda: None
+) -> Finding:
     """Tell whether a broker answers there, or else whether one could be started on this machine."""
     addresses = f"{at.ingress} and {at.egress}"
-    beat = listen(at)
+    beat = listen(at, key=key)
     if beat is not None:
         found = f"answers at {at.egress}: {beat.host}, up {beat.uptime_s:.0f} s"
         return Finding(subject="broker", found=found)
     try:
-        BrokerSockets(at).close()
+        BrokerSockets(at, guard=guarded()).close()
     except ConfigError as error:
         found = f"nobody answers at {at.egress}, and none could be started here: {error}"
         advice = "start the broker on its own machine and let its two ports through the firewall"
@@ -188,9 +197,9 @@ def broker(at: Broker) -> Finding:
     return Finding(subject="broker", found=f"not running; {addresses} are free on this machine")
 
 
-def listen(at: Broker) -> Beat | None:
+def listen(at: Broker, *, key: NodeKey | None = None) -> Beat | None:
     """Return the first beat of the broker, or none within the time in which a living one must have beaten."""
-    bus = Bus(at)
+    bus = Bus(at, key=key)
     try:
         until_s = time.monotonic() + BROKER_SILENT_S
         while (left_s := until_s - time.monotonic()) > 0:

@@ -20,8 +20,10 @@ from turnstile import __version__
 from turnstile.config import Site
 from turnstile.errors import ConfigError, TurnstileError
 from turnstile.io.beats import Role
+from turnstile.io.keys import KeyFolder, NodeKey
 from turnstile.io.site import load
 from turnstile.messages import Name
+from turnstile.roles import Identity
 
 EXIT_STOPPED, EXIT_CRASHED, EXIT_CONFIG = 0, 1, 78
 STEP_S = 0.1
@@ -99,6 +101,8 @@ class Start:
 
     site: Site
     site_path: Path
+    key: NodeKey | None
+    """What to join the bus with; none for the broker, and for all if the site has no keys."""
     name: str
     instance: str
     """Unique to this process: the name and eight random hexadecimal digits."""
@@ -135,22 +139,30 @@ def run(
     try:
         site = load(options.config)
         name = choose_name(site, role, options.name)
+        key = key_for(site, role, name)
     except ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - the sentence is enough
         return EXIT_CONFIG
     if options.check:
         sys.stdout.write(f"{options.config}: valid; {role} {name}\n")
         return EXIT_STOPPED
-    return _drive(role, wire, site=site, name=name, options=options)
+    return _drive(role, wire, site=site, name=name, key=key, options=options)
 
 
 def _drive(
-    role: Role, wire: Callable[[Start], Node], *, site: Site, name: str, options: argparse.Namespace
+    role: Role,
+    wire: Callable[[Start], Node],
+    *,
+    site: Site,
+    name: str,
+    key: NodeKey | None,
+    options: argparse.Namespace,
 ) -> int:
     with Stop() as stop:
         start = Start(
             site=site,
             site_path=options.config,
+            key=key,
             name=name,
             instance=f"{name[:50]}-{secrets.token_hex(4)}",
             options=options,
@@ -202,6 +214,17 @@ def configure_logging(level: str) -> None:
     )
     if level != "debug":
         logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it says "3 changes detected" at INFO
+
+
+def key_for(site: Site, role: Role, name: str) -> NodeKey | None:
+    """Return the key of a node; none for the broker, and for all if the site has no keys.
+
+    Raises:
+        ConfigError: the site has keys, and none for this node is here.
+    """
+    if site.keys is None or role == "broker":
+        return None
+    return KeyFolder(Path(site.keys.folder)).node_key(Identity(role, name))
 
 
 def choose_name(site: Site, role: Role, name: str | None) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from turnstile import config
+from turnstile.addresses import is_open
 from turnstile.errors import ConfigError
 from turnstile.io import plainyaml
 
@@ -48,6 +49,7 @@ def _absolute(site: config.Site, folder: Path) -> config.Site:
             witness=under(one.witness) if one.witness else "",
         )
 
+    keys = site.keys or (config.Keys() if is_open(site.broker) else None)
     replace, broker, gallery = msgspec.structs.replace, site.broker, site.gallery
     return replace(
         site,
@@ -57,6 +59,7 @@ def _absolute(site: config.Site, folder: Path) -> config.Site:
             egress=endpoint(broker.egress),
             journal=under(broker.journal),
         ),
+        keys=keys and replace(keys, folder=under(keys.folder)),
         gallery=replace(gallery, faces=under(gallery.faces), cache=under(gallery.cache)),
         decision=replace(
             site.decision,

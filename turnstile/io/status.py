@@ -13,6 +13,7 @@ from rich.text import Text
 from turnstile.config import Broker
 from turnstile.errors import ConfigError
 from turnstile.io.bus import Bus
+from turnstile.io.keys import NodeKey, key_to_look_on
 from turnstile.io.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site import load
 from turnstile.io.terminal import printable
@@ -33,10 +34,10 @@ def run(*, config_path: Path, as_json: bool) -> int:
     """Print what the site's nodes said last; return 0, 1 when the broker does not answer, or 78."""
     try:
         site = load(config_path)
+        heard = listen(site.broker, key=key_to_look_on(site))
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_CONFIG
-    heard = listen(site.broker)
     if not any(beat.role == "broker" for beat, _ in heard):
         at = site.broker.egress
         sys.stderr.write(
@@ -51,9 +52,9 @@ def run(*, config_path: Path, as_json: bool) -> int:
     return EXIT_STOPPED
 
 
-def listen(broker: Broker) -> list[Heard]:
+def listen(broker: Broker, *, key: NodeKey | None = None) -> list[Heard]:
     """Return the beats of 1.5 s and those the broker repeats to newcomers; none if it does not answer."""
-    bus = Bus(broker, topics=["status."])
+    bus = Bus(broker, key=key, topics=["status."])
     heard: list[Heard] = []
     try:
         until = time.monotonic() + ANSWER_WITHIN_S

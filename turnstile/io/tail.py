@@ -12,6 +12,7 @@ from pathlib import Path
 from turnstile.config import Broker
 from turnstile.errors import ConfigError, LogError
 from turnstile.io.bus import Bus
+from turnstile.io.keys import NodeKey, key_to_look_on
 from turnstile.io.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED, Stop
 from turnstile.io.site import load
 from turnstile.io.terminal import give_up_output, printable
@@ -27,7 +28,8 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; return 0 when done or interrupted, 1 if no logger answers, 78 for a bad site file."""
     options = _command_line().parse_args(argv)
     try:
-        broker = load(options.config).broker
+        site = load(options.config)
+        key = key_to_look_on(site, options.name)
     except ConfigError as error:
         return _fail(error, EXIT_CONFIG)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -35,9 +37,15 @@ def main(argv: Sequence[str]) -> int:
     try:
         with Stop() as stop:
             until = _interrupted_or_unread(stop)
-            for line in lines(
-                broker, last=options.lines, follow=options.follow, until=until, wake_fd=stop.fileno
-            ):
+            asked = lines(
+                site.broker,
+                key=key,
+                last=options.lines,
+                follow=options.follow,
+                until=until,
+                wake_fd=stop.fileno,
+            )
+            for line in asked:
                 sys.stdout.write(f"{line}\n")
                 sys.stdout.flush()
     except BrokenPipeError:
@@ -48,7 +56,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def lines(
-    broker: Broker, *, last: int, follow: bool, until: Callable[[], bool], wake_fd: int | None = None
+    broker: Broker,
+    *,
+    key: NodeKey | None = None,
+    last: int,
+    follow: bool,
+    until: Callable[[], bool],
+    wake_fd: int | None = None,
 ) -> Iterator[str]:
     """Give the last lines of the access log and, to follow, every further one as it comes, each once.
 
@@ -56,6 +70,7 @@ def lines(
 
     Args:
         broker: where it is.
+        key: an observer's, if the site has keys.
         last: how many lines to begin with, at most `turnstile.tailing.MAX_LINES`.
         follow: whether to go on after the last line.
         until: tells when to stop; asked twice a second at least.
@@ -64,8 +79,8 @@ def lines(
     Raises:
         LogError: no logger answered within 3 s.
     """
-    asker = f"tail-{secrets.token_hex(8)}"
-    bus = Bus(broker, topics=[topic("entries", asker)], wake_fd=wake_fd)
+    asker = f"{'tail' if key is None else key.who.name[:50]}-{secrets.token_hex(4)}"
+    bus = Bus(broker, key=key, topics=[topic("entries", asker)], wake_fd=wake_fd)
     try:
         yield from _lines(bus, Follower(asker, last=last), follow=follow, until=until)
     finally:
@@ -127,6 +142,9 @@ def _command_line() -> argparse.ArgumentParser:
         prog="logger_node.py tail", description="Show the end of the access log."
     )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+    parser.add_argument(
+        "--name", metavar="NAME", help="which observer's key to ask with, if there are several"
+    )
     parser.add_argument(
         "-n",
         "--lines",

@@ -35,7 +35,7 @@ from turnstile.config import Webhook
 from turnstile.errors import ConfigError
 from turnstile.io.beats import Heart
 from turnstile.io.bus import Bus
-from turnstile.io.node import EXIT_CONFIG, EXIT_STOPPED, Stop, configure_logging
+from turnstile.io.node import EXIT_CONFIG, EXIT_STOPPED, Stop, configure_logging, key_for
 from turnstile.io.site import load
 from turnstile.messages import Access, Fetch, Log, log_topic
 
@@ -55,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
         name, settings = _choose(dict(site.webhooks), options.name)
         sender = Sender(settings, read_secret(Path(settings.secret_file)))
         progress = read_progress(Path(settings.state_file))
+        key = key_for(site, "logger", name)
     except ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - the sentence is enough
         return EXIT_CONFIG
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         hook = WebhookNode(
             name=name,
             instance=instance,
-            bus=Bus(site.broker, topics=[log_topic(name, instance)], wake_fd=stop.fileno),
+            bus=Bus(site.broker, key=key, topics=[log_topic(name, instance)], wake_fd=stop.fileno),
             heart=Heart(node=name, instance=instance, role="observer"),
             sender=sender,
             state_file=Path(settings.state_file),

@@ -1,0 +1,46 @@
+"""Counting what is refused, by name, and saying so once a minute for each name instead of at each message."""
+
+from dataclasses import dataclass, field
+
+SAY_EVERY_S = 60.0
+MAX_NAMES = 1024
+"""Beyond so many names, further ones are counted together: names may come from strangers."""
+
+OTHERS = "others"
+
+
+@dataclass(kw_only=True)
+class _Refused:
+    total: int = 0
+    unsaid: int = 0
+    said_at_s: float | None = None
+
+
+@dataclass(kw_only=True)
+class Refusals:
+    """Totals by name, and what has not been said yet."""
+
+    by_name: dict[str, _Refused] = field(default_factory=dict)
+
+    def note(self, name: str, why: str, now_s: float) -> str | None:
+        """Count a refusal; return a line for the log when the last line about this name is a minute old."""
+        if name not in self.by_name and len(self.by_name) >= MAX_NAMES:
+            name = OTHERS
+        refused = self.by_name.setdefault(name, _Refused())
+        refused.total += 1
+        refused.unsaid += 1
+        if refused.said_at_s is not None and now_s - refused.said_at_s < SAY_EVERY_S:
+            return None
+        unsaid, refused.unsaid, refused.said_at_s = refused.unsaid, 0, now_s
+        more = f" (and {unsaid - 1} more since the last such line)" if unsaid > 1 else ""
+        return f"refused from {name}: {why}{more}"
+
+    @property
+    def total(self) -> int:
+        """Return how much was refused in all."""
+        return sum(one.total for one in self.by_name.values())
+
+    def worst(self, count: int) -> dict[str, int]:
+        """Return the totals of the names most often refused."""
+        ranked = sorted(self.by_name.items(), key=lambda item: -item[1].total)
+        return {name: one.total for name, one in ranked[:count]}
