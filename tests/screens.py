@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 from PIL import ImageGrab
 
-from tests.processes import PATIENCE_S, Process
+from tests.processes import PATIENCE_S
 
 Screenshot = npt.NDArray[np.uint8]
 """uint8 `(height, width, 3)`, red first."""
@@ -63,15 +63,18 @@ def wait_until_seen(display: str, condition: Callable[[Screenshot], bool]) -> Sc
     return shot
 
 
-def press_until_ended(process: Process, display: str, title: str, key: str) -> None:
-    """Press a key in the window of this title, and again while its process does not end.
+def press_until_ended(
+    process: subprocess.Popen[str] | subprocess.Popen[bytes], display: str, title: str, key: str
+) -> None:
+    """Press a key in the window of this title, and again if its process does not end.
 
-    Qt drops a key that comes before it has taken note of the focus.
+    Qt drops a key that comes before it has taken note of the focus. The wait in between is long, because a
+    busy machine takes its time to end a process, and xdotool would wait for ever for a window that is gone.
     """
-    for _ in range(round(PATIENCE_S)):
+    for _ in range(3):
         press(display, title, key)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=1.0)
+            process.wait(timeout=PATIENCE_S / 3)
             return
 
 
