@@ -28,6 +28,7 @@ from turnstile.io.fallback import Fallback
 from turnstile.io.outputs import Outputs, open_outputs
 from turnstile.messages import Access, AnyMessage, Beat, Frame, Guide, Result, topic
 from turnstile.scene import BrokerState, Scene
+from turnstile.vision.draw import keep_to_calling_thread
 from turnstile.vision.haar import HaarDetector
 from turnstile.vision.lettering import PictureBgr
 from turnstile.vision.pane import Pane, make_canvas, make_panes
@@ -164,6 +165,7 @@ class DisplayNode:
 def wire(start: node.Start) -> DisplayNode:
     """Open what the canvas goes to, which fails at once where it cannot, then join the bus."""
     site, display = start.site, start.site.displays[start.name]
+    keep_to_calling_thread()
     outputs = open_outputs(
         title=f"Turnstile: {start.name}",
         size_px=display.size_px,

@@ -59,6 +59,15 @@ class Fitted:
     """Where in the tile the picture lies."""
 
 
+def keep_to_calling_thread() -> None:
+    """Have OpenCV start no threads of its own, in this whole process.
+
+    A display shares its machine: pictures of this size gain nothing from a second core, and on a busy one the
+    slowest in twenty took 1.8 instead of 5.9 ms to scale, 4.8 instead of 9.1 ms to decode.
+    """
+    cv2.setNumThreads(1)
+
+
 def tiles(count: int, size_px: tuple[int, int]) -> tuple[Box, ...]:
     """Return each camera's tile on a canvas of this width and height: as large as can be."""
     width, height = size_px
@@ -85,9 +94,8 @@ def fitted(picture: PictureBgr | None, size_px: tuple[int, int]) -> Fitted:
     scale = min(width / picture.shape[1], height / picture.shape[0])
     inner = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    how = (
-        cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
-    )  # five times as fast, and as good down to a half
+    # Linear is five times as fast as area, and as good down to a half.
+    how = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
     scaled = picture if inner == picture.shape[1::-1] else cv2.resize(picture, inner, interpolation=how)
     bars = (top, height - inner[1] - top, left, width - inner[0] - left)
     pixels = cv2.copyMakeBorder(scaled, *bars, cv2.BORDER_CONSTANT, value=INK) if any(bars) else scaled
