@@ -102,7 +102,7 @@ def test_links_are_kept(tmp_path: Path) -> None:
         ("site:\t- a\n\t c", "not plain YAML"),
         (b"site: \xff\n", "not plain YAML"),
         (b"\x00", "not plain YAML"),
-        ("[" * 5000, "not plain YAML"),
+        ("[" * 1000, "not plain YAML"),
         ("site: a\ncameras: {a: {source: " + "9" * 5000 + "}}\n", "not plain YAML"),
         (PLAIN + "#" * MAX_BYTES, "larger than 256 kB"),
         (PLAIN + "gallery: {faces: ~nobody_of_that_name/faces}\n", "leads nowhere"),
