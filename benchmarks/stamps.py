@@ -18,6 +18,7 @@ import broker
 import recognizer_node
 from benchmarks.players import SleepingEngine, a_recognizer
 from benchmarks.stage import Line
+from turnstile.errors import RefusedError
 from turnstile.io import node
 from turnstile.io.beats import Role
 from turnstile.io.bus import BrokerSockets, Bus, Heard, Said
@@ -61,6 +62,14 @@ class StampedSockets:
         elif topic.startswith("result."):
             self.notes.append(("published", time.time_ns(), body))
         self.inner.publish(topic, body)
+
+    def refuse(self, said: Said, why: str) -> RefusedError:
+        """Refuse as the broker does."""
+        return self.inner.refuse(said, why)
+
+    def refused_by_name(self, count: int) -> dict[str, int]:
+        """Return what the ports count."""
+        return self.inner.refused_by_name(count)
 
     def close(self, *, linger_s: float = 0.0) -> None:
         """Close as the broker does."""
