@@ -119,6 +119,19 @@ def test_a_signal_while_a_node_is_wired_ends_it_at_once(config: Path) -> None:
     assert run("capture", wire, doc=DOC, argv=["--config", str(config)]) == 0
 
 
+def test_a_signal_that_a_module_being_loaded_makes_an_error_of_ends_a_node_as_well(config: Path) -> None:
+    """As dlib does, whose import then fails with ImportError."""
+
+    def be_signalled(_: Start) -> Node:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt as interrupt:
+            raise ImportError("initialization failed") from interrupt
+        pytest.fail("no signal came")
+
+    assert run("capture", be_signalled, doc=DOC, argv=["--config", str(config)]) == 0
+
+
 def test_a_signal_after_the_node_asked_to_stop_is_the_first(config: Path) -> None:
     """A window closed and a supervisor that stops everything: no reason to leave without closing."""
 

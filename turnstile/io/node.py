@@ -178,20 +178,23 @@ def _drive(
                     node.step(STEP_S)
             finally:
                 node.close()
-        except KeyboardInterrupt:
-            log.info("%s %s stopped before it was ready", role, name)
-            return EXIT_STOPPED
-        except ConfigError as error:
-            log.error("%s", error)  # noqa: TRY400 - the sentence is enough
-            return EXIT_CONFIG
-        except TurnstileError as error:
-            log.error("%s", error)  # noqa: TRY400 - the sentence is enough
-            return EXIT_CRASHED
-        except Exception:
-            log.exception("%s %s crashed", role, name)
-            return EXIT_CRASHED
+        except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the one place; all is logged
+            return _account_for(error, stop, f"{role} {name}")
         log.info("%s %s stopped", role, name)
         return EXIT_STOPPED
+
+
+def _account_for(error: BaseException, stop: Stop, who: str) -> int:
+    """Say why a node ended before its loop did, and return its exit code."""
+    if stop.starting and stop.requested:
+        # The interrupt may have become another error: dlib, while it is imported, makes it an ImportError.
+        log.info("%s stopped before it was ready", who)
+        return EXIT_STOPPED
+    if isinstance(error, TurnstileError):
+        log.error("%s", error)
+        return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_CRASHED
+    log.error("%s crashed", who, exc_info=error)
+    return EXIT_CRASHED
 
 
 def command_line(doc: str | None) -> argparse.ArgumentParser:
