@@ -24,6 +24,16 @@ def with_camera(**settings: object) -> Document:
     return a_document(cameras={"front_door": {"source": 0} | settings})
 
 
+def a_placed_document(**sections: object) -> Document:
+    """Return a valid document whose nodes are placed on two hosts."""
+    return {
+        "site": "office",
+        "hosts": {"gate": {"address": "192.0.2.1"}, "front": {"address": "fd00::2"}},
+        "broker": {"host": "gate"},
+        "cameras": {"front_door": {"source": 0, "host": "front"}},
+    } | sections
+
+
 def refusal(document: object) -> str:
     """Return why a document is refused."""
     with pytest.raises(ConfigError) as caught:
@@ -95,6 +105,23 @@ def test_an_unknown_key_is_refused_with_the_valid_ones(document: Document, path:
             a_document(broker={"ingress": "tcp://host"}),
             "broker.ingress: Expected an address like tcp://192.168.1.10:5755 or ipc:///run/turnstile/ingress",
         ),
+        (a_document(hosts={"gate": {}}), "hosts.gate: Object missing required field `address`"),
+        (
+            a_document(hosts={"gate": {"address": "a b"}}),
+            "hosts.gate.address: Expected an address like 192.168.1.10, fd00::10 or gate.local, got 'a b'",
+        ),
+        (
+            a_document(hosts={"the.gate": {"address": "a"}, "a gate": {"address": "a"}}),
+            "hosts: Expected a host's name of letters, digits, '.', '-' and '_', got 'a gate'",
+        ),
+        (
+            a_document(recognizers={"pool": {"count": 0}}),
+            "recognizers.pool.count: Expected `int` >= 1, got 0",
+        ),
+        (
+            a_document(recognizers={"pool": {"count": "all"}}),
+            "recognizers.pool.count: Invalid enum value 'all'",
+        ),
         ({"site": "office"}, "top level: Object missing required field `cameras`"),
         (
             with_camera() | {"cameras": {"front_door": {}}},
@@ -127,6 +154,24 @@ def test_a_bad_value_is_refused_with_its_path_and_what_would_be_valid(document: 
         (a_document(loggers={"log": {"store": "mysql://host/db"}}), "postgresql://user@host/database"),
         (a_document(loggers={"log": {"store": "postgresql://me:secret@host/db"}}), "~/.pgpass"),
         (a_document(recognizers={"broker": {}}), "recognizers.broker: the name is taken by the broker"),
+        (
+            a_document(recognizers={"pool": {"count": 3}, "pool-7": {}}),
+            "recognizers.pool-7: the name is one of recognizers.pool's processes",
+        ),
+        (
+            a_document(recognizers={"pool": {"count": "auto"}}, displays={"pool-1": {}}),
+            "displays.pool-1: the name is one of recognizers.pool's processes",
+        ),
+        (a_document(recognizers={"p" * 62: {"count": 2}}), "a name of 62 characters"),
+        (
+            a_placed_document(broker={}),
+            "broker.host: it is needed, since the site names its hosts; there are: gate",
+        ),
+        (a_placed_document(loggers={"log": {}}), "loggers.log.host: it is needed"),
+        (
+            a_placed_document(displays={"porter": {"host": "lodge"}}),
+            "displays.porter.host: no host is named 'lodge'; there are: gate, front",
+        ),
         (
             a_document(displays={"porter": {"cameras": ["back_door"]}}),
             "displays.porter.cameras: no camera is named 'back_door'; there are: front_door",
@@ -167,6 +212,22 @@ def test_addresses_that_zeromq_takes_are_valid(address: str) -> None:
 def test_other_addresses_are_refused(address: object) -> None:
     """At once and with the path, not when a socket connects."""
     assert refusal(a_document(broker={"egress": address})).startswith("broker.egress: Expected ")
+
+
+def test_the_brokers_addresses_are_those_of_its_host() -> None:
+    """Stated once; a site file may still state others, behind a firewall for example."""
+    broker = build(a_placed_document()).broker
+    assert (broker.ingress, broker.egress) == ("tcp://192.0.2.1:5755", "tcp://192.0.2.1:5756")
+    broker = build(a_placed_document(broker={"host": "front"})).broker
+    assert broker.ingress == "tcp://[fd00::2]:5755"
+    stated = {"host": "gate", "ingress": "tcp://a:1", "egress": "tcp://a:2"}
+    assert build(a_placed_document(broker=stated)).broker.ingress == "tcp://a:1"
+
+
+def test_a_recognizer_may_be_called_with_a_number() -> None:
+    """Only where another one's processes would be called so, too, it may not."""
+    recognizers = {"pool": {}, "pool-1": {}, "other": {"count": 2}, "other-x": {}}
+    assert set(build(a_document(recognizers=recognizers)).recognizers) == set(recognizers)
 
 
 def test_a_display_without_cameras_shows_all() -> None:

@@ -1,5 +1,7 @@
 """Which nodes of a site are alive."""
 
+import msgspec
+
 from turnstile.config import Camera, Display, Logger, Recognizer, Site
 from turnstile.io.beats import Role
 from turnstile.messages import Beat
@@ -107,8 +109,21 @@ def test_two_living_processes_of_one_name_are_both_shown() -> None:
 def test_nodes_of_the_site_that_were_not_heard_are_named() -> None:
     """As the site file has them; recognizers that it does not name are welcome."""
     roster = the_roll(a_beat("broker", role="broker"), a_beat("door", role="capture"), a_beat("another"))
-    assert roster.missing == ("recognizers.recognizer-1", "loggers.log", "displays.screen")
+    assert roster.missing == ("loggers.log", "recognizers.recognizer-1", "displays.screen")
     assert the_roll().missing[0] == "broker"
+
+
+def test_numbered_processes_are_missed_one_by_one() -> None:
+    """Of one for each core, nobody knows how many there should be: one is enough."""
+    pools = {"pool": Recognizer(count=3), "cores": Recognizer(count="auto")}
+    site = msgspec.structs.replace(SITE, recognizers=pools, loggers={}, displays={}, cameras={})
+
+    def missing(*names: str) -> tuple[str, ...]:
+        beats = [a_beat("broker", role="broker"), *map(a_beat, names)]
+        return call_roll(site, beats, now_s=100.0).missing
+
+    assert missing("pool-1", "pool-3") == ("recognizers.pool-2", "recognizers.cores")
+    assert missing("pool-1", "pool-2", "pool-3", "cores-4") == ()
 
 
 def test_the_rate_of_a_node_is_that_of_what_leaves_it() -> None:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from turnstile.errors import ConfigError
-from turnstile.messages import NAME_PATTERN, Name
+from turnstile.messages import MAX_NAME_CHARS, NAME_PATTERN, Name
 
 _PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
 _URL_PATTERN = r"^https?://[^\s]+$"
@@ -23,6 +23,16 @@ Endpoint = Annotated[str, Meta(pattern=_ENDPOINT_PATTERN)]
 _PATH_PATTERN = r"\A[^\x00\ud800-\udfff]{1,4096}\Z"
 Path = Annotated[str, Meta(pattern=_PATH_PATTERN)]
 
+_HOST_PATTERN = r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,252}\Z"
+HostName = Annotated[str, Meta(pattern=_HOST_PATTERN)]
+"""What a machine is called: letters, digits, ``.``, ``_`` and ``-``."""
+
+_ADDRESS_PATTERN = r"\A([A-Za-z0-9][A-Za-z0-9._-]{0,252}|[0-9A-Fa-f:.]{2,45})\Z"
+Address = Annotated[str, Meta(pattern=_ADDRESS_PATTERN)]
+"""A machine's IPv4 or IPv6 address, or the name that leads to it."""
+
+MAX_COUNT = 256
+
 _PLACE_PATTERN = r"\A[^\x00\ud800-\udfff]{0,4096}\Z"
 Place = Annotated[str, Meta(pattern=_PLACE_PATTERN)]
 """A path, or empty for none or the default."""
@@ -32,6 +42,13 @@ _DATABASE = re.compile(r"postgresql://([^@/:]*@)?[^@]*")
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of the site file: immutable, unknown keys refused."""
+
+
+class Host(Section, frozen=True, kw_only=True):
+    """One machine."""
+
+    address: Address
+    """How the other machines reach it."""
 
 
 class Broker(Section, frozen=True, kw_only=True):
@@ -53,6 +70,9 @@ class Broker(Section, frozen=True, kw_only=True):
     """Decisions that the loggers have not fetched yet, and who stands at which door."""
     max_cameras: Annotated[int, Meta(ge=1, le=4096)] = 256
     max_recognizers: Annotated[int, Meta(ge=1, le=4096)] = 1024
+    host: str = ""
+    """Which of the site's `hosts` it runs on; where neither `ingress` nor `egress` is stated, they are ports
+    5755 and 5756 of that host's address."""
 
 
 class Keys(Section, frozen=True, kw_only=True):
@@ -86,7 +106,7 @@ class Camera(Section, frozen=True, kw_only=True):
     read_timeout_s: Annotated[float, Meta(ge=0.2, le=60)] = 5.0
     """Without a new picture for so long, the camera counts as lost and is opened again."""
     host: str = ""
-    """The machine it is started on; a note for people until nodes are launched from here."""
+    """Which of the site's `hosts` it runs on."""
 
 
 class Recognition(Section, frozen=True, kw_only=True):
@@ -157,9 +177,12 @@ class Recognition(Section, frozen=True, kw_only=True):
 
 
 class Recognizer(Section, frozen=True, kw_only=True):
-    """A recognizer that the site expects; any number may join beyond those named."""
+    """Recognizers that the site expects; any number may join beyond those named."""
 
     host: str = ""
+    count: Annotated[int, Meta(ge=1, le=MAX_COUNT)] | Literal["auto"] = 1
+    """How many processes: ``NAME-1``, ``NAME-2`` and so on, or ``NAME`` if it is one; ``auto`` is one for
+    each core of its host. One key, of NAME, serves all of them."""
 
 
 class Throttle(Section, frozen=True, kw_only=True):
@@ -296,6 +319,8 @@ class Site(Section, frozen=True, kw_only=True):
     """A whole site."""
 
     site: Name
+    hosts: dict[HostName, Host] = {}
+    """The machines. None: everything runs on one. Else each node says which one it runs on."""
     cameras: Annotated[dict[Name, Camera], Meta(min_length=1)]
     broker: Broker = Broker()
     keys: Keys | None = None
@@ -319,6 +344,9 @@ class Site(Section, frozen=True, kw_only=True):
         if self.broker.ingress == self.broker.egress:
             raise ValueError("broker.ingress and broker.egress must be two different addresses")
         self._refuse_shared_names()
+        self._refuse_names_of_processes()
+        if self.hosts:
+            self._refuse_unknown_hosts()
         for name, display in self.displays.items():
             for camera in display.cameras:
                 if camera not in self.cameras:
@@ -337,6 +365,35 @@ class Site(Section, frozen=True, kw_only=True):
                     )
                 owners[name] = f"{section}.{name}"
 
+    def _refuse_names_of_processes(self) -> None:
+        """Refuse a node that is called like one of the numbered processes of a recognizer."""
+        for base, recognizer in self.recognizers.items():
+            count = MAX_COUNT if recognizer.count == "auto" else recognizer.count
+            if count > 1 and len(f"{base}-{count}") > MAX_NAME_CHARS:
+                raise ValueError(
+                    f"recognizers.{base}: a name of {len(base)} characters; its processes are called "
+                    f"{base}-1 and so on, in at most {MAX_NAME_CHARS}"
+                )
+            for section in ("cameras", "recognizers", "loggers", "displays", "webhooks"):
+                for name in getattr(self, section) if count > 1 else ():
+                    if re.fullmatch(rf"{re.escape(base)}-\d+", name):
+                        raise ValueError(
+                            f"{section}.{name}: the name is one of recognizers.{base}'s processes"
+                        )
+
+    def _refuse_unknown_hosts(self) -> None:
+        placed: dict[str, Broker | Camera | Recognizer | Logger | Display] = {"broker": self.broker}
+        for section in ("cameras", "recognizers", "loggers", "displays"):
+            placed |= {f"{section}.{name}": node for name, node in getattr(self, section).items()}
+        known = ", ".join(self.hosts)
+        for where, node in placed.items():
+            if not node.host:
+                raise ValueError(
+                    f"{where}.host: it is needed, since the site names its hosts; there are: {known}"
+                )
+            if node.host not in self.hosts:
+                raise ValueError(f"{where}.host: no host is named {node.host!r}; there are: {known}")
+
 
 def build(document: object) -> Site:
     """Return the site that a decoded YAML document describes.
@@ -348,7 +405,7 @@ def build(document: object) -> Site:
         site = msgspec.convert(document, Site)
     except msgspec.ValidationError as error:
         raise ConfigError(_explain(document, error)) from error
-    return _with_bounds(site, document)
+    return _with_addresses(_with_bounds(site, document), document)
 
 
 def _with_bounds(site: Site, document: object) -> Site:
@@ -357,6 +414,19 @@ def _with_bounds(site: Site, document: object) -> Site:
     own = {} if site.recognition.frame_policy == "raw" else UNIT_BOUNDS
     unsaid = {name: value for name, value in own.items() if not isinstance(said, dict) or name not in said}
     return msgspec.structs.replace(site, decision=msgspec.structs.replace(site.decision, **unsaid))
+
+
+def _with_addresses(site: Site, document: object) -> Site:
+    """Return the site with the broker's addresses, if the document states neither, those of its host."""
+    said = document.get("broker") if isinstance(document, dict) else None
+    if not site.hosts or not isinstance(said, dict) or {"ingress", "egress"} & set(said):
+        return site
+    address = site.hosts[site.broker.host].address
+    where = f"[{address}]" if ":" in address else address
+    ingress, egress = (default.replace("127.0.0.1", where) for default in (Broker().ingress, Broker().egress))
+    return msgspec.structs.replace(
+        site, broker=msgspec.structs.replace(site.broker, ingress=ingress, egress=egress)
+    )
 
 
 def _explain(document: object, error: msgspec.ValidationError) -> str:
@@ -393,7 +463,8 @@ def _value(document: object, where: str) -> str:
         elif isinstance(found, list) and part.isdecimal():
             found = found[int(part)]
     if isinstance(found, dict):
-        bad = (name for name in found if not re.match(NAME_PATTERN, str(name)))
+        pattern = _HOST_PATTERN if where == "hosts" else NAME_PATTERN
+        bad = (name for name in found if not re.match(pattern, str(name)))
         return next((f", got {name!r}" for name in bad), "")
     return f", got {found!r:.80}"
 
@@ -418,9 +489,12 @@ _PATTERNS = {
     _ENDPOINT_PATTERN: "an address like tcp://192.168.1.10:5755 or ipc:///run/turnstile/ingress",
     _PATH_PATTERN: "a path",
     _PLACE_PATTERN: "a path or nothing",
+    _HOST_PATTERN: "a host's name of letters, digits, '.', '-' and '_'",
+    _ADDRESS_PATTERN: "an address like 192.168.1.10, fd00::10 or gate.local",
 }
 
 _NAMED: dict[str, type[Section]] = {
+    "hosts": Host,
     "cameras": Camera,
     "recognizers": Recognizer,
     "loggers": Logger,

@@ -41,6 +41,7 @@ from msgspec import Meta
 from turnstile.errors import WireError
 from turnstile.reasons import Advice, Reason
 
+MAX_NAME_CHARS = 63
 NAME_PATTERN = r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z"
 Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
 """A node's, camera's or instance's name: letters, digits, ``_`` and ``-``; at most 63."""

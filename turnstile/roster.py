@@ -1,12 +1,13 @@
 """Which nodes of a site are alive, from their beats."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from turnstile.config import Site
+from turnstile.launching import is_process_of, place_of, processes
 from turnstile.messages import Beat
 
 SILENT_AFTER_S = 3.0
@@ -79,7 +80,7 @@ def call_roll(site: Site, heard: Iterable[Heard], *, now_s: float) -> Roster:
         processes[_ROLES.index(one.beat.role), one.beat.node].append(_status(one, now_s=now_s))
     nodes = [status for _, same in sorted(processes.items()) for status in _current(same)]
     names = {status.node for status in nodes}
-    missing = tuple(f"{section}{name}" for section, name in _expected(site) if name not in names)
+    missing = tuple(_missing(site, names))
     return Roster(nodes=tuple(nodes), missing=missing)
 
 
@@ -107,9 +108,13 @@ def _status(heard: Heard, *, now_s: float) -> NodeStatus:
     )
 
 
-def _expected(site: Site) -> Iterator[tuple[str, str]]:
-    """Give the section and the name of each node that the site file names."""
-    yield "", "broker"
-    for section in ("cameras", "recognizers", "loggers", "displays"):
-        for name in getattr(site, section):
-            yield f"{section}.", name
+def _missing(site: Site, heard: Collection[str]) -> Iterator[str]:
+    """Give the nodes that the site file names and nobody heard; of ``count: auto``, one is enough."""
+    for one in processes(site, cores=1):
+        pool = site.recognizers[one.key] if one.kind == "recognizer" else None
+        if pool is not None and pool.count == "auto":
+            found = any(is_process_of(name, one.key) for name in heard)
+        else:
+            found = one.name in heard
+        if not found:
+            yield place_of(one, one.name)

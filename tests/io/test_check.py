@@ -46,6 +46,29 @@ def test_a_valid_site_is_summed_up(folder: Path, capsys: pytest.CaptureFixture[s
     ]
 
 
+def test_what_runs_where_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each host with its nodes, and how many there are of a recognizer."""
+    config = folder / "site.yaml"
+    config.write_text(
+        "site: test\n"
+        "hosts: {gate: {address: 192.0.2.1}, cellar: {address: 192.0.2.2}, attic: {address: 192.0.2.3}}\n"
+        "broker: {host: gate}\n"
+        "cameras: {door: {source: 0, host: gate}}\n"
+        "recognizers: {pool: {host: cellar, count: auto}, spare: {host: cellar, count: 2}}\n"
+    )
+    code, printed, _ = check(config, capsys)
+    assert code == 0
+    assert printed.splitlines()[2:9] == [
+        "host        gate (192.0.2.1): broker, door",
+        "host        cellar (192.0.2.2): pool (one a core), spare (2)",
+        "host        attic (192.0.2.3): nothing",
+        "broker      nodes send to tcp://192.0.2.1:5755 and hear tcp://192.0.2.1:5756",
+        "camera      door: webcam 0 (on gate)",
+        "recognizer  pool: one a core (on cellar)",
+        "recognizer  spare: 2 processes (on cellar)",
+    ]
+
+
 def test_pictures_that_cannot_be_used_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the reason; the site file is valid all the same."""
     faces = folder / "faces"

@@ -11,6 +11,7 @@ from turnstile.io import bundle
 from turnstile.io.keys import KeyFolder
 from turnstile.io.keys_command import main
 from turnstile.io.site import load
+from turnstile.launching import processes_on
 from turnstile.roles import ROLES, Identity
 
 SITE = """
@@ -175,6 +176,47 @@ def load_cameras(packed: Path, into: Path) -> list[str]:
     """Return the names of the cameras in a bundle."""
     bundle.unpack(packed, into)
     return list(load(into / "site.yaml").cameras)
+
+
+PLACED = """
+site: test
+hosts: {gate: {address: 192.0.2.1}, front: {address: 192.0.2.2}, cellar: {address: 192.0.2.3}}
+broker: {host: gate}
+cameras: {front_door: {source: 0, host: front}}
+recognizers: {pool: {host: cellar, count: auto}}
+loggers: {log: {host: gate}}
+displays: {porter: {host: front}}
+"""
+
+
+def test_a_bundle_for_a_host_is_all_that_it_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once each key, whatever the number of processes; the broker's machine keeps the folder itself."""
+    (folder / "configs").mkdir()
+    file = folder / "configs" / "site.yaml"
+    file.write_text(PLACED)
+    main(["init", "--config", str(file)])
+    packed = folder / "some.bundle"
+    for host, names in (("front", ["front_door", "porter"]), ("cellar", ["pool"])):
+        assert main(["bundle", "--host", host, "--config", str(file), "--to", str(packed)]) == 0
+        assert [one.name for one in bundle.unpack(packed, folder / host).holders] == names
+        assert [one.name for one in processes_on(load(folder / host / "site.yaml"), host, cores=1)] == names
+    assert main(["bundle", "--host", "gate", "--config", str(file)]) == 78
+    assert "hosts.gate: it runs the broker" in capsys.readouterr().err
+    assert main(["bundle", "--config", str(file)]) == 78
+    assert "--host HOST" in capsys.readouterr().err
+
+
+def test_a_bundle_for_a_machine_that_the_site_does_not_name(folder: Path) -> None:
+    """It has a key and no place: its recognizers are started by name."""
+    (folder / "configs").mkdir()
+    file = folder / "configs" / "site.yaml"
+    file.write_text(PLACED)
+    main(["init", "--config", str(file)])
+    main(["add", "lab", "--role", "recognizer", "--config", str(file)])
+    packed = folder / "lab.bundle"
+    assert main(["bundle", "lab", "--config", str(file), "--to", str(packed)]) == 0
+    assert [one.name for one in bundle.unpack(packed, folder / "lab").holders] == ["lab"]
+    assert load(folder / "lab" / "site.yaml").recognizers == {}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from turnstile.errors import ConfigError
 from turnstile.io import plainyaml
 from turnstile.io.keys import KeyFolder, KeyPair, write_private
 from turnstile.io.site import load
+from turnstile.launching import processes_on
 from turnstile.messages import Name
 from turnstile.roles import Identity, Role
 
@@ -53,6 +54,25 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     holders: Annotated[tuple[Holder, ...], Meta(min_length=1, max_length=1024)]
     site: str
     """A site file."""
+
+
+def names_on(config: Path, host: str) -> list[str]:
+    """Return the names of the keys that a host of the site needs.
+
+    Raises:
+        ConfigError: there is no such host, nothing runs there, or the broker does, which has all keys.
+    """
+    site = load(config)
+    if not site.hosts:
+        raise ConfigError(f"{config}: hosts: the site names none; say which nodes the bundle is for")
+    found = processes_on(site, host, cores=1)
+    if any(one.kind == "broker" for one in found):
+        raise ConfigError(
+            f"hosts.{host}: it runs the broker, which needs the site file and the folder of keys as they are"
+        )
+    if not found:
+        raise ConfigError(f"hosts.{host}: nothing runs there; say which nodes the bundle is for")
+    return list(dict.fromkeys(one.key for one in found))
 
 
 def pack(config: Path, names: Sequence[str], to: Path) -> None:
@@ -134,6 +154,8 @@ def _part_for(document: object, holders: Sequence[Holder]) -> dict[str, object]:
     for section in ("recognizers", "loggers", "displays"):
         entries = part.get(section) or {}
         names = [name for in_section, name in own if in_section == section]
+        if document.get("hosts"):  # who has no place there is started by name
+            names = [name for name in names if name in entries]
         part[section] = {name: entries.get(name) or {} for name in sorted(names)}
     part["cameras"] = {
         name: entry if ("cameras", name) in own else {**(entry or {}), "source": ELSEWHERE}

@@ -14,6 +14,7 @@ from turnstile.io import rulesfile
 from turnstile.io.node import EXIT_CONFIG, EXIT_STOPPED
 from turnstile.io.site import load
 from turnstile.io.terminal import printable
+from turnstile.launching import processes_on
 from turnstile.vision.pictures import decode_enrolment
 
 
@@ -34,11 +35,16 @@ def run(*, config_path: Path) -> int:
 def summary(site: Site) -> Iterator[tuple[str, str]]:
     """Give what the file says, as pairs of a subject and words."""
     yield "site", site.site
+    for name, host in site.hosts.items():
+        runs = dict.fromkeys(_numbered(site, one.key) for one in processes_on(site, name, cores=1))
+        yield "host", f"{name} ({host.address}): {', '.join(runs) or 'nothing'}"
     yield "broker", f"nodes send to {site.broker.ingress} and hear {site.broker.egress}"
     for name, camera in site.cameras.items():
         yield "camera", f"{name}: {source_in_words(camera)}{_on(camera.host)}"
     for name, recognizer in site.recognizers.items():
-        yield "recognizer", f"{name}{_on(recognizer.host)}"
+        number = recognizer.count
+        many = "" if number == 1 else ": one a core" if number == "auto" else f": {number} processes"
+        yield "recognizer", f"{name}{many}{_on(recognizer.host)}"
     for name, logger in site.loggers.items():
         yield "logger", f"{name}: {logger.file}, from the store {logger.store_address}{_on(logger.host)}"
     for name, display in site.displays.items():
@@ -108,6 +114,12 @@ def source_in_words(camera: Camera) -> str:
         return source
     host = address.netloc.rpartition("@")[2]
     return address._replace(netloc=f"{address.username}:***@{host}").geturl()
+
+
+def _numbered(site: Site, name: str) -> str:
+    """Return a node's name, and how many there are of it."""
+    count = site.recognizers[name].count if name in site.recognizers else 1
+    return name if count == 1 else f"{name} (one a core)" if count == "auto" else f"{name} ({count})"
 
 
 def _on(host: str) -> str:

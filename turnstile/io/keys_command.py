@@ -58,7 +58,8 @@ def _command_line() -> argparse.ArgumentParser:
         one.add_argument("--folder", type=Path, metavar="FOLDER", help="where keys are, without a site file")
 
     pack = an_action("bundle", _pack, "pack what another machine needs into one file")
-    pack.add_argument("names", nargs="+", metavar="NAME", help="the nodes that run there")
+    pack.add_argument("names", nargs="*", metavar="NAME", help="the nodes that run there")
+    pack.add_argument("--host", metavar="HOST", help="all that this host of the site file runs")
     pack.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
     pack.add_argument("--to", type=Path, metavar="FILE", help="the file to write (default: NAME.bundle)")
     unpack = an_action("unpack", _unpack, "make a site file and its keys of a bundle")
@@ -104,9 +105,14 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    to = options.to or Path(f"{options.names[0]}.bundle")
-    bundle.pack(options.config, options.names, to)
-    _say(f"wrote {to}: copy it to the machine of {', '.join(options.names)}, unpack it there, and delete it")
+    names = [*options.names]
+    if options.host is not None:
+        names += [name for name in bundle.names_on(options.config, options.host) if name not in names]
+    if not names:
+        raise ConfigError("say which nodes the bundle is for: their names, or --host HOST")
+    to = options.to or Path(f"{options.host or names[0]}.bundle")
+    bundle.pack(options.config, names, to)
+    _say(f"wrote {to}: copy it to the machine of {', '.join(names)}, unpack it there, and delete it")
 
 
 def _unpack(options: argparse.Namespace) -> None:
