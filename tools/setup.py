@@ -34,7 +34,12 @@ def key(root: Path) -> str:
 
 
 def is_current(root: Path) -> bool:
-    """Tell whether `.venv` was completed from these very inputs."""
+    """Tell whether `.venv` was completed from these very inputs, or is a link: then another checkout keeps it.
+
+    Making one anew through a link would empty the other's first.
+    """
+    if (root / ".venv").is_symlink():
+        return True
     try:
         return (root / ".venv" / STAMP_NAME).read_text("ascii") == key(root)
     except (OSError, UnicodeDecodeError):

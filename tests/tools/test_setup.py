@@ -62,6 +62,14 @@ def test_a_stamp_of_something_else_counts_as_none(tmp_path: Path, stamp: bytes) 
     assert not setup.is_current(tmp_path)
 
 
+def test_another_checkouts_environment_is_left_alone(tmp_path: Path) -> None:
+    """A linked `.venv` is not made anew, which would empty it."""
+    clone, other = a_clone(tmp_path / "clone"), tmp_path / "other"
+    other.mkdir()
+    (clone / ".venv").symlink_to(other)
+    assert setup.is_current(clone)
+
+
 def test_set_up_that_failed_leaves_no_stamp(tmp_path: Path) -> None:
     """What pip could not finish is started over the next time, and the person is told."""
     complete(a_clone(tmp_path))
