@@ -34,7 +34,7 @@ def key(root: Path) -> str:
 
 
 def is_current(root: Path) -> bool:
-    """Tell whether `.venv` was completed from these very inputs, or is a link: then another checkout keeps it.
+    """Tell whether `.venv` was completed from these very inputs, or is a link to another checkout's.
 
     Making one anew through a link would empty the other's first.
     """
