@@ -29,6 +29,22 @@ def test_a_camera_within_its_rate_is_never_short() -> None:
     assert all(share.take_message(500_000, at / 60) for at in range(3600))
 
 
+def test_a_cameras_share_is_what_its_site_file_lets_it_send() -> None:
+    """A flood of an hour, by a camera of 10 frames a second: half more, and its beats."""
+    share = share_of("capture", 0.0, max_fps=10.0)
+    taken = sum(share.take_message(50_000, at / 200) for at in range(200 * 3600))
+    assert taken == pytest.approx(20 * 3600, rel=0.01)
+
+
+@pytest.mark.parametrize("max_fps", [0.1, 15.0, 240.0])
+def test_a_camera_at_its_full_rate_is_never_short(max_fps: float) -> None:
+    """Frames by a clock that is a fifth too fast, and a beat a second."""
+    share = share_of("capture", 0.0, max_fps=max_fps)
+    frames = [(at / (1.2 * max_fps), 20_000) for at in range(500)]
+    said = sorted([*frames, *((float(at), 300) for at in range(int(frames[-1][0])))])
+    assert all(share.take_message(octets, at_s) for at_s, octets in said)
+
+
 @given(st.lists(st.floats(0, 1e6), max_size=50), st.floats(0.1, 1000))
 def test_no_order_of_times_gives_more_than_the_rate(times: list[float], amount: float) -> None:
     """A clock that jumps back gives nothing, and one that jumps forward no more than the burst."""

@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from turnstile.roles import Role
 
 MAX_MESSAGES_PER_S: dict[Role, float] = {
-    "capture": 300.0,
+    "capture": 365.0,
     "recognizer": 2000.0,
     "logger": 300.0,
     "display": 20.0,
     "observer": 50.0,
 }
-"""Of one key. A camera has at most 240 frames a second; a recognizer's key may serve a whole machine, each
-process with a result and a few words of readiness a frame; the others hardly speak."""
+"""Of one key. A camera has at most 240 frames a second, and less if its site file says so, see `share_of`; a
+recognizer's key may serve a whole machine, each process with a result and a few words of readiness a frame;
+the others hardly speak."""
+
+FRAMES_SLACK, BEATS_PER_S = 1.5, 5.0
+"""A camera's share is what it may send, by half more for clocks that differ, and its beats."""
 
 MAX_BYTES_PER_S = 64e6
 """Of one key: sixty frames of 1 MB."""
@@ -65,10 +69,13 @@ class Share:
         return self.messages.take(1, now_s) and self.octets.take(octets, now_s)
 
 
-def share_of(role: Role, now_s: float) -> Share:
-    """Return the full share of a key of this role."""
+def share_of(role: Role, now_s: float, *, max_fps: float | None = None) -> Share:
+    """Return the full share of a key of this role; a camera's by the frames it may send a second."""
+    messages_per_s = MAX_MESSAGES_PER_S[role]
+    if role == "capture" and max_fps is not None:
+        messages_per_s = min(messages_per_s, max_fps * FRAMES_SLACK + BEATS_PER_S)
     return Share(
-        messages=a_bucket(MAX_MESSAGES_PER_S[role], BURST_S, now_s),
+        messages=a_bucket(messages_per_s, BURST_S, now_s),
         octets=a_bucket(MAX_BYTES_PER_S, BURST_S, now_s),
         subscriptions=a_bucket(MAX_SUBSCRIPTIONS_PER_S, BURST_S, now_s),
         refusals=a_bucket(MAX_REFUSALS_PER_S, PATIENCE_S, now_s),
