@@ -30,6 +30,7 @@ from turnstile.hints import Hints
 from turnstile.io import node
 from turnstile.io.beats import BROKER_PERIOD_S, Heart
 from turnstile.io.bus import BrokerSockets, Said
+from turnstile.io.descriptors import raise_limit
 from turnstile.io.enrolment import Enrolment, open_enrolment
 from turnstile.io.facefolder import Unencoded
 from turnstile.io.guard import guard_of
@@ -62,7 +63,9 @@ from turnstile.replay import taken, told
 from turnstile.roles import why_not_say
 from turnstile.rules import unenrolled
 
-DRAIN = 64
+DRAIN_S = 0.003
+"""How long to take in what waits before work is handed out again: a flood delays nobody's frame by more."""
+
 PICTURE_LEASE_S = 20.0
 GALLERY_PERIOD_S = 0.25
 RESEND_S = 3.0
@@ -103,9 +106,9 @@ class BrokerNode:
         """Take in what was said, decide, and hand out work."""
         self.sockets.wait(min(timeout_s, 0.05))
         self._hear_subscriptions()
-        for _ in range(DRAIN):
-            if not self._hear_one():
-                break
+        until = time.monotonic() + DRAIN_S
+        while self._hear_one() and time.monotonic() < until:
+            pass
         self._tell_what_is_durable()
         self._keep_gallery()
         self._keep_rules()
@@ -125,10 +128,8 @@ class BrokerNode:
         self.sockets.close(linger_s=0.3)
 
     def _hear_subscriptions(self) -> None:
-        for _ in range(DRAIN):
-            event = self.sockets.subscription()
-            if event is None:
-                break
+        until = time.monotonic() + DRAIN_S
+        while (event := self.sockets.subscription(until)) is not None:
             about, subscribed = event
             kind, *names = about.split(".")
             if kind == "work" and len(names) == 3 and all(names[:2]) and not names[2]:
@@ -423,7 +424,8 @@ def wire(start: node.Start) -> BrokerNode:
     journal = Journal(path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks))
     rules = RulesFile(Path(site.decision.rules), doors=site.cameras)
     sockets = BrokerSockets(site.broker, guard=guard_of(site), wake_fds=(start.stop.fileno, journal.fileno))
-    log.info("ingress %s, egress %s", site.broker.ingress, site.broker.egress)
+    connections = raise_limit() // 2
+    log.info("ingress %s, egress %s, at most %d nodes", site.broker.ingress, site.broker.egress, connections)
     return BrokerNode(
         site=site,
         sockets=sockets,

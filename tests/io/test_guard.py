@@ -1,5 +1,6 @@
 """The guard: only keys of the folder get in, each to its own, and a revoked one is out at once."""
 
+import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,7 +14,7 @@ from turnstile import shares
 from turnstile.config import Broker
 from turnstile.errors import RefusedError, TurnstileError
 from turnstile.io.bus import BrokerSockets, Bus, Said
-from turnstile.io.guard import MAX_SUBSCRIPTIONS, Guard
+from turnstile.io.guard import DEFAULT_MAX_FPS, MAX_SUBSCRIPTIONS, Guard
 from turnstile.io.keys import KeyFolder, NodeKey
 from turnstile.messages import encode
 from turnstile.roles import Identity
@@ -280,6 +281,44 @@ def test_a_flood_is_held_to_its_share_and_then_cut_off(
         assert len(from_porter) <= shares.MAX_MESSAGES_PER_S["display"] * (shares.BURST_S + PATIENCE_S)
         place.turn_until(lambda: camera.say("frame.front_door.", a_frame()))
         place.turn_until(lambda: place.said and place.said[-1].sender == CAMERA)
+
+
+def test_a_camera_is_held_to_the_rate_of_its_site_file(
+    place: Place, raw: "zmq.Context[zmq.Socket[bytes]]"
+) -> None:
+    """Not to what any camera could send: its frames are what everybody else has to take."""
+    with a_socket(raw, zmq.PUSH, place, CAMERA) as hostile:
+        frame = [b"frame.front_door.", encode(a_frame())]
+
+        def flood() -> bool:
+            for _ in range(200):
+                if hostile.poll(0, zmq.POLLOUT):
+                    hostile.send_multipart(frame, zmq.DONTWAIT)
+            return len(place.refused) >= 200
+
+        begin_s = time.monotonic()
+        place.turn_until(flood)
+        share = shares.share_of("capture", 0.0, max_fps=DEFAULT_MAX_FPS).messages
+        assert len(place.said) <= share.most + share.per_s * (time.monotonic() - begin_s) + 1
+
+
+def test_without_a_descriptor_left_known_keys_stay_and_revoked_ones_go(place: Place) -> None:
+    """Crowds of strangers can use up all of them: then no file can be opened, the keys' neither."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with closing(place.bus(CAMERA)) as camera, closing(place.bus(PORTER, "frame.front_door.")) as porter:
+        place.turn_until(lambda: camera.say("frame.front_door.", a_frame()))
+        place.turn_until(lambda: porter.say("status.porter.", a_beat(node="porter")))
+        place.turn_until(lambda: len(place.said) == 2)
+        place.keys.revoke("porter")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (8, limits[1]))  # fewer, and poll refuses
+        try:
+            place.turn_until(lambda: place.guard._stamp == ())
+            place.turn_until(lambda: camera.say("frame.front_door.", a_frame(seq=2)))
+            place.turn_until(lambda: len(place.said) == 3)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert {str(peer.who) for peer in place.guard._peers.values()} == {str(CAMERA), str(POOL)}
+        place.turn_until(lambda: place.guard._stamp != ())
 
 
 def test_one_connection_fills_no_memory_with_subscriptions(

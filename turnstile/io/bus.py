@@ -283,9 +283,13 @@ class BrokerSockets:
         """Return how often the names most often refused were."""
         return {} if self._guard is None else self._guard.refusals.worst(count)
 
-    def subscription(self) -> tuple[str, bool] | None:
-        """Return a topic and whether it was subscribed or left by its last subscriber; none when no more."""
-        while True:
+    def subscription(self, until_s: float = float("inf")) -> tuple[str, bool] | None:
+        """Return a topic and whether it was subscribed or left by its last subscriber.
+
+        None when there is no more, or when it is later than `until_s` (monotonic): refused ones are passed
+        over, and may be many.
+        """
+        while time.monotonic() < until_s:
             try:
                 frame = self.xpub.recv(zmq.DONTWAIT, copy=False)
             except zmq.Again:
@@ -304,6 +308,7 @@ class BrokerSockets:
                     return topic, True
             elif self._let_go(self._guard, frame, topic):
                 return topic, False
+        return None
 
     def publish(self, topic: str, body: bytes) -> None:
         """Send to all subscribers of `topic`; what a slow one cannot take is dropped for that one."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import watchfiles
 
 from turnstile.gallery import is_picture, person_of
+from turnstile.io.descriptors import are_used_up
 from turnstile.io.encodings import EncodingCache
 
 MAX_PICTURE_BYTES = 24 * 2**20
@@ -150,6 +151,7 @@ class FaceFolder:
             try:
                 hashes[file] = self._hash(file)
             except OSError as error:
+                _raise_if_used_up(error)
                 problems[file] = f"cannot be read: {error.strerror}"
             except ValueError as error:
                 problems[file] = str(error)
@@ -175,6 +177,7 @@ class FaceFolder:
                 try:
                     yield from [f"{path.name}/{inner.name}" for inner in sorted(path.iterdir())]
                 except OSError as error:
+                    _raise_if_used_up(error)
                     problems[path.name] = f"cannot be read: {error.strerror}"
 
     def _hash(self, file: str) -> str:
@@ -219,3 +222,9 @@ class FaceFolder:
             if hashlib.sha256(data).hexdigest() == digest:
                 self._offered.add(digest)
                 self.unencoded.put(Unencoded(file=file, digest=digest, data=data))
+
+
+def _raise_if_used_up(error: OSError) -> None:
+    """Let a lack of descriptors pass: it says nothing about the picture, which stays enrolled."""
+    if are_used_up(error):
+        raise error

@@ -26,7 +26,7 @@ from pathlib import Path
 import zmq
 import zmq.auth
 
-from turnstile.config import Site
+from turnstile.config import Camera, Site
 from turnstile.errors import ConfigError, RefusedError, TurnstileError
 from turnstile.io.keys import KeyFolder
 from turnstile.refusals import Refusals
@@ -49,6 +49,7 @@ CUT_OFF_S = 10.0
 """How long a key stays out that was refused too often."""
 
 STRANGERS = "unknown or revoked keys"
+DEFAULT_MAX_FPS = Camera(source=0).max_fps
 
 log = logging.getLogger("turnstile")
 
@@ -73,18 +74,25 @@ class _Peer:
 class Guard:
     """Arms the broker's sockets, and answers for each message whose it is."""
 
-    def __init__(self, keys: KeyFolder, *, shown: Mapping[str, Collection[str]]) -> None:
+    def __init__(
+        self,
+        keys: KeyFolder,
+        *,
+        shown: Mapping[str, Collection[str]],
+        max_fps: Mapping[str, float] | None = None,
+    ) -> None:
         """Read the keys.
 
         Args:
             keys: the broker's folder.
             shown: the cameras of each display; none means all.
+            max_fps: the frames a second of each camera; the default of a site file for those not named.
 
         Raises:
             ConfigError: there is no broker's key, or others could read it and cannot be kept from it.
         """
         self.refusals = Refusals()
-        self._keys, self._shown = keys, shown
+        self._keys, self._shown, self._max_fps = keys, shown, max_fps or {}
         self._pair = keys.broker_pair()
         self._peers: dict[str, _Peer] = {}
         self._cut_at_s: dict[int, float] = {}
@@ -259,7 +267,17 @@ class Guard:
         youngest_s = time.time() - max(changed_ns for _, changed_ns in stamp) / 1e9
         if stamp != self._stamp or abs(youngest_s) < SETTLED_S:
             self._stamp = stamp
-            self._take_registry(self._keys.registry())
+            self._take_registry(self._registry())
+
+    def _registry(self) -> Mapping[str, Identity]:
+        """Return whose the keys are; without a descriptor left to read them with, whose are still there."""
+        try:
+            registry = self._keys.registry()
+        except OSError as error:
+            log.warning("the keys cannot be read, so no new ones come: %s", error)
+            self._stamp = ()
+            return {key: peer.who for key, peer in self._peers.items() if self._keys.has(peer.who)}
+        return registry
 
     def _take_registry(self, registry: Mapping[str, Identity]) -> None:
         now_s = time.monotonic()
@@ -269,7 +287,8 @@ class Guard:
             self._cut_all(peer)
         for key, who in registry.items():
             if key not in self._peers:
-                self._peers[key] = _Peer(who=who, share=share_of(who.role, now_s))
+                max_fps = self._max_fps.get(who.name, DEFAULT_MAX_FPS)
+                self._peers[key] = _Peer(who=who, share=share_of(who.role, now_s, max_fps=max_fps))
 
     def _cut_all(self, peer: _Peer) -> None:
         for open_now in peer.connections.values():
@@ -288,7 +307,8 @@ def guard_of(site: Site) -> Guard | None:
     if site.keys is None:
         return None
     shown = {name: display.cameras for name, display in site.displays.items()}
-    return Guard(KeyFolder(Path(site.keys.folder)), shown=shown)
+    max_fps = {name: camera.max_fps for name, camera in site.cameras.items()}
+    return Guard(KeyFolder(Path(site.keys.folder)), shown=shown, max_fps=max_fps)
 
 
 def descriptor_of(frame: zmq.Frame) -> int:
@@ -310,5 +330,8 @@ def inode_of(descriptor: int) -> int:
 def _shut_down(descriptor: int) -> None:
     with contextlib.suppress(OSError):
         if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-            with socket.socket(fileno=os.dup(descriptor)) as same:
+            same = socket.socket(fileno=descriptor)
+            try:
                 same.shutdown(socket.SHUT_RDWR)
+            finally:
+                same.detach()  # libzmq's own, and there may be no descriptor left for a copy

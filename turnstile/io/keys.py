@@ -12,7 +12,9 @@ All files are their owner's alone. A secret that others can read is closed to th
 that cannot be is refused.
 """
 
+import contextlib
 import logging
+import os
 import shutil
 import stat
 import tempfile
@@ -27,6 +29,7 @@ from zmq.utils import z85
 
 from turnstile.config import Site
 from turnstile.errors import ConfigError
+from turnstile.io.descriptors import are_used_up
 from turnstile.roles import ROLES, Identity, Role, is_own_name
 
 BROKER = "broker"
@@ -153,7 +156,11 @@ class KeyFolder:
         return tuple(_changed(folder) for folder in folders)
 
     def registry(self) -> dict[str, Identity]:
-        """Return who each public key belongs to; files that hold none are left out, with a warning."""
+        """Return who each public key belongs to; files that hold none are left out, with a warning.
+
+        Raises:
+            OSError: the process has no descriptor left to read with.
+        """
         found: dict[str, Identity] = {}
         for role, path in self._files(_PUBLIC):
             try:
@@ -161,6 +168,10 @@ class KeyFolder:
             except ConfigError as error:
                 log.warning("%s", error)
         return found
+
+    def has(self, who: Identity) -> bool:
+        """Tell whether a name has a public key, without reading it."""
+        return (self.path / who.role / f"{who.name}{_PUBLIC}").exists()
 
     def broker_public(self) -> bytes:
         """Return the broker's public key.
@@ -215,8 +226,10 @@ class KeyFolder:
 
     def _files(self, suffix: str) -> Iterator[tuple[Role, Path]]:
         for role in ROLES:
-            for path in (self.path / role).glob(f"*{suffix}"):
-                yield role, path
+            folder = self.path / role
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                names = os.listdir(folder)  # noqa: PTH208 - Path.glob takes a folder it cannot open for empty
+                yield from ((role, folder / name) for name in sorted(names) if name.endswith(suffix))
 
     def _make_pair(self, folder: Path, name: str) -> None:
         """Make both files aside and move them in whole, the secret first: the broker reads while we write."""
@@ -287,6 +300,8 @@ def _load(path: Path) -> tuple[bytes, bytes | None]:
     try:
         return zmq.auth.load_certificate(path)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and are_used_up(error):
+            raise
         raise ConfigError(f"{path}: not a key file: {error}") from error
 
 
