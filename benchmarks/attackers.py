@@ -47,6 +47,15 @@ class Place:
         """Return the key of a name."""
         return self.keys.node_key(self.keys.find(name))
 
+    def credentials(self, name: str) -> "Credentials":
+        """Return the key of a name as sockets want it."""
+        key = self.key(name)
+        return key.own.public, key.own.secret, key.broker_public
+
+
+Credentials = tuple[bytes, bytes, bytes]
+"""A public key, its secret key, and the broker's public key."""
+
 
 Attack = Callable[[Place, float], int]
 
@@ -238,16 +247,60 @@ def slow_reader(place: Place, until_s: float) -> int:
     return 1
 
 
-def flood(place: Place, until_s: float) -> int:
+def flood_of_frames(place: Place, until_s: float) -> int:
     """Send good frames of one's own as fast as the broker takes them."""
-    key = place.key("rogue_camera")
-    message = [b"frame.rogue_camera.", encode(_frame("rogue_camera", 1, place.frame.jpeg))]
+    return _flood(
+        place, "rogue_camera", until_s, "frame.rogue_camera.", _frame("rogue_camera", 1, place.frame.jpeg)
+    )
+
+
+def flood_of_beats(place: Place, until_s: float) -> int:
+    """Beat with a display's key as fast as the broker takes it."""
+    return _flood(place, "rogue_display", until_s, "status.rogue_display.", _beat("rogue_display", "display"))
+
+
+def flood_of_readiness(place: Place, until_s: float) -> int:
+    """Say with a recognizer's key that it is ready, without listening, as fast as the broker takes it."""
+    name = "rogue_recognizer"
+    return _flood(place, name, until_s, "ready.", Ready(name=name, instance=f"{name}-1"))
+
+
+def flood_of_queries(place: Place, until_s: float) -> int:
+    """Ask the loggers with an observer's key as fast as the broker takes it."""
+    return _flood(place, "rogue_observer", until_s, "query.", Query(asker="rogue_observer-1"))
+
+
+def flood_of_subscriptions(place: Place, until_s: float) -> int:
+    """Subscribe to one topic after the other, allowed and not, and come back whenever cut off."""
     said = 0
-    with _raw(zmq.PUSH, place.broker.ingress, (key.own.public, key.own.secret, key.broker_public)) as sock:
-        while time.monotonic() < until_s:
-            if sock.poll(50, zmq.POLLOUT):
-                sock.send_multipart(message)
-                said += 1
+    while time.monotonic() < until_s:
+        with _raw(
+            zmq.XSUB, place.broker.egress, place.credentials("rogue_display"), zmq.IMMEDIATE, 1
+        ) as sock:
+            renew_s = min(until_s, time.monotonic() + 0.5)
+            while time.monotonic() < renew_s:
+                about = topic("frame" if said % 2 else "work", f"camera-{said}")
+                try:
+                    sock.send(b"\1" + about.encode(), zmq.DONTWAIT)
+                    said += 1
+                except zmq.Again:
+                    sock.poll(10, zmq.POLLOUT)
+    return said
+
+
+def _flood(place: Place, name: str, until_s: float, about: str, message: Message) -> int:
+    """Say one message as fast as the broker takes it, and come back whenever cut off."""
+    parts, said = [about.encode(), encode(message)], 0
+    while time.monotonic() < until_s:
+        with _raw(zmq.PUSH, place.broker.ingress, place.credentials(name), zmq.IMMEDIATE, 1) as sock:
+            waited = 0
+            while time.monotonic() < until_s and waited < 10:
+                try:
+                    sock.send_multipart(parts, zmq.DONTWAIT)
+                    said, waited = said + 1, 0
+                except zmq.Again:
+                    sock.poll(50, zmq.POLLOUT)
+                    waited += 1
     return said
 
 
@@ -266,7 +319,11 @@ ATTACKS: dict[str, Attack] = {
     "random bytes, cut-off greetings": hostile_bytes,
     "strangers knocking": strangers,
     "slow reader": slow_reader,
-    "flood of frames": flood,
+    "flood of frames": flood_of_frames,
+    "flood of beats": flood_of_beats,
+    "flood of readiness": flood_of_readiness,
+    "flood of queries": flood_of_queries,
+    "flood of subscriptions": flood_of_subscriptions,
 }
 
 

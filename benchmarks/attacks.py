@@ -41,6 +41,7 @@ class Note(NamedTuple):
     kind: str
     sender: str
     """A frame's camera, a result's recognizer."""
+    camera: str
     age_ms: float
 
 
@@ -49,6 +50,7 @@ class Phase:
     """What the display heard in a stretch of time."""
 
     frames_per_s: float
+    frame_age_p95_ms: float
     result_age_p95_ms: float
 
 
@@ -75,12 +77,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{len(CAMERAS)} cameras at {FPS:g} fps of {FRAME_BYTES:,} bytes; attacks of {spans_s[1]:g} s",
         (
             *("attack", "tries", "gained", "refused by name", "fps before", "during", "after"),
-            *("age p95 before, ms", "during", "after", "broker"),
+            *("frames' age p95 before, ms", "during", "after"),
+            *("results' age p95 before, ms", "during", "after", "broker"),
         ),
         [
             [
                 *(one.attack, one.tries, ", ".join(one.gained) or "nothing", one.refused),
                 *(phase.frames_per_s for phase in one.phases),
+                *(phase.frame_age_p95_ms for phase in one.phases),
                 *(phase.result_age_p95_ms for phase in one.phases),
                 "alive" if one.alive else "dead",
             ]
@@ -185,9 +189,9 @@ class Honest:
 
     def _note(self, message: AnyMessage) -> None:
         if isinstance(message, Frame):
-            self.notes.append(_note("frame", message.camera, message.captured_ns))
+            self.notes.append(_note("frame", message.camera, message))
         elif isinstance(message, Result):
-            self.notes.append(_note("result", message.name, message.captured_ns))
+            self.notes.append(_note("result", message.name, message))
         elif isinstance(message, Beat):
             counts = message.counts.items()
             self.refused = sum(count for name, count in counts if name.startswith("refused_"))
@@ -219,8 +223,9 @@ def _answer(work: Work) -> Result:
     )
 
 
-def _note(kind: str, sender: str, captured_ns: int) -> Note:
-    return Note(time.monotonic(), kind, sender, (time.time_ns() - captured_ns) / 1e6)
+def _note(kind: str, sender: str, message: Frame | Result) -> Note:
+    age_ms = (time.time_ns() - message.captured_ns) / 1e6
+    return Note(time.monotonic(), kind, sender, message.camera, age_ms)
 
 
 def _allowed(attack: str) -> set[str]:
@@ -230,10 +235,14 @@ def _allowed(attack: str) -> set[str]:
 
 
 def _phase(notes: Sequence[Note], from_s: float, to_s: float) -> Phase:
-    within = [note for note in notes if from_s <= note.at_s < to_s]
-    frames = sum(note.kind == "frame" and note.sender in CAMERAS for note in within)
-    (age_ms,) = percentiles([note.age_ms for note in within if note.kind == "result"], [95])
-    return Phase(frames_per_s=frames / (to_s - from_s), result_age_p95_ms=age_ms)
+    within = [note for note in notes if from_s <= note.at_s < to_s and note.camera in CAMERAS]
+    frames_ms = [note.age_ms for note in within if note.kind == "frame"]
+    results_ms = [note.age_ms for note in within if note.kind == "result"]
+    return Phase(
+        frames_per_s=len(frames_ms) / (to_s - from_s),
+        frame_age_p95_ms=percentiles(frames_ms, [95])[0],
+        result_age_p95_ms=percentiles(results_ms, [95])[0],
+    )
 
 
 _JPEG = a_jpeg(FRAME_BYTES)
