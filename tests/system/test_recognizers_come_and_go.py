@@ -76,9 +76,9 @@ def kill_in_mid_frame(site: RealSite, name: str) -> None:
     """Kill a recognizer while it works on a frame; if the kill came between two frames, do it again."""
     before = site.count("broker", "frames_written_off")
     while True:
-        pool = site.gauge("broker", "recognizers")
+        site.wait_for(lambda: site.gauge("broker", "recognizers") == len(RECOGNIZERS))
         site.kill(name)
-        site.wait_for(lambda: site.gauge("broker", "recognizers") < pool)  # noqa: B023 - called at once
+        site.wait_for(lambda: site.gauge("broker", "recognizers") < len(RECOGNIZERS))
         if site.count("broker", "frames_written_off") > before:
             return
         site.start(name)
