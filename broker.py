@@ -50,6 +50,7 @@ from turnstile.messages import (
     Query,
     Ready,
     Result,
+    Taken,
     Template,
     Work,
     decode,
@@ -223,7 +224,7 @@ class BrokerNode:
             self._publish(recognizer, to_message(self.enrolment.gallery))
 
     def _take_result(self, result: Result) -> None:
-        assignment = self.dispatcher.finish(result.token, work_topic(result.name, result.instance))
+        assignment = self._finish(result)
         if assignment is None:
             return
         frame = assignment.job.body
@@ -242,6 +243,12 @@ class BrokerNode:
         else:
             self.hints.learn(result)
             self._decide(result, age_s)
+
+    def _finish(self, answer: Result | Template) -> Assignment | None:
+        """Return the work that this answers, if it is still wanted, and say that it was heard either way."""
+        recognizer = work_topic(answer.name, answer.instance)
+        self._publish(recognizer, Taken(token=answer.token))
+        return self.dispatcher.finish(answer.token, recognizer)
 
     def _decide(self, result: Result, age_s: float) -> None:
         wall_ns = time.time_ns()
@@ -288,7 +295,7 @@ class BrokerNode:
             self.unenrolled = missing
 
     def _take_template(self, template: Template) -> None:
-        assignment = self.dispatcher.finish(template.token, work_topic(template.name, template.instance))
+        assignment = self._finish(template)
         if assignment is None:
             return
         picture = assignment.job.body

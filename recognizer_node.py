@@ -4,8 +4,9 @@ Hears its own work and the gallery; says ready, results, and the encodings of en
 no file of the site but the site file, so it can be started on any machine that reaches the broker, any
 number of times, at any time.
 
-Policy: one piece of work at a time, as handed out by the broker (`recognition.credits`); a frame that cannot
-be decoded is answered with the problem and counted; on SIGTERM the frame in hand is finished.
+Policy: one piece of work at a time, as handed out by the broker (`recognition.credits`); an answer is
+repeated until the broker has it, or dropped and counted when its lease is over; a frame that cannot be
+decoded is answered with the problem and counted; on SIGTERM the frame in hand is finished.
 
     python recognizer_node.py --config configs/local.yaml [--name recognizer-2]
 """
@@ -27,21 +28,25 @@ from turnstile.messages import (
     AnyMessage,
     Bye,
     Face,
-    Message,
     People,
     Picture,
     Ready,
     Result,
+    Taken,
     Template,
     Timings,
     Work,
     work_topic,
 )
+from turnstile.outbox import Answer, Outbox
 from turnstile.vision.engine import Analysis, Engine, make_engine
 from turnstile.vision.pictures import decode_enrolment
 from turnstile.vision.thumbnails import thumbnail
 
 READY_S = 0.3
+GOODBYE_S = 0.3
+"""How long a recognizer that stops waits for the broker to take its last answers."""
+
 MAX_THUMBNAILS = 4
 """Faces of a frame that get a thumbnail, biggest first."""
 
@@ -59,6 +64,7 @@ class RecognizerNode:
     engine: Engine
     heart: Heart
     stop: node.Stop
+    outbox: Outbox = field(default_factory=Outbox)
     gallery: Gallery = EMPTY
     work: deque[Work | Picture] = field(default_factory=deque)
     ready_at: float = 0.0
@@ -70,8 +76,12 @@ class RecognizerNode:
         if self.work:
             self._do(self.work.popleft())
             self.ready_at = 0.0
+        for answer in self.outbox.due(time.monotonic()):
+            self.heart.count("answers_repeated")
+            self._say(answer)
         if self._until_ready_s() <= 0 and not self.stop.requested:
             self._say_ready()
+        self.heart.counts["dropped_answers"] = self.outbox.lost
         self.heart.counts["refused_messages"] = self.bus.refused
         self.heart.state = (
             f"{'broker lost' if self.bus.broker_lost else 'live'}, {self.engine.description.runtime}"
@@ -81,14 +91,22 @@ class RecognizerNode:
             self.bus.say(self.heart.topic, beat)
 
     def close(self) -> None:
-        """Say goodbye, giving the last result half a second to leave."""
+        """Say goodbye, and give the broker a moment to take the last answers."""
         self.bus.say("bye.", Bye(name=self.name, instance=self.instance))
+        until = time.monotonic() + GOODBYE_S
+        while len(self.outbox) and time.monotonic() < until:
+            for _, message in self.bus.hear(0):
+                if isinstance(message, Taken):
+                    self.outbox.taken(message.token)
+            time.sleep(0.005)  # a wait would end at once: the signal to stop is there to be read
         self.bus.close(linger_s=0.3)
 
     def _take(self, message: AnyMessage) -> None:
         match message:
             case Work() | Picture():
                 self.work.append(message)
+            case Taken():
+                self.outbox.taken(message.token)
             case People():
                 self._take_gallery(message)
             case _:
@@ -110,9 +128,12 @@ class RecognizerNode:
         log.info("gallery %s: %d people", people.version, len(self.gallery.persons))
 
     def _do(self, work: Work | Picture) -> None:
-        answer: Message = self._recognize(work) if isinstance(work, Work) else self._encode(work)
-        if not self.bus.say("result." if isinstance(answer, Result) else "template.", answer):
-            self.heart.count("dropped_answers")
+        answer = self._recognize(work) if isinstance(work, Work) else self._encode(work)
+        self.outbox.put(answer, lease_s=work.lease_s, now_s=time.monotonic())
+        self._say(answer)
+
+    def _say(self, answer: Answer) -> None:
+        self.bus.say("result." if isinstance(answer, Result) else "template.", answer)
 
     def _recognize(self, work: Work) -> Result:
         began = time.perf_counter()

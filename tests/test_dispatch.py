@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from turnstile.dispatch import MAX_ATTEMPTS, MAX_PICTURES, Assignment, Dispatcher, Job
+from turnstile.dispatch import MAX_ATTEMPTS, MAX_FINISHED, MAX_PICTURES, Assignment, Dispatcher, Job
 
 LEASE_NS = 3_000_000_000
 PICTURE_LEASE_NS = 20_000_000_000
@@ -170,6 +170,65 @@ def test_work_is_finished_once() -> None:
     assignment = only(pool.assign(0))
     answer(pool, assignment)
     assert pool.finish(assignment.token, "r1") is None
+    assert (pool.counts["repeated_answers"], pool.counts["refused_tokens"]) == (1, 0)
+
+
+def test_only_so_many_answers_are_remembered() -> None:
+    """Memory is bounded: one said again after very many others is refused like any other."""
+    pool = a_pool("r1")
+    answered = []
+    for seq in range(MAX_FINISHED + 1):
+        offer(pool, "a", seq=seq, came_ns=seq)
+        answered += pool.assign(seq)
+        answer(pool, answered[-1])
+    assert pool.finish(answered[-1].token, "r1") is None
+    assert pool.finish(answered[0].token, "r1") is None
+    assert (pool.counts["repeated_answers"], pool.counts["refused_tokens"]) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["frame", "picture"])
+def test_who_was_cut_off_may_answer_within_the_lease(kind: Literal["frame", "picture"]) -> None:
+    """The work is not handed out again then, and the answer is taken once."""
+    pool = a_pool("r1")
+    (pool.offer_frame if kind == "frame" else pool.offer_picture)(a_job("one", kind=kind))
+    work = only(pool.assign(0))
+    pool.left("r1")
+    assert pool.finish(work.token, "r2") is None
+    assert pool.finish(work.token, "r1") == work
+    assert pool.finish(work.token, "r1") is None
+    pool.joined("r1")
+    pool.ready("r1", credits=1)
+    assert pool.assign(1) == []
+    assert pool.counts["answered_after_reconnect"] == 1
+
+
+def test_who_was_cut_off_may_answer_although_a_newer_frame_came() -> None:
+    """The newer one is handed out all the same."""
+    pool = a_pool("r1")
+    offer(pool, "door", seq=1, came_ns=1)
+    work = only(pool.assign(1))
+    pool.left("r1")
+    offer(pool, "door", seq=2, came_ns=2)
+    assert pool.finish(work.token, "r1") == work
+    pool.joined("r1")
+    pool.ready("r1", credits=1)
+    assert only(pool.assign(3)).job.seq == 2
+
+
+def test_who_was_cut_off_is_too_late_after_the_lease_or_when_the_work_is_not_wanted() -> None:
+    """As everybody is."""
+    pool = a_pool("r1")
+    offer(pool, "door")
+    frame = only(pool.assign(0))
+    pool.left("r1")
+    pool.expire(LEASE_NS)
+    assert pool.finish(frame.token, "r1") is None
+    pool = a_pool("r1")
+    offer_pictures(pool, "p")
+    picture = only(pool.assign(0))
+    pool.left("r1")
+    pool.withdraw_picture("p")
+    assert pool.finish(picture.token, "r1") is None
 
 
 def test_a_dead_recognizers_frame_goes_to_another() -> None:
@@ -361,6 +420,7 @@ class Site(RuleBasedStateMachine):
         self.capacity: dict[str, int] = {}
         self.queues: dict[str, list[Assignment]] = {}
         self.out: dict[str, Assignment] = {}
+        self.cut_off: dict[str, Assignment] = {}
         self.tokens: set[str] = set()
         self.finished: Counter[str] = Counter()
         self.waiting_turns: dict[str, int] = {}
@@ -373,6 +433,9 @@ class Site(RuleBasedStateMachine):
             token: one
             for token, one in self.out.items()
             if (one.recognizer != recognizer if recognizer else one.expires_ns > self.now_ns)
+        }
+        self.cut_off = {
+            token: one for token, one in self.cut_off.items() if one.expires_ns > self.now_ns or recognizer
         }
 
     @rule(target=recognizers, capacity=st.integers(1, 3))
@@ -394,9 +457,17 @@ class Site(RuleBasedStateMachine):
         """Finish the oldest piece of work; a late one is refused."""
         if self.queues.get(recognizer):
             work = self.queues[recognizer].pop(0)
+            waiting = len(self.pool._slots) + self.pool.waiting_pictures
             taken = self.pool.finish(work.token, recognizer)
-            assert taken == self.out.pop(work.token, None)
-            self.finished[work.job.kind] += taken is not None
+            if work.token in self.cut_off:
+                assert taken == self.cut_off.pop(work.token)
+                did_wait = len(self.pool._slots) + self.pool.waiting_pictures < waiting
+                self.finished[work.job.kind] += did_wait
+                if did_wait:
+                    self.waiting_turns.pop(work.job.key, None)
+            else:
+                assert taken == self.out.pop(work.token, None)
+                self.finished[work.job.kind] += taken is not None
             self.pool.ready(recognizer, credits=self.capacity[recognizer])
 
     @rule(recognizer=recognizers)
@@ -411,6 +482,17 @@ class Site(RuleBasedStateMachine):
         if self.queues.pop(recognizer, None) is not None:
             self.note_written_off(recognizer)
             assert all(job.attempts == MAX_ATTEMPTS for job in self.pool.left(recognizer))
+
+    @rule(recognizer=recognizers)
+    def be_cut_off(self, recognizer: str) -> None:
+        """Lose the connection with work in hand, and come again at once."""
+        if recognizer in self.queues:
+            mine = [one for one in self.out.values() if one.recognizer == recognizer]
+            self.cut_off |= {one.token: one for one in mine if one.job.attempts + 1 < MAX_ATTEMPTS}
+            self.note_written_off(recognizer)
+            self.pool.left(recognizer)
+            self.pool.joined(recognizer)
+            self.queues[recognizer] = self.queues.pop(recognizer)
 
     @rule(camera=st.sampled_from("abcd"), frames=st.integers(1, 3))
     def send_frames(self, camera: str, frames: int) -> None:
@@ -434,6 +516,7 @@ class Site(RuleBasedStateMachine):
         self.pool.withdraw_picture(key)
         self.withdrawn += before - self.pool.waiting_pictures
         self.out = {token: one for token, one in self.out.items() if one.job.key != key}
+        self.cut_off = {token: one for token, one in self.cut_off.items() if one.job.key != key}
 
     @rule(ms=st.sampled_from([1, 50, 2000, 25_000]))
     def wait(self, ms: int) -> None:
@@ -449,6 +532,12 @@ class Site(RuleBasedStateMachine):
             assert one.token not in self.tokens
             assert one.job.attempts < MAX_ATTEMPTS
             self.tokens.add(one.token)
+            self.cut_off = {
+                token: late
+                for token, late in self.cut_off.items()
+                if (late.job.key, late.job.seq, late.job.came_ns)
+                != (one.job.key, one.job.seq, one.job.came_ns)
+            }
             self.out[one.token] = one
             self.queues[one.recognizer].append(one)
             if one.job.kind == "frame":

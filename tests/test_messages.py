@@ -39,6 +39,7 @@ from turnstile.messages import (
     Log,
     Message,
     Query,
+    Taken,
     decode,
     encode,
     for_everybody,
@@ -65,6 +66,7 @@ EXAMPLES: list[Message] = [
     a_picture(),
     a_result(a_face(), a_face(None), problem="a problem"),
     a_template(encoding=128 * ONE),
+    Taken(token="00ff"),
     msgspec.structs.replace(some_people(), persons=("Ann", "Bob"), owners=(0, 1, 1), encodings=3 * 128 * ONE),
     an_access(),
     Guide(

@@ -16,7 +16,7 @@ from tests.builders import (
     an_access,
     some_people,
 )
-from turnstile.messages import ALL_MESSAGES, AnyMessage, Bye, Entries, Fetch, Guide, Log, Query
+from turnstile.messages import ALL_MESSAGES, AnyMessage, Bye, Entries, Fetch, Guide, Log, Query, Taken
 from turnstile.roles import ROLES, Identity, Role, may_hear, said_under, why_not_say
 
 NAMES: dict[Role, str] = {
@@ -44,6 +44,7 @@ def own_messages(name: str, role: Role) -> list[AnyMessage]:
         a_picture(),
         a_result(name=name, instance=instance),
         a_template(name=name, instance=instance),
+        Taken(token="00ff"),
         some_people("Barack Obama"),
         an_access(),
         Guide(camera=name, captured_ns=1, frame_seq=1, advice=()),

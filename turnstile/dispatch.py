@@ -6,7 +6,8 @@ Policy: one slot a camera holds only its newest frame; older ones are dropped an
 take turns with frames, and never take more than half of a pool of two or more. Work is written off when its
 recognizer leaves or its lease ends; it is handed out again if no newer frame of the camera came. A frame or
 picture that was written off twice is set aside, so that one poisonous picture cannot walk through the whole
-pool.
+pool. A recognizer that only lost its connection may still answer within the lease, if nobody else has been
+given the same work; an answer said twice is taken once.
 """
 
 from collections import Counter, deque
@@ -16,6 +17,8 @@ from typing import Literal
 
 MAX_ATTEMPTS = 2
 MAX_PICTURES = 100_000
+MAX_FINISHED = 4096
+"""How many answered tokens are remembered, to tell an answer said twice from one that nobody asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,8 @@ class Dispatcher:
         self._frames_turn = False
         self._recognizers: dict[str, _Recognizer] = {}
         self._out: dict[str, Assignment] = {}
+        self._cut_off: dict[str, Assignment] = {}
+        self._finished: dict[str, None] = {}
 
     @property
     def recognizers(self) -> tuple[str, ...]:
@@ -104,8 +109,9 @@ class Dispatcher:
     def withdraw_picture(self, key: str) -> None:
         """Forget a picture that is no longer wanted; an answer to it will be refused."""
         self._pictures = deque(job for job in self._pictures if job.key != key)
+        self._cut_off = {token: one for token, one in self._cut_off.items() if not _is_picture(one.job, key)}
         for token, one in list(self._out.items()):
-            if one.job.kind == "picture" and one.job.key == key:
+            if _is_picture(one.job, key):
                 self._use_up_credit(self._release(token))
 
     def joined(self, recognizer: str) -> None:
@@ -129,6 +135,9 @@ class Dispatcher:
         if recognizer not in self._recognizers:
             return []
         tokens = sorted(self._recognizers[recognizer].tokens)
+        for token in tokens:
+            if self._out[token].job.attempts + 1 < MAX_ATTEMPTS:
+                self._cut_off[token] = self._out[token]
         given_up = [aside for token in tokens for aside in self._write_off(token)]
         del self._recognizers[recognizer]
         return given_up
@@ -138,6 +147,7 @@ class Dispatcher:
 
         Who had it gets no more until it says that it is ready.
         """
+        self._cut_off = {token: one for token, one in self._cut_off.items() if one.expires_ns > now_ns}
         late = [token for token, one in self._out.items() if one.expires_ns <= now_ns]
         self.counts["leases_ended"] += len(late)
         for token in late:
@@ -145,12 +155,19 @@ class Dispatcher:
         return [aside for token in late for aside in self._write_off(token)]
 
     def finish(self, token: str, recognizer: str) -> Assignment | None:
-        """Take work back as done; none when the token is not out, or is out to somebody else."""
-        assignment = self._out.get(token)
+        """Take work back as done; none when it is done already, late, or somebody else's."""
+        assignment = self._out.get(token) or self._cut_off.get(token)
         if assignment is None or assignment.recognizer != recognizer:
-            self.counts["refused_tokens"] += 1
+            self.counts["repeated_answers" if token in self._finished else "refused_tokens"] += 1
             return None
-        self._use_up_credit(self._release(token))
+        if token in self._out:
+            self._use_up_credit(self._release(token))
+        else:
+            self.counts["answered_after_reconnect"] += 1
+            self._stop_waiting(token)
+        self._finished[token] = None
+        if len(self._finished) > MAX_FINISHED:
+            del self._finished[next(iter(self._finished))]
         return assignment
 
     def assign(self, now_ns: int) -> list[Assignment]:
@@ -198,6 +215,7 @@ class Dispatcher:
             expires_ns=now_ns + self._lease_ns[job.kind],
         )
         self._out[assignment.token] = assignment
+        self._cut_off = {token: one for token, one in self._cut_off.items() if not _same(one.job, job)}
         worker = self._recognizers[recognizer]
         worker.tokens.add(assignment.token)
         worker.pictures += job.kind == "picture"
@@ -216,6 +234,14 @@ class Dispatcher:
         worker = self._recognizers[assignment.recognizer]
         worker.credits = max(0, worker.credits - 1)
 
+    def _stop_waiting(self, token: str) -> None:
+        """Do not hand out again what a recognizer that was cut off has answered."""
+        job = self._cut_off.pop(token).job
+        if job.kind == "picture":
+            self._pictures = deque(one for one in self._pictures if not _same(one, job))
+        elif job.key in self._slots and _same(self._slots[job.key], job):
+            del self._slots[job.key]
+
     def _write_off(self, token: str) -> list[Job]:
         job = self._release(token).job
         self.counts[f"{job.kind}s_written_off"] += 1
@@ -230,3 +256,12 @@ class Dispatcher:
         else:
             self.counts["dropped_newer_came"] += 1
         return []
+
+
+def _same(one: Job, other: Job) -> bool:
+    """Tell whether two are one frame or picture, handed out once or again."""
+    return (one.kind, one.key, one.came_ns) == (other.kind, other.key, other.came_ns)
+
+
+def _is_picture(job: Job, key: str) -> bool:
+    return job.kind == "picture" and job.key == key

@@ -14,6 +14,7 @@ message        said by               leaves the broker on        heard by
 `Picture`      broker                ``work.<name>.<instance>.`` that one recognizer: encode for enrolment
 `Result`       recognizer            ``result.<camera>.``        displays, anyone
 `Template`     recognizer            (nobody)                    broker: the answer to a `Picture`
+`Taken`        broker                ``work.<name>.<instance>.`` that one recognizer: need not be repeated
 `People`       broker                ``gallery.`` and, to a      recognizers
                                      joiner, its ``work.`` topic
 `Access`       broker                ``access.<camera>.``        displays, doors, anyone
@@ -27,7 +28,8 @@ message        said by               leaves the broker on        heard by
 
 Ordering: messages of one sender arrive in the order said, with gaps allowed for `Frame`, `Beat` and
 `Ready`. `Ready` is repeated until work comes, so its loss heals by itself. A `Work` or `Picture` is
-answered by at most one `Result` or `Template` with the same token; other tokens are refused.
+answered by one `Result` or `Template` with the same token, which is repeated until `Taken` comes; the broker
+takes it once, and refuses tokens that it did not give.
 
 Clocks: ``*_ns`` are wall-clock nanoseconds since 1970 of the machine named in the field's description;
 they are compared only with other times of the same machine.
@@ -221,6 +223,12 @@ class Template(Message, frozen=True, kw_only=True, tag="template/1"):
     problem: Text = ""
 
 
+class Taken(Message, frozen=True, kw_only=True, tag="taken/1"):
+    """The broker has heard a `Result` or `Template`; whether it was in time is not said."""
+
+    token: Token
+
+
 class People(Message, frozen=True, kw_only=True, tag="people/1"):
     """The whole gallery: everyone enrolled."""
 
@@ -370,6 +378,7 @@ AnyMessage = (
     | Picture
     | Result
     | Template
+    | Taken
     | People
     | Access
     | Guide

@@ -26,6 +26,7 @@ from turnstile.messages import (
     Message,
     Ready,
     Result,
+    Taken,
     Template,
     decode,
     encode,
@@ -235,6 +236,26 @@ def test_who_is_to_stop_finishes_the_frame_in_hand_and_asks_for_no_more(bench: B
     bench.turn_until(lambda: bool(bench.results()))
     bench.close_node()
     assert bench.kinds()[-2:] == ["Result", "Bye"]
+
+
+def test_an_answer_is_said_again_until_it_is_confirmed(bench: Bench) -> None:
+    """A result that a broken connection swallowed is not lost."""
+    bench.send(a_work())
+    bench.turn_until(lambda: len(bench.results()) == 3)
+    assert len({encode(result) for result in bench.results()}) == 1
+    bench.send(Taken(token=a_work().token))
+    bench.turn_until(lambda: not len(bench.node.outbox))
+    assert bench.node.heart.counts["answers_repeated"] >= 2
+    assert bench.node.heart.counts["dropped_answers"] == 0
+
+
+def test_who_is_to_stop_waits_for_its_last_answer_to_be_confirmed(bench: Bench) -> None:
+    """But not for long: the test would hang."""
+    bench.send(a_work())
+    bench.turn_until(lambda: bool(bench.results()))
+    bench.send(Taken(token=a_work().token))
+    bench.close_node()
+    assert not len(bench.node.outbox)
 
 
 def test_a_gallery_of_another_engine_is_a_configuration_error(bench: Bench) -> None:

@@ -47,6 +47,7 @@ from turnstile.messages import (
     Picture,
     Query,
     Result,
+    Taken,
     Work,
     encode,
     log_topic,
@@ -300,10 +301,38 @@ def test_results_are_taken_only_for_work_that_is_out(place: Place) -> None:
     recognizer.answer(msgspec.structs.replace(work, camera="back_door"), a_face())
     assert place.count("refused_messages") == 1
     recognizer.answer(work, a_face())
-    assert place.count("refused_tokens", 4) == 4
+    assert place.count("repeated_answers") == 1
     place.send(a_frame(seq=2))
     recognizer.answer(recognizer.next_work())
     assert place.ear.wait_for(Result).seq == 2
+
+
+def test_an_answer_is_confirmed_whether_it_is_new_or_said_again(place: Place) -> None:
+    """A recognizer repeats it until then, because the confirmation may be lost as well."""
+    recognizer = place.recognizer()
+    place.send(a_frame(seq=1))
+    work = recognizer.next_work()
+    for _ in range(2):
+        recognizer.answer(work)
+        assert recognizer.wait_for(Taken).token == work.token
+    assert place.count("repeated_answers") == 1
+    assert place.count("results") == 1
+
+
+def test_a_result_is_taken_after_the_connection_broke(place: Place) -> None:
+    """It is said again over the new one; the frame is not handed out again."""
+    recognizer = place.recognizer()
+    place.send(a_frame(seq=1))
+    work = recognizer.next_work()
+    recognizer.bus.close()
+    assert place.count("frames_written_off") == 1
+    recognizer = place.recognizer(instance=recognizer.instance)
+    recognizer.answer(work)
+    assert recognizer.wait_for(Taken).token == work.token
+    assert place.ear.wait_for(Result).seq == 1
+    assert place.count("answered_after_reconnect") == 1
+    place.send(a_frame(seq=2))
+    assert recognizer.next_work().seq == 2
 
 
 def test_a_recognizer_gets_nothing_before_its_subscription_is_seen(place: Place) -> None:
