@@ -157,7 +157,7 @@ def test_without_a_screen_it_says_what_else_there_is(
     monkeypatch.setenv("DISPLAY", display)
     process = start(programs, config)
     _, said = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 1
+    assert process.returncode == 69
     assert "no screen" in said
     assert all(option in said for option in ("--record", "--snapshot", "--snapshots"))
     assert "Traceback" not in said
@@ -178,7 +178,7 @@ def test_what_cannot_be_done_is_said_at_the_start(
     """Not when the recording of an hour is to be finished."""
     process = start(programs, config, *options)
     _, said = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 1
+    assert process.returncode == 69
     assert says in said
     assert "Traceback" not in said
 

@@ -69,6 +69,30 @@ def _keys(options: argparse.Namespace) -> int:
     return keys_command.main(options.arguments)
 
 
+def _up(options: argparse.Namespace) -> int:
+    from turnstile.io import up  # noqa: PLC0415 - needs circus
+
+    return up.up(options)
+
+
+def _scale(options: argparse.Namespace) -> int:
+    from turnstile.io import up  # noqa: PLC0415 - needs circus
+
+    return up.scale(options)
+
+
+def _stop(options: argparse.Namespace) -> int:
+    from turnstile.io import up  # noqa: PLC0415 - needs circus
+
+    return up.stop(options)
+
+
+def _start(options: argparse.Namespace) -> int:
+    from turnstile.io import up  # noqa: PLC0415 - needs circus
+
+    return up.start(options)
+
+
 def _status(options: argparse.Namespace) -> int:
     from turnstile.io import status  # noqa: PLC0415 - needs ZeroMQ
 
@@ -106,6 +130,8 @@ def _command_line() -> argparse.ArgumentParser:
 
     doctor = _add(commands, "doctor", _doctor, "look at this machine: what is missing, and what to do")
     doctor.add_argument("--config", type=Path, metavar="FILE", help="a site file, to look for its broker too")
+
+    _add_launching(commands)
 
     keys = commands.add_parser("keys", help="make, revoke and hand over the keys of nodes", add_help=False)
     keys.set_defaults(command=_keys)
@@ -157,6 +183,52 @@ def _command_line() -> argparse.ArgumentParser:
     replay.add_argument("--since", metavar="WHEN", help="2h, 2026-11-22 or 2026-11-22T09:30")
     replay.add_argument("--recording", type=Path, metavar="FILE", help="default: the site's decision.record")
     return parser
+
+
+def _add_launching(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    up = _add(commands, "up", _up, "start this machine's nodes of a site, and keep them running")
+    up.add_argument("config", type=Path, metavar="CONFIG", help="the site file")
+    up.add_argument(
+        "--host", metavar="HOST", help="which of the site's hosts this is (found by name or address)"
+    )
+    up.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        help="broker, loggers, recognizers, cameras, displays, or a node; may be said several times",
+    )
+    up.add_argument(
+        "--count", type=_count, metavar="N", help="so many recognizers, whatever the site file says"
+    )
+    up.add_argument(
+        "--attempts",
+        type=_count,
+        default=10,
+        metavar="N",
+        help="give a node up when it failed so often in a row (10)",
+    )
+    up.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+
+    scale = _add(commands, "scale", _scale, "change how many recognizers run here, under `turnstile up`")
+    scale.add_argument("count", type=_count, metavar="N")
+    stop = _add(commands, "stop", _stop, "stop a node that runs here, under `turnstile up`")
+    start = _add(commands, "start", _start, "start a node again that was stopped or given up")
+    for one in (stop, start):
+        one.add_argument("node", metavar="NODE")
+    for one in (scale, stop, start):
+        one.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+        one.add_argument(
+            "--host", metavar="HOST", help="which host, if this machine runs several of the site's"
+        )
+
+
+def _count(text: str) -> int:
+    """Return a number of processes."""
+    count = int(text)
+    if count < 0:
+        raise argparse.ArgumentTypeError(f"{text}: 0 or more are valid")
+    return count
 
 
 def _share(text: str) -> float:

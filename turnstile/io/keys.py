@@ -218,11 +218,15 @@ class KeyFolder:
         Raises:
             ConfigError: there is none, or several and none was named or is preferred.
         """
-        names = sorted(path.stem for role, path in self._files(_SECRET) if role == "observer")
+        names = self.own_names("observer")
         if name is None and preferred not in names and len(names) > 1:
             raise ConfigError(f"--name is needed: {self.path} has the observers' keys of {', '.join(names)}")
         only = preferred if preferred in names or not names else names[0]
         return self.node_key(Identity("observer", name or only))
+
+    def own_names(self, role: Role) -> list[str]:
+        """Return the names in this role whose secret keys are here."""
+        return sorted(path.stem for of, path in self._files(_SECRET) if of == role)
 
     def _files(self, suffix: str) -> Iterator[tuple[Role, Path]]:
         for role in ROLES:

@@ -16,16 +16,17 @@ from typing import Protocol, Self
 
 import msgspec
 
-from turnstile import __version__
+from turnstile import __version__, restarts
 from turnstile.config import Site
-from turnstile.errors import ConfigError, TurnstileError
+from turnstile.errors import ConfigError, DisplayError, TurnstileError
 from turnstile.io.beats import Role
 from turnstile.io.keys import KeyFolder, NodeKey
 from turnstile.io.site import load
 from turnstile.messages import Name
 from turnstile.roles import Identity
 
-EXIT_STOPPED, EXIT_CRASHED, EXIT_CONFIG = 0, 1, 78
+EXIT_STOPPED, EXIT_CRASHED = 0, 1
+EXIT_CONFIG, EXIT_UNAVAILABLE = restarts.EXIT_CONFIG, restarts.EXIT_UNAVAILABLE
 STEP_S = 0.1
 
 _SECTIONS: dict[Role, str] = {
@@ -130,7 +131,7 @@ def run(
     argv: Sequence[str] | None = None,
     add_options: Callable[[argparse.ArgumentParser], None] | None = None,
 ) -> int:
-    """Run a node until it is asked to stop; return 0 stopped, 1 crashed, or 78 bad site file."""
+    """Run a node until it is asked to stop; return 0 stopped, 1 crashed, 69 no screen, 78 bad site file."""
     parser = command_line(doc)
     if add_options is not None:
         add_options(parser)
@@ -192,7 +193,9 @@ def _account_for(error: BaseException, stop: Stop, who: str) -> int:
         return EXIT_STOPPED
     if isinstance(error, TurnstileError):
         log.error("%s", error)
-        return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_CRASHED
+        lacks_a_screen = isinstance(error, DisplayError) and stop.starting
+        crashed = EXIT_UNAVAILABLE if lacks_a_screen else EXIT_CRASHED
+        return EXIT_CONFIG if isinstance(error, ConfigError) else crashed
     log.error("%s crashed", who, exc_info=error)
     return EXIT_CRASHED
 

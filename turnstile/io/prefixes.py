@@ -1,0 +1,73 @@
+"""The output of several processes on one terminal: each line behind the name of whose it is."""
+
+import os
+import sys
+from collections.abc import Mapping
+from itertools import cycle
+from typing import Any, BinaryIO
+
+from turnstile.io.terminal import give_up_output
+
+MAX_LINE_BYTES = 16 * 1024
+"""A longer line is shown in parts."""
+
+_COLOURS = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)
+_RESET = b"\x1b[0m"
+
+
+class Prefixes:
+    """Where lines of all processes go; in colour if it is a terminal and ``$NO_COLOR`` is not set."""
+
+    def __init__(self, out: BinaryIO, *, colour: bool | None = None) -> None:
+        self._out = out
+        self._colour = out.isatty() and not os.environ.get("NO_COLOR") if colour is None else colour
+        self._colours = cycle(_COLOURS)
+        self._width = 0
+
+    def make_room(self, width: int) -> None:
+        """Line up names of at most so many characters."""
+        self._width = max(self._width, width)
+
+    def lines_of(self, name: str) -> "Lines":
+        """Return where a process's output goes."""
+        self.make_room(len(name))
+        return Lines(self, name, f"\x1b[{next(self._colours)}m".encode() if self._colour else b"")
+
+    def write(self, name: str, colour: bytes, line: bytes) -> None:
+        """Write a line, unless whoever read has left."""
+        prefix = b"%s%-*s |%s " % (colour, self._width, name.encode(), _RESET if colour else b"")
+        try:
+            self._out.write(prefix + line + b"\n")
+            self._out.flush()
+        except BrokenPipeError:
+            give_up_output()
+
+
+class Lines:
+    """A process's output: bytes come as they are read, lines go. What circus calls a stream."""
+
+    def __init__(self, prefixes: Prefixes, name: str, colour: bytes) -> None:
+        self._prefixes, self._name, self._colour = prefixes, name, colour
+        self._begun: dict[str, bytes] = {}
+
+    def __call__(self, data: Mapping[str, Any]) -> None:
+        """Take what came: the bytes under ``data``, of the stream under ``name``."""
+        *whole, begun = (self._begun.get(data["name"], b"") + data["data"]).split(b"\n")
+        while len(begun) > MAX_LINE_BYTES:
+            whole.append(begun[:MAX_LINE_BYTES])
+            begun = begun[MAX_LINE_BYTES:]
+        self._begun[data["name"]] = begun
+        for line in whole:
+            self._prefixes.write(self._name, self._colour, line)
+
+    def finish(self) -> None:
+        """Write what was begun as a line."""
+        for begun in self._begun.values():
+            if begun:
+                self._prefixes.write(self._name, self._colour, begun)
+        self._begun.clear()
+
+
+def to_standard_output() -> Prefixes:
+    """Return the prefixes of this process's own output."""
+    return Prefixes(sys.stdout.buffer)
