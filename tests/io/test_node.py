@@ -14,7 +14,7 @@ from tests.builders import a_site, write_site
 from tests.processes import Programs, stop
 from turnstile import __version__
 from turnstile.errors import ConfigError, ModelError
-from turnstile.io.beats import Role
+from turnstile.io.beats import Heart, Role
 from turnstile.io.node import Node, Start, Stop, choose_name, default_recognizer, run
 
 DOC = "Do one thing.\n\nSay what it hears.\n    python a_node.py --config FILE\n"
@@ -25,6 +25,7 @@ class FakeNode:
 
     def __init__(self, *steps: Callable[[], object]) -> None:
         self.start: Start | None = None
+        self.heart = Heart(node="front_door", instance="front_door-1", role="capture")
         self.closed = 0
         self._steps = list(steps)
 
@@ -316,10 +317,12 @@ def test_a_recognizer_is_named_after_its_machine(folder: Path, host: str, name: 
 STUBBORN = """
 import sys
 from turnstile.io import node
+from turnstile.io.beats import Heart
 
 class Stubborn:
     def __init__(self, start):
         self.stop = start.stop
+        self.heart = Heart(node="front_door", instance="front_door-1", role="capture")
 
     def step(self, timeout_s):
         print("working", flush=True)

@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -24,7 +24,8 @@ from turnstile.errors import ConfigError
 from turnstile.io.beats import Heart
 from turnstile.io.bus import Bus
 from turnstile.io.keys import key_to_look_on
-from turnstile.io.node import EXIT_CONFIG, EXIT_STOPPED, Stop, configure_logging
+from turnstile.io.node import EXIT_CONFIG, EXIT_STOPPED, Stop, configure_logging, work
+from turnstile.io.pulse import Pulse
 from turnstile.io.site import load
 from turnstile.messages import Access, topic
 
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         log.error("%s", error)  # noqa: TRY400 - the sentence is enough
         return EXIT_CONFIG
     name = name if key is None else key.who.name
-    with Stop() as stop:
+    with Stop() as stop, closing(Pulse()) as pulse:
         door = Door(
             camera=options.camera,
             command=options.command_line,
@@ -57,11 +58,7 @@ def run(options: argparse.Namespace) -> int:
             bus=Bus(site.broker, key=key, topics=[topic("access", options.camera)], wake_fd=stop.fileno),
             heart=Heart(node=name, instance=f"{name[:50]}-{secrets.token_hex(4)}", role="observer"),
         )
-        try:
-            while not stop.requested:
-                door.step(0.1)
-        finally:
-            door.close()
+        work(door, stop, pulse)
     return EXIT_STOPPED
 
 

@@ -1,6 +1,7 @@
 """What every node program does around its `step`: command line, site file, signals, logging, exit code."""
 
 import argparse
+import faulthandler
 import logging
 import os
 import platform
@@ -9,6 +10,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -19,8 +21,9 @@ import msgspec
 from turnstile import __version__, restarts
 from turnstile.config import Site
 from turnstile.errors import ConfigError, DisplayError, TurnstileError
-from turnstile.io.beats import Role
+from turnstile.io.beats import Heart, Role
 from turnstile.io.keys import KeyFolder, NodeKey
+from turnstile.io.pulse import Pulse
 from turnstile.io.site import load
 from turnstile.messages import Name
 from turnstile.roles import Identity
@@ -109,10 +112,17 @@ class Start:
     """Unique to this process: the name and eight random hexadecimal digits."""
     options: argparse.Namespace
     stop: Stop
+    pulse: Pulse
+    """Tells when the node's loop turned last."""
 
 
 class Node(Protocol):
     """A node once it is wired."""
+
+    @property
+    def heart(self) -> Heart:
+        """Return what counts and says what the node does."""
+        ...
 
     def step(self, timeout_s: float) -> None:
         """Do what there is to do, waiting at most `timeout_s` for something to come."""
@@ -159,7 +169,9 @@ def _drive(
     key: NodeKey | None,
     options: argparse.Namespace,
 ) -> int:
-    with Stop() as stop:
+    faulthandler.enable(file=2)  # systemd ends a loop that hangs by SIGABRT: say where it hung
+    pulse = Pulse()
+    with Stop() as stop, closing(pulse):
         start = Start(
             site=site,
             site_path=options.config,
@@ -168,21 +180,30 @@ def _drive(
             instance=f"{name[:50]}-{secrets.token_hex(4)}",
             options=options,
             stop=stop,
+            pulse=pulse,
         )
         try:
             log.info("%s %s starts", role, name)
             stop.starting = True
             node = wire(start)
             stop.starting = False
-            try:
-                while not stop.requested:
-                    node.step(STEP_S)
-            finally:
-                node.close()
+            work(node, stop, pulse)
         except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the one place; all is logged
             return _account_for(error, stop, f"{role} {name}")
         log.info("%s %s stopped", role, name)
         return EXIT_STOPPED
+
+
+def work(node: Node, stop: Stop, pulse: Pulse) -> None:
+    """Turn a node's loop until it is asked to stop, then close the node, whatever happened."""
+    try:
+        pulse.ready(node.heart.state)
+        while not stop.requested:
+            node.step(STEP_S)
+            pulse.turned(node.heart.state)
+        pulse.stopping()
+    finally:
+        node.close()
 
 
 def _account_for(error: BaseException, stop: Stop, who: str) -> int:

@@ -23,7 +23,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ from turnstile.config import Webhook
 from turnstile.errors import ConfigError
 from turnstile.io.beats import Heart
 from turnstile.io.bus import Bus
-from turnstile.io.node import EXIT_CONFIG, EXIT_STOPPED, Stop, configure_logging, key_for
+from turnstile.io.node import EXIT_CONFIG, EXIT_STOPPED, Stop, configure_logging, key_for, work
+from turnstile.io.pulse import Pulse
 from turnstile.io.site import load
 from turnstile.messages import Access, Fetch, Log, log_topic
 
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         log.error("%s", error)  # noqa: TRY400 - the sentence is enough
         return EXIT_CONFIG
     instance = f"{name[:50]}-{secrets.token_hex(4)}"
-    with Stop() as stop:
+    with Stop() as stop, closing(Pulse()) as pulse:
         hook = WebhookNode(
             name=name,
             instance=instance,
@@ -70,11 +71,7 @@ def run(options: argparse.Namespace) -> int:
             state_file=Path(settings.state_file),
             progress=progress,
         )
-        try:
-            while not stop.requested:
-                hook.step(0.1)
-        finally:
-            hook.close()
+        work(hook, stop, pulse)
     return EXIT_STOPPED
 
 
