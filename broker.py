@@ -31,12 +31,16 @@ from turnstile.io import node
 from turnstile.io.beats import BROKER_PERIOD_S, Heart
 from turnstile.io.bus import BrokerSockets, Said
 from turnstile.io.descriptors import raise_limit
+from turnstile.io.endpoint import Endpoint
 from turnstile.io.enrolment import Enrolment, open_enrolment
 from turnstile.io.facefolder import Unencoded
 from turnstile.io.guard import guard_of
 from turnstile.io.journal import Journal
+from turnstile.io.metrics import Meter
+from turnstile.io.nodemetrics import REFUSED_FROM
 from turnstile.io.resultfile import ResultFile
 from turnstile.io.rulesfile import RulesFile
+from turnstile.lastbeats import LastBeats
 from turnstile.messages import (
     Access,
     AnyMessage,
@@ -72,8 +76,7 @@ GALLERY_PERIOD_S = 0.25
 RESEND_S = 3.0
 """When to send a gallery again to a recognizer that does not say that it has it: large ones take a while."""
 
-FORGET_BEATS_S = 3600.0
-MAX_BEATS = 4096
+FORGET_CAMERA_S = 3600.0
 MAX_NAMES_REFUSED = 16
 """How many names a beat tells the refusals of."""
 
@@ -94,11 +97,13 @@ class BrokerNode:
     recording: ResultFile | None
     journal: Journal
     heart: Heart
+    meter: Meter
+    endpoint: Endpoint | None
     decided: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The decided visits that are open at each camera."""
     hints: Hints = field(default_factory=Hints)
     frame_at: dict[str, float] = field(default_factory=dict)
-    beats: dict[str, tuple[float, Beat]] = field(default_factory=dict)
+    beats: LastBeats = field(default_factory=LastBeats)
     galleries_sent: dict[str, tuple[str, float]] = field(default_factory=dict)
     gallery_at: float = 0.0
     unenrolled: list[str] = field(default_factory=list)
@@ -120,7 +125,9 @@ class BrokerNode:
         self._beat()
 
     def close(self) -> None:
-        """Stop watching faces and rules, finish the journal, and close both sockets."""
+        """Stop watching faces and rules, finish the journal, and close the ports."""
+        if self.endpoint is not None:
+            self.endpoint.close()
         self.enrolment.folder.close()
         self.rules.close()
         self.journal.close()
@@ -136,7 +143,8 @@ class BrokerNode:
             if kind == "work" and len(names) == 3 and all(names[:2]) and not names[2]:
                 self._recognizer_came_or_went(about, subscribed=subscribed)
             elif subscribed and kind == "status":
-                self._replay_beats(about)
+                for beat in self.beats.under(about, time.monotonic()):
+                    self._publish(topic("status", beat.node), beat)
 
     def _recognizer_came_or_went(self, about: str, *, subscribed: bool) -> None:
         if not subscribed:
@@ -206,11 +214,13 @@ class BrokerNode:
         if not known and len(self.frame_at) >= limits.max_cameras:
             self.heart.count("refused_cameras")
             return
-        self.frame_at[frame.camera] = time.monotonic()
+        now_ns = time.monotonic_ns()
+        self.frame_at[frame.camera] = now_ns / 1e9
         self.heart.count("frames_in")
+        self.meter.came(frame, now_ns)
         self.sockets.publish(about, body)
         self.dispatcher.offer_frame(
-            Job(kind="frame", key=frame.camera, seq=frame.seq, body=frame, came_ns=time.monotonic_ns())
+            Job(kind="frame", key=frame.camera, seq=frame.seq, body=frame, came_ns=now_ns)
         )
 
     def _take_ready(self, ready: Ready) -> None:
@@ -233,8 +243,10 @@ class BrokerNode:
         if any(face.encoding and not is_encoding(face.encoding) for face in result.faces):
             raise WireError("a face whose encoding is not 128 finite numbers")
         self.heart.count("results")
-        age_s = (time.monotonic_ns() - assignment.job.came_ns) / 1e9
+        now_ns = time.monotonic_ns()
+        age_s = (now_ns - assignment.job.came_ns) / 1e9
         result = msgspec.structs.replace(result, captured_ns=frame.captured_ns)
+        self.meter.answered(result, assignment, now_ns)
         self._publish(topic("result", result.camera), for_everybody(result))
         if age_s > self.site.decision.max_result_age_s:
             self.heart.count("results_too_old")
@@ -254,6 +266,7 @@ class BrokerNode:
         wall_ns = time.time_ns()
         now = Now(wall_ns, time.monotonic_ns(), self.rules.local(wall_ns / 1e9))
         events = self.decider.decide(result, age_s=age_s, now=now)
+        self.meter.decided(result.camera, time.monotonic_ns() - now.monotonic_ns)
         self._record(result, events, age_s=age_s, at_ns=wall_ns)
         door = self.decider.doors[result.camera]
         for event in events:
@@ -278,6 +291,7 @@ class BrokerNode:
             if isinstance(outcome, Access):
                 self.heart.count(outcome.verdict)
                 self._publish(topic("access", outcome.camera), outcome)
+                self.meter.published(outcome)
             else:
                 self._publish(log_topic(outcome.fetch.name, outcome.fetch.instance), outcome.log)
         self.heart.state = self.journal.problem or "live"
@@ -312,15 +326,9 @@ class BrokerNode:
     def _take_beat(self, about: str, beat: Beat, body: bytes) -> None:
         if about != topic("status", beat.node) or "broker" in (beat.node, beat.role):
             raise WireError(f"a beat of {beat.role} {beat.node} under the topic {about}")
-        if beat.instance in self.beats or len(self.beats) < MAX_BEATS:
-            self.beats[beat.instance] = (time.monotonic(), beat)
+        self.beats.keep(beat, time.monotonic())
+        self.meter.heard(beat)
         self.sockets.publish(about, body)
-
-    def _replay_beats(self, prefix: str) -> None:
-        for at, beat in self.beats.values():
-            if topic("status", beat.node).startswith(prefix):
-                replayed = msgspec.structs.replace(beat, age_s=time.monotonic() - at)
-                self._publish(topic("status", beat.node), replayed)
 
     def _keep_gallery(self) -> None:
         for digest in self.enrolment.refresh():
@@ -372,7 +380,7 @@ class BrokerNode:
                 jpeg=job.body.jpeg,
                 hint=self.hints.hint(job.body),
             )
-            self.heart.gauge("queue_age_ms", round((now_ns - job.came_ns) / 1e6, 2))
+            self.meter.handed_out(assignment)
         elif isinstance(job.body, Unencoded):
             message = Picture(token=assignment.token, lease_s=lease_s, file=job.body.file, data=job.body.data)
         self._publish(assignment.recognizer, message)
@@ -388,10 +396,14 @@ class BrokerNode:
         self.sockets.publish(about, encode(message))
 
     def _beat(self) -> None:
+        if not self.heart.is_due:
+            return
         self.heart.take(self.dispatcher.counts)
         self.heart.counts["refused_subscriptions"] = self.sockets.refused
         for name, refused in self.sockets.refused_by_name(MAX_NAMES_REFUSED).items():
-            self.heart.counts[f"refused_from_{name}"[:64]] = refused
+            self.heart.counts[f"{REFUSED_FROM}{name}"[:64]] = refused
+        for name in [name for name in self.heart.gauges if "." in name]:
+            del self.heart.gauges[name]  # a camera's, which may be gone
         for name, value in (
             ("recognizers", len(self.dispatcher.recognizers)),
             ("cameras", len(self.frame_at)),
@@ -399,20 +411,23 @@ class BrokerNode:
             ("people", len(self.enrolment.gallery.persons)),
             ("pictures_waiting", self.dispatcher.waiting_pictures),
             ("pictures_refused", len(self.enrolment.problems)),
+            *self.meter.loads.tell(time.monotonic_ns()).items(),
         ):
             self.heart.gauge(name, value)
         beat = self.heart.beat_if_due()
         if beat is not None:
             self._publish(self.heart.topic, beat)
-            self.beats[beat.instance] = (time.monotonic(), beat)
+            self.beats.keep(beat, time.monotonic())
+            self.meter.heard(beat)
             self._forget(time.monotonic())
 
     def _forget(self, now: float) -> None:
-        self.beats = {name: one for name, one in self.beats.items() if now - one[0] < FORGET_BEATS_S}
-        for camera in [name for name, at in self.frame_at.items() if now - at > FORGET_BEATS_S]:
+        self.beats.forget(now)
+        for camera in [name for name, at in self.frame_at.items() if now - at > FORGET_CAMERA_S]:
             del self.frame_at[camera]
             self.dispatcher.forget_camera(camera)
             self.hints.forget(camera)
+            self.meter.forget(camera)
             if camera not in self.site.cameras:
                 self.decider.forget(camera)
                 self.decided.pop(camera, None)
@@ -428,11 +443,15 @@ def wire(start: node.Start) -> BrokerNode:
         rates=("frames_in", "results"),
         period_s=BROKER_PERIOD_S,
     )
-    journal = Journal(path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks))
+    meter = Meter(site)
+    journal = Journal(
+        path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks), durable=meter.durable
+    )
     rules = RulesFile(Path(site.decision.rules), doors=site.cameras)
     sockets = BrokerSockets(site.broker, guard=guard_of(site), wake_fds=(start.stop.fileno, journal.fileno))
     connections = raise_limit() // 2
     log.info("ingress %s, egress %s, at most %d nodes", site.broker.ingress, site.broker.egress, connections)
+    enrolment = open_enrolment(site.gallery, site.recognition.encoding)
     return BrokerNode(
         site=site,
         sockets=sockets,
@@ -441,7 +460,7 @@ def wire(start: node.Start) -> BrokerNode:
             picture_lease_ns=round(PICTURE_LEASE_S * 1e9),
             new_token=lambda: secrets.token_hex(16),
         ),
-        enrolment=open_enrolment(site.gallery, site.recognition.encoding),
+        enrolment=enrolment,
         decider=Decider(
             settings=site.decision,
             encoding=site.recognition.encoding,
@@ -452,6 +471,25 @@ def wire(start: node.Start) -> BrokerNode:
         journal=journal,
         recording=ResultFile(Path(site.decision.record)) if site.decision.record else None,
         heart=heart,
+        meter=meter,
+        endpoint=_open_endpoint(start, meter, journal, enrolment),
+    )
+
+
+def _open_endpoint(
+    start: node.Start, meter: Meter, journal: Journal, enrolment: Enrolment
+) -> Endpoint | None:
+    if start.site.metrics is None or meter.registry is None:
+        return None
+    meter.show("turnstile_journal_writable", "1 when decisions can be recorded.", lambda: not journal.problem)
+    return Endpoint(
+        start.site.metrics.listen,
+        meter.registry,
+        pulse=start.pulse,
+        why_not=lambda: {
+            "journal": journal.problem,
+            "gallery": "" if enrolment.read else "the faces folder has not been read yet",
+        },
     )
 
 

@@ -37,6 +37,10 @@ _PLACE_PATTERN = r"\A[^\x00\ud800-\udfff]{0,4096}\Z"
 Place = Annotated[str, Meta(pattern=_PLACE_PATTERN)]
 """A path, or empty for none or the default."""
 
+_LISTEN_PATTERN = rf"\A([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(0|{_PORT})\Z"
+Listen = Annotated[str, Meta(pattern=_LISTEN_PATTERN)]
+"""Where to listen: ``address:port`` or ``[IPv6 address]:port``; port 0 is any free one."""
+
 _DATABASE = re.compile(r"postgresql://([^@/:]*@)?[^@]*")
 
 
@@ -80,6 +84,16 @@ class Keys(Section, frozen=True, kw_only=True):
 
     folder: Path = "../keys"
     """Folder of CURVE keys, made by ``turnstile keys``; a node's machine needs only its own key in it."""
+
+
+class Metrics(Section, frozen=True, kw_only=True):
+    """What the broker tells a monitoring system over HTTP: ``/metrics``, ``/healthz`` and ``/readyz``."""
+
+    listen: Listen = "127.0.0.1:9464"
+    """Where it answers; port 0 is any free one, and the broker's output says which."""
+    open: bool = False
+    """Needed to listen where other machines can reach it: it asks nobody for a password, and tells the names
+    of nodes, cameras and machines and how busy each door is, though nobody's face or name."""
 
 
 class Gallery(Section, frozen=True, kw_only=True):
@@ -325,6 +339,8 @@ class Site(Section, frozen=True, kw_only=True):
     broker: Broker = Broker()
     keys: Keys | None = None
     """Needed wherever another machine can reach the broker, and then there without being named."""
+    metrics: Metrics | None = None
+    """Without this section the broker answers no HTTP; ``metrics: {}`` is enough on one machine."""
     gallery: Gallery = Gallery()
     recognition: Recognition = Recognition()
     recognizers: dict[Name, Recognizer] = {}
@@ -491,6 +507,7 @@ _PATTERNS = {
     _PLACE_PATTERN: "a path or nothing",
     _HOST_PATTERN: "a host's name of letters, digits, '.', '-' and '_'",
     _ADDRESS_PATTERN: "an address like 192.168.1.10, fd00::10 or gate.local",
+    _LISTEN_PATTERN: "an address like 127.0.0.1:9464",
 }
 
 _NAMED: dict[str, type[Section]] = {

@@ -53,6 +53,11 @@ class Heart:
         """Return the topic of this node's beats."""
         return topic("status", self._node)
 
+    @property
+    def is_due(self) -> bool:
+        """Tell whether it is time for a beat."""
+        return time.monotonic() >= self._due_at
+
     def beat_if_due(self) -> Beat | None:
         """Return the beat to say now; none when the last one is younger than the period."""
         now = time.monotonic()

@@ -79,6 +79,10 @@ def _nowhere(_: str) -> None:
     """Do nothing at a fault point."""
 
 
+def _no_matter(_: Access) -> None:
+    """Measure nothing."""
+
+
 @dataclass(kw_only=True)
 class Journal:
     """Decisions go in; durable, numbered events come out. Its methods belong to the broker's loop."""
@@ -88,6 +92,8 @@ class Journal:
     """Loggers of the site file: what they have not fetched is kept, however long they are away."""
     fault_point: Callable[[str], None] = _nowhere
     """Called before and after each commit; crash tests end the process there."""
+    durable: Callable[[Access], None] = _no_matter
+    """Called from the journal's thread with each event that is on disk now."""
     trim_s: float = 10.0
     """How often acknowledged events are forgotten."""
     source: str = ""
@@ -223,6 +229,7 @@ class Journal:
         for event in durable:
             self.last_seq = max(self.last_seq, event.seq)
             self._outbox.put(event)
+            self.durable(event)
         if durable:
             self._wake()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from turnstile import config
-from turnstile.addresses import is_open
+from turnstile.addresses import is_local, is_open
 from turnstile.errors import ConfigError
 from turnstile.io import plainyaml
 
@@ -19,9 +19,19 @@ def load(path: Path) -> config.Site:
     """
     document = plainyaml.read(path, kind="a site file").value
     try:
-        return _absolute(config.build(document), path.resolve().parent)
+        site = config.build(document)
+        _refuse_open_metrics(site.metrics)
+        return _absolute(site, path.resolve().parent)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def _refuse_open_metrics(metrics: config.Metrics | None) -> None:
+    if metrics is not None and not metrics.open and not is_local(f"tcp://{metrics.listen}"):
+        raise ConfigError(
+            f"metrics.listen: others can reach {metrics.listen}, and no password is asked there; "
+            "if a firewall lets in only who may, say so: metrics.open: true"
+        )
 
 
 def _absolute(site: config.Site, folder: Path) -> config.Site:
