@@ -231,7 +231,7 @@ class BrokerNode:
         behind = ready.gallery_version != self.enrolment.gallery.version
         if behind and (sent != self.enrolment.gallery.version or time.monotonic() - at > RESEND_S):
             self.galleries_sent[recognizer] = (self.enrolment.gallery.version, time.monotonic())
-            self._publish(recognizer, to_message(self.enrolment.gallery))
+            self._publish(recognizer, to_message(self.enrolment.templates))
 
     def _take_result(self, result: Result) -> None:
         assignment = self._finish(result)
@@ -346,7 +346,7 @@ class BrokerNode:
             log.info("gallery: %d people, %d pictures", len(gallery.persons), len(gallery.owners))
             self._say_what_it_admits()
             self._say_who_is_unenrolled()
-            self._publish("gallery.", to_message(gallery))
+            self._publish("gallery.", to_message(self.enrolment.templates))
             for recognizer in self.dispatcher.recognizers:
                 self.galleries_sent[recognizer] = (gallery.version, self.gallery_at)
 

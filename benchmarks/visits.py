@@ -30,7 +30,7 @@ from benchmarks.report import Cell, Goal, Report, parse, percentiles
 from turnstile.config import Decision, Site, Throttle, build
 from turnstile.deciding import Decider, Now
 from turnstile.errors import PictureError
-from turnstile.gallery import Gallery, build_gallery
+from turnstile.gallery import Gallery, build_gallery, templates
 from turnstile.messages import Access, Box, Face, Result, Timings
 from turnstile.vision.engine import Engine, make_engine
 
@@ -112,7 +112,8 @@ class Stage:
             at = np.linspace(0, len(clear) - 1, ENROLMENT_FRAMES + 2)[1:-1]
             enrolled = [(SOMEBODY, clear[int(one)].encodings[0]) for one in at]
             portraits = [(name, encoding) for name, encoding in self.material.portraits.items()]
-            self._galleries[clip] = build_gallery(self.material.encoding, [*enrolled, *portraits])
+            pictures = build_gallery(self.material.encoding, [*enrolled, *portraits])
+            self._galleries[clip] = templates(pictures)
         return self._galleries[clip]
 
     def looks(self, clip: str, phase: int) -> list[Look]:

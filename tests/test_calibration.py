@@ -1,5 +1,7 @@
 """Calibration on galleries small enough to reckon by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,6 +80,19 @@ def test_strangers_are_let_in_by_distance_and_margin() -> None:
     strict = admission_distances(gallery, strangers, min_margin=0.1)
     assert strict == pytest.approx([0.2, np.inf, 0.4], abs=1e-3)
     assert false_accepts(strict, max_distance=0.3) == Rate(hits=1, trials=3)
+
+
+def test_strangers_are_compared_with_the_mean_where_recognizers_do() -> None:
+    """Of two pictures at right angles the mean lies between them, scaled to unit length."""
+    pictures = np.zeros((3, 128), np.float32)
+    pictures[0, 0] = pictures[1, 1] = pictures[2, 2] = 1.0
+    gallery = Pictures(persons=("ann", "ann", "bob"), files=("", "", ""), encodings=pictures, averaged=True)
+    stranger = np.zeros((1, 128), np.float32)
+    stranger[0, :2] = np.sqrt(0.5)
+    assert admission_distances(gallery, stranger, min_margin=0.0) == pytest.approx([0.0], abs=1e-3)
+    each = admission_distances(replace(gallery, averaged=False), stranger, min_margin=0.0)
+    assert each == pytest.approx([np.sqrt(2 - np.sqrt(2))], abs=1e-3)
+    assert admission_distances(gallery, min_margin=0.0) == pytest.approx([np.sqrt(2)] * 3, abs=1e-3)
 
 
 def test_without_strangers_each_enrolled_person_is_one_to_the_others() -> None:

@@ -20,6 +20,7 @@ from turnstile.gallery import (
     is_encoding,
     is_picture,
     person_of,
+    templates,
     to_message,
 )
 from turnstile.messages import PersonName, decode, encode
@@ -42,6 +43,34 @@ def nearest_by_hand(face: Encodings, gallery: Gallery) -> dict[str, float]:
         distance = float(np.linalg.norm(face.astype(np.float64) - encoding.astype(np.float64)))
         nearest[person] = min(distance, nearest.get(person, np.inf))
     return nearest
+
+
+def test_a_person_is_the_mean_of_the_pictures_scaled_to_unit_length() -> None:
+    """In the order of names, whatever the order of pictures."""
+    rows = some_encodings(3, seed=1)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    named = [("Bob", rows[0].tobytes()), ("Ann", rows[1].tobytes()), ("Bob", rows[2].tobytes())]
+    gallery = build_gallery("dlib-resnet-v1/mirror+paddings", named)
+    found = templates(gallery)
+    middle = (rows[0] + rows[2]) / 2
+    assert found.encodings == pytest.approx(np.stack([rows[1], middle / np.linalg.norm(middle)]), abs=1e-6)
+    assert (found.persons, list(found.owners)) == (("Ann", "Bob"), [0, 1])
+    assert (found.version, found.engine) == (gallery.version, gallery.engine)
+    assert from_message(to_message(found)).encodings == pytest.approx(found.encodings)
+
+
+def test_raw_encodings_are_compared_with_each_picture() -> None:
+    """As face_recognition compares them; and of nobody there is no mean."""
+    gallery = a_gallery("Ann", "Ann", "Bob")
+    assert templates(gallery) is gallery
+    assert templates(EMPTY) is EMPTY
+
+
+def test_pictures_that_cancel_out_are_near_to_nobody() -> None:
+    """There is no direction to scale; it is no error, and no number that is none."""
+    row = some_encodings(1)[0]
+    gallery = build_gallery("x/mirror", [("Ann", row.tobytes()), ("Ann", (-row).tobytes())])
+    assert not templates(gallery).encodings.any()
 
 
 @given(owners, st.integers(0, 5), st.integers(0, 2**32 - 1))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from turnstile.config import Decision
-from turnstile.gallery import Gallery
+from turnstile.gallery import Gallery, is_averaged, means
 
 MAX_TRIALS = 500
 
@@ -31,6 +31,8 @@ class Pictures:
     persons: tuple[str, ...]
     files: tuple[str, ...]
     encodings: Encodings
+    averaged: bool = False
+    """Faces are compared with the mean of a person's pictures, not with each: `gallery.templates`."""
 
     def __post_init__(self) -> None:
         if not len(self.persons) == len(self.files) == len(self.encodings):
@@ -149,12 +151,9 @@ def admission_distances(
     everybody but its own person. Infinite where the margin rules the stranger out whatever the distance.
     """
     if strangers is not None:
-        return _admission(
-            _to_persons(_distances(strangers, pictures.encodings), pictures.persons), min_margin
-        )
-    to_persons = _to_persons(_distances(pictures.encodings, pictures.encodings), pictures.persons)
-    index = {person: at for at, person in enumerate(sorted(set(pictures.persons)))}
-    to_persons[np.arange(len(to_persons)), [index[person] for person in pictures.persons]] = np.inf
+        return _admission(_to_persons(strangers, pictures), min_margin)
+    to_persons = _to_persons(pictures.encodings, pictures)
+    to_persons[np.arange(len(to_persons)), _owners(pictures.persons)] = np.inf
     return _admission(to_persons, min_margin)
 
 
@@ -170,7 +169,12 @@ def stranger_rate(gallery: Gallery, decision: Decision) -> Rate:
     """
     chosen = np.unique(np.linspace(0, len(gallery.owners) - 1, MAX_TRIALS).astype(int))
     persons = tuple(gallery.persons[gallery.owners[at]] for at in chosen)
-    pictures = Pictures(persons=persons, files=persons, encodings=gallery.encodings[chosen])
+    pictures = Pictures(
+        persons=persons,
+        files=persons,
+        encodings=gallery.encodings[chosen],
+        averaged=is_averaged(gallery.engine),
+    )
     admissions = admission_distances(pictures, min_margin=decision.min_margin)
     return false_accepts(admissions, max_distance=decision.max_distance)
 
@@ -195,19 +199,28 @@ def _distances(rows: Encodings, columns: Encodings) -> Distances:
     return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
 
 
-def _same_person(persons: Sequence[str]) -> npt.NDArray[np.bool_]:
+def _owners(persons: Sequence[str]) -> npt.NDArray[np.intp]:
+    """Return for each picture the place of its person, people in order of name."""
     index = {person: at for at, person in enumerate(sorted(set(persons)))}
-    owners = np.array([index[person] for person in persons], np.intp)
+    return np.array([index[person] for person in persons], np.intp)
+
+
+def _same_person(persons: Sequence[str]) -> npt.NDArray[np.bool_]:
+    owners = _owners(persons)
     return np.asarray(owners[:, None] == owners[None])
 
 
-def _to_persons(distances: Distances, persons: Sequence[str]) -> Distances:
-    """Return the distance of each row to each person's nearest picture, people in order of name."""
-    names = sorted(set(persons))
-    columns = [[at for at, owner in enumerate(persons) if owner == name] for name in names]
-    nearest = np.empty((len(distances), len(names)), np.float32)
-    for at, own in enumerate(columns):
-        nearest[:, at] = distances[:, own].min(axis=1)
+def _to_persons(rows: Encodings, pictures: Pictures) -> Distances:
+    """Return the distance of each row to each person, people in order of name."""
+    owners = _owners(pictures.persons)
+    if not len(owners):
+        return np.empty((len(rows), 0), np.float32)
+    if pictures.averaged:
+        return _distances(rows, means(pictures.encodings, owners))
+    distances = _distances(rows, pictures.encodings)
+    nearest = np.full((len(rows), int(owners.max()) + 1), np.inf, np.float32)
+    for at, own in enumerate(owners):
+        nearest[:, own] = np.minimum(nearest[:, own], distances[:, at])
     return nearest
 
 

@@ -20,7 +20,7 @@ from turnstile.calibration import (
 )
 from turnstile.config import Decision, Site
 from turnstile.errors import ConfigError, ModelError, PictureError
-from turnstile.gallery import files_by_person
+from turnstile.gallery import files_by_person, is_averaged
 from turnstile.io.encodings import EncodingCache
 from turnstile.io.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site import load
@@ -110,7 +110,12 @@ def _enrolled(site: Site, engine: Engine) -> Pictures:
             persons.append(person)
             files.append(file)
             rows.append(encoding)
-    return Pictures(persons=tuple(persons), files=tuple(files), encodings=_matrix(rows))
+    return Pictures(
+        persons=tuple(persons),
+        files=tuple(files),
+        encodings=_matrix(rows),
+        averaged=is_averaged(site.recognition.encoding),
+    )
 
 
 def _strangers(folder: Path, engine: Engine) -> Encodings:

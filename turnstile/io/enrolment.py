@@ -6,7 +6,7 @@ from pathlib import Path
 
 from turnstile import config
 from turnstile.errors import TurnstileError
-from turnstile.gallery import EMPTY, Gallery, build_gallery, person_of
+from turnstile.gallery import EMPTY, Gallery, build_gallery, person_of, templates
 from turnstile.io.encodings import EncodingCache
 from turnstile.io.facefolder import FaceFolder, Unencoded
 
@@ -21,6 +21,9 @@ class Enrolment:
     cache: EncodingCache
     engine: str
     gallery: Gallery = EMPTY
+    """Every picture's encoding."""
+    templates: Gallery = EMPTY
+    """What recognizers compare faces with."""
     hashes: dict[str, str] = field(default_factory=dict)
     encodings: dict[str, bytes] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
@@ -83,6 +86,7 @@ class Enrolment:
         ]
         before = self.gallery.version
         self.gallery = build_gallery(self.engine, known)
+        self.templates = templates(self.gallery)
         return self.gallery.version != before
 
     def _take_listings(self) -> None:
