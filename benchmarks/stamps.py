@@ -44,9 +44,9 @@ class StampedSockets:
         """Wait as the broker does."""
         self.inner.wait(timeout_s)
 
-    def subscription(self) -> tuple[str, bool] | None:
+    def subscription(self, until_s: float = float("inf")) -> tuple[str, bool] | None:
         """Pass a subscription on."""
-        return self.inner.subscription()
+        return self.inner.subscription(until_s)
 
     def said(self) -> Said | None:
         """Note when a frame is taken."""
