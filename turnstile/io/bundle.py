@@ -31,7 +31,7 @@ _SECTION_OF: Mapping[Role, str] = {
     "logger": "loggers",
     "display": "displays",
 }
-_LEFT_OUT = ("gallery", "decision", "rules")
+_LEFT_OUT = ("gallery", "decision", "rules", "metrics")
 """What only the broker reads."""
 
 Key = Annotated[str, Meta(min_length=40, max_length=40)]

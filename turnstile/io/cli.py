@@ -93,6 +93,12 @@ def _start(options: argparse.Namespace) -> int:
     return up.start(options)
 
 
+def _units(options: argparse.Namespace) -> int:
+    from turnstile.io import units_command  # noqa: PLC0415 - needs circus
+
+    return units_command.run(options)
+
+
 def _status(options: argparse.Namespace) -> int:
     from turnstile.io import status  # noqa: PLC0415 - needs ZeroMQ
 
@@ -221,6 +227,14 @@ def _add_launching(commands: "argparse._SubParsersAction[argparse.ArgumentParser
         one.add_argument(
             "--host", metavar="HOST", help="which host, if this machine runs several of the site's"
         )
+
+    units = _add(commands, "units", _units, "write systemd units for this machine's nodes of a site")
+    units.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+    units.add_argument("--host", metavar="HOST", help="which of the site's hosts this is")
+    units.add_argument("--user", default="turnstile", metavar="USER", help="whom they run as (turnstile)")
+    units.add_argument(
+        "--to", type=Path, default=Path("units"), metavar="FOLDER", help="where they are written (units)"
+    )
 
 
 def _count(text: str) -> int:
