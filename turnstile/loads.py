@@ -67,7 +67,7 @@ class Loads:
         """Return the period's values as gauges of a beat, and begin the next.
 
         ``queue_age_ms`` is the longest wait of any camera; ``results_per_s.<camera>``, ``wait_ms.<camera>``
-        and ``age_ms.<camera>``, which is that of the oldest frame, are of the first 24 cameras.
+        and, if there were results, ``age_ms.<camera>`` of the oldest frame, are of the first 24 cameras.
         """
         elapsed_s = max(now_ns - self._period_began_ns, 1_000_000) / 1e9 if self._period_began_ns else 0.0
         self._period_began_ns = now_ns
@@ -76,7 +76,9 @@ class Loads:
         for camera in self._told():
             one = self._cameras[camera]
             rate = round(one.results / elapsed_s, 2) if elapsed_s else 0.0
-            values = {"results_per_s": rate, "wait_ms": _ms(waits[camera]), "age_ms": _ms(one.oldest_ns)}
+            values = {"results_per_s": rate, "wait_ms": _ms(waits[camera])}
+            if one.results:
+                values["age_ms"] = _ms(one.oldest_ns)
             told |= {f"{name}.{camera}"[:MAX_LABEL_CHARS]: value for name, value in values.items()}
         for one in self._cameras.values():
             one.longest_wait_ns = one.results = one.oldest_ns = 0

@@ -51,9 +51,7 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def losses(self) -> dict[str, int]:
         """Return what was dropped, refused or found bad, by reason."""
-        return {
-            name: count for name, count in sorted(self.counts.items()) if count and name.startswith(_LOSSES)
-        }
+        return {name: count for name, count in sorted(self.counts.items()) if count and is_loss(name)}
 
 
 class Roster(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +60,11 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[NodeStatus, ...]
     missing: tuple[str, ...]
     """As the site file has them: ``cameras.front_door``."""
+
+
+def is_loss(count: str) -> bool:
+    """Tell whether a count is of what was dropped, refused or found bad."""
+    return count.startswith(_LOSSES)
 
 
 def call_roll(site: Site, heard: Iterable[Heard], *, now_s: float) -> Roster:

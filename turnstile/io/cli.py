@@ -105,6 +105,12 @@ def _status(options: argparse.Namespace) -> int:
     return status.run(config_path=options.config, as_json=options.json)
 
 
+def _top(options: argparse.Namespace) -> int:
+    from turnstile.io import top  # noqa: PLC0415 - needs ZeroMQ
+
+    return top.run(config_path=options.config, once=options.once)
+
+
 def _log_head(options: argparse.Namespace) -> int:
     from turnstile.io import reading  # noqa: PLC0415 - needs SQLAlchemy
 
@@ -146,6 +152,10 @@ def _command_line() -> argparse.ArgumentParser:
     status = _add(commands, "status", _status, "show what every node said last")
     status.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
     status.add_argument("--json", action="store_true", help="print it for programs")
+
+    top = _add(commands, "top", _top, "watch rates, ages, drops and busy shares of every node and camera")
+    top.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+    top.add_argument("--once", action="store_true", help="print it once and end")
 
     calibrate = _add(commands, "calibrate", _calibrate, "say how well the enrolled people are told apart")
     calibrate.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")

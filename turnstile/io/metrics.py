@@ -14,7 +14,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from turnstile.config import Site
 from turnstile.dispatch import Assignment
@@ -112,6 +119,8 @@ class _Figures:
 
     def __post_init__(self) -> None:
         registry = self.registry
+        # else a third of all series would be the times of their making
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.nodes = NodeMetrics(self.site)
         registry.register(self.nodes)
         ProcessCollector(registry=registry)
