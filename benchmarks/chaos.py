@@ -4,13 +4,15 @@ Real processes and real faces: two cameras before which people appear and leave,
 a logger. Faults hit one process after the other: SIGKILL, after which the process is started again like a
 supervisor would, or SIGSTOP for a while. A visit counts as complete and seen when the broker that ran at its
 end had answered for enough frames with the face, and enough observed absence followed; people stay for as
-long as that takes. Each such visit must be in the log once, with the right verdict.
+long as that takes. Each such visit must be in the log once, with the right verdict, and the log must verify,
+also against the heads that the logger noted meanwhile.
 
     python -m benchmarks.chaos [--minutes 10] [--faults-every 4] [--seed 1]
 """
 
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +26,7 @@ import yaml
 
 from benchmarks import report
 from benchmarks.report import Goal, Report, percentiles
+from benchmarks.stage import ROOT
 from turnstile.accesslog import Entry, is_remark, parse_entry
 from turnstile.io import samples
 from turnstile.io.bus import Bus
@@ -189,7 +192,7 @@ class Chaos:
             "gallery": {"faces": "faces", "cache": "cache"},
             "decision": {"rules": "rules.yaml", "throttle": {"max_denials": 0}},
             "cameras": cameras,
-            "loggers": {"log": {"file": "access_log.txt"}},
+            "loggers": {"log": {"file": "access_log.txt", "witness": "heads.txt"}},
         }
         path = self.folder / "site.yaml"
         path.write_text(yaml.safe_dump(document))
@@ -265,6 +268,12 @@ class Chaos:
         for name in (*CAMERAS, "recognizer-1", "recognizer-2", "log", "broker"):
             self.nodes.stop(name)
 
+    def verify(self) -> str:
+        """Return what is wrong with the log's chain; empty when nothing is."""
+        command = [sys.executable, "logger_node.py", "verify", "--config", str(self.folder / "site.yaml")]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return "" if run.returncode == 0 else run.stdout + run.stderr
+
     def entries(self) -> list[Entry]:
         """Return what the access log says."""
         lines = (self.folder / "access_log.txt").read_text().splitlines()
@@ -294,7 +303,7 @@ def tally(halls: dict[str, Hall], entries: Sequence[Entry]) -> Counter[str]:
 
 
 def tell(chaos: Chaos, out: Report) -> int:
-    """Print the table of faults and the tally; return 1 if a visit was lost, doubled or wrong."""
+    """Print the table of faults and the tally; return 1 if a visit or the log is not as it must be."""
     rows: list[tuple[str, int, float, float, int]] = []
     for victim, kind in sorted({(fault.victim, fault.kind) for fault in chaos.faults}):
         times = [fault.recovered_s for fault in chaos.faults if (fault.victim, fault.kind) == (victim, kind)]
@@ -312,8 +321,11 @@ def tell(chaos: Chaos, out: Report) -> int:
     out.note(f"0 losses in {counts['visits']} visits would bound the rate of loss by {bound:.1%} (95 %).")
     for what in ("lost", "doubled", "wrong", "spurious"):
         out.goal(Goal(what=what, unit="visits", measured=counts[what], at_most=0))
+    broken = chaos.verify()
+    out.note(broken or "The chain verifies.")
+    out.goal(Goal(what="chain broken", unit="", measured=bool(broken), at_most=0))
     out.finish()
-    return int(any(counts[what] for what in ("lost", "doubled", "wrong", "spurious")))
+    return int(bool(broken) or any(counts[what] for what in ("lost", "doubled", "wrong", "spurious")))
 
 
 def _jpeg(picture: clip.Picture) -> bytes:

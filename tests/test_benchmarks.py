@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLES = {
     "dispatch": ["even recognizers of 50 and 50 ms", "uneven recognizers of 30 and 200 ms"],
     "latency": ["A recognizer that only replies", "engine (the default)"],
+    "decisions": ["From a result said"],
     "store": ["Batches of 1,", "Batches of 100,"],
     "broker": ["there and answered", "Cores used by each process", "Flooded"],
 }
