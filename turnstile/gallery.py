@@ -104,7 +104,7 @@ def templates(gallery: Gallery) -> Gallery:
 
     Raw encodings are compared with each picture, as `face_recognition` does. On LFW, for galleries of 100
     people with 3 pictures each, at the distance that admits 0.1 % of strangers, means recognise 88 % of the
-    enrolled in one frame and single pictures 81 % (`benchmarks.accuracy`, mirror and paddings, 2026-11).
+    enrolled in one frame and the nearest pictures 81 % (`benchmarks.accuracy`, 2026-11).
     """
     if not is_averaged(gallery.engine) or not gallery.persons:
         return gallery
