@@ -45,6 +45,13 @@ def test_a_camera_at_its_full_rate_is_never_short(max_fps: float) -> None:
     assert all(share.take_message(octets, at_s) for at_s, octets in said)
 
 
+def test_a_key_that_hoards_connections_gets_few() -> None:
+    """A machine of 100 recognizers comes back at once; whoever connects all the time gets five a second."""
+    share = share_of("recognizer", 0.0)
+    taken = sum(share.connections.take(1, at / 1000) for at in range(60_000))
+    assert 200 <= taken <= 200 + 5 * 60
+
+
 @given(st.lists(st.floats(0, 1e6), max_size=50), st.floats(0.1, 1000))
 def test_no_order_of_times_gives_more_than_the_rate(times: list[float], amount: float) -> None:
     """A clock that jumps back gives nothing, and one that jumps forward no more than the burst."""

@@ -28,6 +28,10 @@ MAX_BYTES_PER_S = 64e6
 MAX_SUBSCRIPTIONS_PER_S = 300.0
 """Of one key: a display of 64 cameras has 257, and takes them all anew when it reconnects."""
 
+MAX_CONNECTIONS_PER_S, CONNECTIONS_BURST_S = 5.0, 40.0
+"""Of one key: 100 recognizers of a machine come back to both ports at once. Connections that say nothing are
+not known by key afterwards, so this is what keeps them few."""
+
 MAX_REFUSALS_PER_S = 100.0
 """Of one key: more is a flood, and costs the others more than being without this one."""
 
@@ -61,6 +65,7 @@ class Share:
 
     messages: Bucket
     octets: Bucket
+    connections: Bucket
     subscriptions: Bucket
     refusals: Bucket
 
@@ -77,6 +82,7 @@ def share_of(role: Role, now_s: float, *, max_fps: float | None = None) -> Share
     return Share(
         messages=a_bucket(messages_per_s, BURST_S, now_s),
         octets=a_bucket(MAX_BYTES_PER_S, BURST_S, now_s),
+        connections=a_bucket(MAX_CONNECTIONS_PER_S, CONNECTIONS_BURST_S, now_s),
         subscriptions=a_bucket(MAX_SUBSCRIPTIONS_PER_S, BURST_S, now_s),
         refusals=a_bucket(MAX_REFUSALS_PER_S, PATIENCE_S, now_s),
     )

@@ -30,7 +30,7 @@ from turnstile.config import Camera, Site
 from turnstile.errors import ConfigError, RefusedError, TurnstileError
 from turnstile.io.keys import KeyFolder
 from turnstile.refusals import Refusals
-from turnstile.roles import Identity, may_hear
+from turnstile.roles import Identity, Role, may_hear
 from turnstile.shares import Share, share_of
 
 DOMAIN = "turnstile"
@@ -39,8 +39,15 @@ SETTLED_S = 2.0
 """A folder changed more recently than this is read again: file times are coarse."""
 
 ANSWERS_A_TURN = 16
-MAX_CONNECTIONS = 64
-"""Of one key on one port: a key may serve all recognizers of a machine."""
+MAX_CONNECTIONS: dict[Role, int] = {
+    "capture": 8,
+    "recognizer": 128,
+    "logger": 8,
+    "display": 8,
+    "observer": 64,
+}
+"""Of one key on one port: a recognizer's may serve a whole machine, an observer's several commands at once;
+the others have one, and for a moment those that it replaced."""
 
 MAX_SUBSCRIPTIONS = 512
 """Of one connection, refused ones included: libzmq keeps those as well."""
@@ -152,7 +159,11 @@ class Guard:
         if peer is None:
             self._note(STRANGERS, "connecting")
             return False
-        return peer.cut_off_until_s <= time.monotonic()
+        now_s = time.monotonic()
+        if not peer.share.connections.take(1, now_s):
+            self._note(peer.who.name, "connecting too often")
+            return False
+        return peer.cut_off_until_s <= now_s
 
     def sender(self, frame: zmq.Frame, octets: int) -> Identity:
         """Return whose a message is that came to the ingress.
@@ -224,9 +235,9 @@ class Guard:
             return known
         for gone in [fd for fd, one in open_now.items() if inode_of(fd) != one.inode]:
             del open_now[gone]
-        if len(open_now) >= MAX_CONNECTIONS:
+        if len(open_now) >= MAX_CONNECTIONS[peer.who.role]:
             self.cut(frame)
-            raise self._refuse(peer, frame, f"more than {MAX_CONNECTIONS} connections")
+            raise self._refuse(peer, frame, f"more than {len(open_now)} connections")
         open_now[descriptor] = _Connection(inode=inode)
         return open_now[descriptor]
 
