@@ -15,38 +15,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from benchmarks.pictures import a_jpeg
 from benchmarks.report import Goal, Report, parse
+from benchmarks.samples import one_of_each
 from turnstile.errors import PictureError, WireError
 from turnstile.gallery import from_message
 from turnstile.jpeg import check_jpeg
-from turnstile.messages import (
-    Access,
-    AnyMessage,
-    Beat,
-    Box,
-    Bye,
-    Entries,
-    Face,
-    Fetch,
-    Frame,
-    Guide,
-    Log,
-    People,
-    Picture,
-    Query,
-    Ready,
-    Result,
-    Template,
-    Timings,
-    Work,
-    decode,
-    encode,
-)
-from turnstile.reasons import Reason
+from turnstile.messages import Frame, People, Work, decode, encode
 from turnstile.roles import ROLES, Identity, may_hear, why_not_say
 
-_WORK_ID = "aa"
 MESSAGES, QUICK_MESSAGES = 1_000_000, 20_000
 SLOW_S = 0.1
 """Of processor time: other programs do not count."""
@@ -61,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = Report("fuzz", options)
     count = QUICK_MESSAGES if options.quick else MESSAGES
     chance = random.Random(7)
-    seeds = [encode(message) for message in _one_of_each()]
+    seeds = [encode(message) for message in one_of_each()]
     outcomes: Counter[str] = Counter()
     slowest_s, rss_then_mb = 0.0, 0.0
     began_s = time.perf_counter()
@@ -137,70 +113,6 @@ def mutate(chance: random.Random, body: bytes, others: Sequence[bytes]) -> bytes
             case _:
                 del damaged[chance.randrange(len(damaged) + 1) :]
     return bytes(damaged)
-
-
-def _one_of_each() -> list[AnyMessage]:
-    """Return valid messages of every type, as seeds."""
-    jpeg, (width, height) = a_jpeg(4_000, size_px=(64, 48)), (64, 48)
-    box = Box(left=1, top=2, right=3, bottom=4)
-    face = Face(box_px=box, person="Barack Obama", distance=0.3, second_distance=0.8, encoding=bytes(512))
-    name, instance = "front_door", "front_door-a1b2c3d4"
-    access = Access(
-        source="aa",
-        seq=1,
-        camera="front_door",
-        verdict="granted",
-        reason=Reason.RECOGNISED,
-        person="Barack Obama",
-        distance=0.3,
-        votes=3,
-        of=5,
-        visit="1",
-        decided_ns=1,
-        captured_ns=1,
-        frame_seq=1,
-        recognizer="pool",
-        box_px=box,
-    )
-    return [
-        Frame(camera="front_door", seq=1, captured_ns=1, width_px=width, height_px=height, jpeg=jpeg),
-        Ready(name=name, instance=instance),
-        Bye(name=name, instance=instance),
-        Work(
-            token=_WORK_ID, lease_s=3.0, camera="front_door", seq=1, captured_ns=1, waited_ms=0.0, jpeg=jpeg
-        ),
-        Picture(token=_WORK_ID, lease_s=3.0, file="a.jpg", data=jpeg),
-        Result(
-            name=name,
-            instance=instance,
-            token=_WORK_ID,
-            camera="front_door",
-            seq=1,
-            captured_ns=1,
-            gallery_version="1",
-            faces=(face, face),
-            timings=Timings(),
-        ),
-        Template(name=name, instance=instance, token=_WORK_ID, engine="e", encoding=bytes(512)),
-        People(version="1", engine="e", persons=("A", "B"), owners=(0, 1), encodings=bytes(1024)),
-        access,
-        Guide(camera="front_door", captured_ns=1, frame_seq=1, advice=()),
-        Fetch(name=name, instance=instance, source="", after_seq=0),
-        Log(source="aa", events=(access, access)),
-        Query(asker="front_door-1"),
-        Entries(asker="front_door-1", logger="front_door", log="", cursor=0, lines=("a", "b")),
-        Beat(
-            node="front_door",
-            instance="front_door-1",
-            role="capture",
-            host="h",
-            pid=1,
-            version="1",
-            uptime_s=1.0,
-            counts={"a": 1},
-            gauges={"b": 1.0},
-        ),
-    ]
 
 
 def _rss_mb() -> float:
