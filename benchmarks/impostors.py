@@ -295,6 +295,7 @@ def _topic_of(message: AnyMessage) -> str:
         "people": "gallery.",
         "work": "work.honest.honest-1.",
         "picture": "work.honest.honest-1.",
+        "taken": "work.honest.honest-1.",
         "log": "log.scribe.scribe-1.",
         "entries": topic(kind, getattr(message, "asker", "")),
         **{one: topic(one, getattr(message, "camera", "")) for one in ("frame", "access", "guide")},

@@ -83,7 +83,7 @@ def say(
             bus.hear(1 / per_s)
             said += bus.say(*make(said))
     finally:
-        bus.close()
+        bus.close(linger_s=1.0)
     return said
 
 

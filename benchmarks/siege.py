@@ -21,7 +21,7 @@ from benchmarks.stage import Line, Stage, a_site
 from turnstile import config
 from turnstile.io.bus import Bus
 from turnstile.io.keys import KeyFolder
-from turnstile.messages import AnyMessage, Beat, Frame, People, Ready, Result, Work, topic
+from turnstile.messages import AnyMessage, Beat, Frame, People, Ready, Result, Taken, Work, topic
 from turnstile.roles import Identity
 
 CAMERAS = ("door", "gate")
@@ -165,12 +165,8 @@ class Siege:
         """Return how much the broker has refused so far, as of a beat from now on."""
         counts: dict[str, int] = self._ask("counts")
         by_name = sum(count for name, count in counts.items() if name.startswith("refused_from_unknown"))
-        whole = (count for name, count in counts.items() if name.startswith("refused_"))
-        return (
-            sum(whole)
-            + by_name
-            - sum(count for name, count in counts.items() if name.startswith("refused_from_"))
-        )
+        whole = {name: count for name, count in counts.items() if name.startswith(("refused_", "repeated_"))}
+        return by_name + sum(count for name, count in whole.items() if not name.startswith("refused_from_"))
 
     def _ask(self, what: str) -> Any:
         """Return what the honest nodes answer, see `Honest.answer`."""
@@ -302,6 +298,8 @@ def stranger_of(message: AnyMessage) -> str:
             return "" if own or message.age_s else message.node
         case People():
             return "a forged gallery" if message.persons else ""
+        case Taken():
+            return ""  # the broker's alone, and nobody else's that reached it would be told apart
         case _:
             name = getattr(message, "asker", getattr(message, "recognizer", ""))
             return f"{type(message).__name__} of {name}"
