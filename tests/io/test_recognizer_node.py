@@ -132,8 +132,8 @@ class Bench:
         return [message for message in self.said if isinstance(message, Result)]
 
     def templates(self) -> list[Template]:
-        """Return the templates said."""
-        return [message for message in self.said if isinstance(message, Template)]
+        """Return the templates said; one that was said again because nobody took it counts once."""
+        return list({one.token: one for one in self.said if isinstance(one, Template)}.values())
 
     def is_ready(self) -> bool:
         """Tell whether the last thing said is that there is a credit."""
