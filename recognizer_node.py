@@ -224,17 +224,22 @@ class RecognizerNode:
 
 
 def wire(start: node.Start) -> RecognizerNode:
-    """Load the models, then join the bus."""
-    engine = make_engine(start.site.recognition)
+    """Join the bus, which connects while the models are loaded."""
+    topics = ("gallery.", work_topic(start.name, start.instance))
+    bus = Bus(start.site.broker, key=start.key, topics=topics, wake_fd=start.stop.fileno)
+    try:
+        engine = make_engine(start.site.recognition)
+    except BaseException:  # an interrupt too
+        bus.close()
+        raise
     description = engine.description
     log.info("engine %s, detector %s, on %s", description.encoding, description.detector, description.runtime)
     heart = Heart(node=start.name, instance=start.instance, role="recognizer", rates=("frames_in", "busy_ms"))
-    topics = ("gallery.", work_topic(start.name, start.instance))
     return RecognizerNode(
         name=start.name,
         instance=start.instance,
         settings=start.site.recognition,
-        bus=Bus(start.site.broker, key=start.key, topics=topics, wake_fd=start.stop.fileno),
+        bus=bus,
         engine=engine,
         heart=heart,
         stop=start.stop,
