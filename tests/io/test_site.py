@@ -39,7 +39,7 @@ def test_the_files_that_come_with_turnstile_are_valid(file: Path) -> None:
     assert load(file).cameras
 
 
-@pytest.mark.parametrize("name", ["local.yaml", "demo.yaml", "two_doors.yaml"])
+@pytest.mark.parametrize("name", ["local.yaml", "demo.yaml", "two_doors.yaml", "two_machines.yaml"])
 def test_the_site_files_are_there(name: str) -> None:
     """The README names them."""
     assert (ROOT / "configs" / name).is_file()
