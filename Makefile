@@ -59,6 +59,8 @@ bench: setup ## run every benchmark with short settings; CLIPS=, PORTRAITS= and 
 
 lock: environment ## pin everything anew; LOCKFLAGS=--upgrade takes the newest versions
 	@$(LOCK) --override requirements/overrides.txt --output-file requirements/lock.txt requirements/dev.in
+	@$(LOCK) --override requirements/overrides.txt --constraint requirements/lock.txt \
+		--output-file requirements/runtime.txt requirements/runtime.in
 	@$(LOCK) --constraint requirements/lock.txt --output-file requirements/build.txt requirements/build.in
 
 clean: ## remove caches

@@ -93,6 +93,17 @@ class MonitoredSite:
         self._say(topic("status", said.node), said)
         self._wait_for(lambda message: message == said)
 
+    def let_recognize(self) -> None:
+        """Send frames until a real recognizer has said that it was busy with one."""
+        until = time.monotonic() + PATIENCE_S
+        while not any(
+            isinstance(message, Beat) and message.role == "recognizer" and "busy_ms" in message.counts
+            for _, message in self.bus.hear(0.1)
+        ):
+            self.seq += 1
+            self._say("frame.front_door.", a_frame(seq=self.seq, captured_ns=time.time_ns()))
+            assert time.monotonic() < until
+
     def _next_work(self) -> Work:
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:

@@ -30,6 +30,17 @@ def test_with_no_recognizer_the_wait_grows_for_ever() -> None:
     assert loads.tell(NOW + 1500 * MS)["wait_ms.door"] == 1500
 
 
+def test_a_wait_that_is_over_shows_until_the_next_beat() -> None:
+    """Somebody who looks every few seconds would else mostly find nobody waiting."""
+    loads = Loads()
+    loads.came("door", NOW)
+    loads.handed_out("door", NOW + 80 * MS)
+    loads.tell(NOW + 100 * MS)
+    assert loads.queue_age_ns(NOW + 300 * MS) == 80 * MS
+    loads.tell(NOW + 600 * MS)
+    assert loads.queue_age_ns(NOW + 700 * MS) == 0
+
+
 def test_a_period_tells_its_worst_and_begins_anew() -> None:
     """A beat comes twice a second: what happened in between is in it."""
     loads = Loads()

@@ -34,6 +34,7 @@ class Loads:
         self._first = tuple(first)
         self._cameras: dict[str, _Camera] = {}
         self._period_began_ns = 0
+        self._longest_of_last_period_ns = 0
 
     def came(self, camera: str, now_ns: int) -> None:
         """Note that a frame came, and waits."""
@@ -59,9 +60,9 @@ class Loads:
         self._cameras.pop(camera, None)
 
     def queue_age_ns(self, now_ns: int) -> int:
-        """Return how long the camera has waited that waits longest now. May be called from any thread."""
+        """Return the longest wait of any camera, now or in the last period. May be called from any thread."""
         since = (one.waiting_since_ns for one in list(self._cameras.values()))
-        return max((now_ns - at_ns for at_ns in since if at_ns), default=0)
+        return max(self._longest_of_last_period_ns, *(now_ns - at_ns for at_ns in since if at_ns), 0)
 
     def tell(self, now_ns: int) -> dict[str, float]:
         """Return the period's values as gauges of a beat, and begin the next.
@@ -72,7 +73,8 @@ class Loads:
         elapsed_s = max(now_ns - self._period_began_ns, 1_000_000) / 1e9 if self._period_began_ns else 0.0
         self._period_began_ns = now_ns
         waits = {camera: self._longest_wait_ns(one, now_ns) for camera, one in self._cameras.items()}
-        told = {"queue_age_ms": _ms(max(waits.values(), default=0))}
+        self._longest_of_last_period_ns = max(waits.values(), default=0)
+        told = {"queue_age_ms": _ms(self._longest_of_last_period_ns)}
         for camera in self._told():
             one = self._cameras[camera]
             rate = round(one.results / elapsed_s, 2) if elapsed_s else 0.0

@@ -166,6 +166,17 @@ def test_counts_and_gauges_of_beats_are_labelled_with_their_node() -> None:
     assert node("front_door", "well", scrape(meter)) == 1
 
 
+def test_losses_are_one_metric_by_reason() -> None:
+    """So that a dashboard need not know all reasons."""
+    meter = Meter(a_site())
+    meter.heard(msgspec.structs.replace(a_beat(), counts={"dropped_frozen": 2, "refused_x": 3, "lost": 4}))
+    samples = scrape(meter)
+    who = {"node": "front_door", "role": "capture", "host": "here"}
+    assert value(samples, "turnstile_node_lost_total", **who, reason="dropped_frozen") == 2
+    assert value(samples, "turnstile_node_lost_total", **who, reason="refused_x") == 3
+    assert value(samples, "turnstile_node_lost_total", **who) is None
+
+
 def test_a_restarted_node_goes_on_where_it_was() -> None:
     """Two instances of a name are one series that only grows."""
     meter = Meter(a_site())

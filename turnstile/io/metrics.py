@@ -50,7 +50,7 @@ class Meter:
             self.registry = self._figures.registry
             self.show(
                 "turnstile_queue_age_seconds",
-                "How long the camera that waits longest has waited for a recognizer.",
+                "The longest that a camera waited for a recognizer in the last second.",
                 lambda: self.loads.queue_age_ns(time.monotonic_ns()) / 1e9,
             )
 

@@ -1,8 +1,9 @@
 """What nodes say in their beats, as metrics for Prometheus.
 
 A count ``x`` of a beat is ``turnstile_node_x_total`` and a gauge ``y`` is ``turnstile_node_y``, by node, role
-and host. Counts are tallies (`turnstile.tallies`): their rates are right when nodes restart. Gauges of a node
-that is silent are left out.
+and host; counts of what was dropped, refused or found bad are ``turnstile_node_lost_total``, by reason too.
+Counts are tallies (`turnstile.tallies`): their rates are right when nodes restart. Gauges of a node that is
+silent are left out.
 
 Names come from the wire, so they are bounded: those that are no metric's name, or could be taken for one of
 ours, are left out, and so are series beyond 20,000, those of nodes that the site file does not name first.
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -21,6 +23,7 @@ from turnstile import __version__
 from turnstile.config import Site
 from turnstile.launching import Process, is_process_of, processes
 from turnstile.messages import Beat
+from turnstile.roster import is_loss
 from turnstile.tallies import Tallies, Tally, Who
 
 MAX_SERIES = 20_000
@@ -28,9 +31,17 @@ MAX_SERIES = 20_000
 REFUSED_FROM = "refused_from_"
 """Counts of the broker's beat that end in the name of a key: that becomes a label."""
 
+
+class _Described(NamedTuple):
+    name: str
+    what: str
+
+
+_REFUSED = _Described("turnstile_refused_from", "What was refused, by the name of the key it came with.")
+_LOST = _Described("turnstile_node_lost", "What was dropped, refused or found bad.")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _OURS = re.compile(
-    r".*_(total|created|count|sum|bucket|info)|up|well|processes|beat_age_seconds|uptime_seconds"
+    r".*_(total|created|count|sum|bucket|info)|up|well|lost|processes|beat_age_seconds|uptime_seconds"
 )
 _WELL = re.compile(r"(live|ended)\b")
 
@@ -55,6 +66,8 @@ class NodeMetrics(Collector):
         """Give the metrics of all nodes."""
         now_s = time.monotonic()
         room = _Room(left=MAX_SERIES)
+        room.families[_REFUSED.name] = CounterMetricFamily(*_REFUSED, labels=("name",))
+        room.families[_LOST.name] = CounterMetricFamily(*_LOST, labels=(*Who._fields, "reason"))
         with self._lock:
             names = {one.name for one in self._expected}
             tallies = sorted(self._tallies, key=lambda one: (one[0].node not in names, one[0]))
@@ -135,6 +148,10 @@ def _describe(room: _Room, who: Who, tally: Tally, now_s: float) -> None:
 def _count(room: _Room, who: Who, name: str, count: int) -> None:
     if who.role == "broker" and name.startswith(REFUSED_FROM):
         key = {"name": name.removeprefix(REFUSED_FROM)}
-        room.count("turnstile_refused_from", "Messages refused, by the name of their key.", key, count)
-    elif _NAME.fullmatch(name) and not _OURS.fullmatch(name):
+        room.count(*_REFUSED, key, count)
+    elif not _NAME.fullmatch(name) or _OURS.fullmatch(name):
+        return
+    elif is_loss(name):
+        room.count(*_LOST, {**who._asdict(), "reason": name}, count)
+    else:
         room.count(f"turnstile_node_{name}", "A count of its beats.", who._asdict(), count)
