@@ -410,7 +410,7 @@ class BrokerNode:
             ("decisions_waiting", self.journal.waiting),
             ("people", len(self.enrolment.gallery.persons)),
             ("pictures_waiting", self.dispatcher.waiting_pictures),
-            ("pictures_refused", len(self.enrolment.problems)),
+            ("pictures_refused", len(self.enrolment.problems) + self.enrolment.surplus),
             *self.meter.loads.tell(time.monotonic_ns()).items(),
         ):
             self.heart.gauge(name, value)

@@ -14,9 +14,12 @@ import pytest
 
 from tests.builders import an_encoding
 from turnstile.errors import TurnstileError
+from turnstile.gallery import build_gallery, to_message
+from turnstile.io.bus import MAX_HEARD_BYTES
 from turnstile.io.encodings import EncodingCache
-from turnstile.io.enrolment import Enrolment
+from turnstile.io.enrolment import MAX_PICTURES, Enrolment
 from turnstile.io.facefolder import MAX_PICTURE_BYTES, FaceFolder, Listing, Unencoded, watch
+from turnstile.messages import encode
 
 ENGINE = "dlib-resnet-v1/raw"
 PATIENCE_S = 30.0
@@ -168,6 +171,31 @@ def test_only_what_changed_is_encoded_again(place: Place) -> None:
     versions.append(enrolment.gallery.version)
     assert len(set(versions)) == 4
     assert enrolment.next_unencoded() is None
+
+
+def test_more_pictures_than_recognizers_take_are_left_out_and_said(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last by name, until there is room."""
+    files = [f"person_{letter}.jpg" for letter in "abcd"]
+    for file in files:
+        put(place.faces / file, file)
+    enrolment = place.enrolment()
+    enrolment.max_pictures = 3
+    encode_all(enrolment, *files)
+    assert (enrolment.gallery.persons, enrolment.surplus) == (("Person A", "Person B", "Person C"), 1)
+    assert [one.getMessage() for one in caplog.records if "1 pictures are not used" in one.getMessage()]
+    (place.faces / files[0]).unlink()
+    refresh_until(enrolment, enrolment.rebuild)
+    assert (enrolment.gallery.persons, enrolment.surplus) == (("Person B", "Person C", "Person D"), 0)
+
+
+def test_the_largest_gallery_fits_into_a_message() -> None:
+    """With names as long as file names can be."""
+    count = 1000
+    people = [(f"{number:04d}" + "\u00fc" * 123, an_encoding()) for number in range(count)]
+    message = encode(to_message(build_gallery(ENGINE, people)))
+    assert len(message) / count * MAX_PICTURES < MAX_HEARD_BYTES
 
 
 def test_nothing_changed_is_no_new_gallery(place: Place) -> None:

@@ -29,7 +29,7 @@ UNSAID_S = 4.0
 when the broker refuses the key, which may be a moment before it learns of it."""
 
 MAX_HEARD_BYTES = 64 * 2**20
-"""Largest message a node takes: a gallery of 100,000 encodings."""
+"""Largest message a node takes: a gallery of `turnstile.io.enrolment.MAX_PICTURES`."""
 
 MAX_TOPIC_BYTES = 256
 _CURVE_BYTES = 1024

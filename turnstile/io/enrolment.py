@@ -10,6 +10,10 @@ from turnstile.gallery import EMPTY, Gallery, build_gallery, person_of, template
 from turnstile.io.encodings import EncodingCache
 from turnstile.io.facefolder import FaceFolder, Unencoded
 
+MAX_PICTURES = 80_000
+"""In a gallery: one travels as a message of at most 64 MB, and a picture takes up to 777 bytes of it, for its
+encoding and for a name as long as file names can be. Recognizers would be cut off by a larger one."""
+
 log = logging.getLogger("turnstile")
 
 
@@ -28,6 +32,9 @@ class Enrolment:
     encodings: dict[str, bytes] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     """Hash → why no encoding could be made of that picture."""
+    max_pictures: int = MAX_PICTURES
+    surplus: int = 0
+    """How many pictures are left out because there are too many."""
     _reported: set[tuple[str, str]] = field(default_factory=set)
     _gone: set[str] = field(default_factory=set)
     _read: bool = False
@@ -84,10 +91,21 @@ class Enrolment:
             for file, digest in self.hashes.items()
             if digest in self.encodings and (person := person_of(file)) is not None
         ]
+        self._count_surplus(len(known) - self.max_pictures)
         before = self.gallery.version
-        self.gallery = build_gallery(self.engine, known)
+        self.gallery = build_gallery(self.engine, known[: self.max_pictures])
         self.templates = templates(self.gallery)
         return self.gallery.version != before
+
+    def _count_surplus(self, surplus: int) -> None:
+        if surplus > self.surplus:
+            log.warning(
+                "%d pictures are not used, the last by name: %d are the most that recognizers take; fewer "
+                "pictures a person make room",
+                surplus,
+                self.max_pictures,
+            )
+        self.surplus = max(0, surplus)
 
     def _take_listings(self) -> None:
         while not self.folder.listings.empty():
