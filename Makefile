@@ -3,16 +3,17 @@
 PYTHON ?= $(shell .venv/bin/python -c 'import venv' 2>/dev/null && echo .venv/bin/python || echo python3)
 WORKERS ?= 2
 FLOOR ?= 95
+EACH_S ?= 60
 
 BIN := .venv/bin
 TOO_OLD := "Turnstile needs Python 3.11 or newer; " + sys.executable + " is " + sys.version.split()[0] + \
 	". Name another one: make PYTHON=/path/to/python3.12"
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links $(LOCKFLAGS)
-BENCHMARKS = $(basename $(notdir $(shell grep -l '^if __name__' benchmarks/*.py)))
+BENCHMARKS = $(filter-out guided,$(basename $(notdir $(shell grep -l '^if __name__' benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup environment demo test coverage check format bench lock clean distclean
+.PHONY: help setup environment demo test coverage check format bench fuzz lock clean distclean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,11 +58,17 @@ bench: setup ## run every benchmark with short settings; CLIPS=, PORTRAITS= and 
 		else echo "== $$name is left out: it needs $$what=FOLDER"; fi; \
 	done
 
+fuzz: setup ## fuzz every decoder for EACH_S seconds, guided by coverage; installs atheris, which is large
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+		--require-hashes -r requirements/fuzz.txt
+	@$(BIN)/python -m benchmarks.guided --seconds $(EACH_S)
+
 lock: environment ## pin everything anew; LOCKFLAGS=--upgrade takes the newest versions
 	@$(LOCK) --override requirements/overrides.txt --output-file requirements/lock.txt requirements/dev.in
 	@$(LOCK) --override requirements/overrides.txt --constraint requirements/lock.txt \
 		--output-file requirements/runtime.txt requirements/runtime.in
 	@$(LOCK) --constraint requirements/lock.txt --output-file requirements/build.txt requirements/build.in
+	@$(LOCK) --output-file requirements/fuzz.txt requirements/fuzz.in
 
 clean: ## remove caches
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist *.egg-info

@@ -1,118 +1,98 @@
-"""Mutated messages through the broker's and each node's decoder: no crash, no hang, memory flat.
+"""Damaged input through every decoder: no crash, no hang, memory flat.
 
-Every kind of message is encoded and then damaged: bits flipped, parts cut out, doubled, put in from another
-message, lengths and numbers replaced by extremes. Each goes the way it would in the broker (decode, rules of
-each role, header of the picture) and in a node (decode, gallery). What comes out is a message, a `WireError`
-or a `PictureError`; any other exception ends the run with the bytes that caused it.
+Valid examples of everything that is read from others, see `benchmarks.decoders`, are damaged at random: bits
+flipped, parts cut out, doubled, put in from another example, lengths and numbers replaced by extremes. Every
+kind of message goes the way it would in the broker (decode, rules of each role, header of the picture) and in
+a node (decode, gallery). Whatever is raised but the decoder's own errors ends the run with the bytes.
 
-    python -m benchmarks.fuzz [--quick] [--json FILE]
+    python -m benchmarks.fuzz [--only DECODER] [--quick] [--json FILE]
 """
 
+import logging
 import random
 import resource
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from benchmarks.report import Goal, Report, parse
-from benchmarks.samples import one_of_each
-from turnstile.errors import PictureError, WireError
-from turnstile.gallery import from_message
-from turnstile.jpeg import check_jpeg
-from turnstile.messages import Frame, People, Work, decode, encode
-from turnstile.roles import ROLES, Identity, may_hear, why_not_say
+from benchmarks.decoders import DECODERS, Decoder, mutate
+from benchmarks.report import Goal, Report, parser
 
-MESSAGES, QUICK_MESSAGES = 1_000_000, 20_000
+COUNTS = {"message": 1_000_000, "picture": 200_000, "model": 50_000, "log_line": 200_000}
+OTHERS, QUICK = 10_000, 50
+"""How often those not named, which go by way of a file, and what part of it with `--quick`."""
+
 SLOW_S = 0.1
 """Of processor time: other programs do not count."""
 
-EXTREMES = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xc1", b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff")
-"""MessagePack's longest arrays and maps, its unused byte, and the ends of the ranges."""
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of one decoder's damaged input."""
+
+    counts: Counter[str]
+    took_s: float
+    slowest_s: float
+    grown_mb: float
+    """Memory gained after the first tenth."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run it; return 1 if anything but a refusal came of a message."""
-    options = parse(__doc__, argv)
+    """Run it; return 1 if anything but a refusal came of damage."""
+    made = parser(__doc__)
+    made.add_argument("--only", choices=DECODERS, help="only this decoder")
+    options = made.parse_args(argv)
+    logging.disable()
     report = Report("fuzz", options)
-    count = QUICK_MESSAGES if options.quick else MESSAGES
-    chance = random.Random(7)
-    seeds = [encode(message) for message in one_of_each()]
-    outcomes: Counter[str] = Counter()
-    slowest_s, rss_then_mb = 0.0, 0.0
-    began_s = time.perf_counter()
-    for number in range(count):
-        body = mutate(chance, chance.choice(seeds), seeds)
-        started_s = time.process_time()
-        try:
-            outcomes[feed(body)] += 1
-        except Exception as error:  # noqa: BLE001 - what is looked for
-            print(f"{type(error).__name__}: {error}\n{body!r}")
+    rows: list[tuple[str, str, int]] = []
+    notes: list[str] = []
+    goals: list[Goal] = []
+    for name in [options.only] if options.only else DECODERS:
+        count = COUNTS.get(name, OTHERS) // (QUICK if options.quick else 1)
+        outcome = run(DECODERS[name], count)
+        if outcome is None:
             return 1
-        slowest_s = max(slowest_s, time.process_time() - started_s)
-        if number == count // 10:
-            rss_then_mb = _rss_mb()
-    took_s = time.perf_counter() - began_s
-    report.table("Mutated messages", ("outcome", "messages"), sorted(outcomes.items()))
-    report.note(
-        f"{count / took_s:,.0f} messages a second, mutation included; slowest {slowest_s * 1e3:.1f} ms."
-    )
-    growth_mb = _rss_mb() - rss_then_mb
-    report.goal(Goal(what="memory gained after the first tenth", unit="MB", measured=growth_mb, at_most=8.0))
-    report.goal(
-        Goal(what="processor time of the slowest message", unit="s", measured=slowest_s, at_most=SLOW_S)
-    )
+        rows += [(name, what, times) for what, times in sorted(outcome.counts.items())]
+        notes.append(f"{name}: {count / outcome.took_s:,.0f} a second, damage included")
+        slowest = Goal(what=f"{name}: slowest", unit="s", measured=outcome.slowest_s, at_most=SLOW_S)
+        grown = Goal(what=f"{name}: memory gained", unit="MB", measured=outcome.grown_mb, at_most=8.0)
+        goals += [slowest, grown]
+    report.table("Damaged input", ("decoder", "outcome", "times"), rows)
+    report.note("; ".join(notes))
+    for goal in goals:
+        report.goal(goal)
     return report.finish()
 
 
-def feed(body: bytes) -> str:
-    """Take a body as the broker and as nodes do, and return what came of it."""
-    try:
-        message = decode(body)
-    except WireError:
-        return "refused: not a message"
-    allowed = sum(
-        not why_not_say(Identity(role, "front_door"), "frame.front_door.", message) for role in ROLES
+def run(decoder: Decoder, count: int) -> Outcome | None:
+    """Feed a decoder so much damage; print what broke it and return none if something did."""
+    chance = random.Random(7)
+    seeds = decoder.seeds()
+    counts: Counter[str] = Counter()
+    slowest_s, rss_then_mb = 0.0, 0.0
+    began_s = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="turnstile-fuzz-") as folder:
+        for number in range(count):
+            data = mutate(chance, chance.choice(seeds), seeds)
+            started_s = time.process_time()
+            try:
+                counts[decoder.outcome(data, Path(folder))] += 1
+            except Exception as error:  # noqa: BLE001 - what is looked for
+                print(f"{type(error).__name__}: {error}\n{data!r}")
+                return None
+            slowest_s = max(slowest_s, time.process_time() - started_s)
+            if number == count // 10:
+                rss_then_mb = _rss_mb()
+    return Outcome(
+        counts=counts,
+        took_s=time.perf_counter() - began_s,
+        slowest_s=slowest_s,
+        grown_mb=_rss_mb() - rss_then_mb,
     )
-    may_hear(Identity("observer", "front_door"), str(getattr(message, "camera", "")))
-    if isinstance(message, Frame | Work):
-        try:
-            check_jpeg(message.jpeg, max_bytes=4 * 2**20, max_px=9_000_000)
-        except PictureError:
-            return "refused: the picture's header"
-    if isinstance(message, People):
-        try:
-            from_message(message)
-        except WireError:
-            return "refused: the gallery"
-    return "decoded, and nobody may say it" if not allowed else "decoded, and its role may say it"
-
-
-def mutate(chance: random.Random, body: bytes, others: Sequence[bytes]) -> bytes:
-    """Return a body with one to four kinds of damage."""
-    damaged = bytearray(body)
-    for _ in range(chance.randrange(1, 5)):
-        at = (
-            chance.randrange(len(damaged) + 1)
-            if chance.random() < 0.3
-            else chance.randrange(len(damaged[:400]) + 1)
-        )
-        match chance.randrange(6):
-            case 0 if damaged:
-                damaged[min(at, len(damaged) - 1)] ^= 1 << chance.randrange(8)
-            case 1:
-                del damaged[at : at + chance.randrange(1, 40)]
-            case 2:
-                damaged[at:at] = damaged[at : at + chance.randrange(1, 40)]
-            case 3:
-                other = chance.choice(others)
-                start = chance.randrange(len(other))
-                damaged[at : at + chance.randrange(40)] = other[start : start + chance.randrange(1, 40)]
-            case 4:
-                damaged[at : at + 1] = chance.choice(EXTREMES)
-            case _:
-                del damaged[chance.randrange(len(damaged) + 1) :]
-    return bytes(damaged)
 
 
 def _rss_mb() -> float:

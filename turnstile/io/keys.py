@@ -303,7 +303,7 @@ def _public_of(path: Path) -> bytes:
 def _load(path: Path) -> tuple[bytes, bytes | None]:
     try:
         return zmq.auth.load_certificate(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, IndexError) as error:  # pyzmq takes a line without "=" for a list of two
         if isinstance(error, OSError) and are_used_up(error):
             raise
         raise ConfigError(f"{path}: not a key file: {error}") from error
