@@ -78,13 +78,15 @@ WAYS: dict[str, Hire] = {
 }
 
 
-def push(line: Line, ingress: str, *, jpeg: bytes, tuned: bool) -> None:
+def push(
+    line: Line, ingress: str, *, jpeg: bytes, tuned: bool, cameras: int = CAMERAS, fps: float = FPS
+) -> None:
     """Say the frames of all cameras, each on a socket of its own; one that finds no room is dropped."""
     context = zmq.Context()
-    sockets = [plain_socket(context, zmq.PUSH, tuned=tuned) for _ in range(CAMERAS)]
+    sockets = [plain_socket(context, zmq.PUSH, tuned=tuned) for _ in range(cameras)]
     for socket in sockets:
         socket.connect(ingress)
-    for number, captured_ns in ticks(line, fps=FPS, cameras=CAMERAS):
+    for number, captured_ns in ticks(line, fps=fps, cameras=cameras):
         with contextlib.suppress(zmq.Again):
             sockets[number].send(stamped(jpeg, camera=number, captured_ns=captured_ns), zmq.DONTWAIT)
     context.destroy(linger=0)
