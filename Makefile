@@ -49,6 +49,7 @@ bench: setup ## run every benchmark with short settings; CLIPS=, PORTRAITS= and 
 		case $$name in \
 			accuracy) need="$(LFW)" with="--lfw $(LFW)" what=LFW;; \
 			engine) need="$(CLIPS)" with="$(CLIPS)" what=CLIPS;; \
+			recall) need="$(PORTRAITS)" with="$(PORTRAITS)" what=PORTRAITS;; \
 			visits) need="$(and $(CLIPS),$(PORTRAITS))" with="--clips $(CLIPS) --portraits $(PORTRAITS)" \
 				what="CLIPS and PORTRAITS";; \
 			*) need=nothing with= what=;; \

@@ -15,7 +15,7 @@ from turnstile.messages import Box
 from turnstile.vision import dlibmodel, pyramid
 from turnstile.vision.pictures import PictureRgb
 from turnstile.vision.runtime import Network
-from turnstile.vision.search import Found, Part, part_around
+from turnstile.vision.search import AREA_BELOW, Found, Part, part_around
 
 CELL_PX = 8
 FIRST_CELL_PX = 14
@@ -74,7 +74,7 @@ class CnnDetector:
         if pixels.size == 0 or width < CELL_PX or height < CELL_PX:
             return []
         if part.scale != 1:
-            method = cv2.INTER_AREA if part.scale < 1 else cv2.INTER_LINEAR
+            method = cv2.INTER_AREA if part.scale < AREA_BELOW else cv2.INTER_LINEAR
             pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=method), np.uint8)
         found = []
         for face in self.windows(pixels, levels=levels):
