@@ -17,6 +17,7 @@ import logging
 import os
 import shutil
 import stat
+import struct
 import tempfile
 import time
 from collections.abc import Iterator
@@ -312,7 +313,7 @@ def _load(path: Path) -> tuple[bytes, bytes | None]:
 def _z85(key: bytes, path: Path) -> bytes:
     try:
         decoded = z85.decode(key)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, struct.error) as error:
         raise ConfigError(f"{path}: the key is not Z85 text") from error
     if len(decoded) != 32:
         raise ConfigError(f"{path}: the key has {len(key)} characters; 40 are valid")
