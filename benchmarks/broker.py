@@ -29,10 +29,11 @@ from benchmarks.crowd import (
     recognizers_that_reply,
 )
 from benchmarks.pictures import a_jpeg
-from benchmarks.report import Report, cores, parse
+from benchmarks.report import Report, parse
 from benchmarks.stage import Stage, a_site, free_ports, machine_cpu_s, thread_cpu_s
 from turnstile import config
 from turnstile.io.bus import Bus
+from turnstile.io.machine import cores
 from turnstile.messages import Beat
 
 FRAME_BYTES = 50_000

@@ -16,13 +16,10 @@ display shows live results.
 import contextlib
 import itertools
 import math
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -33,6 +30,7 @@ from benchmarks.farsite import CAMERAS, HOSTS, LAB, NEWCOMER, POOL, SCREEN, FarS
 from benchmarks.network import BOTH, Direction, Network, why_not
 from benchmarks.proxy import FarAway
 from benchmarks.report import Cell, Goal, Report, percentiles
+from benchmarks.screen import a_screen
 from turnstile.io import samples
 from turnstile.vision import clip
 
@@ -206,33 +204,6 @@ def _move_away(site: FarSite) -> None:
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
-
-
-@contextlib.contextmanager
-def a_screen() -> Iterator[str]:
-    """Give the DISPLAY of a screen that exists only in memory; empty if Xvfb is not installed."""
-    if shutil.which("Xvfb") is None:
-        yield ""
-        return
-    reader, writer = os.pipe()
-    command = [
-        "Xvfb",
-        "-displayfd",
-        str(writer),
-        "-screen",
-        "0",
-        "1280x800x24",
-        "-nolisten",
-        "tcp",
-        "-noreset",
-    ]
-    with subprocess.Popen(command, pass_fds=(writer,), stderr=subprocess.DEVNULL) as server:
-        os.close(writer)
-        try:
-            with os.fdopen(reader) as numbers:
-                yield f":{numbers.readline().strip()}"
-        finally:
-            server.terminate()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

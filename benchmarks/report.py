@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import zmq
 
+from turnstile.io.machine import cores
+
 Cell = str | int | float | None
 """None stands where nothing could be measured."""
 
@@ -107,13 +109,6 @@ def environment() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": f"{_processor()}, {cores()} cores{load}",
     }
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def percentiles(values: Sequence[float], ranks: Sequence[float]) -> list[float]:

@@ -1,14 +1,13 @@
 """What all tests share."""
 
-import os
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from benchmarks.screen import a_screen
 
 hypothesis.settings.register_profile(
     "turnstile",
@@ -31,13 +30,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def virtual_screen() -> Iterator[str]:
     """Give the DISPLAY of a screen of 1280x800 that exists only in memory."""
-    if shutil.which("Xvfb") is None:
-        pytest.skip("Xvfb is not installed")
-    reader, writer = os.pipe()
-    options = ["-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"]
-    command = ["Xvfb", "-displayfd", str(writer), *options]
-    with subprocess.Popen(command, pass_fds=(writer,), stderr=subprocess.DEVNULL) as server:
-        os.close(writer)
-        with os.fdopen(reader) as numbers:
-            yield f":{numbers.readline().strip()}"
-        server.terminate()
+    with a_screen() as display:
+        if not display:
+            pytest.skip("Xvfb is not installed")
+        yield display

@@ -98,10 +98,13 @@ class Supervisor:
             loop.add_signal_handler(number, self._on_signal)
         await self._arbiter.start()
         reaping = asyncio.create_task(self._reap())
+        reaping.add_done_callback(lambda _: self._enough.set())
         try:
             await self._add(processes)
             await self._enough.wait()
             await self._stop_all()
+            if reaping.done():
+                reaping.result()  # raises what ended it
         finally:
             reaping.cancel()
             await self._arbiter.stop()
