@@ -78,11 +78,30 @@ def detector_windows(model: Path | None = None) -> dlibmodel.Windows:
     return windows
 
 
+def kept_or_made(name: str, make: Callable[[], bytes], *, cache: Path | None = None) -> bytes:
+    """Return what is in the cache under a name; what is not, or is damaged, is made and kept.
+
+    Args:
+        name: says all that the contents depend on.
+        make: returns the contents.
+        cache: folder to keep it in; none: the user's cache folder.
+    """
+    kept = (cache or platformdirs.user_cache_path("turnstile", appauthor=False)) / name
+    found = _from_cache(kept)
+    if found is not None:
+        return found
+    contents = make()
+    try:
+        _keep(kept, hashlib.sha256(contents).digest() + contents)
+    except OSError as error:
+        log.warning("what was made of a model could not be cached", extra={"why": str(error)})
+    return contents
+
+
 def _graph(model: Path, cache: Path | None, *, kind: str) -> bytes:
     contents = _read(model)
     name = f"{kind}-{hashlib.sha256(contents).hexdigest()[:32]}-{GRAPH_VERSION}.graph"
-    kept = (cache or platformdirs.user_cache_path("turnstile", appauthor=False)) / name
-    return _from_cache(kept) or _build(contents, model.name, kind, kept)
+    return kept_or_made(name, lambda: _build(contents, model.name, kind), cache=cache)
 
 
 def _read(model: Path) -> bytes:
@@ -93,28 +112,23 @@ def _read(model: Path) -> bytes:
 
 
 def _from_cache(kept: Path) -> bytes | None:
-    """Return the graph in the cache, or nothing if there is none or it was damaged."""
+    """Return what the cache has, or nothing if that is nothing or was damaged."""
     try:
         contents = kept.read_bytes()
     except OSError:
         return None
-    digest, graph = contents[:_DIGEST_BYTES], contents[_DIGEST_BYTES:]
-    if hashlib.sha256(graph).digest() == digest:
-        return graph
-    log.warning("a cached network is damaged and is built again", extra={"file": str(kept)})
+    digest, made = contents[:_DIGEST_BYTES], contents[_DIGEST_BYTES:]
+    if hashlib.sha256(made).digest() == digest:
+        return made
+    log.warning("a cached model is damaged and is made again", extra={"file": str(kept)})
     return None
 
 
-def _build(contents: bytes, name: str, kind: str, kept: Path) -> bytes:
+def _build(contents: bytes, name: str, kind: str) -> bytes:
     from turnstile.vision import onnxgraph  # noqa: PLC0415 - onnx takes 0.3 s to import and is needed only here
 
     build: Callable[[dlibmodel.Network], bytes] = getattr(onnxgraph, kind)
-    graph = build(dlibmodel.read(contents, name=name))
-    try:
-        _keep(kept, hashlib.sha256(graph).digest() + graph)
-    except OSError as error:
-        log.warning("a network could not be cached; it is built at every start", extra={"why": str(error)})
-    return graph
+    return build(dlibmodel.read(contents, name=name))
 
 
 def _keep(kept: Path, contents: bytes) -> None:
