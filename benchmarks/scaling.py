@@ -24,11 +24,12 @@ from PIL import Image
 from benchmarks.dispatch import pass_on, pull, push
 from benchmarks.pictures import STAMP_BYTES, a_jpeg, at_the_door
 from benchmarks.players import Start, play_cameras, play_recognizer
-from benchmarks.report import Goal, Report, cores, parse, percentiles
+from benchmarks.report import Goal, Report, parse, percentiles
 from benchmarks.stage import Player, Stage, a_site, free_ports
 from turnstile import config
 from turnstile.io import samples
 from turnstile.io.bus import Bus
+from turnstile.io.machine import cores
 from turnstile.messages import Result
 
 WORK_S = 0.15
