@@ -83,6 +83,16 @@ def test_settings_and_rules_name_themselves() -> None:
     assert len(hashes) == 3
 
 
+def test_who_leaves_before_a_verdict_is_logged_with_the_last_picture(site: Site) -> None:
+    """There is no face in the frame that ends a visit; and nothing of it is kept afterwards."""
+    for at in range(5):
+        assert site.see(msgspec.structs.replace(seen(EVE), thumbnail=b"jpeg %d" % at), times=1) == []
+    assert site.see(msgspec.structs.replace(seen(EVE), thumbnail=b""), times=2) == []
+    (event,) = site.see(times=30)
+    assert (event.verdict, event.person, event.thumbnail) == ("denied", None, b"jpeg 4")
+    assert site.decider._glimpses == {"front_door": {}}
+
+
 def test_rules_deny_by_name(site: Site) -> None:
     """The person is known, and may not enter."""
     site.decider.rules = build({"blocked": [ANN]}, doors=DOORS)

@@ -61,8 +61,8 @@ def test_other_settings_show_what_they_change() -> None:
 
 
 def test_visits_that_are_no_longer_decided_or_only_now_are_named() -> None:
-    """A bound that needs more frames than there were leaves no verdict."""
-    slower = msgspec.structs.replace(SETTINGS, votes_needed=5, votes_of=5, deny_after_votes=40)
+    """A bound that needs more time than there was leaves no verdict."""
+    slower = msgspec.structs.replace(SETTINGS, deny_after_votes=40, deny_not_before_s=5.0)
     before, after = replay(DAY, a_decider(slower), local=lambda _: LOCAL)
     assert len(after) == 1
     assert [one.change for one in differences(before, after)] == ["no longer decided"] * 2

@@ -222,6 +222,30 @@ def test_a_visit_ends_after_an_observed_absence(doorway: Doorway) -> None:
     assert doorway.verdicts == [GRANTED_ANN, GRANTED_ANN]
 
 
+def test_who_leaves_before_a_verdict_is_denied_when_the_visit_ends(doorway: Doorway) -> None:
+    """Once, and with what the frames said."""
+    doorway.see(seen(EVE), times=7)
+    assert doorway.see(times=19) == []
+    (decision,) = doorway.see(times=2)
+    assert (decision.finding.verdict, decision.finding.reason) == ("denied", Reason.UNKNOWN)
+    assert decision.finding.of == SETTINGS.votes_of
+    assert decision.face.box_px == seen(EVE).box_px
+    assert doorway.see(times=50) == []
+    doorway.see(seen(ANN), times=3)
+    assert doorway.verdicts == [DENIED, GRANTED_ANN]
+
+
+def test_a_passer_by_is_no_visit_to_log(doorway: Doorway) -> None:
+    """Two votes are too few, many in the blink of an eye too, and a face too small to tell gives none."""
+    doorway.see(seen(EVE), times=2)
+    doorway.see(times=30)
+    doorway.see(seen(EVE), times=20, after_s=1 / 60)
+    doorway.see(times=30)
+    doorway.see(seen(EVE, size=SETTINGS.min_face_px - 1), times=20)
+    doorway.see(times=30)
+    assert doorway.verdicts == []
+
+
 @pytest.mark.parametrize("outage_s", [1, 60, 86_400])
 def test_an_outage_neither_ends_nor_doubles_a_visit(doorway: Doorway, outage_s: float) -> None:
     """Nothing was seen, so no absence was observed."""

@@ -14,7 +14,7 @@ from turnstile.messages import Access, Guide, Result
 from turnstile.reasons import Reason
 from turnstile.rules import NO_RULES, Rules, judge
 from turnstile.throttle import Tries
-from turnstile.visits import Door, fold
+from turnstile.visits import Decision, Door, fold
 
 
 class Now(NamedTuple):
@@ -37,6 +37,8 @@ class Decider:
     doors: dict[str, Door] = field(default_factory=dict)
     tries: dict[str, Tries] = field(default_factory=dict)
     _guides: Guides = field(default_factory=Guides)
+    _glimpses: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """For each camera, the latest pictures of the people who are not decided upon, by visit."""
 
     @property
     def config_hash(self) -> str:
@@ -75,7 +77,25 @@ class Decider:
             encoding=self.encoding,
             config_hash=self.config_hash if decisions else "",
         )
+        decisions = [self._with_picture(camera, decision) for decision in decisions]
+        self._keep_glimpses(camera, result)
         return [to_access(decision, result, circumstances) for decision in decisions]
+
+    def _with_picture(self, camera: str, decision: Decision) -> Decision:
+        """Return the decision upon somebody who has left with the picture kept of them."""
+        kept = self._glimpses.get(camera, {}).get(decision.visit, b"")
+        if decision.face.thumbnail or not kept:
+            return decision
+        return decision._replace(face=msgspec.structs.replace(decision.face, thumbnail=kept))
+
+    def _keep_glimpses(self, camera: str, result: Result) -> None:
+        pictures = {face.box_px: face.thumbnail for face in result.faces if face.thumbnail}
+        before = self._glimpses.get(camera, {})
+        self._glimpses[camera] = {
+            visit.visit: pictures.get(visit.trail.box_px) or before.get(visit.visit, b"")
+            for visit in self.doors[camera].visits
+            if visit.verdict is None
+        }
 
     def guide(self, result: Result, *, now: Now) -> Guide | None:
         """Return what to say to the people in a result just decided upon; none when it is said already."""
@@ -101,3 +121,4 @@ class Decider:
         self.doors.pop(camera, None)
         self.tries.pop(camera, None)
         self._guides.forget(camera)
+        self._glimpses.pop(camera, None)

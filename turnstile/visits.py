@@ -9,7 +9,8 @@ old a result is.
 - A frame votes for the nearest person when that one is at most `max_distance` away and `min_margin` ahead of
   the second-best person, else for unknown. Too small, blurred or late frames do not vote.
 - Granted: `votes_needed` of the last `votes_of` votes within `window_s` are for one person, and there is no
-  objection. Denied: after `deny_after_votes` votes or `deny_after_s` in view, for the reason that prevailed.
+  objection. Denied: after `deny_after_votes` votes or `deny_after_s` in view, for the reason that prevailed;
+  who leaves earlier than that, but after `votes_needed` votes, is denied when the visit ends.
 - A verdict is final for the visit, and covers nobody else: a face that takes a person's place has a visit of
   its own from its first frame on. While the two cannot yet be told from one face seen badly (a hand before
   it), that visit only shadows the first: it ends without a trace when the first face is back, and is denied
@@ -97,7 +98,7 @@ class Decision(NamedTuple):
     visit: str
     finding: Finding
     face: Face
-    """The face of the frame that decided."""
+    """The face of the frame that decided; of somebody who left undecided, only where it was last."""
 
 
 class _Step(NamedTuple):
@@ -148,8 +149,8 @@ def fold(
     too_old = age_s > settings.max_result_age_s
     step = _step(door, result, too_old=too_old)
     cast = ballots(result, settings, too_old=too_old)
-    visits, sights = _carry_on(door, result, cast, step, settings)
-    decisions: list[Decision] = []
+    visits, sights, gone = _carry_on(door, result, cast, step, settings)
+    decisions = [_unfinished(visit, settings) for visit in gone if _was_tried(visit, settings)]
     for name in [name for name in visits if name in sights]:
         patience = SHADOW_PATIENCE if visits[name].shadows in visits else 1
         finding = _find(visits[name], sights[name].ballot, settings, patience=patience)
@@ -178,8 +179,8 @@ def _step(door: Door, result: Result, *, too_old: bool) -> _Step:
 
 def _carry_on(
     door: Door, result: Result, cast: Sequence[Ballot], step: _Step, settings: Settings
-) -> tuple[dict[str, Visit], dict[str, _Sight]]:
-    """Return the visits that are open after a result, not yet decided upon, and those seen in it."""
+) -> tuple[dict[str, Visit], dict[str, _Sight], list[Visit]]:
+    """Return the visits that are open after a result, not yet decided upon; those seen in it; those ended."""
     before = door.visits
     if step.set_back:
         before = tuple(msgspec.structs.replace(visit, votes=()) for visit in before)
@@ -194,6 +195,7 @@ def _carry_on(
         begun.append(Visit(visit=name, trail=Trail(box_px=result.faces[f].box_px), shadows=shadowed))
         sights[name] = _Sight(result.faces[f], cast[f])
     visits: dict[str, Visit] = {}
+    gone: list[Visit] = []
     for visit in (*before, *begun):
         sight = sights.get(visit.visit)
         if sight is not None:
@@ -201,9 +203,13 @@ def _carry_on(
             continue
         missed = _miss(visit, step, settings, displaced=visit.visit in rivals)
         mistaken = missed.verdict is None and missed.shadows in sights
-        if not mistaken and missed.absent_ns < settings.absence_s * 1e9:
+        if mistaken:
+            continue
+        if missed.absent_ns < settings.absence_s * 1e9:
             visits[visit.visit] = missed
-    return _newest(visits, sights), sights
+        else:
+            gone.append(missed)
+    return _newest(visits, sights), sights, gone
 
 
 def _newest(visits: dict[str, Visit], sights: Mapping[str, _Sight]) -> dict[str, Visit]:
@@ -272,6 +278,19 @@ def _find(visit: Visit, ballot: Ballot, settings: Settings, *, patience: int) ->
     by_votes = visit.votes_seen >= bound and visit.in_view_ns >= settings.deny_not_before_s * 1e9
     by_time = not promising and visit.in_view_ns >= settings.deny_after_s * 1e9
     return denial(visit.votes, visit.reasons, settings) if by_votes or by_time else None
+
+
+def _was_tried(visit: Visit, settings: Settings) -> bool:
+    """Tell whether a visit that ended without a verdict is one to log: somebody's own, in enough frames."""
+    seen_enough = visit.votes_seen >= settings.votes_needed
+    stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
+    return visit.verdict is None and not visit.shadows and seen_enough and stayed
+
+
+def _unfinished(visit: Visit, settings: Settings) -> Decision:
+    """Deny somebody who left before enough frames could be had."""
+    finding = denial(visit.votes, visit.reasons, settings)
+    return Decision(visit.visit, finding, Face(box_px=visit.trail.box_px))
 
 
 def _conclude(
