@@ -1,6 +1,6 @@
 """Whether visits on real clips are decided rightly, and how fast, with many other people enrolled.
 
-Each clip is a visit. It is played to the decision against two kinds of galleries: its person enrolled from
+Each clip is a visit. It is played to its end, after which nobody is in view, against two kinds of galleries: its person enrolled from
 three frames of another clip of theirs, or somebody else of the clips enrolled in the same way; the portraits
 are enrolled beside them, one person each. Then one person takes the place of another without an empty frame
 between them, and two stand side by side, for each pair of clips of two people.
@@ -36,6 +36,7 @@ from turnstile.vision.engine import Engine, make_engine
 
 ENROLMENT_FRAMES = 3
 GOAL_S = 0.7
+EMPTY_S = 3.0
 SOMEBODY = "Somebody"
 PORTRAIT_LONG_SIDE_PX = 1000
 SIDE_BY_SIDE_PX = 400
@@ -121,10 +122,14 @@ class Stage:
         return list(self.material.clips[clip][phase :: self.step])
 
     def play(self, frames: Sequence[Sequence[Look]], enrolled: str) -> tuple[list[Access], int]:
-        """Return the verdicts on frames, each of one or more looks side by side, and when a face was seen."""
+        """Return the verdicts on frames, each of one or more looks side by side, and when a face was seen.
+
+        After them nobody is in view for long enough to end the visit.
+        """
+        empty: list[Sequence[Look]] = [()] * round(EMPTY_S * self.rate)
         decider = Decider(settings=self.settings, encoding=self.material.encoding)
         gallery, verdicts, began_ns = self.gallery(enrolled), list[Access](), 0
-        for seq, looks in enumerate(frames):
+        for seq, looks in enumerate([*frames, *empty]):
             at_ns = 1_000_000_000 + round(seq / self.rate * 1e9)
             faces = [
                 face for place, look in enumerate(looks) for face in faces_of(look, gallery, place=place)
