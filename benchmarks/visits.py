@@ -1,9 +1,9 @@
 """Whether visits on real clips are decided rightly, and how fast, with many other people enrolled.
 
-Each clip is a visit. It is played to its end, after which nobody is in view, against two kinds of galleries: its person enrolled from
-three frames of another clip of theirs, or somebody else of the clips enrolled in the same way; the portraits
-are enrolled beside them, one person each. Then one person takes the place of another without an empty frame
-between them, and two stand side by side, for each pair of clips of two people.
+Each clip is a visit. It is played to its end, after which nobody is in view, against two kinds of galleries:
+its person enrolled from three frames of another clip of theirs, or somebody else of the clips enrolled in the
+same way; the portraits are enrolled beside them, one person each. Then one person takes the place of another
+without an empty frame between them, and two stand side by side, for each pair of clips of two people.
 
 The clips folder holds a `labels.csv` of clip and person.
 
