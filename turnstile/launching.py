@@ -21,6 +21,16 @@ SECTIONS: dict[Kind, str] = {
 }
 
 
+PROGRAMS: dict[Kind, str] = {
+    "broker": "broker.py",
+    "logger": "logger_node.py",
+    "recognizer": "recognizer_node.py",
+    "capture": "capture_node.py",
+    "display": "display_node.py",
+}
+"""The file of each, at the top of the repository."""
+
+
 class Process(NamedTuple):
     """One process of a site."""
 

@@ -18,15 +18,7 @@ from pathlib import PurePosixPath as Path
 
 from turnstile.config import Camera, Site
 from turnstile.errors import ConfigError
-from turnstile.launching import START_ORDER, Kind, Process, place_of
-
-PROGRAMS: dict[Kind, str] = {
-    "broker": "broker.py",
-    "logger": "logger_node.py",
-    "recognizer": "recognizer_node.py",
-    "capture": "capture_node.py",
-    "display": "display_node.py",
-}
+from turnstile.launching import PROGRAMS, START_ORDER, Kind, Process, place_of
 
 MEMORY: dict[Kind, str] = {
     "broker": "2G",

@@ -29,8 +29,8 @@ from tornado.ioloop import IOLoop
 
 from turnstile.config import MAX_COUNT
 from turnstile.io.prefixes import Lines, Prefixes
-from turnstile.io.processes import PROGRAMS
-from turnstile.launching import START_ORDER, Kind, Process, more_names
+from turnstile.io.processes import PROGRAMS as FOLDER
+from turnstile.launching import PROGRAMS, START_ORDER, Process, more_names
 from turnstile.restarts import MAX_FAILURES, Restarts
 
 CONTROL, EVENTS = "control", "events"
@@ -38,13 +38,6 @@ REAP_EVERY_S = 0.05
 STOP_WITHIN_S = 10.0
 """How long a process has to finish what it has in hand; after that it is killed."""
 
-_PROGRAM: dict[Kind, str] = {
-    "broker": "broker.py",
-    "logger": "logger_node.py",
-    "recognizer": "recognizer_node.py",
-    "capture": "capture_node.py",
-    "display": "display_node.py",
-}
 _LEASH = Path(__file__).with_name("leash.py")
 
 State = Literal["starting", "running", "waiting", "ended", "given up", "stopped"]
@@ -204,7 +197,7 @@ class Supervisor:
             await self._start(self._kept[process.name])
 
     def _arguments(self, process: Process) -> list[str]:
-        program = str(PROGRAMS / _PROGRAM[process.kind])
+        program = str(FOLDER / PROGRAMS[process.kind])
         node = ["--config", str(self.config), "--name", process.name, "--log-level", self.log_level]
         leash = ["-I", "-S", str(_LEASH), str(os.getpid())]
         return [*leash, sys.executable, "-W", "ignore", program, *node]
