@@ -181,7 +181,10 @@ def _keep(plan: Plan, folder: Path, options: argparse.Namespace) -> int:
         max_failures=options.attempts,
         log_level=options.log_level,
     )
-    well = asyncio.run(supervisor.run(plan.processes))
+    try:
+        well = asyncio.run(supervisor.run(plan.processes))
+    finally:
+        prefixes.close()
     return EXIT_STOPPED if well else EXIT_CRASHED
 
 
