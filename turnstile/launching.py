@@ -1,13 +1,13 @@
 """Which processes a site consists of, which machine runs which, and in which order they start and stop."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, get_args
 
 from turnstile.config import Site
 from turnstile.errors import ConfigError
 from turnstile.roles import Identity, Role, is_own_name
 
-Kind = Literal["broker", "logger", "recognizer", "capture", "display"]
+Kind = Literal["broker", "logger", "webhook", "recognizer", "capture", "display"]
 START_ORDER: tuple[Kind, ...] = get_args(Kind)
 """They stop the other way round: when the recognizers drain, nothing new comes and all that is decided is
 still heard and logged."""
@@ -15,6 +15,7 @@ still heard and logged."""
 SECTIONS: dict[Kind, str] = {
     "broker": "broker",
     "logger": "loggers",
+    "webhook": "webhooks",
     "recognizer": "recognizers",
     "capture": "cameras",
     "display": "displays",
@@ -28,7 +29,7 @@ PROGRAMS: dict[Kind, str] = {
     "capture": "capture_node.py",
     "display": "display_node.py",
 }
-"""The file of each, at the top of the repository."""
+"""The file of each, at the top of the repository; a webhook is `turnstile webhook`."""
 
 
 class Process(NamedTuple):
@@ -48,6 +49,7 @@ class Process(NamedTuple):
 
 _ROLES: dict[Kind, Role] = {
     "logger": "logger",
+    "webhook": "logger",
     "recognizer": "recognizer",
     "capture": "capture",
     "display": "display",
@@ -82,6 +84,12 @@ def processes_on(site: Site, host: str, *, cores: int) -> list[Process]:
                 f"{{{one.host}: {{address: …}}, …}}`"
             )
     return every
+
+
+def webhooks_beside(site: Site, here: Sequence[Process]) -> list[Process]:
+    """Return the webhooks that run where these processes do: all of the site's, on the broker's host."""
+    hosts = [one.host for one in here if one.kind == "broker"]
+    return [Process("webhook", name, name, host) for host in hosts for name in site.webhooks]
 
 
 def place_of(process: Process, name: str = "") -> str:

@@ -69,7 +69,7 @@ def test_only_some_can_be_started(folder: Path) -> None:
     assert names(site, only=["broker", "pool-2"]) == ["broker", "pool-2"]
     assert names(site, only=["pool"], count=3) == ["pool-1", "pool-2", "pool-3"]
     assert names(site, only=["spare"], count=1) == ["spare"]
-    with pytest.raises(ConfigError, match="--only camera: valid are broker, loggers, recognizers, cameras"):
+    with pytest.raises(ConfigError, match="--only camera: valid are broker, loggers, webhooks, recognizers"):
         plan_for(site, only=["camera"])
     with pytest.raises(ConfigError, match="--count: there are pool and spare"):
         plan_for(site, only=["recognizers"], count=3)
@@ -79,6 +79,16 @@ def test_only_some_can_be_started(folder: Path) -> None:
         plan_for(site, only=["spare"], count=0)
     with pytest.raises(ConfigError, match="--host x: the site names no hosts"):
         plan_for(site, host="x")
+
+
+def test_webhooks_run_beside_the_broker(folder: Path) -> None:
+    """They have no place of their own in the site file; their keys are loggers'."""
+    hook = "webhooks: {bell: {url: 'https://example.org/', secret_file: s, state_file: t}}"
+    site = load(write_site(folder, hook, "recognizers: {pool: {}}"))
+    assert names(site, webhooks=True) == ["broker", "pool", "front_door", "bell"]
+    assert names(site, only=["webhooks"], webhooks=True) == ["bell"]
+    assert names(site) == ["broker", "pool", "front_door"]
+    assert str(plan_for(site, only=["bell"], webhooks=True).processes[0].identity) == "logger:bell"
 
 
 def test_with_a_bundle_only_what_it_has_keys_for_is_started(folder: Path) -> None:

@@ -212,7 +212,7 @@ def _add_launching(commands: "argparse._SubParsersAction[argparse.ArgumentParser
         action="append",
         default=[],
         metavar="WHAT",
-        help="broker, loggers, recognizers, cameras, displays, or a node; may be said several times",
+        help="broker, loggers, webhooks, recognizers, cameras, displays or a node; may be repeated",
     )
     up.add_argument(
         "--count", type=_count, metavar="N", help="so many recognizers, whatever the site file says"

@@ -197,10 +197,11 @@ class Supervisor:
             await self._start(self._kept[process.name])
 
     def _arguments(self, process: Process) -> list[str]:
-        program = str(FOLDER / PROGRAMS[process.kind])
-        node = ["--config", str(self.config), "--name", process.name, "--log-level", self.log_level]
-        leash = ["-I", "-S", str(_LEASH), str(os.getpid())]
-        return [*leash, sys.executable, "-W", "ignore", program, *node]
+        leash = ["-I", "-S", str(_LEASH), str(os.getpid()), sys.executable, "-W", "ignore"]
+        node = ["--config", str(self.config), "--name", process.name]
+        if process.kind == "webhook":
+            return [*leash, "-m", "turnstile", "webhook", *node]
+        return [*leash, str(FOLDER / PROGRAMS[process.kind]), *node, "--log-level", self.log_level]
 
     async def _start(self, kept: _Kept) -> None:
         await self._arbiter.start_watchers(watcher_iter_func=lambda **_: [kept.watcher])

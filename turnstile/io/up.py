@@ -18,7 +18,7 @@ from turnstile.io.prefixes import Lines, to_standard_output
 from turnstile.io.running import EVERYTHING, claim, tell
 from turnstile.io.site import load
 from turnstile.io.supervisor import Supervisor
-from turnstile.launching import SECTIONS, Process, processes_on, worker_names
+from turnstile.launching import SECTIONS, Process, processes_on, webhooks_beside, worker_names
 
 log = logging.getLogger("turnstile.up")
 
@@ -38,7 +38,7 @@ def up(options: argparse.Namespace) -> int:
     """Start nodes and keep them until a signal; return 0, 1 if one was given up, 78 for a bad site file."""
     try:
         site = load(options.config)
-        plan = plan_for(site, host=options.host, only=options.only, count=options.count)
+        plan = plan_for(site, host=options.host, only=options.only, count=options.count, webhooks=True)
         check_keys(site, plan.processes)
         with claim(options.config, plan.host) as folder:
             return _keep(plan, folder, options)
@@ -79,7 +79,12 @@ def start(options: argparse.Namespace) -> int:
 
 
 def plan_for(
-    site: Site, *, host: str | None = None, only: Sequence[str] = (), count: int | None = None
+    site: Site,
+    *,
+    host: str | None = None,
+    only: Sequence[str] = (),
+    count: int | None = None,
+    webhooks: bool = False,
 ) -> Plan:
     """Return what of a site is to run on this machine.
 
@@ -88,6 +93,7 @@ def plan_for(
         host: which of its hosts this machine is; none: found by name or address.
         only: sections, such as ``recognizers``, or names of nodes; none: everything.
         count: so many recognizers, whatever the site file says.
+        webhooks: the site's webhooks, too, if this is the broker's machine.
 
     Raises:
         ConfigError: this machine is none of the site's hosts, or nothing of what was asked for runs here.
@@ -102,6 +108,8 @@ def plan_for(
             f"{', '.join(site.hosts)}. Say --host NAME, or --only recognizers --count N to add recognizers"
         )
     found = processes_on(site, mine, cores=cores()) if mine is not None else []
+    if webhooks:
+        found += webhooks_beside(site, found)
     here = found if site.hosts else [one for one in found if _has_key(site, one)]
     left_out = [one.name for one in found if one not in here]
     chosen = _chosen(here, only)
