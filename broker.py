@@ -20,7 +20,6 @@ from pathlib import Path
 import msgspec
 
 from turnstile import jpeg
-from turnstile.calibration import stranger_rate
 from turnstile.config import Site
 from turnstile.deciding import Decider, Now
 from turnstile.dispatch import Assignment, Dispatcher, Job
@@ -31,8 +30,8 @@ from turnstile.io import node
 from turnstile.io.beats import BROKER_PERIOD_S, Heart
 from turnstile.io.bus import BrokerSockets, Said
 from turnstile.io.descriptors import raise_limit
-from turnstile.io.endpoint import Endpoint
-from turnstile.io.enrolment import Enrolment, open_enrolment
+from turnstile.io.endpoint import Endpoint, open_endpoint
+from turnstile.io.enrolment import Enrolment, open_enrolment, say_what_it_admits
 from turnstile.io.facefolder import Unencoded
 from turnstile.io.guard import guard_of
 from turnstile.io.journal import Journal
@@ -64,6 +63,7 @@ from turnstile.messages import (
     topic,
     work_topic,
 )
+from turnstile.refusals import keep_counting
 from turnstile.replay import taken, told
 from turnstile.roles import why_not_say
 from turnstile.rules import unenrolled
@@ -77,7 +77,7 @@ RESEND_S = 3.0
 """When to send a gallery again to a recognizer that does not say that it has it: large ones take a while."""
 
 FORGET_CAMERA_S = 3600.0
-MAX_NAMES_REFUSED = 16
+MAX_NAMES_REFUSED = 64
 """How many names a beat tells the refusals of."""
 
 
@@ -344,27 +344,12 @@ class BrokerNode:
             self.gallery_at = time.monotonic()
             gallery = self.enrolment.gallery
             log.info("gallery: %d people, %d pictures", len(gallery.persons), len(gallery.owners))
-            self._say_what_it_admits()
+            if not self.dispatcher.waiting_pictures and len(gallery.persons) > 1:
+                self.heart.gauge("stranger_rate", say_what_it_admits(gallery, self.site.decision))
             self._say_who_is_unenrolled()
             self._publish("gallery.", to_message(self.enrolment.templates))
             for recognizer in self.dispatcher.recognizers:
                 self.galleries_sent[recognizer] = (gallery.version, self.gallery_at)
-
-    def _say_what_it_admits(self) -> None:
-        """Say, from the enrolled pictures themselves, how often a stranger would be taken for somebody."""
-        gallery, decision = self.enrolment.gallery, self.site.decision
-        if self.dispatcher.waiting_pictures or len(gallery.persons) < 2:
-            return
-        rate = stranger_rate(gallery, decision)
-        self.heart.gauge("stranger_rate", rate.value)
-        sentence = "of %d enrolled pictures %d would be taken for somebody else: %.2f %%, at most %.2f %%"
-        log.info(sentence, rate.trials, rate.hits, 100 * rate.value, 100 * rate.at_most)
-        if rate.value > decision.max_stranger_rate:
-            log.warning(
-                "that is more than decision.max_stranger_rate, %.2f %%: lower decision.max_distance, raise "
-                "decision.min_margin, or see `turnstile calibrate` for the pictures that are too alike",
-                100 * decision.max_stranger_rate,
-            )
 
     def _send_work(self, assignment: Assignment, now_ns: int) -> None:
         job, lease_s = assignment.job, (assignment.expires_ns - assignment.handed_ns) / 1e9
@@ -400,8 +385,8 @@ class BrokerNode:
             return
         self.heart.take(self.dispatcher.counts)
         self.heart.counts["refused_subscriptions"] = self.sockets.refused
-        for name, refused in self.sockets.refused_by_name(MAX_NAMES_REFUSED).items():
-            self.heart.counts[f"{REFUSED_FROM}{name}"[:64]] = refused
+        worst = self.sockets.refused_by_name(MAX_NAMES_REFUSED)
+        keep_counting(self.heart.counts, worst, start=REFUSED_FROM, at_most=MAX_NAMES_REFUSED)
         for name in [name for name in self.heart.gauges if "." in name]:
             del self.heart.gauges[name]  # a camera's, which may be gone
         for name, value in (
@@ -447,6 +432,7 @@ def wire(start: node.Start) -> BrokerNode:
     journal = Journal(
         path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks), durable=meter.durable
     )
+    meter.show("turnstile_journal_writable", "1 when decisions can be recorded.", lambda: not journal.problem)
     rules = RulesFile(Path(site.decision.rules), doors=site.cameras)
     sockets = BrokerSockets(site.broker, guard=guard_of(site), wake_fds=(start.stop.fileno, journal.fileno))
     connections = raise_limit() // 2
@@ -472,24 +458,15 @@ def wire(start: node.Start) -> BrokerNode:
         recording=ResultFile(Path(site.decision.record)) if site.decision.record else None,
         heart=heart,
         meter=meter,
-        endpoint=_open_endpoint(start, meter, journal, enrolment),
-    )
-
-
-def _open_endpoint(
-    start: node.Start, meter: Meter, journal: Journal, enrolment: Enrolment
-) -> Endpoint | None:
-    if start.site.metrics is None or meter.registry is None:
-        return None
-    meter.show("turnstile_journal_writable", "1 when decisions can be recorded.", lambda: not journal.problem)
-    return Endpoint(
-        start.site.metrics.listen,
-        meter.registry,
-        pulse=start.pulse,
-        why_not=lambda: {
-            "journal": journal.problem,
-            "gallery": "" if enrolment.read else "the faces folder has not been read yet",
-        },
+        endpoint=open_endpoint(
+            site.metrics,
+            meter.registry,
+            pulse=start.pulse,
+            why_not=lambda: {
+                "journal": journal.problem,
+                "gallery": "" if enrolment.read else "the faces folder has not been read yet",
+            },
+        ),
     )
 
 

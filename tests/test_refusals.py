@@ -1,6 +1,6 @@
 """Refusals: each is counted, few are said."""
 
-from turnstile.refusals import MAX_NAMES, OTHERS, Refusals
+from turnstile.refusals import MAX_NAMES, OTHERS, Refusals, keep_counting
 
 
 def test_a_name_is_said_once_a_minute() -> None:
@@ -32,3 +32,19 @@ def test_names_beyond_a_bound_are_counted_together() -> None:
     assert sum(line is not None for line in lines) == MAX_NAMES + 1
     assert len(refusals.by_name) == MAX_NAMES + 1
     assert refusals.by_name[OTHERS].total == 9 * MAX_NAMES
+
+
+def test_names_told_of_in_a_beat_stay_and_are_bounded() -> None:
+    """Whoever is refused next, a beat stays within its limit and no count goes back."""
+    counts = {"frames_in": 9}
+    for number in range(50):
+        keep_counting(counts, {f"name-{number}": 1, "worst": number, "x" * 63: 1}, start="from_", at_most=5)
+    assert set(counts) == {
+        "frames_in",
+        "from_name-0",
+        "from_name-1",
+        "from_name-2",
+        "from_worst",
+        "from_" + "x" * 59,
+    }
+    assert counts["from_worst"] == 49

@@ -1,5 +1,6 @@
 """Counting what is refused, by name, and saying so once a minute for each name instead of at each message."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SAY_EVERY_S = 60.0
@@ -7,6 +8,7 @@ MAX_NAMES = 1024
 """Beyond so many names, further ones are counted together: names may come from strangers."""
 
 OTHERS = "others"
+MAX_LABEL_CHARS = 64
 
 
 @dataclass(kw_only=True)
@@ -44,3 +46,23 @@ class Refusals:
         """Return the totals of the names most often refused."""
         ranked = sorted(self.by_name.items(), key=lambda item: -item[1].total)
         return {name: one.total for name, one in ranked[:count]}
+
+
+def keep_counting(counts: dict[str, int], worst: Mapping[str, int], *, start: str, at_most: int) -> None:
+    """Take the totals of the names most often refused into a beat's counts.
+
+    A name that was told of once stays, so that its count never goes back; but a beat has room for 128 counts,
+    so there are `at_most` such names.
+
+    Args:
+        counts: of the beat; names of keys stand behind `start` in it.
+        worst: totals by name.
+        start: what the labels start with.
+        at_most: how many names.
+    """
+    told = sum(label.startswith(start) for label in counts)
+    for name, refused in worst.items():
+        label = f"{start}{name}"[:MAX_LABEL_CHARS]
+        if label in counts or told < at_most:
+            told += label not in counts
+            counts[label] = refused

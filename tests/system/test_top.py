@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import a_beat
+from tests.builders import a_beat, write_site
 from tests.monitored import MonitoredSite
 from tests.processes import PATIENCE_S, ROOT, Programs
 
@@ -36,10 +36,8 @@ def test_without_a_terminal_it_is_printed_once(folder: Path) -> None:
 
 def test_where_no_broker_runs_that_is_said(folder: Path) -> None:
     """Exit code 1, as `turnstile status`."""
-    with MonitoredSite(folder) as site:
-        file = site.file
     with Programs() as programs:
-        process = programs.start(*COMMAND, str(file), "--once")
+        process = programs.start(*COMMAND, str(write_site(folder)), "--once")
         printed, said = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, printed) == (1, "")
     assert "no broker answered" in said

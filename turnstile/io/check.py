@@ -39,6 +39,8 @@ def summary(site: Site) -> Iterator[tuple[str, str]]:
         runs = dict.fromkeys(_numbered(site, one.key) for one in processes_on(site, name, cores=1))
         yield "host", f"{name} ({host.address}): {', '.join(runs) or 'nothing'}"
     yield "broker", f"nodes send to {site.broker.ingress} and hear {site.broker.egress}"
+    if site.metrics is not None:
+        yield "metrics", f"http://{site.metrics.listen}/metrics, /healthz and /readyz on the broker's machine"
     for name, camera in site.cameras.items():
         yield "camera", f"{name}: {source_in_words(camera)}{_on(camera.host)}"
     for name, recognizer in site.recognizers.items():

@@ -22,6 +22,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from turnstile import config
 from turnstile.errors import ConfigError
 from turnstile.io.pulse import Pulse
 
@@ -77,6 +78,19 @@ class Endpoint:
         """Answer nobody any more."""
         self._server.shutdown()
         self._server.server_close()
+
+
+def open_endpoint(
+    metrics: config.Metrics | None,
+    registry: CollectorRegistry | None,
+    *,
+    pulse: Pulse,
+    why_not: Callable[[], Mapping[str, str]],
+) -> Endpoint | None:
+    """Return what answers for a broker; none if its site file has no metrics. Else as `Endpoint`."""
+    if metrics is None or registry is None:
+        return None
+    return Endpoint(metrics.listen, registry, pulse=pulse, why_not=why_not)
 
 
 class _App:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnstile import config
+from turnstile.calibration import stranger_rate
 from turnstile.errors import TurnstileError
 from turnstile.gallery import EMPTY, Gallery, build_gallery, person_of, templates
 from turnstile.io.encodings import EncodingCache
@@ -137,3 +138,17 @@ def open_enrolment(gallery: config.Gallery, engine: str) -> Enrolment:
         log.warning("faces folder %s does not exist; nobody is enrolled until it does", gallery.faces)
     folder.start()
     return Enrolment(folder=folder, cache=cache, engine=engine)
+
+
+def say_what_it_admits(gallery: Gallery, decision: config.Decision) -> float:
+    """Say, from the enrolled pictures themselves, how often it takes strangers for somebody."""
+    rate = stranger_rate(gallery, decision)
+    sentence = "of %d enrolled pictures %d would be taken for somebody else: %.2f %%, at most %.2f %%"
+    log.info(sentence, rate.trials, rate.hits, 100 * rate.value, 100 * rate.at_most)
+    if rate.value > decision.max_stranger_rate:
+        log.warning(
+            "that is more than decision.max_stranger_rate, %.2f %%: lower decision.max_distance, raise "
+            "decision.min_margin, or see `turnstile calibrate` for the pictures that are too alike",
+            100 * decision.max_stranger_rate,
+        )
+    return rate.value
