@@ -84,6 +84,28 @@ def test_a_hint_spares_the_full_scan_and_finds_the_same_faces(
     assert len(gone.boxes_px) >= 1
 
 
+def test_large_frames_are_decoded_no_larger_than_the_smallest_face_needs(
+    two_people: PictureRgb, as_jpeg: Encode
+) -> None:
+    """Faces are found where they are all the same, and an empty frame is never decoded in full."""
+    engine = AcceleratedEngine(Recognition(min_face_px=240))
+    large = np.repeat(np.repeat(two_people, 3, axis=0), 3, axis=1)[:-1, :-2]
+    jpeg = as_jpeg(large)
+    assert HogDetector(min_face_px=240, second_look=OneFace()).reduction == 4
+    analysis = engine.analyse(jpeg)
+    full = [found.box_px for found in engine._detector.scan(large)]
+    assert len(analysis.boxes_px) == len(full) == 2
+    for mine in analysis.boxes_px:
+        assert max(overlap(mine, other) for other in full) > 0.7
+        assert 0 <= mine.left < mine.right <= large.shape[1]
+        assert 0 <= mine.top < mine.bottom <= large.shape[0]
+    assert analysis.full_scan
+    assert analysis.picture_rgb is not None
+    empty = engine.analyse(as_jpeg(np.full_like(large, 90)))
+    assert (empty.boxes_px, empty.encodings.shape, empty.full_scan) == ((), (0, 128), True)
+    assert empty.picture_rgb is None
+
+
 def test_a_frame_without_faces_gives_none(engine: AcceleratedEngine, as_jpeg: Encode) -> None:
     """No boxes and a matrix of no rows, at any size."""
     for size in ((240, 320), (1, 1), (16, 16), (3, 400)):

@@ -157,9 +157,9 @@ def test_a_box_of_a_scaled_part_is_mapped_back_and_clipped() -> None:
     """Half the scale, moved by the part's corner, cut off at the picture's edge."""
     part = part_around(a_box(left=560), within=PICTURE, face_px=40)
     assert (part.left, part.scale) == (536, 0.5)
-    assert part.box(10, 20, 50, 60, within=PICTURE) == Box(left=556, top=116, right=636, bottom=196)
-    assert part.box(10, 20, 90, 60, within=PICTURE) == Box(left=556, top=116, right=640, bottom=196)
-    assert part.box(90, 20, 99, 60, within=PICTURE) is None
+    assert part.box(10, 20, 50, 60, within=PICTURE.shape) == Box(left=556, top=116, right=636, bottom=196)
+    assert part.box(10, 20, 90, 60, within=PICTURE.shape) == Box(left=556, top=116, right=640, bottom=196)
+    assert part.box(90, 20, 99, 60, within=PICTURE.shape) is None
 
 
 def test_an_enrolment_picture_must_show_one_face_of_some_size() -> None:

@@ -1,6 +1,7 @@
 """The accelerated engine: dlib's own networks on a model runtime, and less of each frame to search."""
 
 import time
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,11 +9,19 @@ from turnstile.config import Recognition
 from turnstile.messages import MAX_FACES, Box, Hint
 from turnstile.vision import modelcache, runtime
 from turnstile.vision.cnn import CnnDetector
-from turnstile.vision.encoder import POLICIES, Encoder
+from turnstile.vision.encoder import ENCODING_SIZE, POLICIES, Encoder
 from turnstile.vision.engine import Analysis, Encodings, EngineDescription
 from turnstile.vision.hog import HogDetector
-from turnstile.vision.pictures import PictureRgb, decode_frame, sharpness
-from turnstile.vision.search import Detector, find, the_one_face
+from turnstile.vision.pictures import PictureRgb, decode_frame, decode_frame_grey, sharpness
+from turnstile.vision.search import Detector, Found, Sighting, find, in_full, is_worth_following, the_one_face
+
+
+class _Glance(NamedTuple):
+    """Where faces may be in a frame, and what it took to see; no places when there was no glance."""
+
+    places: list[Found] | None = None
+    decode_ms: float = 0.0
+    detect_ms: float = 0.0
 
 
 class AcceleratedEngine:
@@ -51,10 +60,20 @@ class AcceleratedEngine:
         Raises:
             PictureError: the JPEG cannot be decoded.
         """
+        glance = self._glance(jpeg, hint)
+        if glance.places == []:
+            none = np.empty((0, ENCODING_SIZE), np.float32)
+            return Analysis(
+                boxes_px=(),
+                encodings=none,
+                sharpness=(),
+                decode_ms=glance.decode_ms,
+                detect_ms=glance.detect_ms,
+            )
         started = time.perf_counter()
         frame = decode_frame(jpeg)
         decoded = time.perf_counter()
-        sighting = find(self._detector, frame, hint, full_scan_every=self._recognition.full_scan_every)
+        sighting = self._find(frame, hint, glance)
         boxes = sighting.boxes_px[:MAX_FACES]
         detected = time.perf_counter()
         encodings = self._frames.encode(frame, boxes)
@@ -63,12 +82,30 @@ class AcceleratedEngine:
             boxes_px=boxes,
             encodings=encodings,
             sharpness=tuple(sharpness(frame, box) for box in boxes),
-            decode_ms=(decoded - started) * 1e3,
-            detect_ms=(detected - decoded) * 1e3,
+            decode_ms=glance.decode_ms + (decoded - started) * 1e3,
+            detect_ms=glance.detect_ms + (detected - decoded) * 1e3,
             encode_ms=(encoded - detected) * 1e3,
             full_scan=sighting.full_scan,
             picture_rgb=frame,
         )
+
+    def _glance(self, jpeg: bytes, hint: Hint | None) -> _Glance:
+        """Search a frame that is to be searched in full, decoded no larger than that needs."""
+        detector, every = self._detector, self._recognition.full_scan_every
+        follows = hint is not None and is_worth_following(hint, full_scan_every=every)
+        if follows or not isinstance(detector, HogDetector) or detector.reduction == 1:
+            return _Glance()
+        started = time.perf_counter()
+        small = decode_frame_grey(jpeg, reduced=detector.reduction)
+        decoded = time.perf_counter()
+        places = detector.coarse(small, reduced=detector.reduction)
+        detected = time.perf_counter()
+        return _Glance(places, (decoded - started) * 1e3, (detected - decoded) * 1e3)
+
+    def _find(self, frame: PictureRgb, hint: Hint | None, glance: _Glance) -> Sighting:
+        if glance.places is not None and isinstance(self._detector, HogDetector):
+            return in_full(self._detector.settle(frame, glance.places))
+        return find(self._detector, frame, hint, full_scan_every=self._recognition.full_scan_every)
 
     def enrol(self, picture_rgb: PictureRgb) -> Encodings:
         """Return the encoding `(1, 128)` of the one face in an enrolment picture.

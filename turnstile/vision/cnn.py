@@ -78,7 +78,7 @@ class CnnDetector:
             pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=method), np.uint8)
         found = []
         for face in self.windows(pixels, levels=levels):
-            box = part.box(face.left, face.top, face.right + 1, face.bottom + 1, within=whole)
+            box = part.box(face.left, face.top, face.right + 1, face.bottom + 1, within=whole.shape)
             if box is not None:
                 found.append(Found(box_px=box, score=face.score))
         return found

@@ -11,6 +11,7 @@ whose mouth and nose are covered it finds 90 %, face_recognition's way 68 %; wit
 """
 
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import numpy as np
 
 from turnstile.messages import Box
 from turnstile.vision import modelcache
-from turnstile.vision.pictures import PictureGrey, PictureRgb
+from turnstile.vision.pictures import REDUCTIONS, PictureGrey, PictureRgb, Reduction
 from turnstile.vision.search import AREA_BELOW, Detector, Found, Part, distinct, part_around
 
 COARSE_FACE_PX = 57
@@ -73,12 +74,24 @@ class HogDetector:
         """Return what it is and runs on, for people."""
         return f"hog, coarse scan at {self._coarse_scale:.2f}, dlib {dlib.__version__}, in doubt cnn"
 
+    @property
+    def reduction(self) -> Reduction:
+        """Return by how much a JPEG may be decoded smaller for `coarse`, and still be large enough."""
+        return max(by for by in REDUCTIONS if by * self._coarse_scale <= 1 or by == 1)
+
     def scan(self, picture_rgb: PictureRgb) -> list[Found]:
         """Return the faces of a picture, clipped to it."""
-        height, width = picture_rgb.shape[:2]
-        everything = Part(left=0, top=0, right=width, bottom=height, scale=self._coarse_scale)
         grey = np.asarray(cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-        coarse = self._run(grey, everything, picture_rgb, min_score=COARSE_MIN_SCORE)
+        return self.settle(picture_rgb, self.coarse(grey, reduced=1))
+
+    def coarse(self, picture: PictureGrey, *, reduced: Reduction) -> list[Found]:
+        """Return where faces may be, in pixels of the whole picture, from one decoded smaller."""
+        height, width = (side * reduced for side in picture.shape[:2])
+        everything = Part(left=0, top=0, right=width, bottom=height, scale=self._coarse_scale)
+        return self._run(picture, everything, (height, width), min_score=COARSE_MIN_SCORE)
+
+    def settle(self, picture_rgb: PictureRgb, coarse: Sequence[Found]) -> list[Found]:
+        """Return which of the places are faces, clipped, after another look at the doubtful ones."""
         sure = [found for found in coarse if found.score >= SURE_SCORE]
         doubts = sorted(
             (found for found in coarse if found.score < SURE_SCORE), key=lambda found: -found.score
@@ -88,20 +101,22 @@ class HogDetector:
             for doubt in doubts[:MAX_DOUBTS]
             for close in self._second_look.search(picture_rgb, doubt.box_px)
         ]
-        return distinct([*sure, *again])
+        return distinct([*(_clipped(found, picture_rgb) for found in sure), *again])
 
     def search(self, picture_rgb: PictureRgb, around: Box) -> list[Found]:
         """Return faces at and close to a box, of about its size."""
         part = part_around(around, within=picture_rgb, face_px=CLOSE_FACE_PX)
-        found = self._run(picture_rgb, part, picture_rgb, min_score=SURE_SCORE)
+        pixels = picture_rgb[part.top : part.bottom, part.left : part.right]
+        found = self._run(pixels, part, picture_rgb.shape, min_score=SURE_SCORE)
         return found or self._second_look.search(picture_rgb, around)
 
     def _run(
-        self, picture: PictureRgb | PictureGrey, part: Part, whole: PictureRgb, *, min_score: float
+        self, pixels: PictureRgb | PictureGrey, part: Part, whole: tuple[int, ...], *, min_score: float
     ) -> list[Found]:
-        """Return what dlib finds in a scaled part of a picture."""
-        pixels = picture[part.top : part.bottom, part.left : part.right]
-        width, height = (round(side * part.scale) for side in (pixels.shape[1], pixels.shape[0]))
+        """Return what dlib finds in the pixels of a part, made as large as the part's scale says."""
+        width, height = (
+            round(side * part.scale) for side in (part.right - part.left, part.bottom - part.top)
+        )
         if width < 1 or height < 1 or pixels.size == 0:
             return []
         method = cv2.INTER_AREA if part.scale < AREA_BELOW else cv2.INTER_LINEAR
@@ -113,3 +128,11 @@ class HogDetector:
             if box is not None:
                 found.append(Found(box_px=box, score=score))
         return found
+
+
+def _clipped(found: Found, picture_rgb: PictureRgb) -> Found:
+    """Return a place within the picture: one decoded smaller covers up to 7 pixels more."""
+    height, width = picture_rgb.shape[:2]
+    box = found.box_px
+    inside = Box(left=box.left, top=box.top, right=min(box.right, width), bottom=min(box.bottom, height))
+    return Found(box_px=inside, score=found.score)

@@ -67,15 +67,21 @@ def find(detector: Detector, picture_rgb: PictureRgb, hint: Hint | None, *, full
     it is the turn of a full scan, and when any hinted face is not found where it was. A newcomer beside
     people who stay is thus seen after at most `full_scan_every` recognized frames of that camera.
     """
-    if hint is not None and _is_worth_following(hint, full_scan_every=full_scan_every):
+    if hint is not None and is_worth_following(hint, full_scan_every=full_scan_every):
         near = [_best(detector.search(picture_rgb, box), box) for box in hint.boxes_px]
         seen = [found for found in near if found is not None]
         if len(seen) == len(near):
             return Sighting(boxes_px=_boxes(seen), full_scan=False)
-    return Sighting(boxes_px=_boxes(detector.scan(picture_rgb)), full_scan=True)
+    return in_full(detector.scan(picture_rgb))
 
 
-def _is_worth_following(hint: Hint, *, full_scan_every: int) -> bool:
+def in_full(found: Sequence[Found]) -> Sighting:
+    """Return what a search of the whole picture found."""
+    return Sighting(boxes_px=_boxes(found), full_scan=True)
+
+
+def is_worth_following(hint: Hint, *, full_scan_every: int) -> bool:
+    """Tell whether to look only near the hinted boxes first."""
     return (
         0 < len(hint.boxes_px) <= MAX_HINTED
         and hint.age_s <= MAX_HINT_AGE_S
@@ -139,9 +145,14 @@ class Part:
     bottom: int
     scale: float
 
-    def box(self, left: float, top: float, right: float, bottom: float, *, within: PictureRgb) -> Box | None:
-        """Return a box of the scaled part in pixels of the picture, clipped; none if nothing is left."""
-        height, width = within.shape[:2]
+    def box(
+        self, left: float, top: float, right: float, bottom: float, *, within: tuple[int, ...]
+    ) -> Box | None:
+        """Return a box of the scaled part in pixels of the picture, clipped; none if nothing is left.
+
+        `within` is the picture's shape: height, width.
+        """
+        height, width = within[:2]
         clipped = Box(
             left=max(0, round(left / self.scale) + self.left),
             top=max(0, round(top / self.scale) + self.top),
