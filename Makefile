@@ -1,7 +1,7 @@
 # Everything here works from a fresh clone with Python 3.11 or newer, make, and a package index in reach.
 # The Python that .venv was made with stays the one, unless another is named.
 PYTHON ?= $(shell .venv/bin/python -c 'import venv' 2>/dev/null && echo .venv/bin/python || echo python3)
-WORKERS ?= 2
+WORKERS ?= 3
 FLOOR ?= 95
 EACH_S ?= 60
 
