@@ -30,7 +30,7 @@ demo: setup ## five programs, real faces, about 90 seconds
 	@$(BIN)/turnstile demo
 
 test: setup ## run all tests
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 coverage: setup ## run the tests without processes and fail when they reach less than FLOOR percent of the core
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not system" --cov --cov-report=term --cov-fail-under=$(FLOOR) $(ARGS)

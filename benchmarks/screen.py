@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-OPTIONS = ("-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset")
+OPTIONS = ("-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset", "-r")
+"""Keys do not repeat: one that was pressed and never let go would end every later window."""
 
 
 @contextmanager

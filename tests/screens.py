@@ -82,7 +82,13 @@ def press(display: str, title: str, key: str) -> None:
     """Press a key in the window of this title, once it has the focus."""
     search = ["search", "--sync", "--onlyvisible", "--name", title]
     command = ["xdotool", *search, "windowfocus", "--sync", "key", "--clearmodifiers", key]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "DISPLAY": display})
+    let_go = ["xdotool", "keyup", key]
+    environment = {**os.environ, "DISPLAY": display}
+    try:
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+    finally:
+        # xdotool ends early when the window goes at the press, and every later window would get the key
+        subprocess.run(let_go, check=True, capture_output=True, env=environment)
 
 
 def close_window(display: str, title: str) -> None:

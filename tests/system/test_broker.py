@@ -115,6 +115,10 @@ class Recognizer(Peer):
         """Say again and again that there is a credit, until a picture to encode comes."""
         return self._ready_until(Picture)
 
+    def next_gallery(self) -> People:
+        """Say again and again that there is a credit, until a gallery comes."""
+        return self._ready_until(People)
+
     def answer(self, work: Work, *faces: Face, problem: str = "") -> None:
         """Say what is to be seen in a frame."""
         result = a_result(*faces, work=work, name=self.name, instance=self.instance, problem=problem)
@@ -519,8 +523,7 @@ def test_a_joiner_gets_the_gallery_and_everybody_each_change(place: Place) -> No
     people = first.wait_for(People, lambda people: bool(people.persons))
     assert (people.persons, people.encodings) == (("Ann Lee",), an_encoding())
     joiner = place.recognizer("joiner")
-    joiner.ready()
-    assert joiner.wait_for(People) == people
+    assert joiner.next_gallery() == people
     joiner.ready(gallery_version=people.version)
     (place.faces / "ann_lee.jpg").unlink()
     for recognizer in (first, joiner):
