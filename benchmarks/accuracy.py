@@ -9,7 +9,6 @@ false accept.
     python -m benchmarks.accuracy --lfw FOLDER [--strangers FOLDER] [--quick] [--json FILE]
 """
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.people import Faces, Floats, Pairs, encode_all, load_pairs, pictures_in
-from benchmarks.report import Cell, Goal, Report, parse
+from benchmarks.report import Cell, Goal, Report, parser
 from turnstile.calibration import Pictures, admission_distances, distance_for, false_accepts
 from turnstile.gallery import means
 from turnstile.vision.encoder import POLICIES
@@ -282,27 +281,18 @@ def show_one_to_many(report: Report, faces: Faces, strangers: Faces | None, *, m
     )
 
 
-def options_of(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Path, Path | None]:
-    """Return the common options, the folder of pairs and that of strangers."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--lfw", type=Path, required=True)
-    parser.add_argument("--strangers", type=Path)
-    given = list(sys.argv[1:] if argv is None else argv)
-    if {"-h", "--help"} & set(given):
-        parse(__doc__, given)
-    own, rest = parser.parse_known_args(given)
-    return parse(__doc__, rest), own.lfw, own.strangers
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
-    options, lfw, strangers_folder = options_of(argv)
+    arguments = parser(__doc__)
+    arguments.add_argument("--lfw", type=Path, required=True)
+    arguments.add_argument("--strangers", type=Path)
+    options = arguments.parse_args(argv)
     report = Report("accuracy", options)
-    files, pairs = load_pairs(lfw, limit=QUICK_PAIRS if options.quick else None)
+    files, pairs = load_pairs(options.lfw, limit=QUICK_PAIRS if options.quick else None)
     faces = encode_all(files, [file.parent.name for file in files])
     strangers = None
-    if strangers_folder is not None:
-        pictures = pictures_in(strangers_folder)[: 20 if options.quick else None]
+    if options.strangers is not None:
+        pictures = pictures_in(options.strangers)[: 20 if options.quick else None]
         strangers = encode_all(pictures, [picture.stem for picture in pictures])
     figures = show_one_to_one(report, faces, pairs)
     if not options.quick:

@@ -9,7 +9,6 @@ Engines with hints are given their own last boxes, as the broker gives them.
     taskset -c 1 python -m benchmarks.engine CLIPS [--quick] [--json FILE]
 """
 
-import argparse
 import importlib.util
 import itertools
 import os
@@ -28,7 +27,7 @@ import dlib
 import msgspec
 import numpy as np
 
-from benchmarks.report import Cell, Goal, Report, parse
+from benchmarks.report import Cell, Goal, Report, parser
 from turnstile.config import Recognition
 from turnstile.messages import Box, Hint
 from turnstile.vision import modelcache, runtime
@@ -259,18 +258,14 @@ def start_up(engine: str, jpeg: bytes) -> tuple[float, float]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
-    given = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("clips", type=Path)
-    if {"-h", "--help"} & set(given):
-        parse(__doc__, given)
-    own, rest = parser.parse_known_args(given)
-    options = parse(__doc__, rest)
+    arguments = parser(__doc__)
+    arguments.add_argument("clips", type=Path)
+    options = arguments.parse_args(argv)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     cv2.setNumThreads(1)
     report = Report("engine", options)
-    shots = shots_of(own.clips, limit=3 if options.quick else None)
+    shots = shots_of(options.clips, limit=3 if options.quick else None)
     everybody = contenders()
     for at, shot in enumerate(shots):
         for contender in everybody:

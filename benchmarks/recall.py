@@ -8,7 +8,6 @@ core, and see the same pictures.
     taskset -c 1 python -m benchmarks.recall PORTRAITS [--quick] [--json FILE]
 """
 
-import argparse
 import os
 import statistics
 import sys
@@ -22,7 +21,7 @@ import dlib
 import numpy as np
 
 from benchmarks.people import pictures_in
-from benchmarks.report import Cell, Report, parse
+from benchmarks.report import Cell, Report, parser
 from turnstile.messages import Box
 from turnstile.vision import modelcache, runtime
 from turnstile.vision.cnn import CnnDetector
@@ -160,19 +159,15 @@ def portraits(folder: Path, limit: int) -> list[PictureRgb]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
-    given = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("portraits", type=Path)
-    if {"-h", "--help"} & set(given):
-        parse(__doc__, given)
-    own, rest = parser.parse_known_args(given)
-    options = parse(__doc__, rest)
+    arguments = parser(__doc__)
+    arguments.add_argument("portraits", type=Path)
+    options = arguments.parse_args(argv)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     cv2.setNumThreads(1)
     report = Report("recall", options)
     hog, cnn = detectors()
-    pictures = portraits(own.portraits, 4 if options.quick else PORTRAITS)
+    pictures = portraits(options.portraits, 4 if options.quick else PORTRAITS)
     faces = [(picture, face) for picture in pictures if (face := face_of(picture, hog, cnn)) is not None]
     rows: list[list[Cell]] = []
     names: list[str] = []
