@@ -123,6 +123,19 @@ def test_many_denials_lock_one_door() -> None:
     assert [event.verdict for event in site.see(seen(ANN), times=5)] == ["granted"]
 
 
+def test_who_leaves_a_locked_door_does_not_lengthen_the_lock() -> None:
+    """A visit that ends undecided there is denied for the lock, like every other."""
+    throttle = Throttle(max_denials=1, window_s=60, lock_s=8)
+    site = Site(Decider(settings=msgspec.structs.replace(SETTINGS, throttle=throttle), encoding=""))
+    site.see(seen(EVE), times=8)
+    site.see(times=25)
+    site.see(seen(EVE, left=400), times=7)
+    (left,) = site.see(times=25)
+    assert (left.verdict, left.reason) == ("denied", Reason.TOO_MANY_TRIES)
+    site.see(times=30)
+    assert [event.verdict for event in site.see(seen(ANN), times=5)] == ["granted"]
+
+
 @pytest.mark.parametrize(
     ("face", "advice"),
     [

@@ -150,7 +150,7 @@ def fold(
     step = _step(door, result, too_old=too_old)
     cast = ballots(result, settings, too_old=too_old)
     visits, sights, gone = _carry_on(door, result, cast, step, settings)
-    decisions = [_unfinished(visit, settings) for visit in gone if _was_tried(visit, settings)]
+    decisions = [_unfinished(visit, settings, objection) for visit in gone if _was_tried(visit, settings)]
     for name in [name for name in visits if name in sights]:
         patience = SHADOW_PATIENCE if visits[name].shadows in visits else 1
         finding = _find(visits[name], sights[name].ballot, settings, patience=patience)
@@ -287,10 +287,15 @@ def _was_tried(visit: Visit, settings: Settings) -> bool:
     return visit.verdict is None and not visit.shadows and seen_enough and stayed
 
 
-def _unfinished(visit: Visit, settings: Settings) -> Decision:
+def _unfinished(visit: Visit, settings: Settings, objection: Objection) -> Decision:
     """Deny somebody who left before enough frames could be had."""
-    finding = denial(visit.votes, visit.reasons, settings)
+    finding = _overruled(denial(visit.votes, visit.reasons, settings), objection(None))
     return Decision(visit.visit, finding, Face(box_px=visit.trail.box_px))
+
+
+def _overruled(finding: Finding, reason: Reason | None) -> Finding:
+    """Return a finding, denied for this reason instead if there is one."""
+    return finding if reason is None else finding._replace(verdict="denied", reason=reason)
 
 
 def _conclude(
@@ -313,9 +318,7 @@ def _conclude(
             visits[double.visit] = msgspec.structs.replace(double, trail=trail, absent_ns=visit.absent_ns)
             del visits[name]
             return []
-    reason = Reason.AMBIGUOUS if doubles else objection(finding.person)
-    if reason is not None:
-        finding = finding._replace(verdict="denied", reason=reason)
+    finding = _overruled(finding, Reason.AMBIGUOUS if doubles else objection(finding.person))
     person = None if doubles else finding.person
     visits[name] = msgspec.structs.replace(
         visit,
