@@ -11,7 +11,6 @@ Engines with hints are given their own last boxes, as the broker gives them.
 
 import importlib.util
 import itertools
-import os
 import statistics
 import subprocess
 import sys
@@ -27,7 +26,7 @@ import dlib
 import msgspec
 import numpy as np
 
-from benchmarks.report import Cell, Goal, Report, parser
+from benchmarks.report import Cell, Goal, Report, parser, stay_on_one_core
 from turnstile.config import Recognition
 from turnstile.messages import Box, Hint
 from turnstile.vision import modelcache, runtime
@@ -261,8 +260,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser(__doc__)
     arguments.add_argument("clips", type=Path)
     options = arguments.parse_args(argv)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    stay_on_one_core()
     cv2.setNumThreads(1)
     report = Report("engine", options)
     shots = shots_of(options.clips, limit=3 if options.quick else None)

@@ -8,7 +8,6 @@ person.
     python -m benchmarks.matching [--quick] [--json FILE]
 """
 
-import os
 import statistics
 import sys
 import time
@@ -18,7 +17,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.report import Cell, Goal, Report, parse
+from benchmarks.report import Cell, Goal, Report, parse, stay_on_one_core
 from turnstile.gallery import Gallery
 
 SIZES = (1_000, 100_000, 1_000_000)
@@ -83,8 +82,7 @@ def agrees(gallery: Gallery, index: faiss.IndexFlatL2, faces: Floats) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
     options = parse(__doc__, argv)
-    if hasattr(os, "sched_setaffinity"):  # numpy's BLAS has no other switch once it is loaded
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    stay_on_one_core()
     faiss.omp_set_num_threads(1)
     report = Report("matching", options)
     rows: list[list[Cell]] = []

@@ -8,7 +8,6 @@ core, and see the same pictures.
     taskset -c 1 python -m benchmarks.recall PORTRAITS [--quick] [--json FILE]
 """
 
-import os
 import statistics
 import sys
 import time
@@ -21,7 +20,7 @@ import dlib
 import numpy as np
 
 from benchmarks.people import pictures_in
-from benchmarks.report import Cell, Report, parser
+from benchmarks.report import Cell, Report, parser, stay_on_one_core
 from turnstile.messages import Box
 from turnstile.vision import modelcache, runtime
 from turnstile.vision.cnn import CnnDetector
@@ -162,8 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser(__doc__)
     arguments.add_argument("portraits", type=Path)
     options = arguments.parse_args(argv)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    stay_on_one_core()
     cv2.setNumThreads(1)
     report = Report("recall", options)
     hog, cnn = detectors()

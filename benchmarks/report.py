@@ -111,6 +111,15 @@ def environment() -> dict[str, str]:
     }
 
 
+def stay_on_one_core() -> None:
+    """Keep this process and its threads on its last core, where the system can.
+
+    numpy's BLAS has no other switch once it is loaded.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
 def percentiles(values: Sequence[float], ranks: Sequence[float]) -> list[float]:
     """Return the percentiles of `values`, one for each of `ranks` (0 to 100); NaN when there are none."""
     if not values:
