@@ -19,8 +19,8 @@ help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: environment ## make .venv from the lock and fetch the sample faces; a second run installs nothing
-	@$(BIN)/python -m turnstile.io.samples
-	@$(BIN)/python -m turnstile.io.opencv
+	@$(BIN)/python -m turnstile.commands.demo.samples
+	@$(BIN)/python -m turnstile.vision.opencv
 
 environment:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit($(TOO_OLD))'

@@ -19,28 +19,31 @@ from pathlib import Path
 
 import msgspec
 
-from turnstile import jpeg
-from turnstile.config import Site
-from turnstile.deciding import Decider, Now
-from turnstile.dispatch import Assignment, Dispatcher, Job
+from turnstile.access.decider import Decider, Now
+from turnstile.access.replay import taken, told
+from turnstile.access.rules import unenrolled
+from turnstile.dispatch.dispatcher import Assignment, Dispatcher, Job
+from turnstile.dispatch.hints import Hints
+from turnstile.dispatch.refusals import keep_counting
 from turnstile.errors import PictureError, RefusedError, WireError
-from turnstile.gallery import is_encoding, to_message
-from turnstile.hints import Hints
-from turnstile.io import node
-from turnstile.io.beats import BROKER_PERIOD_S, Heart
-from turnstile.io.bus import BrokerSockets, Said
-from turnstile.io.descriptors import raise_limit
-from turnstile.io.endpoint import Endpoint, open_endpoint
-from turnstile.io.enrolment import Enrolment, open_enrolment, say_what_it_admits
-from turnstile.io.facefolder import Unencoded
-from turnstile.io.guard import guard_of
-from turnstile.io.journal import Journal
-from turnstile.io.metrics import Meter
-from turnstile.io.nodemetrics import REFUSED_FROM
-from turnstile.io.resultfile import ResultFile
-from turnstile.io.rulesfile import RulesFile
-from turnstile.lastbeats import LastBeats
-from turnstile.messages import (
+from turnstile.health.last_beats import LastBeats
+from turnstile.io.access.recording import ResultFile
+from turnstile.io.bus.broker import BrokerSockets, Said
+from turnstile.io.bus.guard import guard_of
+from turnstile.io.journal.journal import Journal
+from turnstile.io.metrics.endpoint import Endpoint, open_endpoint
+from turnstile.io.metrics.hops import Meter
+from turnstile.io.metrics.nodes import REFUSED_FROM
+from turnstile.io.people.enrolment import Enrolment, open_enrolment, say_what_it_admits
+from turnstile.io.people.folder import Unencoded
+from turnstile.io.runner import node
+from turnstile.io.runner.heart import BROKER_PERIOD_S, Heart
+from turnstile.io.site.descriptors import raise_limit
+from turnstile.io.site.rules_file import RulesFile
+from turnstile.people.encodings import is_encoding
+from turnstile.people.gallery import to_message
+from turnstile.protocol import jpeg
+from turnstile.protocol.messages import (
     Access,
     AnyMessage,
     Beat,
@@ -59,14 +62,10 @@ from turnstile.messages import (
     decode,
     encode,
     for_everybody,
-    log_topic,
-    topic,
-    work_topic,
 )
-from turnstile.refusals import keep_counting
-from turnstile.replay import taken, told
-from turnstile.roles import why_not_say
-from turnstile.rules import unenrolled
+from turnstile.protocol.roles import why_not_say
+from turnstile.protocol.topics import log_topic, topic, work_topic
+from turnstile.site.settings import Site
 
 DRAIN_S = 0.003
 """How long to take in what waits before work is handed out again: a flood delays nobody's frame by more."""

@@ -16,12 +16,13 @@ import sys
 import time
 from dataclasses import dataclass
 
-from turnstile.config import Site
-from turnstile.io import node
-from turnstile.io.beats import Heart
-from turnstile.io.bus import Bus
+from turnstile.io.bus.nodes import Bus
 from turnstile.io.cameras import Feed, Shot, order_for
-from turnstile.messages import Frame, topic
+from turnstile.io.runner import node
+from turnstile.io.runner.heart import Heart
+from turnstile.protocol.messages import Frame
+from turnstile.protocol.topics import topic
+from turnstile.site.settings import Site
 
 LAST_WORDS_S = 0.3
 """How long the last frame of a recording and the last beat may take to leave."""

@@ -19,19 +19,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnstile import config
+from turnstile.drawing.draw import keep_to_calling_thread
+from turnstile.drawing.pane import Pane, make_canvas, make_panes
 from turnstile.errors import PictureError
-from turnstile.io import node
-from turnstile.io.beats import Heart
-from turnstile.io.bus import Bus
-from turnstile.io.fallback import Fallback
-from turnstile.io.outputs import Outputs, open_outputs
-from turnstile.messages import Access, AnyMessage, Beat, Frame, Guide, Result, topic
-from turnstile.scene import BrokerState, Scene
-from turnstile.vision.draw import keep_to_calling_thread
-from turnstile.vision.haar import HaarDetector
-from turnstile.vision.lettering import PictureBgr
-from turnstile.vision.pane import Pane, make_canvas, make_panes
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner import node
+from turnstile.io.runner.heart import Heart
+from turnstile.io.screen.local_detection import Fallback
+from turnstile.io.screen.outputs import Outputs, open_outputs
+from turnstile.protocol.messages import Access, AnyMessage, Beat, Frame, Guide, Result
+from turnstile.protocol.topics import topic
+from turnstile.screen.scene import BrokerState, Scene
+from turnstile.site import settings
+from turnstile.vision.arrays import PictureBgr
+from turnstile.vision.detect.haar import HaarDetector
 
 SERVE_S = 0.02
 """How long the window is left alone at most: a key is answered at once."""
@@ -201,7 +202,7 @@ def wire(start: node.Start) -> DisplayNode:
     )
 
 
-def _scene(site: config.Site, display: config.Display, camera: str) -> Scene:
+def _scene(site: settings.Site, display: settings.Display, camera: str) -> Scene:
     return Scene(
         camera=camera,
         stale_after_s=display.stale_after_s,

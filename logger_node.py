@@ -21,13 +21,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from turnstile.io import node, reading, tail
-from turnstile.io.beats import Heart
-from turnstile.io.book import Book
-from turnstile.io.bus import Bus
-from turnstile.io.store import LogName
-from turnstile.messages import Fetch, Log, Query, log_topic, topic
-from turnstile.tailing import MAX_PAGE_BYTES
+from turnstile.commands.log import reading, tail
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.log.book import Book
+from turnstile.io.log.store import LogName
+from turnstile.io.runner import node
+from turnstile.io.runner.heart import Heart
+from turnstile.log.paging import MAX_PAGE_BYTES
+from turnstile.protocol.messages import Fetch, Log, Query
+from turnstile.protocol.topics import log_topic, topic
 
 FETCH_S = 0.3
 MAX_STATE_CHARS = 300

@@ -17,14 +17,14 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from turnstile.config import Recognition
+from turnstile.dispatch.outbox import Answer, Outbox
 from turnstile.errors import ConfigError, PictureError, WireError
-from turnstile.gallery import EMPTY, Gallery, from_message
-from turnstile.io import node
-from turnstile.io.beats import Heart
-from turnstile.io.bus import Bus
-from turnstile.messages import (
-    MAX_FACES,
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner import node
+from turnstile.io.runner.heart import Heart
+from turnstile.people.gallery import EMPTY, Gallery, from_message
+from turnstile.protocol.fields import MAX_FACES
+from turnstile.protocol.messages import (
     AnyMessage,
     Bye,
     Face,
@@ -36,12 +36,13 @@ from turnstile.messages import (
     Template,
     Timings,
     Work,
-    work_topic,
 )
-from turnstile.outbox import Answer, Outbox
-from turnstile.vision.engine import Analysis, Engine, make_engine
+from turnstile.protocol.topics import work_topic
+from turnstile.site.settings import Recognition
+from turnstile.vision.encode.thumbnails import thumbnail
+from turnstile.vision.engines.engine import Analysis, Engine
+from turnstile.vision.engines.selection import make_engine
 from turnstile.vision.pictures import decode_enrolment
-from turnstile.vision.thumbnails import thumbnail
 
 READY_S = 0.3
 GOODBYE_S = 0.3

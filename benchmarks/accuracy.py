@@ -19,9 +19,9 @@ import numpy.typing as npt
 
 from benchmarks.people import Faces, Floats, Pairs, encode_all, load_pairs, pictures_in
 from benchmarks.report import Cell, Goal, Report, parser
-from turnstile.calibration import Pictures, admission_distances, distance_for, false_accepts
-from turnstile.gallery import means
-from turnstile.vision.encoder import POLICIES
+from turnstile.people.calibration import Pictures, admission_distances, distance_for, false_accepts
+from turnstile.people.gallery import means
+from turnstile.vision.encode.encoder import POLICIES
 
 FOLDS = 10
 GALLERY_SIZE = 100

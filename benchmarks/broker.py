@@ -31,10 +31,10 @@ from benchmarks.crowd import (
 from benchmarks.pictures import a_jpeg
 from benchmarks.report import Report, parse
 from benchmarks.stage import Stage, a_site, free_ports, machine_cpu_s, thread_cpu_s
-from turnstile import config
-from turnstile.io.bus import Bus
-from turnstile.io.machine import cores
-from turnstile.messages import Beat
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.site.machine import cores
+from turnstile.protocol.messages import Beat
+from turnstile.site import settings
 
 FRAME_BYTES = 50_000
 SATURATED = 0.9
@@ -116,10 +116,10 @@ WAYS: dict[str, Hire] = {
 }
 
 
-def a_broker(stage: Stage, cameras: int) -> tuple[config.Site, int]:
+def a_broker(stage: Stage, cameras: int) -> tuple[settings.Site, int]:
     """Start the broker for so many cameras; return its site and process id."""
     names = [f"camera-{number}" for number in range(cameras)]
-    site = a_site(stage.folder, {name: config.Camera(source=0) for name in names})
+    site = a_site(stage.folder, {name: settings.Camera(source=0) for name in names})
     return site, stage.broker(site, stage.write_site(site))
 
 
@@ -231,7 +231,7 @@ def flood(jpeg: bytes, cameras: int, recognizers: int, *, seconds: float) -> Flo
     )
 
 
-def hear_beats(site: config.Site, seconds: float) -> list[Beat]:
+def hear_beats(site: settings.Site, seconds: float) -> list[Beat]:
     """Return the broker's beats of about `seconds`, at least two.
 
     Raises:

@@ -27,13 +27,12 @@ import yaml
 from benchmarks import report
 from benchmarks.report import Goal, Report, percentiles
 from benchmarks.stage import ROOT
-from turnstile.accesslog import Entry, is_remark, parse_entry
-from turnstile.io import samples
-from turnstile.io.bus import Bus
-from turnstile.io.processes import Processes
-from turnstile.io.site import load
-from turnstile.messages import Beat, Result
-from turnstile.vision import clip
+from turnstile.commands.demo import clip, samples
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner.processes import Processes
+from turnstile.io.site.file import load
+from turnstile.log.lines import Entry, is_remark, parse_entry
+from turnstile.protocol.messages import Beat, Result
 
 CAMERAS = ("front_door", "back_door")
 PROGRAM_OF = {

@@ -19,7 +19,8 @@ import zmq
 from benchmarks.pictures import SIZE_PX
 from benchmarks.stage import Line
 from turnstile.errors import WireError
-from turnstile.messages import Frame, People, Ready, Result, Timings, Work, decode, encode, topic, work_topic
+from turnstile.protocol.messages import Frame, People, Ready, Result, Timings, Work, decode, encode
+from turnstile.protocol.topics import topic, work_topic
 
 SAID, ANSWERED = 0, 1
 """Places in a `Tally`."""

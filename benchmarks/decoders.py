@@ -17,14 +17,17 @@ import yaml
 from zmq.utils import z85
 
 from benchmarks.samples import one_of_each
-from turnstile import accesslog, replay, rules
+from turnstile.access import replay, rules
 from turnstile.errors import ConfigError, LogError, ModelError, PictureError, WireError
-from turnstile.gallery import from_message
-from turnstile.io import bundle, keys, resultfile, rulesfile, site
-from turnstile.jpeg import check_jpeg
-from turnstile.messages import Access, Frame, People, Result, Work, decode, encode
-from turnstile.roles import ROLES, Identity, may_hear, why_not_say
-from turnstile.vision import dlibmodel
+from turnstile.io.access import recording
+from turnstile.io.bus import bundle, keys
+from turnstile.io.site import file, rules_file
+from turnstile.log import lines as accesslog
+from turnstile.people.gallery import from_message
+from turnstile.protocol.jpeg import check_jpeg
+from turnstile.protocol.messages import Access, Frame, People, Result, Work, decode, encode
+from turnstile.protocol.roles import ROLES, Identity, may_hear, why_not_say
+from turnstile.vision.models import dlib_file
 
 MAX_FRAME_BYTES, MAX_FRAME_PX = 4 * 2**20, 9_000_000
 
@@ -108,18 +111,18 @@ def _picture(data: bytes, _folder: Path) -> str:
 
 
 def _site(data: bytes, folder: Path) -> str:
-    site.load(_file(folder / "site.yaml", data))
+    file.load(_file(folder / "site.yaml", data))
     return "a site"
 
 
 def _rules(data: bytes, folder: Path) -> str:
-    read = rulesfile.load(_file(folder / "rules.yaml", data), doors=("front_door", "store"))
-    rulesfile.local_time(read, 1.8e9)
+    read = rules_file.load(_file(folder / "rules.yaml", data), doors=("front_door", "store"))
+    rules_file.local_time(read, 1.8e9)
     return "rules"
 
 
 def _model(data: bytes, _folder: Path) -> str:
-    dlibmodel.read(data, name="model.dat")
+    dlib_file.read(data, name="model.dat")
     return "a network"
 
 
@@ -139,7 +142,7 @@ def _key(data: bytes, folder: Path) -> str:
 
 
 def _recording(data: bytes, folder: Path) -> str:
-    count = sum(1 for _ in resultfile.read(_file(folder / "results", data)))
+    count = sum(1 for _ in recording.read(_file(folder / "results", data)))
     return "some records" if count else "no records"
 
 

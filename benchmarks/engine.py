@@ -27,13 +27,15 @@ import msgspec
 import numpy as np
 
 from benchmarks.report import Cell, Goal, Report, parser, stay_on_one_core
-from turnstile.config import Recognition
-from turnstile.messages import Box, Hint
-from turnstile.vision import modelcache, runtime
-from turnstile.vision.encoder import POLICIES, Encoder
-from turnstile.vision.engine import Analysis, Engine, make_engine
+from turnstile.protocol.fields import Box
+from turnstile.protocol.messages import Hint
+from turnstile.site.settings import Recognition
+from turnstile.vision.detect.search import overlap
+from turnstile.vision.encode.encoder import POLICIES, Encoder
+from turnstile.vision.engines.engine import Analysis, Engine
+from turnstile.vision.engines.selection import make_engine
+from turnstile.vision.models import cache, runtime
 from turnstile.vision.pictures import decode_frame
-from turnstile.vision.search import overlap
 
 FRAMES_A_SECOND = 10
 MIN_FACE_PX = 60
@@ -211,14 +213,14 @@ def row_of(contender: Contender, truth: Sequence[Sequence[Box]], defaults_ms: fl
 def encoder_times(*, rounds: int) -> list[tuple[str, float]]:
     """Return milliseconds a face of the network alone: dlib, then each runtime that is installed."""
     chips = np.random.default_rng(0).integers(0, 256, (8, 150, 150, 3)).astype(np.uint8)
-    own = dlib.face_recognition_model_v1(str(modelcache.model_file(modelcache.ENCODER_FILE)))
+    own = dlib.face_recognition_model_v1(str(cache.model_file(cache.ENCODER_FILE)))
     ways: list[tuple[str, int, Callable[[], object]]] = [
         ("dlib", 1, lambda: own.compute_face_descriptor(chips[0]))
     ]
     for runtime_name in RUNTIMES:
         if importlib.util.find_spec(runtime_name) is None:
             continue
-        network = runtime.load(modelcache.encoder_graph(), runtime=runtime_name)
+        network = runtime.load(cache.encoder_graph(), runtime=runtime_name)
         encoder = Encoder(network, POLICIES["raw"])
         ways += [
             (f"{network.description}, batch of {size}", size, partial(encoder.encode_chips, chips[:size]))
@@ -236,8 +238,8 @@ def encoder_times(*, rounds: int) -> list[tuple[str, float]]:
 START = """
 import pathlib, re, resource, sys, time
 started = time.perf_counter()
-from turnstile.config import Recognition
-from turnstile.vision.engine import make_engine
+from turnstile.site.settings import Recognition
+from turnstile.vision.engines.engine import make_engine
 engine = make_engine(Recognition(engine=sys.argv[1], min_face_px=60))
 engine.analyse(sys.stdin.buffer.read())
 seconds = time.perf_counter() - started

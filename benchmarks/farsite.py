@@ -19,14 +19,14 @@ from typing import NamedTuple, Self
 import yaml
 
 from benchmarks.network import Network
-from turnstile.io import samples
-from turnstile.io.bus import Bus
-from turnstile.io.keys import KeyFolder
-from turnstile.io.keys_command import main as turnstile_keys
-from turnstile.io.processes import PROGRAMS
-from turnstile.io.site import load
-from turnstile.messages import Access, Beat, Frame, Result
-from turnstile.roles import Identity
+from turnstile.commands.demo import samples
+from turnstile.commands.site.keys import main as turnstile_keys
+from turnstile.io.bus.keys import KeyFolder
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner.processes import PROGRAMS
+from turnstile.io.site.file import load
+from turnstile.protocol.messages import Access, Beat, Frame, Result
+from turnstile.protocol.roles import Identity
 
 HOSTS = ("gate", "hall", "cellar")
 NEWCOMER = "attic"

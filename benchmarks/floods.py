@@ -11,7 +11,8 @@ import zmq
 
 from benchmarks.intruders import Attack, Place, ports, raw
 from benchmarks.samples import one_of_each
-from turnstile.messages import Beat, Message, Query, Ready, encode, topic
+from turnstile.protocol.messages import Beat, Message, Query, Ready, encode
+from turnstile.protocol.topics import topic
 
 CROWD = 10_000
 KEYED_CROWD = 400

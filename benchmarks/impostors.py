@@ -21,7 +21,7 @@ from benchmarks.intruders import (
     say,
 )
 from benchmarks.samples import one_of_each
-from turnstile.messages import (
+from turnstile.protocol.messages import (
     AnyMessage,
     Beat,
     Bye,
@@ -35,8 +35,8 @@ from turnstile.messages import (
     Template,
     Work,
     encode,
-    topic,
 )
+from turnstile.protocol.topics import topic
 
 MAY_SAY: dict[str, tuple[type[Message], ...]] = {
     "capture": (Frame, Beat),
@@ -45,7 +45,7 @@ MAY_SAY: dict[str, tuple[type[Message], ...]] = {
     "display": (Beat,),
     "observer": (Query, Beat),
 }
-"""Written down again, so that `turnstile.roles` is not asked about itself."""
+"""Written down again, so that `turnstile.protocol.roles` is not asked about itself."""
 
 HONEST = {
     "capture": "door",

@@ -21,11 +21,11 @@ from benchmarks.pictures import at_the_door
 from benchmarks.report import Goal, Report, parse, percentiles
 from benchmarks.stage import Stage, a_site
 from benchmarks.stamps import Stamps, play_broker, play_recognizer
-from turnstile import config
+from turnstile.commands.demo import samples
 from turnstile.errors import TurnstileError
-from turnstile.io import samples
-from turnstile.io.bus import Bus
-from turnstile.messages import Beat, Frame, Result
+from turnstile.io.bus.nodes import Bus
+from turnstile.protocol.messages import Beat, Frame, Result
+from turnstile.site import settings
 
 FPS = 15.0
 CAMERA = "door"
@@ -128,16 +128,16 @@ def measure(engine: str | None, *, seconds: float) -> tuple[list[Hops], list[flo
     return hops, shown
 
 
-def the_site(stage: Stage, engine: str | None) -> config.Site:
+def the_site(stage: Stage, engine: str | None) -> settings.Site:
     """Return a site with one camera at which visitors stand, and one of them enrolled."""
     pictures = samples.folder()
     scenes = at_the_door([pictures / name for name in VISITORS], stage.folder)
-    camera = config.Camera(
+    camera = settings.Camera(
         source=tuple(str(scene) for scene in scenes for _ in range(STAY_FRAMES)), max_fps=FPS, loop=True
     )
     if engine is None:
         return a_site(stage.folder, {CAMERA: camera})
-    recognition = config.Recognition(engine=engine)  # type: ignore[arg-type]
+    recognition = settings.Recognition(engine=engine)  # type: ignore[arg-type]
     site = a_site(stage.folder, {CAMERA: camera}, recognition=recognition)
     shutil.copy(pictures / ENROLLED, Path(site.gallery.faces) / "barack_obama.jpg")
     return site
@@ -195,8 +195,8 @@ def main() -> int:
     report.goal(
         Goal(what=f"only replies: {OVERHEAD}, p50", unit="ms", measured=medians[OVERHEAD], at_most=GOAL_MS)
     )
-    default = config.Recognition().engine
-    engines = (default,) if options.quick else get_args(get_type_hints(config.Recognition)["engine"])
+    default = settings.Recognition().engine
+    engines = (default,) if options.quick else get_args(get_type_hints(settings.Recognition)["engine"])
     for engine in engines:
         try:
             run = measure(engine, seconds=seconds)

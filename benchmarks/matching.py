@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.report import Cell, Goal, Report, parse, stay_on_one_core
-from turnstile.gallery import Gallery
+from turnstile.people.gallery import Gallery
 
 SIZES = (1_000, 100_000, 1_000_000)
 QUICK_SIZES = (1_000, 100_000)

@@ -33,8 +33,7 @@ from benchmarks.network import BOTH, Direction, Network, why_not
 from benchmarks.proxy import FarAway
 from benchmarks.report import Cell, Goal, Report, percentiles
 from benchmarks.screen import a_screen
-from turnstile.io import samples
-from turnstile.vision import clip
+from turnstile.commands.demo import clip, samples
 
 COLUMNS = ("", "frames/s", "answers/s", "age p50 ms", "age p95 ms", "longest gap s")
 CUT_COLUMNS = ("", "answers/s", "longest gap s", "display", "Haar looks", "answered s", "live s")

@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from turnstile.messages import Box
-from turnstile.vision import modelcache, runtime
-from turnstile.vision.cnn import CnnDetector
-from turnstile.vision.encoder import POLICIES, Encoder, Policy
-from turnstile.vision.hog import HogDetector
-from turnstile.vision.pictures import PictureRgb
+from turnstile.protocol.fields import Box
+from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.detect.cnn import CnnDetector
+from turnstile.vision.detect.hog import HogDetector
+from turnstile.vision.encode.encoder import POLICIES, Encoder, Policy
+from turnstile.vision.models import cache, runtime
 
 ALL_CHIPS = POLICIES["everything68"]
 MIN_FACE_PX = 60
@@ -100,12 +100,12 @@ def encode_all(files: Sequence[Path], people: Sequence[str]) -> Faces:
 def _tools() -> tuple[HogDetector, Encoder]:
     """Return one process's detector, and an encoder that leaves each chip's output as it is."""
     cnn = CnnDetector(
-        runtime.load(modelcache.detector_graph()),
-        modelcache.detector_windows(),
+        runtime.load(cache.detector_graph()),
+        cache.detector_windows(),
         min_face_px=MIN_FACE_PX,
         min_score=MIN_SCORE,
     )
-    encoder = Encoder(runtime.load(modelcache.encoder_graph()), ALL_CHIPS)
+    encoder = Encoder(runtime.load(cache.encoder_graph()), ALL_CHIPS)
     return HogDetector(min_face_px=MIN_FACE_PX, second_look=cnn), encoder
 
 

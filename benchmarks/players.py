@@ -14,13 +14,16 @@ import numpy as np
 from benchmarks.pictures import SIZE_PX, STAMP_BYTES, stamp_of, stamped
 from benchmarks.stage import Line
 from recognizer_node import RecognizerNode
-from turnstile import config
 from turnstile.errors import PictureError
-from turnstile.io.beats import Heart
-from turnstile.io.bus import Bus
-from turnstile.io.node import Stop
-from turnstile.messages import Frame, Hint, topic, work_topic
-from turnstile.vision.engine import Analysis, Encodings, Engine, EngineDescription, PictureRgb
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner.heart import Heart
+from turnstile.io.runner.node import Stop
+from turnstile.people.encodings import Encodings
+from turnstile.protocol.messages import Frame, Hint
+from turnstile.protocol.topics import topic, work_topic
+from turnstile.site import settings
+from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.engines.engine import Analysis, Engine, EngineDescription
 
 Start = tuple[int, int, int]
 """Camera's number, `captured_ns` of a frame, and when work on it began, both on this machine's clock."""
@@ -37,7 +40,7 @@ class SleepingEngine:
     @property
     def description(self) -> EngineDescription:
         """Return the site's own kind of encodings, which the broker asks for, of which there will be none."""
-        return EngineDescription(encoding=config.Recognition().encoding, detector="none", runtime="asleep")
+        return EngineDescription(encoding=settings.Recognition().encoding, detector="none", runtime="asleep")
 
     def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:  # noqa: ARG002 - an Engine
         """Return no faces after `work_s`."""
@@ -56,13 +59,13 @@ class SleepingEngine:
 
 
 def a_recognizer(
-    broker: config.Broker, engine: Engine, *, name: str, instance: str, wake_fd: int | None = None
+    broker: settings.Broker, engine: Engine, *, name: str, instance: str, wake_fd: int | None = None
 ) -> RecognizerNode:
     """Return the real node around another engine."""
     return RecognizerNode(
         name=name,
         instance=instance,
-        settings=config.Recognition(),
+        settings=settings.Recognition(),
         bus=Bus(broker, topics=("gallery.", work_topic(name, instance)), wake_fd=wake_fd),
         engine=engine,
         heart=Heart(node=name, instance=instance, role="recognizer"),
@@ -70,7 +73,9 @@ def a_recognizer(
     )
 
 
-def play_cameras(line: Line, broker: config.Broker, names: Sequence[str], *, fps: float, jpeg: bytes) -> None:
+def play_cameras(
+    line: Line, broker: settings.Broker, names: Sequence[str], *, fps: float, jpeg: bytes
+) -> None:
     """Say `fps` frames a second for each of `names`, each on a bus of its own, until told to stop."""
     buses = [Bus(broker, say_hwm=2) for _ in names]
     width_px, height_px = SIZE_PX
@@ -89,7 +94,7 @@ def play_cameras(line: Line, broker: config.Broker, names: Sequence[str], *, fps
         bus.close()
 
 
-def play_recognizer(line: Line, broker: config.Broker, name: str, *, work_s: float) -> None:
+def play_recognizer(line: Line, broker: settings.Broker, name: str, *, work_s: float) -> None:
     """Recognize nothing, `work_s` a frame, until told to stop.
 
     Answers twice: when the first work has come, and with all `Start`s at the end.

@@ -21,12 +21,12 @@ import numpy as np
 
 from benchmarks.people import pictures_in
 from benchmarks.report import Cell, Report, parser, stay_on_one_core
-from turnstile.messages import Box
-from turnstile.vision import modelcache, runtime
-from turnstile.vision.cnn import CnnDetector
-from turnstile.vision.hog import HogDetector
-from turnstile.vision.pictures import PictureRgb
-from turnstile.vision.search import Detector, overlap
+from turnstile.protocol.fields import Box
+from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.detect.cnn import CnnDetector
+from turnstile.vision.detect.hog import HogDetector
+from turnstile.vision.detect.search import Detector, overlap
+from turnstile.vision.models import cache, runtime
 
 CANVAS_PX = (320, 240)
 MIN_FACE_PX = 40
@@ -83,8 +83,8 @@ class Contender:
 def detectors() -> tuple[HogDetector, CnnDetector]:
     """Return ours."""
     cnn = CnnDetector(
-        runtime.load(modelcache.detector_graph()),
-        modelcache.detector_windows(),
+        runtime.load(cache.detector_graph()),
+        cache.detector_windows(),
         min_face_px=MIN_FACE_PX,
         min_score=MIN_SCORE,
     )

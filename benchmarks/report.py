@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import zmq
 
-from turnstile.io.machine import cores
+from turnstile.io.site.machine import cores
 
 Cell = str | int | float | None
 """None stands where nothing could be measured."""

@@ -1,12 +1,12 @@
 """A valid message of every type: seeds for damage, and what a key of the wrong role may try to say."""
 
 from benchmarks.pictures import a_jpeg
-from turnstile.io.beats import Role
-from turnstile.messages import (
+from turnstile.io.runner.heart import Role
+from turnstile.protocol.fields import Box
+from turnstile.protocol.messages import (
     Access,
     AnyMessage,
     Beat,
-    Box,
     Bye,
     Entries,
     Face,
@@ -24,7 +24,7 @@ from turnstile.messages import (
     Timings,
     Work,
 )
-from turnstile.reasons import Reason
+from turnstile.protocol.reasons import Reason
 
 SIZE_PX = (64, 48)
 _WORK_ID = "aa"

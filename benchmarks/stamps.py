@@ -19,10 +19,11 @@ import recognizer_node
 from benchmarks.players import SleepingEngine, a_recognizer
 from benchmarks.stage import Line
 from turnstile.errors import RefusedError
-from turnstile.io import node
-from turnstile.io.beats import Role
-from turnstile.io.bus import BrokerSockets, Bus, Heard, Said
-from turnstile.messages import Frame, Message, Result, Work, decode
+from turnstile.io.bus.broker import BrokerSockets, Said
+from turnstile.io.bus.nodes import Bus, Heard
+from turnstile.io.runner import node
+from turnstile.io.runner.heart import Role
+from turnstile.protocol.messages import Frame, Message, Result, Work, decode
 
 Stamps = dict[str, dict[int, int]]
 """Point on the way → the frame's number → when it came by."""

@@ -23,13 +23,13 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.report import Goal, Report, parse, percentiles
-from tests import postgresql
-from turnstile import config
-from turnstile.io.book import Book
-from turnstile.io.database import Database
-from turnstile.io.store import LogName, Store
-from turnstile.messages import Access, Log
-from turnstile.reasons import Reason
+from tests.support import postgresql
+from turnstile.io.log.book import Book
+from turnstile.io.log.database import Database
+from turnstile.io.log.store import LogName, Store
+from turnstile.protocol.messages import Access, Log
+from turnstile.protocol.reasons import Reason
+from turnstile.site import settings as config
 
 PICTURE_BYTES = 4096
 BATCHES = (1, 100)

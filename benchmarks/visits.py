@@ -27,12 +27,15 @@ import msgspec
 import numpy as np
 
 from benchmarks.report import Cell, Goal, Report, parse, percentiles
-from turnstile.config import Decision, Site, Throttle, build
-from turnstile.deciding import Decider, Now
+from turnstile.access.decider import Decider, Now
 from turnstile.errors import PictureError
-from turnstile.gallery import Gallery, build_gallery, templates
-from turnstile.messages import Access, Box, Face, Result, Timings
-from turnstile.vision.engine import Engine, make_engine
+from turnstile.people.gallery import Gallery, build_gallery, templates
+from turnstile.protocol.fields import Box
+from turnstile.protocol.messages import Access, Face, Result, Timings
+from turnstile.site.document import build
+from turnstile.site.settings import Decision, Site, Throttle
+from turnstile.vision.engines.engine import Engine
+from turnstile.vision.engines.selection import make_engine
 
 ENROLMENT_FRAMES = 3
 GOAL_S = 0.7

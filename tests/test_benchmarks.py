@@ -15,8 +15,8 @@ from benchmarks import visits
 from benchmarks.pictures import SIZE_PX, STAMP_BYTES, a_jpeg, stamp_of, stamped
 from benchmarks.report import Goal, Report, layout, percentiles
 from benchmarks.visits import Look, Material
-from tests.builders import a_box, an_encoding
-from turnstile.jpeg import check_jpeg
+from tests.support.builders import a_box, an_encoding
+from turnstile.protocol.jpeg import check_jpeg
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import strategies as st
 
 from benchmarks.decoders import DECODERS, mutate
-from turnstile import rules
-from turnstile.config import Site
+from turnstile.access import rules
+from turnstile.site.settings import Site
 
 CORPUS = Path(__file__).parent / "corpus"
 FAILURES = [path.relative_to(CORPUS) for path in sorted(CORPUS.glob("*/*"))]

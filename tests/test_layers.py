@@ -1,18 +1,110 @@
-"""The arrows between the layers: programs to io to vision to core, and never back."""
+"""The table of rooms: what belongs where, and which room may import which.
+
+An arrow goes from a room to those it imports. Programs and commands stand on top, then `turnstile/io/ROOM/`,
+then `turnstile/vision/` and `turnstile/drawing/`, then `turnstile/ROOM/`, which computes and touches nothing.
+"""
 
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "turnstile"
-CORE = sorted(path for path in PACKAGE.glob("*.py") if path.name != "__main__.py")
-VISION = sorted((PACKAGE / "vision").rglob("*.py"))
-WORLD = sorted((PACKAGE / "io").rglob("*.py"))
+FILES = sorted(PACKAGE.rglob("*.py"))
 PROGRAMS = {"broker", "capture_node", "recognizer_node", "logger_node", "display_node"}
+MAX_FILES, MAX_LINES = 12, 400
+
+PURE: dict[str, set[str]] = {
+    "protocol": set(),
+    "screen": {"protocol"},
+    "site": {"protocol"},
+    "people": {"protocol", "site"},
+    "dispatch": {"protocol"},
+    "access": {"people", "protocol", "site"},
+    "log": {"protocol"},
+    "health": {"protocol", "site"},
+}
+"""Room -> the rooms it may import; every room may import `turnstile.errors`."""
+
+PIXELS: dict[str, set[str]] = {
+    "vision": {"protocol"},
+    "vision.models": {"people"},
+    "vision.detect": {"protocol", "vision", "vision.models"},
+    "vision.encode": {"people", "protocol", "vision", "vision.models"},
+    "vision.engines": {
+        "people",
+        "protocol",
+        "site",
+        "vision",
+        "vision.detect",
+        "vision.encode",
+        "vision.models",
+    },
+    "drawing": {"protocol", "screen", "vision"},
+}
+
+WORLD: dict[str, set[str]] = {
+    "io": set(),
+    "io.site": {"access", "site"},
+    "io.bus": {"dispatch", "io.site", "protocol", "site"},
+    "io.runner": {"io.bus", "io.site", "protocol", "site"},
+    "io.access": {"access"},
+    "io.cameras": {"site", "vision"},
+    "io.integrations": {"io.bus", "io.runner", "io.site", "log", "protocol", "site"},
+    "io.journal": {"access", "protocol"},
+    "io.log": {"log", "protocol", "site"},
+    "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
+    "io.people": {"io.site", "people", "site"},
+    "io.screen": {"protocol", "screen", "vision"},
+    "io.supervise": {"io.runner", "io.site", "site"},
+}
+
+COMMANDS: dict[str, set[str]] = {
+    "commands.access": {"access", "io.access", "io.runner", "io.site", "log", "protocol", "site"},
+    "commands.demo": {
+        "commands.health",
+        "health",
+        "io.bus",
+        "io.runner",
+        "io.site",
+        "log",
+        "protocol",
+        "site",
+    },
+    "commands.health": {"health", "io.bus", "io.runner", "io.site", "protocol", "site"},
+    "commands.log": {
+        "io.bus",
+        "io.journal",
+        "io.log",
+        "io.runner",
+        "io.site",
+        "log",
+        "people",
+        "protocol",
+        "site",
+    },
+    "commands.people": {"io.people", "io.runner", "io.site", "people", "site", "vision", "vision.engines"},
+    "commands.site": {
+        "commands.demo",
+        "commands.supervise",
+        "io.bus",
+        "io.runner",
+        "io.site",
+        "people",
+        "protocol",
+        "site",
+        "vision",
+        "vision.engines",
+    },
+    "commands.supervise": {"io.bus", "io.runner", "io.site", "io.supervise", "site"},
+}
+
+ROOMS = PURE | PIXELS | WORLD | COMMANDS
 
 CORE_MAY_IMPORT = {
     *("abc", "base64", "bisect", "collections", "copy", "dataclasses", "datetime", "enum", "fractions"),
@@ -34,7 +126,7 @@ CORE_MAY_IMPORT = {
 }
 """What computes and touches nothing: no socket, file, clock, thread, signal, process or model runtime."""
 
-KNOW_ZMQ = {"bus.py", "guard.py", "keys.py"}
+KNOW_ZMQ = {"io.bus"}
 
 BUILTINS_THAT_TOUCH = {"open", "input", "print"}
 METHODS_THAT_ASK_A_CLOCK = {"now", "utcnow", "today"}
@@ -47,9 +139,15 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def syntax(path: Path) -> Iterator[ast.AST]:
-    """Give every node of a file's syntax tree."""
-    return ast.walk(ast.parse(path.read_text("utf-8"), filename=str(path)))
+def room_of(path: Path) -> str:
+    """Return the room that a file of the package stands in; empty for the package itself."""
+    return ".".join(path.parent.relative_to(PACKAGE).parts)
+
+
+@cache
+def syntax(path: Path) -> tuple[ast.AST, ...]:
+    """Return every node of a file's syntax tree."""
+    return tuple(ast.walk(ast.parse(path.read_text("utf-8"), filename=str(path))))
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -58,8 +156,31 @@ def imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{module_name(path)}: relative imports hide the layer they reach for"
+            assert not node.level, f"{module_name(path)}: relative imports hide the room they reach for"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def our_files(name: str) -> set[Path]:
+    """Return the files of ours that importing a dotted name runs: the last is the module named."""
+    parts = name.split(".")
+    places = [ROOT.joinpath(*parts[: end + 1]) for end in range(len(parts))]
+    found = {path for place in places for path in (place.with_suffix(".py"), place / "__init__.py")}
+    return {path for path in found if path.is_file()}
+
+
+def module_named(name: str) -> Path | None:
+    """Return the file of ours that an imported name stands in; `None` for somebody else's."""
+    return max(our_files(name), key=lambda path: len(module_name(path)), default=None)
+
+
+def arrows() -> dict[str, set[str]]:
+    """Return, for each room, the other rooms that its files import."""
+    found: dict[str, set[str]] = {}
+    for path in FILES:
+        targets = {module_named(name) for name in imports(path) if name.startswith("turnstile.")}
+        others = {room_of(target) for target in targets if target is not None}
+        found.setdefault(room_of(path), set()).update(others - {room_of(path), ""})
+    return found
 
 
 def with_parents(name: str) -> set[str]:
@@ -76,23 +197,76 @@ def reached_from(start: Path) -> set[str]:
     while waiting:
         path = waiting.pop()
         done.add(path)
-        for name in imports(path):
-            names |= with_parents(name)
-        places = [ROOT.joinpath(*name.split(".")) for name in names]
-        ours = {found for place in places for found in (place.with_suffix(".py"), place / "__init__.py")}
-        waiting = {found for found in ours if found.is_file()} - done
+        found = set(imports(path))
+        names |= {parent for name in found for parent in with_parents(name)}
+        waiting |= {file for name in found for file in our_files(name)} - done
     return names
 
 
-@pytest.mark.parametrize("path", CORE, ids=module_name)
+def in_rooms(rooms: dict[str, set[str]]) -> list[Path]:
+    """Return the files that stand in these rooms."""
+    return [path for path in FILES if room_of(path) in rooms]
+
+
+@pytest.mark.parametrize("room", sorted({room_of(path) for path in FILES} - {"", "commands"}))
+def test_a_room_imports_only_what_the_table_allows(room: str) -> None:
+    """Whoever adds an arrow adds it here, where it is seen."""
+    assert arrows()[room] <= ROOMS[room]
+
+
+def test_the_table_allows_nothing_that_is_not_used() -> None:
+    """An arrow that is gone leaves the table too."""
+    found = arrows()
+    unused = {room: allowed - found.get(room, set()) for room, allowed in ROOMS.items()}
+    assert not {room: arrows for room, arrows in unused.items() if arrows}
+
+
+def test_no_arrow_runs_back_up() -> None:
+    """What computes knows nothing of pixels, what sees knows nothing of the world, and nobody types here."""
+    for lower, upper in ((PURE, PIXELS | WORLD | COMMANDS), (PIXELS, WORLD | COMMANDS), (WORLD, COMMANDS)):
+        assert not {room: allowed & set(upper) for room, allowed in lower.items() if allowed & set(upper)}
+
+
+def test_there_is_no_circle() -> None:
+    """Neither rooms nor files import each other, however far round."""
+    files = {
+        module_name(path): {
+            module_name(target)
+            for name in imports(path)
+            if (target := module_named(name)) is not None and target != path
+        }
+        for path in FILES
+        if path.name != "__init__.py"
+    }
+    for graph in (ROOMS, files):
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            pytest.fail(" -> ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_a_room_is_small_and_says_what_belongs_there(room: str) -> None:
+    """A room has at most twelve files, and one sentence over its door."""
+    folder = PACKAGE.joinpath(*room.split("."))
+    assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= MAX_FILES
+    sentence = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_a_module_reads_in_one_sitting(path: Path) -> None:
+    """A module that grows beyond is two."""
+    assert len(path.read_text("utf-8").splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", in_rooms(PURE), ids=module_name)
 def test_core_imports_nothing_that_touches_the_world(path: Path) -> None:
-    """A core module can be tested without a clock, a socket, a file or a camera."""
-    refused = {name for name in imports(path) if not with_parents(name) & CORE_MAY_IMPORT}
-    assert not refused
-    assert not [name for name in imports(path) if name.startswith(("turnstile.io", "turnstile.vision"))]
+    """A pure module can be tested without a clock, a socket, a file or a camera."""
+    assert not {name for name in imports(path) if not with_parents(name) & CORE_MAY_IMPORT}
 
 
-@pytest.mark.parametrize("path", CORE, ids=module_name)
+@pytest.mark.parametrize("path", in_rooms(PURE), ids=module_name)
 def test_core_asks_no_clock_and_opens_no_file(path: Path) -> None:
     """Time and contents are arguments of the core."""
     called = [node.func for node in syntax(path) if isinstance(node, ast.Call)]
@@ -100,22 +274,22 @@ def test_core_asks_no_clock_and_opens_no_file(path: Path) -> None:
     assert not {one.attr for one in called if isinstance(one, ast.Attribute)} & METHODS_THAT_ASK_A_CLOCK
 
 
-@pytest.mark.parametrize("path", VISION, ids=module_name)
+@pytest.mark.parametrize("path", in_rooms(PIXELS), ids=module_name)
 def test_vision_does_not_know_the_bus(path: Path) -> None:
-    """Pixels become faces without the bus, cameras or screens."""
+    """Pixels become faces, and faces pixels, without the bus, cameras or screens."""
     reached = {name for imported in imports(path) for name in with_parents(imported)}
-    assert not reached & ({"turnstile.io"} | SOCKETS_AND_DATABASES | PROGRAMS)
+    assert not reached & SOCKETS_AND_DATABASES
 
 
-@pytest.mark.parametrize("path", WORLD, ids=module_name)
+@pytest.mark.parametrize("path", FILES, ids=module_name)
 def test_no_module_imports_a_program(path: Path) -> None:
     """The programs stand on top: they are started, not imported."""
     assert not {name.split(".")[0] for name in imports(path)} & PROGRAMS
 
 
-@pytest.mark.parametrize("path", [path for path in WORLD if path.name not in KNOW_ZMQ], ids=module_name)
+@pytest.mark.parametrize("path", [path for path in FILES if room_of(path) not in KNOW_ZMQ], ids=module_name)
 def test_only_the_bus_makes_sockets(path: Path) -> None:
-    """Limits, linger and keepalive of nodes' sockets are set in one file; two more know pyzmq's keys."""
+    """Limits, linger and keepalive of sockets are set in one room."""
     assert "zmq" not in {name.split(".")[0] for name in imports(path)}
 
 
@@ -128,8 +302,8 @@ def test_the_broker_needs_no_model_runtime() -> None:
 
 def test_the_walk_follows_our_own_modules() -> None:
     """The walk that judges the broker sees what is imported further down."""
-    reached = reached_from(PACKAGE / "io" / "site.py")
-    assert {"yaml", "turnstile.messages", "msgspec"} <= reached
+    reached = reached_from(PACKAGE / "io" / "site" / "file.py")
+    assert {"yaml", "turnstile.protocol.fields", "msgspec"} <= reached
 
 
 def test_what_core_may_import_exists() -> None:

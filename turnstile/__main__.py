@@ -2,7 +2,7 @@
 
 import sys
 
-from turnstile.io.cli import main
+from turnstile.commands.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

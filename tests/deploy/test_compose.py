@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.processes import ROOT
-from turnstile.config import Site
-from turnstile.io.cli import main
-from turnstile.io.site import load
-from turnstile.roles import Identity
+from tests.support.processes import ROOT
+from turnstile.commands.cli import main
+from turnstile.io.site.file import load
+from turnstile.protocol.roles import Identity
+from turnstile.site.settings import Site
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = Path(sys.executable).with_name("docker-compose")

@@ -7,9 +7,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.processes import ROOT
-from turnstile.config import Site
-from turnstile.io.site import load
+from tests.support.processes import ROOT
+from turnstile.io.site.file import load
+from turnstile.site.settings import Site
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 VERSION = "1.37"

@@ -13,9 +13,9 @@ import yaml
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.builders import a_beat
-from tests.monitored import MonitoredSite
-from tests.processes import ROOT
+from tests.support.builders import a_beat
+from tests.support.monitored import MonitoredSite
+from tests.support.processes import ROOT
 
 DEPLOY = ROOT / "deploy"
 OF_PROMETHEUS = {"up"}

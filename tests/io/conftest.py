@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests import postgresql
+from tests.support import postgresql
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.attacks import ALLOWED, ATTACKS, gained
 from benchmarks.samples import one_of_each
 from benchmarks.siege import Siege
-from turnstile.messages import AnyMessage
+from turnstile.protocol.messages import AnyMessage
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 

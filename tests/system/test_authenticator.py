@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.builders import a_frame
-from tests.processes import PATIENCE_S, Process, Programs
-from turnstile.config import Site
-from turnstile.io.bus import UNSAID_S, Bus
-from turnstile.io.keys import KeyFolder
-from turnstile.io.site import load
-from turnstile.messages import Frame
-from turnstile.roles import Identity
+from tests.support.builders import a_frame
+from tests.support.processes import PATIENCE_S, Process, Programs
+from turnstile.io.bus.keys import KeyFolder
+from turnstile.io.bus.nodes import UNSAID_S, Bus
+from turnstile.io.site.file import load
+from turnstile.protocol.messages import Frame
+from turnstile.protocol.roles import Identity
+from turnstile.site.settings import Site
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
@@ -58,7 +58,7 @@ def place(folder: Path) -> Iterator[Place]:
     }
     file.write_text(yaml.safe_dump(document))
     with Programs() as programs:
-        broker = programs.start("-m", "tests.broker_losing_its_authenticator", "--config", str(file))
+        broker = programs.start("-m", "tests.support.broker_losing_its_authenticator", "--config", str(file))
         yield Place(site=load(file), keys=keys, broker=broker)
 
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import zmq
 
-from tests.builders import (
+from tests.support.builders import (
     START_NS,
     a_beat,
     a_face,
@@ -29,10 +29,9 @@ from tests.builders import (
     an_encoding,
     some_people,
 )
-from tests.processes import PATIENCE_S, Process, Programs, stop
-from turnstile.config import Broker
-from turnstile.io.bus import Bus
-from turnstile.messages import (
+from tests.support.processes import PATIENCE_S, Process, Programs, stop
+from turnstile.io.bus.nodes import Bus
+from turnstile.protocol.messages import (
     Access,
     AnyMessage,
     Beat,
@@ -50,10 +49,9 @@ from turnstile.messages import (
     Taken,
     Work,
     encode,
-    log_topic,
-    topic,
-    work_topic,
 )
+from turnstile.protocol.topics import log_topic, topic, work_topic
+from turnstile.site.settings import Broker
 
 pytestmark = pytest.mark.system
 
@@ -356,7 +354,7 @@ import signal
 import sys
 import time
 from tests.system.test_broker import Recognizer
-from turnstile.config import Broker
+from turnstile.site.settings import Broker
 
 asked = []
 signal.signal(signal.SIGUSR1, lambda number, frame: asked.append(number))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.sites import DENIED, GRANTED, RealSite
-from tests.system.views import BIDEN, OBAMA
+from tests.support.sites import DENIED, GRANTED, RealSite
+from tests.support.views import BIDEN, OBAMA
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 

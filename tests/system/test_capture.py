@@ -11,14 +11,14 @@ import pytest
 import yaml
 import zmq
 
-from tests.builders import a_beat
-from tests.feeds import a_clip
-from tests.mjpeg_server import MjpegServer
-from tests.processes import PATIENCE_S, Process, Programs, stop
-from turnstile.config import Broker
-from turnstile.io.bus import BrokerSockets
-from turnstile.jpeg import check_jpeg
-from turnstile.messages import Beat, Frame, decode, encode
+from tests.support.builders import a_beat
+from tests.support.feeds import a_clip
+from tests.support.mjpeg_server import MjpegServer
+from tests.support.processes import PATIENCE_S, Process, Programs, stop
+from turnstile.io.bus.broker import BrokerSockets
+from turnstile.protocol.jpeg import check_jpeg
+from turnstile.protocol.messages import Beat, Frame, decode, encode
+from turnstile.site.settings import Broker
 
 pytestmark = pytest.mark.system
 

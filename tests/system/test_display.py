@@ -12,15 +12,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from tests.builders import FRAME_NS, START_NS, a_face, a_frame, a_result, an_access, write_site
-from tests.processes import PATIENCE_S, Process, Programs, stop
-from tests.screens import Screenshot, close_window, need_xdotool, share_of, wait_until_seen
-from tests.system.views import OBAMA, SIZE_PX, a_view
-from turnstile.config import Broker
-from turnstile.io.bus import BrokerSockets
-from turnstile.io.site import load
-from turnstile.messages import Access, Beat, Frame, Message, decode, encode
-from turnstile.vision.draw import AMBER, GREEN, MINT
+from tests.support.builders import FRAME_NS, START_NS, a_face, a_frame, a_result, an_access, write_site
+from tests.support.processes import PATIENCE_S, Process, Programs, stop
+from tests.support.screens import Screenshot, close_window, need_xdotool, share_of, wait_until_seen
+from tests.support.views import OBAMA, SIZE_PX, a_view
+from turnstile.drawing.draw import AMBER, GREEN, MINT
+from turnstile.io.bus.broker import BrokerSockets
+from turnstile.io.site.file import load
+from turnstile.protocol.messages import Access, Beat, Frame, Message, decode, encode
+from turnstile.site.settings import Broker
 
 pytestmark = pytest.mark.system
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.screens import need_xdotool, press_until_ended, share_of, wait_until_seen
-from tests.system.sites import DENIED, GRANTED, RealSite
-from tests.system.views import BIDEN, OBAMA
-from turnstile.vision.draw import GREEN, RED
+from tests.support.screens import need_xdotool, press_until_ended, share_of, wait_until_seen
+from tests.support.sites import DENIED, GRANTED, RealSite
+from tests.support.views import BIDEN, OBAMA
+from turnstile.drawing.draw import GREEN, RED
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.builders import a_jpeg
-from tests.system.sites import GRANTED, RealSite
-from tests.system.views import OBAMA, put
-from turnstile.io import samples
+from tests.support.builders import a_jpeg
+from tests.support.sites import GRANTED, RealSite
+from tests.support.views import OBAMA, put
+from turnstile.commands.demo import samples
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 

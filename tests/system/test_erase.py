@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 import pytest
 
-from tests.builders import (
+from tests.support.builders import (
     FRAME_NS,
     START_NS,
     a_face,
@@ -22,11 +22,12 @@ from tests.builders import (
     an_encoding,
     write_site,
 )
-from tests.processes import PATIENCE_S, Programs, stop
-from turnstile.accesslog import is_remark, parse_entry
-from turnstile.io.bus import Bus
-from turnstile.io.site import load
-from turnstile.messages import Access, Face, People, Picture, Work, work_topic
+from tests.support.processes import PATIENCE_S, Programs, stop
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.site.file import load
+from turnstile.log.lines import is_remark, parse_entry
+from turnstile.protocol.messages import Access, Face, People, Picture, Work
+from turnstile.protocol.topics import work_topic
 
 pytestmark = pytest.mark.system
 

@@ -14,14 +14,14 @@ from typing import Self
 
 import pytest
 
-from tests.builders import START_NS, a_face, a_frame, a_ready, a_result, an_access, write_site
-from tests.processes import PATIENCE_S, Process, Programs, stop
-from turnstile.accesslog import Event, event_of, is_remark, parse_entry
-from turnstile.config import Broker
+from tests.support.builders import START_NS, a_face, a_frame, a_ready, a_result, an_access, write_site
+from tests.support.processes import PATIENCE_S, Process, Programs, stop
 from turnstile.errors import WireError
-from turnstile.io.bus import BrokerSockets, Bus
-from turnstile.io.site import load
-from turnstile.messages import (
+from turnstile.io.bus.broker import BrokerSockets
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.site.file import load
+from turnstile.log.lines import Event, event_of, is_remark, parse_entry
+from turnstile.protocol.messages import (
     Access,
     AnyMessage,
     Beat,
@@ -32,10 +32,9 @@ from turnstile.messages import (
     Work,
     decode,
     encode,
-    log_topic,
-    topic,
-    work_topic,
 )
+from turnstile.protocol.topics import log_topic, topic, work_topic
+from turnstile.site.settings import Broker
 
 pytestmark = pytest.mark.system
 

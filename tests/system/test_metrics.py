@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import a_beat
-from tests.monitored import MonitoredSite
-from turnstile.hops import STAGES, Hop
+from tests.support.builders import a_beat
+from tests.support.monitored import MonitoredSite
+from turnstile.health.hops import STAGES, Hop
 
 pytestmark = pytest.mark.system
 

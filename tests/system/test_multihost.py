@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.farsite import CAMERAS, HOSTS, LAB, NEWCOMER, POOL, SCREEN, FarSite
 from benchmarks.network import BOTH, Direction, Network, why_not
-from tests.system.views import OBAMA, a_view, put
+from tests.support.views import OBAMA, a_view, put
 
 pytestmark = [
     pytest.mark.system,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import write_site
-from tests.processes import PATIENCE_S, Programs, stop
+from tests.support.builders import write_site
+from tests.support.processes import PATIENCE_S, Programs, stop
 
 pytestmark = pytest.mark.system
 
@@ -70,8 +70,8 @@ def test_a_node_is_ready_feeds_the_watchdog_and_says_that_it_stops(folder: Path,
 HANGING = """
 import sys
 import threading
-from turnstile.io import node
-from turnstile.io.beats import Heart
+from turnstile.io.runner import node
+from turnstile.io.runner.heart import Heart
 
 class Hanging:
     def __init__(self, start):

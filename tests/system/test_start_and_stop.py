@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.sites import GRANTED, RealSite
-from tests.system.views import OBAMA, OBAMA_AGAIN
+from tests.support.sites import GRANTED, RealSite
+from tests.support.views import OBAMA, OBAMA_AGAIN
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 

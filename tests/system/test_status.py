@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.builders import write_site
-from tests.processes import PATIENCE_S, Process, Programs, stop
-from turnstile.config import Broker
-from turnstile.io.bus import Bus
-from turnstile.io.site import load
-from turnstile.messages import Beat
-from turnstile.roster import NodeStatus, Roster
+from tests.support.builders import write_site
+from tests.support.processes import PATIENCE_S, Process, Programs, stop
+from turnstile.health.roster import NodeStatus, Roster
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.site.file import load
+from turnstile.protocol.messages import Beat
+from turnstile.site.settings import Broker
 
 pytestmark = pytest.mark.system
 

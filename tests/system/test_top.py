@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import a_beat, write_site
-from tests.monitored import MonitoredSite
-from tests.processes import PATIENCE_S, ROOT, Programs
+from tests.support.builders import a_beat, write_site
+from tests.support.monitored import MonitoredSite
+from tests.support.processes import PATIENCE_S, ROOT, Programs
 
 pytestmark = pytest.mark.system
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.network import Network, why_not
-from tests.processes import ROOT
-from tests.system.views import OBAMA, a_view, put
-from turnstile.io import samples
+from tests.support.processes import ROOT
+from tests.support.views import OBAMA, a_view, put
+from turnstile.commands.demo import samples
 
 pytestmark = [
     pytest.mark.system,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import a_jpeg
-from tests.processes import PATIENCE_S, ROOT
+from tests.support.builders import a_jpeg
+from tests.support.processes import PATIENCE_S, ROOT
 
 pytestmark = pytest.mark.system
 

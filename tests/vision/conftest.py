@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from turnstile.config import Recognition
-from turnstile.io import samples
-from turnstile.vision.pictures import PictureRgb, decode_enrolment
-from turnstile.vision.reference import ReferenceEngine
+from turnstile.commands.demo import samples
+from turnstile.site.settings import Recognition
+from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.engines.reference import ReferenceEngine
+from turnstile.vision.pictures import decode_enrolment
 
 Encode = Callable[[PictureRgb], bytes]
 

@@ -12,14 +12,9 @@ import pytest
 from PIL import Image
 
 from turnstile.errors import PictureError
-from turnstile.messages import Box
-from turnstile.vision.pictures import (
-    PictureRgb,
-    biggest_first,
-    decode_enrolment,
-    decode_frame,
-    sharpness,
-)
+from turnstile.protocol.fields import Box
+from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.pictures import biggest_first, decode_enrolment, decode_frame, sharpness
 
 
 def a_box(left: int, top: int, width: int, height: int) -> Box:

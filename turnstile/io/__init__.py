@@ -1,1 +1,1 @@
-"""Everything that touches the world: sockets, cameras, files, clocks, screens."""
+"""Everything that touches the world: sockets, files, cameras, screens, clocks and threads."""

@@ -1,1 +1,1 @@
-"""Pixels to faces: OpenCV, dlib and model runtimes, and nothing that knows of the bus."""
+"""Pixels to faces: decoding, the engines, and the pictures that enrolment accepts."""

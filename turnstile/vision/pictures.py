@@ -4,30 +4,19 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from turnstile.errors import PictureError
-from turnstile.jpeg import check_jpeg
-from turnstile.messages import Box
-
-PictureRgb = npt.NDArray[np.uint8]
-"""uint8 `(height, width, 3)`, red first."""
-
-PictureGrey = npt.NDArray[np.uint8]
-"""uint8 `(height, width)`."""
+from turnstile.protocol.fields import Box
+from turnstile.protocol.jpeg import check_jpeg
+from turnstile.vision.arrays import PictureGrey, PictureRgb, Reduction
 
 MAX_FRAME_PX = 100_000_000
 MAX_FRAME_BYTES = 32 * 2**20
 """The most that a site file can allow; the broker's own limits are lower and come first."""
-
-Reduction = Literal[1, 2, 4, 8]
-"""By how much smaller than it is a JPEG is decoded."""
-
-REDUCTIONS: tuple[Reduction, ...] = (1, 2, 4, 8)
 
 _REDUCED = {
     1: cv2.IMREAD_COLOR,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.feeds import a_clip, a_feed, a_picture, assert_shown, grey_level, play, take_until
-from turnstile.config import Camera
+from tests.support.feeds import a_clip, a_feed, a_picture, assert_shown, grey_level, play, take_until
 from turnstile.errors import CameraError
-from turnstile.jpeg import check_jpeg
+from turnstile.protocol.jpeg import check_jpeg
+from turnstile.site.settings import Camera
 
 
 def test_a_clip_is_played_to_its_end(tmp_path: Path) -> None:

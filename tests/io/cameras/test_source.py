@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from turnstile.config import Camera
 from turnstile.errors import ConfigError
 from turnstile.io.cameras.pipe import Order
 from turnstile.io.cameras.source import describe, order_for, webcam_trouble, without_secrets
+from turnstile.site.settings import Camera
 
 Source = int | str | tuple[str, ...]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.feeds import a_clip, a_feed, a_picture, play, take_until
-from tests.mjpeg_server import MjpegServer
-from turnstile.config import Camera
+from tests.support.feeds import a_clip, a_feed, a_picture, play, take_until
+from tests.support.mjpeg_server import MjpegServer
 from turnstile.io.cameras import Feed
+from turnstile.site.settings import Camera
 
 READ_TIMEOUT_S = 1.5
 

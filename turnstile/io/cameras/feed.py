@@ -9,9 +9,9 @@ from collections import Counter
 import msgspec
 
 from turnstile.errors import CameraError
+from turnstile.io.cameras.child import Over, ReaderProcess
 from turnstile.io.cameras.pace import LAST_RETRY_S, Backoff
 from turnstile.io.cameras.pipe import Order, Shot
-from turnstile.io.cameras.process import Over, ReaderProcess
 from turnstile.io.cameras.source import describe
 
 OPEN_TIMEOUT_S = 15.0

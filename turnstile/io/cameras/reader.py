@@ -14,7 +14,7 @@ import time
 
 from turnstile.errors import CameraError, SetupError
 from turnstile.io.cameras import pipe
-from turnstile.io.opencv import require_opencv
+from turnstile.vision.opencv import require_opencv
 
 RELEASE_S = 0.25
 """How long a camera has to be let go properly once standard input is closed."""
@@ -40,7 +40,7 @@ def main() -> int:
     with contextlib.suppress(BrokenPipeError):
         try:
             _load_opencv(order)
-            from turnstile.io.cameras.reading import Desk, read  # noqa: PLC0415 - loads OpenCV
+            from turnstile.io.cameras.loops import Desk, read  # noqa: PLC0415 - loads OpenCV
 
             read(order, Desk(order, records, stop))
         except CameraError as error:

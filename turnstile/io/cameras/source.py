@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from turnstile.config import Camera
 from turnstile.errors import ConfigError
 from turnstile.io.cameras.pipe import Kind, Order
+from turnstile.site.settings import Camera
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "rtp", "srt")
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")

@@ -1,0 +1,180 @@
+"""The broker's decisions: rules, tries and settings reach the verdict, and the event says what held."""
+
+import datetime as dt
+
+import msgspec
+import pytest
+
+from tests.support.builders import START_NS, a_result
+from tests.support.crowd import ANN, EVE, SETTINGS, STEP_NS, seen
+from turnstile.access.decider import Decider, Now
+from turnstile.access.rules import build
+from turnstile.protocol.messages import Access, Face, Guide
+from turnstile.protocol.reasons import ADVICE_FOR, ADVICE_WORDS, WORDS, Advice, Reason
+from turnstile.site.settings import Throttle
+
+MONDAY = dt.datetime(2026, 11, 23, 9, 30)  # noqa: DTZ001 - a local time
+DOORS = ("front_door", "store")
+
+
+class Site:
+    """A site whose cameras see ten frames a second."""
+
+    def __init__(self, decider: Decider | None = None) -> None:
+        self.decider = decider or Decider(settings=SETTINGS, encoding="dlib-resnet-v1/raw")
+        self.seq = 0
+        self.said: list[Guide] = []
+
+    def see(self, *faces: Face, times: int = 1, camera: str = "front_door") -> list[Access]:
+        """Take in results of `times` frames with these faces."""
+        events: list[Access] = []
+        for _ in range(times):
+            self.seq += 1
+            at_ns = START_NS + self.seq * STEP_NS
+            result = a_result(*faces, camera=camera, seq=self.seq, captured_ns=at_ns)
+            now = Now(at_ns + 5, self.seq * STEP_NS, MONDAY)
+            events += self.decider.decide(result, age_s=0.1, now=now)
+            guide = self.decider.guide(result, now=now)
+            self.said += [] if guide is None else [guide]
+        return events
+
+    @property
+    def advice(self) -> list[tuple[Advice, ...]]:
+        """Return what was said to people so far."""
+        return [tuple(one.advice for one in guide.advice) for guide in self.said]
+
+
+@pytest.fixture
+def site() -> Site:
+    """Return a site without rules."""
+    return Site()
+
+
+def test_an_event_says_what_held_when_it_was_decided(site: Site) -> None:
+    """So that years later one can tell why a door opened."""
+    face = msgspec.structs.replace(seen(ANN, margin=0.4), thumbnail=b"jpeg")
+    (event,) = site.see(face, times=3)
+    assert (event.verdict, event.person, event.reason) == ("granted", ANN, Reason.RECOGNISED)
+    assert event.expires_ns - event.decided_ns == SETTINGS.grant_valid_s * 1e9
+    assert event.valid_s == SETTINGS.grant_valid_s
+    assert event.decided_ns == event.captured_ns + 5
+    assert (event.votes, event.of, event.frame_seq) == (3, 3, 3)
+    assert event.margin == pytest.approx(0.4)
+    assert (event.encoding, event.gallery_version) == ("dlib-resnet-v1/raw", "v1")
+    assert event.config_hash == site.decider.config_hash
+    assert (event.thumbnail, event.box_px) == (b"jpeg", face.box_px)
+    assert (event.source, event.seq) == ("", 0)
+
+
+def test_a_denial_never_expires_and_opens_nothing(site: Site) -> None:
+    """An actuator that looks only at times stays shut."""
+    (event,) = site.see(seen(EVE), times=8)
+    assert (event.verdict, event.expires_ns, event.valid_s) == ("denied", 0, 0.0)
+
+
+def test_settings_and_rules_name_themselves() -> None:
+    """Another bound or another rule is another hash; the same are the same."""
+    rules = build({"blocked": ["Eve"]}, doors=DOORS)
+    one, same = (Decider(settings=SETTINGS, encoding="") for _ in range(2))
+    other = Decider(settings=msgspec.structs.replace(SETTINGS, max_distance=0.4), encoding="")
+    ruled = Decider(settings=SETTINGS, encoding="", rules=rules)
+    hashes = {decider.config_hash for decider in (one, same, other, ruled)}
+    assert one.config_hash == same.config_hash
+    assert len(hashes) == 3
+
+
+def test_who_leaves_before_a_verdict_is_logged_with_the_last_picture(site: Site) -> None:
+    """There is no face in the frame that ends a visit; and nothing of it is kept afterwards."""
+    for at in range(5):
+        assert site.see(msgspec.structs.replace(seen(EVE), thumbnail=b"jpeg %d" % at), times=1) == []
+    assert site.see(msgspec.structs.replace(seen(EVE), thumbnail=b""), times=2) == []
+    (event,) = site.see(times=30)
+    assert (event.verdict, event.person, event.thumbnail) == ("denied", None, b"jpeg 4")
+    assert site.decider._glimpses == {"front_door": {}}
+
+
+def test_rules_deny_by_name(site: Site) -> None:
+    """The person is known, and may not enter."""
+    site.decider.rules = build({"blocked": [ANN]}, doors=DOORS)
+    (event,) = site.see(seen(ANN), times=10)
+    assert (event.verdict, event.person, event.reason) == ("denied", ANN, Reason.BLOCKED)
+    assert event.expires_ns == 0
+
+
+def test_rules_of_one_door_do_not_hold_at_another(site: Site) -> None:
+    """Nor do its sizes."""
+    site.decider.rules = build({"doors": {"store": {"min_face_px": 300}}}, doors=DOORS)
+    assert site.see(seen(ANN), times=5, camera="store") == []
+    assert [event.verdict for event in site.see(seen(ANN), times=5)] == ["granted"]
+
+
+def test_many_denials_lock_one_door() -> None:
+    """Everybody is denied there for a while, at the other door nobody is."""
+    throttle = Throttle(max_denials=2, window_s=60, lock_s=8)
+    settings = msgspec.structs.replace(SETTINGS, throttle=throttle)
+    site = Site(Decider(settings=settings, encoding=""))
+    for at in range(2):
+        site.see(seen(EVE, left=300 * at), times=8)
+        site.see(times=25)
+    (locked,) = site.see(seen(ANN), times=5)
+    assert (locked.verdict, locked.person, locked.reason) == ("denied", ANN, Reason.TOO_MANY_TRIES)
+    assert [event.verdict for event in site.see(seen(ANN), times=5, camera="store")] == ["granted"]
+    site.see(times=80)
+    assert [event.verdict for event in site.see(seen(ANN), times=5)] == ["granted"]
+
+
+def test_who_leaves_a_locked_door_does_not_lengthen_the_lock() -> None:
+    """A visit that ends undecided there is denied for the lock, like every other."""
+    throttle = Throttle(max_denials=1, window_s=60, lock_s=8)
+    site = Site(Decider(settings=msgspec.structs.replace(SETTINGS, throttle=throttle), encoding=""))
+    site.see(seen(EVE), times=8)
+    site.see(times=25)
+    site.see(seen(EVE, left=400), times=7)
+    (left,) = site.see(times=25)
+    assert (left.verdict, left.reason) == ("denied", Reason.TOO_MANY_TRIES)
+    site.see(times=30)
+    assert [event.verdict for event in site.see(seen(ANN), times=5)] == ["granted"]
+
+
+@pytest.mark.parametrize(
+    ("face", "advice"),
+    [
+        (seen(ANN, size=30), Advice.COME_CLOSER),
+        (seen(ANN, sharpness=3), Advice.HOLD_STILL),
+        (seen(EVE), Advice.LOOK_AT_CAMERA),
+    ],
+)
+def test_people_are_advised_until_the_verdict(site: Site, face: Face, advice: Advice) -> None:
+    """At the face it is for, after a moment, and taken back with the verdict or the person."""
+    site.see(face, times=7)
+    assert site.advice == [(advice,)]
+    assert site.said[0].advice[0].box_px == face.box_px
+    site.see(times=1)
+    assert site.advice == [(advice,), ()]
+
+
+def test_standing_advice_is_said_again(site: Site) -> None:
+    """A display that joins late hears it within half a second."""
+    site.see(seen(ANN, size=30), times=15)
+    assert site.advice == [(Advice.COME_CLOSER,)] * 3
+
+
+def test_who_is_recognised_is_advised_of_nothing(site: Site) -> None:
+    """Nothing flickers up on the way to a grant."""
+    site.see(seen(ANN), times=30)
+    assert site.advice == []
+
+
+def test_where_only_the_nearest_is_decided_upon_people_are_asked_to_come_one_by_one(site: Site) -> None:
+    """The one behind would wait for nothing."""
+    site.decider.rules = build({"doors": {"front_door": {"nearest_only": True}}}, doors=DOORS)
+    site.see(seen(ANN, size=90), seen(EVE, left=400), times=3)
+    assert site.advice[0] == (Advice.ONE_AT_A_TIME,)
+    assert site.said[0].advice[0].box_px is None
+
+
+def test_every_reason_and_advice_has_words() -> None:
+    """Nobody reads an identifier off a display."""
+    assert set(WORDS) == set(Reason)
+    assert set(ADVICE_WORDS) == set(Advice)
+    assert set(ADVICE_FOR.values()) <= set(Advice)

@@ -1,0 +1,371 @@
+"""Visits: who is linked to what, what is decided and why, and when a visit ends."""
+
+import msgspec
+import pytest
+
+from tests.support.builders import START_NS, a_face, a_stranger
+from tests.support.crowd import ANN, BOB, EVE, SETTINGS, STEP_NS, Doorway, seen
+from turnstile.access.visits import MAX_FOLDED, MAX_VISITS, Door
+from turnstile.protocol.reasons import Reason
+
+GRANTED_ANN, GRANTED_BOB, DENIED = ("granted", ANN), ("granted", BOB), ("denied", None)
+
+
+@pytest.fixture
+def doorway() -> Doorway:
+    """Return a door that nobody has come to."""
+    return Doorway()
+
+
+def test_three_agreeing_frames_grant(doorway: Doorway) -> None:
+    """Not two."""
+    assert doorway.see(seen(ANN), times=2) == []
+    (decision,) = doorway.see(seen(ANN, distance=0.25, margin=0.4))
+    found = decision.finding
+    assert (found.verdict, found.person, found.reason) == ("granted", ANN, Reason.RECOGNISED)
+    assert (found.votes, found.of) == (3, 3)
+    assert found.distance == pytest.approx(0.25)
+    assert found.margin == pytest.approx(0.4)
+
+
+def test_a_verdict_is_given_once(doorway: Doorway) -> None:
+    """However long somebody stands there."""
+    doorway.see(seen(ANN), times=100)
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_unknown_frames_count_against_a_person(doorway: Doorway) -> None:
+    """Two good frames in five are not enough, wherever they stand; three are."""
+    for blurred in (False, True, True, False, True, True):
+        doorway.see(seen(ANN, as_person=None if blurred else ANN))
+    assert doorway.verdicts == []
+    doorway.see(seen(ANN))
+    doorway.see(seen(ANN))
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_a_stranger_is_denied_after_enough_frames(doorway: Doorway) -> None:
+    """Eight votes, 0.7 s at ten a second."""
+    assert doorway.see(seen(EVE), times=7) == []
+    (decision,) = doorway.see(seen(EVE))
+    assert decision.finding.reason is Reason.UNKNOWN
+    assert doorway.see(seen(EVE), times=50) == []
+
+
+def test_a_fast_camera_denies_no_sooner(doorway: Doorway) -> None:
+    """Eight frames of a camera of 60 are 0.12 s: too short to look up."""
+    doorway.see(seen(EVE), times=30, after_s=1 / 60)
+    assert doorway.verdicts == []
+    doorway.see(seen(EVE), times=8, after_s=1 / 60)
+    assert doorway.verdicts == [DENIED]
+
+
+def test_who_is_recognised_last_gets_the_frames_to_prove_it(doorway: Doorway) -> None:
+    """Somebody who looks up in the eighth frame is not denied in it."""
+    doorway.see(seen(ANN, as_person=None), times=7)
+    doorway.see(seen(ANN), times=3)
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_two_enrolled_people_about_equally_near_are_ambiguous(doorway: Doorway) -> None:
+    """The nearest must be ahead by the margin."""
+    doorway.see(seen(ANN, margin=0.01), times=8)
+    assert doorway.verdicts == [DENIED]
+    assert doorway.reasons == [Reason.AMBIGUOUS]
+
+
+def test_frames_that_name_different_people_are_ambiguous(doorway: Doorway) -> None:
+    """One face taken for two people in turn is neither."""
+    for at in range(10):
+        doorway.see(seen(ANN, as_person=(ANN, BOB, None)[at % 3]))
+    assert doorway.reasons == [Reason.AMBIGUOUS]
+
+
+@pytest.mark.parametrize(
+    ("face", "reason"),
+    [
+        (seen(ANN, size=30), Reason.TOO_SMALL),
+        (seen(ANN, sharpness=5), Reason.BLURRED),
+    ],
+)
+def test_faces_seen_badly_do_not_vote(doorway: Doorway, face: object, reason: Reason) -> None:
+    """They are denied after a time, for that reason, and not before."""
+    assert isinstance(face, type(seen(ANN)))
+    doorway.see(face, times=90)
+    assert doorway.verdicts == []
+    doorway.see(face, times=20)
+    assert doorway.reasons == [reason]
+
+
+def test_somebody_who_comes_closer_is_granted(doorway: Doorway) -> None:
+    """Frames from too far away cost nothing."""
+    doorway.see(seen(ANN, size=30), times=60)
+    doorway.see(seen(ANN, size=60), times=3)
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_results_that_come_too_late_never_vote(doorway: Doorway) -> None:
+    """However many, and however sure."""
+    doorway.see(seen(ANN), times=90, age_s=2.5)
+    assert doorway.verdicts == []
+    doorway.see(seen(ANN), times=30, age_s=2.5)
+    assert doorway.reasons == [Reason.RESULT_TOO_OLD]
+
+
+def test_late_results_begin_no_vote_but_keep_a_visit_open(doorway: Doorway) -> None:
+    """While recognition is slow for a while, nobody is logged twice."""
+    doorway.see(seen(ANN), times=3)
+    doorway.see(seen(ANN), times=40, age_s=2.5)
+    doorway.see(seen(ANN), times=5)
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_votes_older_than_the_window_do_not_count(doorway: Doorway) -> None:
+    """Two glances and one half a minute later are not three."""
+    doorway.see(seen(ANN), times=2)
+    doorway.see(seen(ANN), after_s=30)
+    assert doorway.verdicts == []
+
+
+def test_two_people_side_by_side_get_a_verdict_each(doorway: Doorway) -> None:
+    """Votes of one never count for the other."""
+    doorway.see(seen(ANN, left=100), seen(BOB, left=180), times=3)
+    assert sorted(doorway.verdicts) == [GRANTED_ANN, GRANTED_BOB]
+
+
+def test_a_stranger_beside_somebody_known_gets_nothing_from_them(doorway: Doorway) -> None:
+    """Even when they change places in every frame."""
+    for at in range(20):
+        left, right = (100, 180) if at % 2 else (180, 100)
+        doorway.see(seen(ANN, left=left), seen(EVE, left=right))
+    assert sorted(doorway.verdicts, key=str) == [DENIED, GRANTED_ANN]
+
+
+def test_a_swap_of_persons_in_one_place_starts_a_new_visit(doorway: Doorway) -> None:
+    """Without an empty frame between them."""
+    doorway.see(seen(ANN), times=2)
+    doorway.see(seen(EVE), times=30)
+    assert doorway.verdicts == [DENIED]
+
+
+def test_a_grant_covers_nobody_who_takes_the_place(doorway: Doorway) -> None:
+    """The stranger who steps in has a visit of their own, and a verdict."""
+    doorway.see(seen(ANN), times=5)
+    doorway.see(seen(EVE), times=30)
+    assert doorway.verdicts == [GRANTED_ANN, DENIED]
+
+
+def test_somebody_enrolled_who_takes_the_place_is_granted_too(doorway: Doorway) -> None:
+    """A queue of two leaves two entries."""
+    doorway.see(seen(ANN), times=5)
+    doorway.see(seen(BOB), times=5)
+    assert doorway.verdicts == [GRANTED_ANN, GRANTED_BOB]
+
+
+def test_a_hand_before_the_face_leaves_no_entry(doorway: Doorway) -> None:
+    """For more frames than a denial needs, and with an encoding far from the person's."""
+    doorway.see(seen(ANN), times=3)
+    doorway.see(seen(ANN, as_person=None, blur=0.7, take=1), times=12)
+    doorway.see(seen(ANN), times=10)
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_frames_seen_badly_in_between_count_against(doorway: Doorway) -> None:
+    """Good frames picked out of bad ones of one face do not grant."""
+    for at in range(12):
+        bad = at % 3
+        face = seen(ANN, as_person=None, blur=0.7, take=at) if bad else seen(ANN)
+        doorway.see(face)
+    assert GRANTED_ANN not in doorway.verdicts
+
+
+def test_a_look_alike_beside_the_person_is_not_let_in_by_their_name(doorway: Doorway) -> None:
+    """Two faces at once cannot both be one person."""
+    doorway.see(seen(ANN, left=100), seen(EVE, as_person=ANN, left=300), times=5)
+    assert doorway.verdicts == [GRANTED_ANN, DENIED]
+    assert doorway.reasons[1] is Reason.AMBIGUOUS
+
+
+def test_one_mistaken_frame_does_not_complete_the_votes_of_another(doorway: Doorway) -> None:
+    """Two frames of somebody who left, and one of a stranger taken for them, grant nothing."""
+    doorway.see(seen(ANN), times=2)
+    doorway.see(times=5)
+    doorway.see(seen(EVE, as_person=ANN))
+    doorway.see(seen(EVE), times=30)
+    assert doorway.verdicts == [DENIED]
+
+
+def test_one_mistaken_frame_does_not_put_a_stranger_under_a_grant(doorway: Doorway) -> None:
+    """Who follows somebody in, and is taken for them once, has a visit and a verdict nevertheless."""
+    doorway.see(seen(ANN), times=5)
+    doorway.see(seen(EVE, as_person=ANN))
+    doorway.see(seen(EVE), times=30)
+    assert doorway.verdicts == [GRANTED_ANN, DENIED]
+
+
+def test_somebody_recognised_again_after_a_blur_is_not_logged_twice(doorway: Doorway) -> None:
+    """A face lost for a second, and seen elsewhere with an encoding that links to nothing."""
+    doorway.see(seen(ANN), times=3)
+    doorway.see(times=8)
+    doorway.see(seen(ANN, as_person=None, blur=0.8, take=5, left=400), times=2)
+    doorway.see(seen(ANN, left=400), times=10)
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_a_visit_ends_after_an_observed_absence(doorway: Doorway) -> None:
+    """Two seconds of frames without the face."""
+    doorway.see(seen(ANN), times=3)
+    doorway.see(times=19)
+    doorway.see(seen(ANN), times=3)
+    doorway.see(times=21)
+    doorway.see(seen(ANN), times=3)
+    assert doorway.verdicts == [GRANTED_ANN, GRANTED_ANN]
+
+
+def test_who_leaves_before_a_verdict_is_denied_when_the_visit_ends(doorway: Doorway) -> None:
+    """Once, and with what the frames said."""
+    doorway.see(seen(EVE), times=7)
+    assert doorway.see(times=19) == []
+    (decision,) = doorway.see(times=2)
+    assert (decision.finding.verdict, decision.finding.reason) == ("denied", Reason.UNKNOWN)
+    assert decision.finding.of == SETTINGS.votes_of
+    assert decision.face.box_px == seen(EVE).box_px
+    assert doorway.see(times=50) == []
+    doorway.see(seen(ANN), times=3)
+    assert doorway.verdicts == [DENIED, GRANTED_ANN]
+
+
+def test_a_passer_by_is_no_visit_to_log(doorway: Doorway) -> None:
+    """Two votes are too few, many in the blink of an eye too, and a face too small to tell gives none."""
+    doorway.see(seen(EVE), times=2)
+    doorway.see(times=30)
+    doorway.see(seen(EVE), times=20, after_s=1 / 60)
+    doorway.see(times=30)
+    doorway.see(seen(EVE, size=SETTINGS.min_face_px - 1), times=20)
+    doorway.see(times=30)
+    assert doorway.verdicts == []
+
+
+@pytest.mark.parametrize("outage_s", [1, 60, 86_400])
+def test_an_outage_neither_ends_nor_doubles_a_visit(doorway: Doorway, outage_s: float) -> None:
+    """Nothing was seen, so no absence was observed."""
+    doorway.see(seen(ANN), times=3)
+    doorway.see(seen(ANN), after_s=outage_s)
+    doorway.see(seen(ANN), times=5)
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_a_clock_set_back_neither_doubles_nor_stops_visits(doorway: Doorway) -> None:
+    """Frames go on to be numbered; only their time is another."""
+    doorway.see(seen(ANN), times=3)
+    doorway.see(seen(ANN), after_s=-3600)
+    doorway.see(seen(ANN), seen(BOB, left=300), times=3)
+    assert doorway.verdicts == [GRANTED_ANN, GRANTED_BOB]
+
+
+def test_a_camera_that_starts_again_with_its_clock_set_back_is_decided_upon_again(doorway: Doorway) -> None:
+    """Its frames are numbered from the beginning, like stragglers; only that they do not end."""
+    doorway.seq = 1000
+    doorway.see(seen(ANN), times=3)
+    doorway.seq = 0
+    doorway.see(seen(BOB, left=300), after_s=-3600)
+    doorway.see(seen(BOB, left=300), times=15)
+    assert doorway.verdicts == [GRANTED_ANN, GRANTED_BOB]
+
+
+def test_votes_of_before_a_clock_set_back_do_not_count(doorway: Doorway) -> None:
+    """They cannot be placed in time any more."""
+    doorway.see(seen(ANN), times=2)
+    doorway.see(seen(ANN), after_s=-3600)
+    assert doorway.verdicts == []
+
+
+def test_a_result_that_comes_twice_counts_once(doorway: Doorway) -> None:
+    """A recognizer may send it again after a reconnect."""
+    for _ in range(10):
+        doorway.take(seen(ANN), seq=1, captured_ns=START_NS)
+        doorway.take(seen(ANN), seq=2, captured_ns=START_NS + STEP_NS)
+    assert doorway.verdicts == []
+
+
+def test_results_out_of_order_vote(doorway: Doorway) -> None:
+    """Recognizers of different speed finish as they please."""
+    for seq in (3, 1, 2):
+        doorway.take(seen(ANN), seq=seq, captured_ns=START_NS + seq * STEP_NS)
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_a_late_result_brings_nobody_back(doorway: Doorway) -> None:
+    """It tells of a time before the newest, in which somebody had not left yet."""
+    doorway.see(seen(ANN), times=3)
+    left_ns, left_seq = doorway.now_ns, doorway.seq
+    doorway.seq += 10
+    doorway.see(times=25)
+    for at in range(1, 8):
+        doorway.take(seen(ANN, take=at), seq=left_seq + at, captured_ns=left_ns + at * STEP_NS // 2)
+    assert doorway.verdicts == [GRANTED_ANN]
+    assert doorway.door.visits == ()
+
+
+def test_only_the_nearest_face_votes_where_the_door_says_so() -> None:
+    """Whoever stands behind waits without a verdict."""
+    doorway = Doorway(msgspec.structs.replace(SETTINGS, nearest_only=True))
+    doorway.see(seen(ANN, size=90), seen(BOB, left=300, size=60), times=200)
+    assert doorway.verdicts == [GRANTED_ANN]
+    doorway.see(seen(BOB, left=300, size=60), times=3)
+    assert doorway.verdicts == [GRANTED_ANN, GRANTED_BOB]
+
+
+def test_an_objection_turns_a_grant_into_a_denial_that_names_the_person() -> None:
+    """The rules know why."""
+    doorway = Doorway(objection=lambda person: Reason.BLOCKED if person == ANN else None)
+    doorway.see(seen(ANN), seen(BOB, left=300), times=20)
+    assert sorted(doorway.verdicts) == [("denied", ANN), GRANTED_BOB]
+    assert set(doorway.reasons) == {Reason.BLOCKED, Reason.RECOGNISED}
+
+
+def test_somebody_denied_by_name_is_not_tried_again_in_the_visit() -> None:
+    """A door that opens at eight does not open to who stands there since five to eight."""
+    objections: list[Reason | None] = [Reason.OUTSIDE_SCHEDULE]
+    doorway = Doorway(objection=lambda _: objections[0])
+    doorway.see(seen(ANN), times=5)
+    objections[0] = None
+    doorway.see(seen(ANN), times=50)
+    assert doorway.verdicts == [("denied", ANN)]
+
+
+def test_without_encodings_faces_are_linked_by_place_and_name(doorway: Doorway) -> None:
+    """Recognizers that send none still make one visit of one person."""
+    for at in range(12):
+        doorway.see(a_face(ANN, left=100 + 20 * at), a_stranger(left=500))
+    assert sorted(doorway.verdicts, key=str) == [DENIED, GRANTED_ANN]
+
+
+def test_the_state_of_a_door_survives_being_stored(doorway: Doorway) -> None:
+    """The journal keeps open visits, so that a restart of the broker doubles none."""
+    doorway.see(seen(ANN), seen(EVE, left=400), times=5)
+    stored = msgspec.msgpack.encode(doorway.door)
+    doorway.door = msgspec.msgpack.decode(stored, type=Door)
+    doorway.see(seen(ANN), seen(EVE, left=400), after_s=30, times=20)
+    assert sorted(doorway.verdicts, key=str) == [DENIED, GRANTED_ANN]
+
+
+def test_the_state_of_a_door_is_bounded(doorway: Doorway) -> None:
+    """A crowd that stands there all day costs no memory."""
+    for _ in range(700):
+        doorway.see(seen(ANN), seen(EVE, left=400))
+    assert len(doorway.door.visits) == 2
+    assert len(doorway.door.folded) == MAX_FOLDED
+    assert len(msgspec.msgpack.encode(doorway.door)) < 20_000
+
+
+def test_faces_without_end_are_bounded(doorway: Doorway) -> None:
+    """A recognizer gone wrong at a camera whose clock stands still; somebody real is decided upon."""
+    for turn in range(20):
+        ghosts = [
+            seen(EVE, left=10_000 + (100 * at + 3300 * turn) % 50_000, take=at + 256 * turn, blur=5)
+            for at in range(256)
+        ]
+        doorway.see(seen(ANN, size=200), *ghosts, after_s=0)
+    assert len(doorway.door.visits) == MAX_VISITS
+    assert GRANTED_ANN in doorway.verdicts

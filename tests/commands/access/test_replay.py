@@ -1,0 +1,85 @@
+"""`turnstile replay`: the visits that other settings would decide otherwise, in words."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from tests.support.builders import START_NS, a_result
+from tests.support.crowd import ANN, SETTINGS, STEP_NS, seen
+from turnstile.access.decider import Decider, Now
+from turnstile.access.replay import taken, told
+from turnstile.commands.cli import main
+from turnstile.io.access.recording import ResultFile
+
+NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Return a site file beside a recording of Ann, who was granted."""
+    recording = ResultFile(tmp_path / "results")
+    decider = Decider(settings=SETTINGS, encoding="")
+    for seq in range(1, 12):
+        at_ns = START_NS + seq * STEP_NS
+        result = a_result(seen(ANN, distance=0.42), seq=seq, captured_ns=at_ns)
+        recording.write(taken(result, age_s=0.1, at_ns=at_ns))
+        for event in decider.decide(result, age_s=0.1, now=Now(at_ns, at_ns, NOW)):
+            recording.write(told(event))
+    recording.close()
+    return write_site(tmp_path, "max_distance: 0.45")
+
+
+def write_site(folder: Path, settings: str) -> Path:
+    """Write a site file with settings to try."""
+    path = folder / "site.yaml"
+    path.write_text(
+        f"site: here\ncameras: {{front_door: {{source: 0}}}}\n"
+        f"decision: {{record: results, rules: rules.yaml, {settings}}}\n"
+    )
+    return path
+
+
+def test_the_same_settings_change_nothing(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line says so."""
+    assert main(["replay", "--config", str(site)]) == 0
+    assert capsys.readouterr().out == "1 verdicts then, 1 now: no difference\n"
+
+
+def test_a_stricter_distance_is_shown_with_both_verdicts(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And how many there are."""
+    write_site(site.parent, "max_distance: 0.40")
+    assert main(["replay", "--config", str(site)]) == 0
+    line, total = capsys.readouterr().out.splitlines()
+    assert "granted Ann Lee, 0.420  →  denied unknown, not recognised, 0.420" in line
+    assert total == "1 verdicts then, 1 now: 1 other verdict"
+
+
+def test_rules_are_tried_too(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that the site file names."""
+    (site.parent / "rules.yaml").write_text(f"blocked: [{ANN}]")
+    assert main(["replay", "--config", str(site)]) == 0
+    assert "denied Ann Lee, blocked" in capsys.readouterr().out
+
+
+def test_since_leaves_out_what_was_before(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The recording is three years old."""
+    assert main(["replay", "--config", str(site), "--since", "2h"]) == 0
+    assert capsys.readouterr().out == "0 verdicts then, 0 now: no difference\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--recording", "nowhere"], "there is no recording"),
+        (["--since", "yesterday"], "the time 'yesterday'"),
+    ],
+)
+def test_what_cannot_be_replayed_is_said(
+    site: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    """On the error output, with the exit code of a bad configuration."""
+    assert main(["replay", "--config", str(site), *arguments]) == 78
+    assert words in capsys.readouterr().err

@@ -1,0 +1,57 @@
+"""`turnstile calibrate` on real faces: who is close to whom, which picture disagrees, what is admitted."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.builders import a_gallery_of, write_site
+from turnstile.commands.demo import samples
+from turnstile.commands.people.calibrate import run
+from turnstile.people.calibration import stranger_rate
+from turnstile.site.settings import Decision
+
+
+def enrol(folder: Path, **pictures: str) -> None:
+    """Put sample pictures into the faces folder under other names."""
+    (folder / "faces").mkdir(exist_ok=True)
+    for name, sample in pictures.items():
+        shutil.copy(samples.folder() / f"{sample}.jpg", folder / "faces" / f"{name}.jpg")
+
+
+def test_a_picture_under_a_wrong_name_is_found(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two people close together, a picture that lies with the other person, and the rate."""
+    enrol(folder, barack_obama="obama", barack_obama_2="biden", joe_biden="obama2")
+    (folder / "faces" / "no_picture.jpg").write_text("hello")
+    assert run(config_path=write_site(folder), strangers=None, rate=0.5) == 0
+    said = capsys.readouterr()
+    assert "2 people, 3 pictures" in said.out
+    assert "barack_obama.jpg joe_biden.jpg" in said.out
+    assert "disagrees: barack_obama_2.jpg" in said.out
+    assert "decision.max_distance: " in said.out
+    assert "no_picture.jpg is left out" in said.err
+
+
+def test_strangers_are_tried(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody takes Biden for Obama; one trial is too few for a rate of one in a thousand."""
+    enrol(folder, barack_obama="obama")
+    strangers = folder / "strangers"
+    strangers.mkdir()
+    shutil.copy(samples.folder() / "biden.jpg", strangers)
+    assert run(config_path=write_site(folder), strangers=strangers, rate=0.001) == 0
+    said = capsys.readouterr().out
+    assert "0 of 1 strangers' pictures" in said
+    assert "at least 1000 trials are needed" in said
+
+
+def test_an_empty_folder_is_an_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to say."""
+    assert run(config_path=write_site(folder), strangers=None, rate=0.001) == 1
+    assert "nobody is enrolled" in capsys.readouterr().err
+
+
+def test_the_broker_tells_twins_in_the_gallery() -> None:
+    """Two people with nearly one encoding would be taken for one another whenever the margin lets them."""
+    twins = a_gallery_of(("Ann Lee", 0.0), ("Eve Poe", 0.01), ("Max Roe", 5.0))
+    assert stranger_rate(twins, Decision(min_margin=0.0)).hits == 2
+    assert stranger_rate(twins, Decision(min_margin=0.0, max_distance=0.001)).hits == 0

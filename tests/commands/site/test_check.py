@@ -1,0 +1,153 @@
+"""`turnstile check` and the command line around it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.builders import a_jpeg, write_site
+from turnstile import __version__
+from turnstile.commands.cli import main
+from turnstile.commands.health.status import duration
+from turnstile.commands.site.check import source_in_words
+from turnstile.site.settings import Camera
+
+
+def check(config: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Return the command's exit code, what it printed, and what it said on standard error."""
+    code = main(["check", str(config)])
+    printed, said = capsys.readouterr()
+    return code, printed, said
+
+
+def test_a_valid_site_is_summed_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nodes, addresses, and who is enrolled."""
+    faces = folder / "faces"
+    (faces / "ann_lee").mkdir(parents=True)
+    for file in ("bob_hope.jpg", "bob_hope_2.jpg", "ann_lee/one.jpg"):
+        (faces / file).write_bytes(a_jpeg())
+    (faces / "README.md").write_text("who is here")
+    config = write_site(
+        folder,
+        "recognizers: {recognizer-1: {host: far}}",
+        "loggers: {log: {file: log.txt}}",
+        "displays: {screen: {cameras: [front_door]}}",
+    )
+    code, printed, said = check(config, capsys)
+    assert (code, said) == (0, "")
+    assert printed.splitlines() == [
+        f"{config}: valid",
+        "site        test",
+        f"broker      nodes send to ipc://{folder}/in and hear ipc://{folder}/out",
+        "camera      front_door: webcam 0",
+        "recognizer  recognizer-1 (on far)",
+        f"logger      log: {folder.resolve()}/log.txt, from the store {folder.resolve()}/log.db",
+        "display     screen: front_door",
+        f"faces       {faces.resolve()}: 2 people, 3 pictures",
+    ]
+
+
+def test_what_runs_where_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each host with its nodes, and how many there are of a recognizer."""
+    config = folder / "site.yaml"
+    config.write_text(
+        "site: test\n"
+        "hosts: {gate: {address: 192.0.2.1}, cellar: {address: 192.0.2.2}, attic: {address: 192.0.2.3}}\n"
+        "broker: {host: gate}\n"
+        "cameras: {door: {source: 0, host: gate}}\n"
+        "recognizers: {pool: {host: cellar, count: auto}, spare: {host: cellar, count: 2}}\n"
+    )
+    code, printed, _ = check(config, capsys)
+    assert code == 0
+    assert printed.splitlines()[2:9] == [
+        "host        gate (192.0.2.1): broker, door",
+        "host        cellar (192.0.2.2): pool (one a core), spare (2)",
+        "host        attic (192.0.2.3): nothing",
+        "broker      nodes send to tcp://192.0.2.1:5755 and hear tcp://192.0.2.1:5756",
+        "camera      door: webcam 0 (on gate)",
+        "recognizer  pool: one a core (on cellar)",
+        "recognizer  spare: 2 processes (on cellar)",
+    ]
+
+
+def test_pictures_that_cannot_be_used_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the reason; the site file is valid all the same."""
+    faces = folder / "faces"
+    faces.mkdir()
+    (faces / "ann_lee.jpg").write_bytes(a_jpeg())
+    (faces / "bob_hope.jpg").write_bytes(a_jpeg()[:300])
+    (faces / "cy_young.jpg").write_text("not a picture")
+    code, printed, _ = check(write_site(folder), capsys)
+    named = [line.split() for line in printed.splitlines() if "cannot be used" in line]
+    assert code == 0
+    assert [words[0] for words in named] == ["bob_hope.jpg", "cy_young.jpg"]
+    assert "3 people, 3 pictures" in printed
+
+
+def test_a_site_without_a_faces_folder_is_valid(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only the broker's machine has one."""
+    code, printed, _ = check(write_site(folder), capsys)
+    assert code == 0
+    assert "does not exist here" in printed
+
+
+def test_a_site_file_with_a_mistake_gives_78_and_its_path(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing else is printed."""
+    code, printed, said = check(write_site(folder, "decision: {votes: 3}"), capsys)
+    assert (code, printed) == (78, "")
+    assert "decision" in said
+
+
+def test_the_password_of_a_camera_is_not_shown() -> None:
+    """An address may hold one; the rest of the address is useful."""
+    camera = Camera(source="rtsp://guard:secret@10.0.0.5:554/stream1")
+    assert source_in_words(camera) == "rtsp://guard:***@10.0.0.5:554/stream1"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [(2, "webcam 2"), ("/dev/video0", "/dev/video0"), (("a.jpg", "b.jpg"), "2 pictures")],
+)
+def test_sources_are_put_in_words(source: int | str | tuple[str, ...], words: str) -> None:
+    """As a person would call them."""
+    assert source_in_words(Camera(source=source)) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "0 s"), (59.6, "1 min 00 s"), (125, "2 min 05 s"), (12_000, "3 h 20 min"), (370_800, "4 d 07 h")],
+)
+def test_durations_have_two_units_at_most(seconds: float, words: str) -> None:
+    """Nobody needs the seconds of a node that has been up for days."""
+    assert duration(seconds) == words
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """For reports of what went wrong."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"turnstile {__version__}\n"
+
+
+@pytest.mark.parametrize("options", [[], ["unheard-of"], ["check"], ["status"]])
+def test_a_wrong_command_line_gives_2(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """With the usage on standard error."""
+    with pytest.raises(SystemExit) as ended:
+        main(options)
+    assert ended.value.code == 2
+    assert "usage: turnstile" in capsys.readouterr().err
+
+
+def test_the_rules_file_is_checked_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before the broker refuses to start with it."""
+    config = write_site(folder, "decision: {rules: rules.yaml}")
+    rules = folder / "rules.yaml"
+    rules.write_text("groups: {staff: [Ann]}\nblocked: [Eve, Bob]\n")
+    code, printed, _ = check(config, capsys)
+    assert (code, f"rules       {rules}: 1 group, 0 doors, 2 blocked" in printed.splitlines()) == (0, True)
+    rules.write_text("blocked: []\ndoors: {cellar: {}}\n")
+    code, printed, said = check(config, capsys)
+    assert (code, printed) == (78, "")
+    assert f"{rules}:2: doors.cellar: no camera is named 'cellar'" in said

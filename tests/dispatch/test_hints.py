@@ -1,0 +1,103 @@
+"""Where each camera's faces were last."""
+
+import pytest
+
+from tests.support.builders import START_NS, a_box, a_face, a_frame, a_result
+from turnstile.dispatch.hints import MAX_AGE_NS, Hints
+from turnstile.protocol.messages import Hint
+
+MS = 1_000_000
+
+
+def seen(*, at_ms: int = 0, left: int = 100, camera: str = "front_door", full_scan: bool = True) -> Hints:
+    """Return what is known after one result with one face."""
+    hints = Hints()
+    learn(hints, at_ms=at_ms, left=left, camera=camera, full_scan=full_scan)
+    return hints
+
+
+def learn(
+    hints: Hints, *, at_ms: int = 0, left: int = 100, camera: str = "front_door", full_scan: bool = True
+) -> None:
+    """Take in one result with one face."""
+    face = a_face(left=left)
+    hints.learn(a_result(face, camera=camera, captured_ns=START_NS + at_ms * MS, full_scan=full_scan))
+
+
+def hint_at(hints: Hints, at_ms: int, *, camera: str = "front_door") -> Hint | None:
+    """Return the hint for a frame captured at a time."""
+    return hints.hint(a_frame(camera=camera, captured_ns=START_NS + at_ms * MS))
+
+
+def test_the_next_frame_is_told_where_faces_were_and_how_long_ago() -> None:
+    """On the camera's own clock."""
+    assert hint_at(seen(), 250) == Hint(boxes_px=(a_box(),), age_s=0.25, frames_since_full_scan=0)
+
+
+@pytest.mark.parametrize("at_ms", [-1, -60_000, MAX_AGE_NS // MS + 1, 3_600_000])
+def test_a_frame_from_before_or_long_after_is_told_nothing(at_ms: int) -> None:
+    """People move; and a camera's clock may be set."""
+    assert hint_at(seen(), at_ms) is None
+
+
+def test_cameras_do_not_mix() -> None:
+    """Each has its own faces."""
+    hints = seen()
+    assert hint_at(hints, 10, camera="back_door") is None
+    learn(hints, camera="back_door", left=300)
+    back, front = hint_at(hints, 10, camera="back_door"), hint_at(hints, 10)
+    assert back is not None
+    assert front is not None
+    assert (back.boxes_px[0].left, front.boxes_px[0].left) == (300, 100)
+
+
+def test_an_empty_result_takes_the_hint_back() -> None:
+    """There is nobody to search near."""
+    hints = seen()
+    hints.learn(a_result(captured_ns=START_NS + MS))
+    assert hint_at(hints, 2) is None
+
+
+def test_an_older_result_changes_nothing() -> None:
+    """Two recognizers, the slower one with the older frame; the same frame twice."""
+    hints = seen(at_ms=100, left=100)
+    learn(hints, at_ms=50, left=300, full_scan=False)
+    learn(hints, at_ms=100, left=300, full_scan=False)
+    hint = hint_at(hints, 150)
+    assert hint is not None
+    assert (hint.boxes_px[0].left, hint.frames_since_full_scan) == (100, 0)
+
+
+def test_a_clock_set_back_starts_over() -> None:
+    """By more than results can be out of order."""
+    hints = seen(at_ms=3_600_000)
+    learn(hints, at_ms=0, left=300)
+    hint = hint_at(hints, 10)
+    assert hint is not None
+    assert hint.boxes_px[0].left == 300
+
+
+def test_results_since_a_full_scan_are_counted() -> None:
+    """So that a newcomer is seen within a bound."""
+    hints = seen()
+    for turn in range(1, 4):
+        learn(hints, at_ms=turn, full_scan=False)
+        hint = hint_at(hints, turn + 1)
+        assert hint is not None
+        assert hint.frames_since_full_scan == turn
+    learn(hints, at_ms=10)
+    hint = hint_at(hints, 11)
+    assert hint is not None
+    assert hint.frames_since_full_scan == 0
+
+
+def test_a_forgotten_camera_leaves_nothing_behind() -> None:
+    """One that is gone for long."""
+    hints = seen()
+    hints.forget("front_door")
+    hints.forget("never_seen")
+    assert hint_at(hints, 1) is None
+    learn(hints, at_ms=2, full_scan=False)
+    hint = hint_at(hints, 3)
+    assert hint is not None
+    assert hint.frames_since_full_scan == 1

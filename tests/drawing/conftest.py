@@ -1,0 +1,5 @@
+"""Faces that drawing tests draw on."""
+
+from tests.vision.conftest import faces, obama
+
+__all__ = ["faces", "obama"]

@@ -1,0 +1,150 @@
+"""Which nodes of a site are alive."""
+
+import msgspec
+
+from turnstile.health.roster import Heard, NodeStatus, Roster, call_roll
+from turnstile.io.runner.heart import Role
+from turnstile.protocol.messages import Beat
+from turnstile.site.settings import Camera, Display, Logger, Recognizer, Site
+
+SITE = Site(
+    site="test",
+    cameras={"door": Camera(source=0)},
+    recognizers={"recognizer-1": Recognizer()},
+    loggers={"log": Logger()},
+    displays={"screen": Display()},
+)
+
+
+def a_beat(
+    node: str,
+    *,
+    said_s: float = 100.0,
+    role: Role = "recognizer",
+    instance: str = "",
+    state: str = "live",
+    counts: dict[str, int] | None = None,
+    gauges: dict[str, float] | None = None,
+) -> Heard:
+    """Return a beat that was said at a second."""
+    beat = Beat(
+        node=node,
+        instance=instance or f"{node}-1",
+        role=role,
+        host="here",
+        pid=1,
+        version="0.1.0",
+        uptime_s=50.0,
+        state=state,
+        counts=counts or {},
+        gauges=gauges or {},
+    )
+    return Heard(beat, said_s)
+
+
+def the_roll(*heard: Heard) -> Roster:
+    """Return what is known at second 100."""
+    return call_roll(SITE, heard, now_s=100.0)
+
+
+def the_only(*heard: Heard) -> NodeStatus:
+    """Return the one node that is known."""
+    (status,) = the_roll(*heard).nodes
+    return status
+
+
+def test_nodes_stand_in_the_order_frames_go() -> None:
+    """The broker first, then by role and name."""
+    nodes = the_roll(
+        a_beat("screen", role="display"),
+        a_beat("log", role="logger"),
+        a_beat("recognizer-2"),
+        a_beat("recognizer-1"),
+        a_beat("door", role="capture"),
+        a_beat("broker", role="broker"),
+    ).nodes
+    assert [node.node for node in nodes] == [
+        "broker",
+        "door",
+        "recognizer-1",
+        "recognizer-2",
+        "log",
+        "screen",
+    ]
+
+
+def test_a_node_is_silent_after_three_seconds_without_a_beat() -> None:
+    """Its last state is kept."""
+    assert not the_only(a_beat("door", said_s=97.0, role="capture")).silent
+    silent = the_only(a_beat("door", said_s=96.9, role="capture", state="live"))
+    assert (silent.silent, silent.age_s, silent.state) == (True, 3.1, "live")
+
+
+def test_the_latest_beat_of_a_process_counts() -> None:
+    """Whatever the order in which old ones are repeated."""
+    beats = [a_beat("log", said_s=99.0, state="new", role="logger"), a_beat("log", said_s=90.0, state="old")]
+    assert the_only(*beats).state == the_only(*reversed(beats)).state == "new"
+
+
+def test_a_beat_from_a_clock_just_ahead_is_of_age_zero() -> None:
+    """An age is never negative."""
+    assert the_only(a_beat("log", said_s=100.1)).age_s == 0.0
+
+
+def test_a_process_that_was_replaced_is_left_out() -> None:
+    """Only while its successor lives; of two dead ones the later is shown."""
+    old = a_beat("log", said_s=80.0, instance="log-old")
+    new = a_beat("log", said_s=99.0, instance="log-new")
+    dead = a_beat("log", said_s=90.0, instance="log-dead")
+    assert the_only(old, new).instance == "log-new"
+    assert the_only(old, dead).instance == "log-dead"
+
+
+def test_two_living_processes_of_one_name_are_both_shown() -> None:
+    """Two recognizers may have the same name."""
+    nodes = the_roll(a_beat("recognizer-1", instance="b"), a_beat("recognizer-1", instance="a")).nodes
+    assert [node.instance for node in nodes] == ["a", "b"]
+
+
+def test_nodes_of_the_site_that_were_not_heard_are_named() -> None:
+    """As the site file has them; recognizers that it does not name are welcome."""
+    roster = the_roll(a_beat("broker", role="broker"), a_beat("door", role="capture"), a_beat("another"))
+    assert roster.missing == ("loggers.log", "recognizers.recognizer-1", "displays.screen")
+    assert the_roll().missing[0] == "broker"
+
+
+def test_numbered_processes_are_missed_one_by_one() -> None:
+    """Of one for each core, nobody knows how many there should be: one is enough."""
+    pools = {"pool": Recognizer(count=3), "cores": Recognizer(count="auto")}
+    site = msgspec.structs.replace(SITE, recognizers=pools, loggers={}, displays={}, cameras={})
+
+    def missing(*names: str) -> tuple[str, ...]:
+        beats = [a_beat("broker", role="broker"), *map(a_beat, names)]
+        return call_roll(site, beats, now_s=100.0).missing
+
+    assert missing("pool-1", "pool-3") == ("recognizers.pool-2", "recognizers.cores")
+    assert missing("pool-1", "pool-2", "pool-3", "cores-4") == ()
+
+
+def test_the_rate_of_a_node_is_that_of_what_leaves_it() -> None:
+    """Else of what comes in, else there is none."""
+    both = {"frames_in_per_s": 30.0, "frames_out_per_s": 15.0}
+    assert the_only(a_beat("door", gauges=both)).frames_per_s == 15.0
+    assert the_only(a_beat("door", gauges={"frames_in_per_s": 30.0})).frames_per_s == 30.0
+    assert the_only(a_beat("door")).frames_per_s is None
+
+
+def test_losses_are_what_was_dropped_refused_or_bad() -> None:
+    """By reason; zeros and other counts are not among them."""
+    counts = {
+        "frames_in": 9,
+        "dropped_newer_came": 4,
+        "refused_tokens": 1,
+        "bad_frames": 2,
+        "dropped_frozen": 0,
+    }
+    assert the_only(a_beat("door", counts=counts)).losses == {
+        "bad_frames": 2,
+        "dropped_newer_came": 4,
+        "refused_tokens": 1,
+    }

@@ -1,0 +1,77 @@
+"""Recordings of results: appended whole, bounded, private, and read again after a crash."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.builders import a_result, an_access
+from turnstile.access.replay import taken, told
+from turnstile.errors import ConfigError
+from turnstile.io.access.recording import ResultFile, read
+
+
+def some_bodies(count: int) -> list[bytes]:
+    """Return records."""
+    return [taken(a_result(seq=seq), age_s=0.1, at_ns=seq) for seq in range(count)]
+
+
+def written(path: Path, *bodies: bytes, max_bytes: int = 10**6) -> ResultFile:
+    """Return a recording with these records, closed."""
+    file = ResultFile(path, max_bytes=max_bytes)
+    for body in bodies:
+        file.write(body)
+    file.close()
+    return file
+
+
+def test_what_is_written_is_read_in_order(tmp_path: Path) -> None:
+    """Over restarts, too, and by its owner only."""
+    path = tmp_path / "var" / "results"
+    written(path, *some_bodies(3))
+    written(path, told(an_access()))
+    assert [one.at_ns for one in read(path)][:3] == [0, 1, 2]
+    assert len(list(read(path))) == 4
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("cut", [1, 5, 60])
+def test_a_torn_end_is_left_out_and_mended(tmp_path: Path, cut: int) -> None:
+    """A crash costs one record."""
+    path = tmp_path / "results"
+    written(path, *some_bodies(3))
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert len(list(read(path))) == 2
+    written(path, *some_bodies(1))
+    assert [one.at_ns for one in read(path)] == [0, 1, 0]
+
+
+def test_a_recording_does_not_grow_for_ever(tmp_path: Path) -> None:
+    """The oldest half goes."""
+    path = tmp_path / "results"
+    written(path, *some_bodies(200), max_bytes=4000)
+    assert sum(one.stat().st_size for one in tmp_path.iterdir()) < 10_000
+    numbers = [one.at_ns for one in read(path)]
+    assert numbers == list(range(numbers[0], 200))
+
+
+def test_what_cannot_be_written_holds_nothing_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is said once, and counted."""
+    (tmp_path / "results").mkdir()
+    file = written(tmp_path / "results", *some_bodies(5))
+    assert file.lost == 6
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("contents", [b"\x00\x00\x00\x05hello", b"not a recording at all" * 9])
+def test_another_file_is_no_recording(tmp_path: Path, contents: bytes) -> None:
+    """The error names it."""
+    path = tmp_path / "results"
+    path.write_bytes(contents)
+    with pytest.raises(ConfigError, match="results: not a record"):
+        list(read(path))
+
+
+def test_without_a_recording_the_error_says_how_to_make_one(tmp_path: Path) -> None:
+    """By the site file."""
+    with pytest.raises(ConfigError, match=r"decision\.record"):
+        list(read(tmp_path / "results"))

@@ -1,0 +1,129 @@
+"""A door's command runs once for each event, with the event on its input, in time or not at all."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.support.builders import a_site, an_access
+from turnstile.io.bus.broker import BrokerSockets
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.integrations.on_access import Door, is_expired
+from turnstile.io.runner.heart import Heart
+from turnstile.protocol.messages import Access, encode
+from turnstile.protocol.topics import topic
+from turnstile.site.settings import Site
+
+WITHIN_S = 20.0
+
+
+class Place:
+    """A broker's two ports, and a door beside them whose command is a line of Python."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        self.folder = folder
+        self.broker = BrokerSockets(site.broker)
+        self.door = Door(
+            camera="front_door",
+            command=(),
+            timeout_s=10.0,
+            bus=Bus(site.broker, topics=[topic("access", "front_door")]),
+            heart=Heart(node="door", instance="door-1", role="observer"),
+        )
+
+    def run(self, code: str, *, timeout_s: float = 10.0) -> None:
+        """Make this the door's command, and wait until the door listens."""
+        self.door.command = (sys.executable, "-c", code, str(self.folder))
+        self.door.timeout_s = timeout_s
+        self._until(lambda: self.broker.subscription() == ("access.front_door.", True))
+
+    def tell(self, event: Access) -> None:
+        """Publish an event."""
+        self.broker.publish(topic("access", event.camera), encode(event))
+
+    def until(self, name: str, count: int) -> None:
+        """Let the door work until it has counted so many."""
+        self._until(lambda: self.door.heart.counts[name] >= count and self.door.running is None)
+
+    def _until(self, done: object) -> None:
+        until = time.monotonic() + WITHIN_S
+        while time.monotonic() < until:
+            self.door.step(0.01)
+            if callable(done) and done():
+                return
+        raise AssertionError(dict(self.door.heart.counts))
+
+
+@pytest.fixture
+def place(folder: Path) -> Iterator[Place]:
+    """Give a door and the broker's end of its bus."""
+    made = Place(a_site(folder), folder)
+    yield made
+    made.door.close()
+    made.broker.close()
+
+
+def a_grant(seq: int = 1, *, valid_s: float = 30.0) -> Access:
+    """Return a grant that is good from now on."""
+    now_ns = time.time_ns()
+    return msgspec.structs.replace(
+        an_access(seq, decided_ns=now_ns), valid_s=valid_s, expires_ns=now_ns + round(valid_s * 1e9)
+    )
+
+
+KEEP_INPUT = "import sys, pathlib; open(sys.argv[1] + '/got', 'a').write(sys.stdin.read())"
+
+
+def test_the_command_gets_each_event_as_json(place: Place) -> None:
+    """Grants and denials, one line each, in order."""
+    place.run(KEEP_INPUT)
+    place.tell(a_grant(1))
+    place.tell(an_access(2, verdict="denied", person=None))
+    place.until("commands", 2)
+    got = [json.loads(line) for line in (place.folder / "got").read_text().splitlines()]
+    assert [(event["verdict"], event["person"], event["seq"]) for event in got] == [
+        ("granted", "Barack Obama", 1),
+        ("denied", None, 2),
+    ]
+
+
+def test_an_expired_grant_opens_nothing(place: Place) -> None:
+    """The command is not run for it, and is for the next."""
+    place.run(KEEP_INPUT)
+    late = msgspec.structs.replace(a_grant(1), expires_ns=time.time_ns() - 1)
+    place.tell(late)
+    place.tell(a_grant(2))
+    place.until("commands", 1)
+    assert place.door.heart.counts["expired_grants"] == 1
+    assert json.loads((place.folder / "got").read_text())["seq"] == 2
+
+
+def test_a_command_that_hangs_is_killed_and_the_next_event_is_served(place: Place) -> None:
+    """Also one that does not read its input."""
+    place.run("import time; time.sleep(600)", timeout_s=0.2)
+    place.tell(an_access(1, verdict="denied"))
+    place.tell(an_access(2, verdict="denied"))
+    place.until("failed_commands", 2)
+    assert place.door.heart.counts["commands"] == 2
+
+
+def test_a_command_that_does_not_exist_is_counted(place: Place) -> None:
+    """The door lives on."""
+    place.run("")
+    place.door.command = ("/nowhere/to/be/found",)
+    place.tell(a_grant())
+    place.until("failed_commands", 1)
+
+
+def test_a_grant_expires_by_clock_and_by_waiting() -> None:
+    """Either is enough; a denial never does."""
+    grant = a_grant(valid_s=5.0)
+    now_ns = grant.decided_ns
+    assert not is_expired(grant, wall_ns=now_ns, waited_s=0.0)
+    assert is_expired(grant, wall_ns=now_ns + 6_000_000_000, waited_s=0.0)
+    assert is_expired(grant, wall_ns=now_ns, waited_s=6.0)
+    assert not is_expired(an_access(verdict="denied"), wall_ns=2**62, waited_s=1e6)

@@ -1,0 +1,156 @@
+"""A webhook gets every event in order, signed, again and again until it has taken it."""
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from tests.support.builders import a_site, an_access
+from turnstile.errors import ConfigError
+from turnstile.io.bus.broker import BrokerSockets
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.integrations.webhook import Sender, WebhookNode, read_progress, read_secret
+from turnstile.io.runner.heart import Heart
+from turnstile.protocol.messages import Access, Fetch, Log, decode, encode
+from turnstile.protocol.topics import log_topic
+from turnstile.site.settings import Site, Webhook
+
+WITHIN_S = 20.0
+SECRET = b"sixteen bytes or more"
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """A web server that keeps what it takes, and refuses as often as it is told to."""
+
+    taken: ClassVar[list[tuple[dict[str, object], bytes, str]]] = []
+    refuse: ClassVar[list[int]] = []
+
+    def do_POST(self) -> None:
+        """Answer one request."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        code = self.refuse.pop(0) if self.refuse else 204
+        if code == 204:
+            self.taken.append((json.loads(body), body, self.headers["Turnstile-Signature"]))
+        self.send_response(code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[str]:
+    """Give the address of a web server on this machine."""
+    Receiver.taken.clear()
+    Receiver.refuse.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/events"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Broker:
+    """A broker that serves a list of events to whoever fetches."""
+
+    def __init__(self, site: Site, events: list[Access]) -> None:
+        self.sockets, self.events = BrokerSockets(site.broker), events
+
+    def serve(self) -> None:
+        """Answer what was asked."""
+        while self.sockets.subscription() is not None:
+            pass
+        while (said := self.sockets.said()) is not None:
+            message = decode(said[1])
+            if isinstance(message, Fetch):
+                after = message.after_seq if message.source == self.events[0].source else 0
+                log = Log(source=self.events[0].source, events=tuple(self.events[after:]))
+                self.sockets.publish(log_topic(message.name, message.instance), encode(log))
+
+
+def a_hook(site: Site, url: str, folder: Path) -> WebhookNode:
+    """Return a webhook that begins where the state file says."""
+    settings = Webhook(url=url, secret_file="unused", state_file=str(folder / "state"))
+    return WebhookNode(
+        name="hook",
+        instance="hook-1",
+        bus=Bus(site.broker, topics=[log_topic("hook", "hook-1")]),
+        heart=Heart(node="hook", instance="hook-1", role="observer"),
+        sender=Sender(settings, SECRET),
+        state_file=folder / "state",
+        progress=read_progress(folder / "state"),
+    )
+
+
+def work(hook: WebhookNode, broker: Broker, done: Callable[[], bool]) -> None:
+    """Let both work until something holds."""
+    until = time.monotonic() + WITHIN_S
+    while not done():
+        assert time.monotonic() < until, (dict(hook.heart.counts), hook.sender.problem)
+        broker.serve()
+        hook.step(0.01)
+
+
+def test_events_come_signed_in_order_and_once(folder: Path, receiver: str) -> None:
+    """A restarted webhook goes on where the last one came to."""
+    site = a_site(folder)
+    broker = Broker(site, [an_access(seq, thumbnail=b"face") for seq in (1, 2, 3)])
+    hook = a_hook(site, receiver, folder)
+    work(hook, broker, lambda: hook.heart.counts["events_sent"] == 3)
+    hook.close()
+    broker.events.append(an_access(4))
+    hook = a_hook(site, receiver, folder)
+    work(hook, broker, lambda: hook.heart.counts["events_sent"] == 1)
+    hook.close()
+    broker.sockets.close()
+    assert [event["seq"] for event, _, _ in Receiver.taken] == [1, 2, 3, 4]
+    assert {event["thumbnail"] for event, _, _ in Receiver.taken} == {""}
+    for _, body, signed in Receiver.taken:
+        at, _, digest = signed.removeprefix("t=").partition(",v1=")
+        assert digest == hmac.new(SECRET, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+
+
+def test_a_refused_event_is_sent_again_before_the_next(folder: Path, receiver: str) -> None:
+    """Errors, and redirects, which are not followed."""
+    Receiver.refuse += [500, 302]
+    site = a_site(folder)
+    broker = Broker(site, [an_access(seq) for seq in (1, 2)])
+    hook = a_hook(site, receiver, folder)
+    work(hook, broker, lambda: hook.heart.counts["events_sent"] == 2)
+    hook.close()
+    broker.sockets.close()
+    assert [event["seq"] for event, _, _ in Receiver.taken] == [1, 2]
+    assert Receiver.refuse == []
+
+
+def test_a_secret_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    """So is one that is too short, or missing."""
+    file = tmp_path / "secret"
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_secret(file)
+    file.write_bytes(SECRET + b"\n")
+    file.chmod(0o644)
+    with pytest.raises(ConfigError, match="others can read it"):
+        read_secret(file)
+    file.chmod(0o600)
+    assert read_secret(file) == SECRET
+    file.write_bytes(b"short")
+    with pytest.raises(ConfigError, match="at least 16"):
+        read_secret(file)
+
+
+def test_a_state_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    """Rather than taken for the beginning."""
+    (tmp_path / "state").write_text("what is this")
+    with pytest.raises(ConfigError, match="state_file"):
+        read_progress(tmp_path / "state")

@@ -1,0 +1,288 @@
+"""The access log as a logger keeps it: killed, full, rotated, rewritten, too old."""
+
+import contextlib
+import gzip
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import psycopg
+import pytest
+
+from tests.support.builders import START_NS, an_access, write_site
+from tests.support.dying_logger import EVENTS, a_book, feed, missing
+from tests.support.processes import PATIENCE_S, Programs
+from turnstile.commands.log.reading import open_log
+from turnstile.errors import ConfigError
+from turnstile.io.log.book import Book
+from turnstile.io.log.verification import Report, inspect
+from turnstile.io.site.file import load
+from turnstile.log.lines import Event, event_of, is_remark
+from turnstile.protocol.messages import Access, Log, Query
+
+DAY_NS = 86_400 * 10**9
+LOGGER = "loggers: {logger: {file: log/access_log.txt, witness: away/heads.txt}}"
+
+
+@pytest.fixture
+def config(folder: Path) -> Path:
+    """Give a site with a logger."""
+    return write_site(folder, LOGGER)
+
+
+def text_of(config: Path) -> Path:
+    """Return the text file."""
+    return config.parent / "log" / "access_log.txt"
+
+
+def told(path: Path) -> list[int]:
+    """Return the numbers of the events in a text."""
+    lines = [line for line in path.read_text().splitlines() if not is_remark(line)]
+    return [event.seq for event in map(event_of, lines) if event is not None]
+
+
+def inspection(config: Path) -> Report:
+    """Return what verify says."""
+    opened = open_log(load(config), "logger")
+    with closing(opened.store):
+        return inspect(opened.store, opened.settings)
+
+
+def log_of(*events: Access) -> Log:
+    """Return events as the broker sends them."""
+    return Log(source="aaaa", events=events)
+
+
+def logged(book: Book) -> list[str]:
+    """Return the last lines as those who tail get them."""
+    answer = book.answer(Query(asker="me", last=100))
+    assert answer is not None
+    return list(answer.lines)
+
+
+ALL = [event.seq for event in EVENTS]
+
+
+@pytest.mark.parametrize("call", [1, 3])
+@pytest.mark.parametrize("point", ["before commit", "after commit", "before text", "after text"])
+@pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+def test_a_logger_killed_at_any_point_has_each_event_once(
+    config: Path, request: pytest.FixtureRequest, database: str, point: str, call: int
+) -> None:
+    """In the store and in the text; the chain verifies though the broker's clock ran backwards."""
+    if database == "PostgreSQL":
+        address = request.getfixturevalue("empty_database")
+        config.write_text(config.read_text().replace("witness:", f"store: '{address}', witness:"))
+    with Programs() as programs:
+        logger = programs.start("-m", "tests.support.dying_logger", str(config), point, str(call))
+        _, said = logger.communicate(timeout=PATIENCE_S)
+    assert logger.returncode == -signal.SIGKILL, said
+    with closing(a_book(config)) as book:
+        assert book.keep_open()
+        committed = (call if point != "before commit" else call - 1) * 3
+        assert len(missing(book)) == len(EVENTS) - committed
+        assert told(text_of(config)) == ALL[:committed]
+        feed(book)
+        assert told(text_of(config)) == ALL
+    assert inspection(config).whole
+
+
+def test_a_server_that_drops_the_connection_costs_no_entry_and_doubles_none(
+    config: Path, empty_database: str
+) -> None:
+    """As when PostgreSQL restarts: it is said, and the logger goes on a second later."""
+    config.write_text(config.read_text().replace("witness:", f"store: '{empty_database}', witness:"))
+    with closing(a_book(config)) as book:
+        book.take(log_of(*EVENTS[:3]))
+        with psycopg.connect(empty_database, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert not book.take(log_of(*EVENTS[3:6]))
+        assert "the broker keeps events" in book.trouble
+        until = time.monotonic() + PATIENCE_S
+        while missing(book) and time.monotonic() < until:
+            feed(book)
+        assert book.trouble == ""
+    assert told(text_of(config)) == ALL
+    assert inspection(config).whole
+
+
+@pytest.mark.parametrize("cut", [1, 30, 95, 300])
+def test_a_torn_text_is_repaired_from_the_store(config: Path, cut: int) -> None:
+    """Whatever a crash took of its end comes again, as it was."""
+    with closing(a_book(config)) as book:
+        feed(book)
+    whole = text_of(config).read_text()
+    text_of(config).write_text(whole[:-cut])
+    with closing(a_book(config)) as book:
+        assert book.keep_open()
+    assert text_of(config).read_text() == whole
+
+
+def test_a_text_that_cannot_be_written_holds_up_no_entry(config: Path) -> None:
+    """It is said, and its lines follow when it can be written again."""
+    with closing(a_book(config)) as book:
+        book.take(log_of(*EVENTS[:3]))
+        text_of(config).rename(text_of(config).with_suffix(".1"))
+        text_of(config).mkdir()
+        assert book.take(log_of(*EVENTS[3:6]))
+        assert "Is a directory" in book.trouble
+        assert len(logged(book)) == 6
+        text_of(config).rmdir()
+        deadline = time.monotonic() + PATIENCE_S
+        while book.trouble and time.monotonic() < deadline:
+            book.keep_open()
+        assert told(text_of(config)) == ALL[3:6]
+        assert book.trouble == ""
+
+
+def test_a_rotated_text_goes_on_in_a_new_file(config: Path) -> None:
+    """Each line is in one of the files, and the new one names the event before it."""
+    with closing(a_book(config)) as book:
+        book.take(log_of(*EVENTS[:3]))
+        text_of(config).rename(text_of(config).with_suffix(".1"))
+        book.take(log_of(*EVENTS[3:5]))
+    assert told(text_of(config).with_suffix(".1")) == ALL[:3]
+    assert text_of(config).read_text().startswith("# continues after event=aaaa:3\n")
+    assert told(text_of(config)) == ALL[3:5]
+
+
+def test_a_text_rotated_while_no_logger_ran_is_not_filled_again(config: Path) -> None:
+    """The store knows how far the old one was."""
+    for begin in (0, 3, 6):
+        with closing(a_book(config)) as book:
+            book.take(log_of(*EVENTS[begin : begin + 3]))
+    text_of(config).unlink()
+    with closing(a_book(config)) as book:
+        feed(book)
+    assert told(text_of(config))[-3:] == ALL[-3:]
+    assert len(told(text_of(config))) <= 6
+
+
+def test_a_lost_store_is_said_and_the_text_doubles_nothing(
+    config: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the broker still has goes into the new store, and only what is new into the text."""
+    with closing(a_book(config)) as book:
+        book.take(log_of(*EVENTS[:6]))
+    (config.parent / "log" / "access_log.db").unlink()
+    with closing(a_book(config)) as book:
+        book.take(log_of(*EVENTS[4:9]))
+    assert "was the store lost" in caplog.text
+    assert told(text_of(config)) == ALL[:9]
+    assert not inspection(config).whole
+
+
+def test_a_wrong_file_is_a_configuration_error(config: Path) -> None:
+    """Neither is written to."""
+    text_of(config).parent.mkdir()
+    for name in ("access_log.txt", "access_log.db"):
+        wrong = text_of(config).with_name(name)
+        wrong.write_text("my diary, which is long enough for a header of a database\n" * 20)
+        with closing(a_book(config)) as book, pytest.raises(ConfigError):
+            book.keep_open()
+        assert wrong.read_text().startswith("my diary")
+        wrong.unlink()
+
+
+@contextlib.contextmanager
+def a_small_disk(folder: Path) -> Iterator[Path]:
+    """Mount a file system of 512 kB."""
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=512k", "turnstile-test", str(folder)],  # noqa: S607 - in PATH
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)  # noqa: S607
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_loses_nothing(config: Path) -> None:
+    """Entries wait in the broker until there is room; then all are there once and the chain verifies."""
+    with a_small_disk(config.parent / "log") as disk, closing(a_book(config)) as book:
+        book.take(log_of(*EVENTS[:3]))
+        ballast = disk / "ballast"
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        fat = [msgspec.structs.replace(event, thumbnail=bytes(16_000)) for event in EVENTS[3:]]
+        assert not book.take(log_of(*fat))
+        assert "the broker keeps events" in book.trouble
+        ballast.unlink()
+        deadline = time.monotonic() + PATIENCE_S
+        while not book.keep_open() and time.monotonic() < deadline:
+            pass
+        assert book.fetch_after == Event("aaaa", 3)
+        assert book.take(log_of(*fat))
+        assert told(text_of(config)) == ALL
+        assert book.trouble == ""
+        assert inspection(config).whole
+
+
+def test_heads_are_kept_elsewhere_at_once_and_at_the_end(config: Path) -> None:
+    """A line each; a restarted logger adds to them."""
+    for count in (3, 6):
+        with closing(a_book(config)) as book:
+            book.take(log_of(*EVENTS[:count]))
+    heads = [
+        line.split("  ")[1:3] for line in (config.parent / "away" / "heads.txt").read_text().splitlines()
+    ]
+    assert [number for _, number in heads][-1] == "6"
+    assert {log for log, _ in heads} == {"test/logger"}
+
+
+def test_a_witness_that_cannot_be_reached_is_said_and_holds_up_nothing(config: Path) -> None:
+    """A network disk may be away for a while."""
+    (config.parent / "away").write_text("a file in the folder's place")
+    with closing(a_book(config)) as book:
+        assert book.take(log_of(*EVENTS[:3]))
+        book.keep_open()
+        assert "witness" in book.trouble
+
+
+def test_pictures_and_entries_are_kept_for_the_days_allowed(config: Path) -> None:
+    """In the store, in the text, and in what rotation made of it; the chain starts after them."""
+    config.write_text(
+        config.read_text().replace("witness:", "keep_thumbnails_days: 1, keep_entries_days: 10, witness:")
+    )
+    old = [an_access(seq, decided_ns=START_NS - 20 * DAY_NS, thumbnail=b"x") for seq in (1, 2, 3)]
+    middle = [an_access(seq, decided_ns=START_NS - 5 * DAY_NS, thumbnail=b"x") for seq in (4, 5)]
+    new = [an_access(6, decided_ns=START_NS, thumbnail=b"x")]
+    with closing(a_book(config)) as book:
+        book.take(log_of(*old, *middle, *new))
+    archive = text_of(config).with_name("access_log.txt.1.gz")
+    archive.write_bytes(gzip.compress(text_of(config).read_bytes()))
+    with closing(a_book(config)) as book:
+        book.keep_open()
+        assert len(logged(book)) == 3
+    assert told(text_of(config)) == [4, 5, 6]
+    assert b"aaaa:3" not in gzip.decompress(archive.read_bytes())
+    opened = open_log(load(config), "logger")
+    with closing(opened.store):
+        links = list(opened.store.links(pictures=True))
+    assert [(link.record.seq, link.personal.thumbnail) for link in links] == [(4, None), (5, None), (6, b"x")]
+    assert inspection(config).whole
+
+
+def test_a_clock_set_far_ahead_does_not_empty_the_log(config: Path) -> None:
+    """Age is counted from the newest entry, not only from this machine's clock."""
+    config.write_text(config.read_text().replace("witness:", "keep_entries_days: 1, witness:"))
+    with closing(a_book(config)) as book:
+        book.take(log_of(*EVENTS))
+    with closing(a_book(config)) as book:
+        book.keep_open()
+        assert len(logged(book)) == len(EVENTS)

@@ -1,0 +1,503 @@
+"""The faces folder: pictures come, change and go while it is watched, and each problem is said once."""
+
+import hashlib
+import logging
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.builders import an_encoding
+from turnstile.errors import TurnstileError
+from turnstile.io.bus.nodes import MAX_HEARD_BYTES
+from turnstile.io.people.cache import EncodingCache
+from turnstile.io.people.enrolment import MAX_PICTURES, Enrolment
+from turnstile.io.people.folder import MAX_PICTURE_BYTES, FaceFolder, Listing, Unencoded, watch
+from turnstile.people.gallery import build_gallery, to_message
+from turnstile.protocol.messages import encode
+
+ENGINE = "dlib-resnet-v1/raw"
+PATIENCE_S = 30.0
+
+
+def put(file: Path, content: bytes | str) -> str:
+    """Put a file into place at once, as one that has lain there for a while, and return its hash."""
+    data = content.encode() if isinstance(content, str) else content
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(".partial")
+    partial.write_bytes(data)
+    os.utime(partial, (1_600_000_000, 1_600_000_000))
+    partial.replace(file)
+    return digest_of(data)
+
+
+def digest_of(data: bytes | str) -> str:
+    """Return the hash by which a picture is known."""
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Return when a condition holds."""
+    until = time.monotonic() + PATIENCE_S
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < until
+        pause.wait(0.01)
+
+
+class Place:
+    """A faces folder and its cache, watched as often as a test begins to."""
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
+        self.faces = path / "faces"
+        self.faces.mkdir()
+        self.cache = EncodingCache(path / "cache", ENGINE)
+        self.cache_folder = path / "cache" / ENGINE.replace("/", "-")
+        self._stack = stack
+
+    def folder(self, changes: Callable[[Path, threading.Event], Iterator[object]] = watch) -> FaceFolder:
+        """Begin to watch."""
+        folder = FaceFolder(self.faces, self.cache, changes=changes)
+        folder.start()
+        self._stack.callback(folder.close)
+        return folder
+
+    def enrolment(self, changes: Callable[[Path, threading.Event], Iterator[object]] = watch) -> Enrolment:
+        """Begin to watch, and return when the folder has been read once."""
+        enrolment = Enrolment(folder=self.folder(changes), cache=self.cache, engine=ENGINE)
+        refresh_until(enrolment, lambda: enrolment.read)
+        return enrolment
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """Give an empty faces folder."""
+    with ExitStack() as stack:
+        yield Place(tmp_path, stack)
+
+
+def refresh_until(enrolment: Enrolment, condition: Callable[[], bool]) -> list[str]:
+    """Turn the broker's loop until a condition holds, and return what was no longer wanted."""
+    gone: list[str] = []
+
+    def turn() -> bool:
+        gone.extend(enrolment.refresh())
+        return condition()
+
+    wait_for(turn)
+    return gone
+
+
+def next_unencoded(enrolment: Enrolment) -> Unencoded:
+    """Return the next picture that is to be encoded."""
+    found: list[Unencoded] = []
+
+    def ask() -> bool:
+        enrolment.refresh()
+        picture = enrolment.next_unencoded()
+        found.extend([picture] if picture else [])
+        return bool(found)
+
+    wait_for(ask)
+    return found[0]
+
+
+def encode_all(enrolment: Enrolment, *files: str) -> None:
+    """Encode pictures as recognizers would, each into an encoding of its own."""
+    waiting = set(files)
+    while waiting:
+        picture = next_unencoded(enrolment)
+        enrolment.take_encoding(picture.digest, an_encoding(sum(picture.data)))
+        waiting.discard(picture.file)
+    enrolment.rebuild()
+
+
+def next_listing(folder: FaceFolder) -> Listing:
+    """Return the next listing that differs from the one before."""
+    return folder.listings.get(timeout=PATIENCE_S)
+
+
+def reports(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was said about pictures."""
+    return [one.getMessage() for one in caplog.records if "is not used" in one.getMessage()]
+
+
+def test_pictures_that_are_there_at_the_start_are_enrolled(place: Place) -> None:
+    """Several of a person, in the folder and in folders."""
+    for file in ("barack_obama.jpg", "barack_obama_2.jpg", "joe_biden/1.png", "joe_biden/2.jpeg"):
+        put(place.faces / file, file)
+    enrolment = place.enrolment()
+    encode_all(enrolment, "barack_obama.jpg", "barack_obama_2.jpg", "joe_biden/1.png", "joe_biden/2.jpeg")
+    assert enrolment.gallery.persons == ("Barack Obama", "Joe Biden")
+    assert list(enrolment.gallery.owners) == [0, 0, 1, 1]
+    assert enrolment.gallery.engine == ENGINE
+
+
+def test_only_what_changed_is_encoded_again(place: Place) -> None:
+    """Added, replaced and deleted while it is watched."""
+    put(place.faces / "ann.jpg", "ann")
+    enrolment = place.enrolment()
+    encode_all(enrolment, "ann.jpg")
+    versions = [enrolment.gallery.version]
+
+    bob = put(place.faces / "bob.jpg", "bob")
+    picture = next_unencoded(enrolment)
+    assert picture == Unencoded(file="bob.jpg", digest=bob, data=b"bob")
+    enrolment.take_encoding(bob, an_encoding(2))
+    assert enrolment.rebuild()
+    assert list(enrolment.gallery.persons) == ["Ann", "Bob"]
+    versions.append(enrolment.gallery.version)
+
+    other = put(place.faces / "bob.jpg", "another picture")
+    picture = next_unencoded(enrolment)
+    assert picture.digest == other
+    assert enrolment.rebuild()
+    assert list(enrolment.gallery.persons) == ["Ann"]
+    enrolment.take_encoding(other, an_encoding(3))
+    enrolment.rebuild()
+    assert list(enrolment.gallery.persons) == ["Ann", "Bob"]
+    versions.append(enrolment.gallery.version)
+
+    (place.faces / "ann.jpg").unlink()
+    gone = refresh_until(enrolment, lambda: "ann.jpg" not in enrolment.hashes)
+    assert gone == [digest_of("ann")]
+    assert enrolment.rebuild()
+    assert list(enrolment.gallery.persons) == ["Bob"]
+    versions.append(enrolment.gallery.version)
+    assert len(set(versions)) == 4
+    assert enrolment.next_unencoded() is None
+
+
+def test_more_pictures_than_recognizers_take_are_left_out_and_said(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last by name, until there is room."""
+    files = [f"person_{letter}.jpg" for letter in "abcd"]
+    for file in files:
+        put(place.faces / file, file)
+    enrolment = place.enrolment()
+    enrolment.max_pictures = 3
+    encode_all(enrolment, *files)
+    assert (enrolment.gallery.persons, enrolment.surplus) == (("Person A", "Person B", "Person C"), 1)
+    assert [one.getMessage() for one in caplog.records if "1 pictures are not used" in one.getMessage()]
+    (place.faces / files[0]).unlink()
+    refresh_until(enrolment, enrolment.rebuild)
+    assert (enrolment.gallery.persons, enrolment.surplus) == (("Person B", "Person C", "Person D"), 0)
+
+
+def test_the_largest_gallery_fits_into_a_message() -> None:
+    """With names as long as file names can be."""
+    count = 1000
+    people = [(f"{number:04d}" + "\u00fc" * 123, an_encoding()) for number in range(count)]
+    message = encode(to_message(build_gallery(ENGINE, people)))
+    assert len(message) / count * MAX_PICTURES < MAX_HEARD_BYTES
+
+
+def test_nothing_changed_is_no_new_gallery(place: Place) -> None:
+    """Recognizers are sent a gallery only when it is another."""
+    put(place.faces / "ann.jpg", "ann")
+    enrolment = place.enrolment()
+    encode_all(enrolment, "ann.jpg")
+    assert not enrolment.rebuild()
+    put(place.faces / "README.md", "who is here")
+    put(place.faces / "ann_2.jpg", "ann")
+    refresh_until(enrolment, lambda: "ann_2.jpg" in enrolment.hashes)
+    assert enrolment.rebuild()
+    (place.faces / "ann_2.jpg").unlink()
+    refresh_until(enrolment, lambda: "ann_2.jpg" not in enrolment.hashes)
+    assert enrolment.rebuild()
+    assert not enrolment.rebuild()
+
+
+def test_a_renamed_picture_needs_no_new_encoding(place: Place) -> None:
+    """It is known by its content."""
+    put(place.faces / "anne.jpg", "ann")
+    enrolment = place.enrolment()
+    encode_all(enrolment, "anne.jpg")
+    (place.faces / "anne.jpg").rename(place.faces / "ann.jpg")
+    gone = refresh_until(
+        enrolment, lambda: "ann.jpg" in enrolment.hashes and "anne.jpg" not in enrolment.hashes
+    )
+    assert gone == []
+    assert enrolment.rebuild()
+    assert enrolment.gallery.persons == ("Ann",)
+
+
+def test_encodings_are_kept_over_a_restart(place: Place) -> None:
+    """By hash, readable by their owner only; nothing is encoded twice."""
+    put(place.faces / "ann.jpg", "ann")
+    first = place.enrolment()
+    encode_all(first, "ann.jpg")
+    second = place.enrolment()
+    assert second.rebuild()
+    assert second.gallery.version == first.gallery.version
+    assert second.next_unencoded() is None
+    assert stat.S_IMODE(place.cache_folder.stat().st_mode) == 0o700
+    assert [file.name for file in place.cache_folder.iterdir()] == [f"{digest_of('ann')}.f32"]
+
+
+@pytest.mark.parametrize("damage", [b"", an_encoding()[:-4], b"\xff" * 512, an_encoding() + b"\0"])
+def test_a_damaged_encoding_is_made_anew(place: Place, damage: bytes) -> None:
+    """Cut short, overwritten, or too long."""
+    put(place.faces / "ann.jpg", "ann")
+    put(place.cache_folder / f"{digest_of('ann')}.f32", damage)
+    enrolment = place.enrolment()
+    encode_all(enrolment, "ann.jpg")
+    assert place.cache.get(digest_of("ann")) == an_encoding(sum(b"ann"))
+
+
+def test_a_cache_of_another_engine_is_not_read(place: Place, tmp_path: Path) -> None:
+    """Encodings of two engines cannot be compared."""
+    EncodingCache(tmp_path / "cache", "another/engine").put(digest_of("ann"), an_encoding())
+    assert place.cache.get(digest_of("ann")) is None
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said once."""
+    place.cache_folder.parent.write_text("a file where the folder should be")
+    for name in ("ann", "bob"):
+        put(place.faces / f"{name}.jpg", name)
+    enrolment = place.enrolment()
+    encode_all(enrolment, "ann.jpg", "bob.jpg")
+    assert enrolment.gallery.persons == ("Ann", "Bob")
+    assert len([one for one in caplog.records if "cannot be written" in one.getMessage()]) == 1
+
+
+def test_a_full_disk_leaves_no_half_files(place: Place) -> None:
+    """What cannot be put into place is taken away again."""
+    (place.cache_folder / f"{digest_of('ann')}.f32").mkdir(parents=True)
+    place.cache.put(digest_of("ann"), an_encoding())
+    assert [file.name for file in place.cache_folder.iterdir()] == [f"{digest_of('ann')}.f32"]
+
+
+def test_a_folder_that_is_missing_is_awaited(place: Place) -> None:
+    """Nobody is enrolled until it is there."""
+    place.faces.rmdir()
+    enrolment = place.enrolment()
+    assert enrolment.hashes == {}
+    assert not enrolment.rebuild() or enrolment.gallery.persons == ()
+    put(place.faces / "ann.jpg", "ann")
+    encode_all(enrolment, "ann.jpg")
+    assert enrolment.gallery.persons == ("Ann",)
+
+
+def test_a_folder_that_is_deleted_enrols_nobody(place: Place) -> None:
+    """And can come back."""
+    put(place.faces / "ann.jpg", "ann")
+    enrolment = place.enrolment()
+    encode_all(enrolment, "ann.jpg")
+    for file in place.faces.iterdir():
+        file.unlink()
+    place.faces.rmdir()
+    refresh_until(enrolment, lambda: enrolment.rebuild() and enrolment.gallery.persons == ())
+    put(place.faces / "ann.jpg", "ann")
+    refresh_until(enrolment, lambda: enrolment.rebuild() and enrolment.gallery.persons == ("Ann",))
+
+
+def test_another_folder_put_in_its_place_is_watched(place: Place, tmp_path: Path) -> None:
+    """A link that is switched over: the system goes on watching the old one."""
+    (tmp_path / "old").mkdir()
+    put(tmp_path / "new" / "ann.jpg", "ann")
+    place.faces.rmdir()
+    place.faces.symlink_to(tmp_path / "old")
+    enrolment = place.enrolment()
+    (tmp_path / "link").symlink_to(tmp_path / "new")
+    (tmp_path / "link").replace(place.faces)
+    encode_all(enrolment, "ann.jpg")
+    put(tmp_path / "new" / "bob.jpg", "bob")
+    encode_all(enrolment, "bob.jpg")
+    assert enrolment.gallery.persons == ("Ann", "Bob")
+
+
+def test_what_cannot_be_used_is_said_once_with_the_reason(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each file by its name; the others are enrolled all the same."""
+    put(place.faces / "ann.jpg", "ann")
+    put(place.faces / "_2.jpg", "whose?")
+    put(place.faces / "a\nb\x1b[2J.jpg", "steers")
+    put(place.faces / os.fsdecode(b"\xff\xfe.jpg"), "no text")
+    (place.faces / "folder.jpg").mkdir()
+    os.mkfifo(place.faces / "pipe.jpg")
+    (place.faces / "nowhere.jpg").symlink_to(place.faces / "missing")
+    with (place.faces / "huge.jpg").open("wb") as huge:
+        huge.truncate(MAX_PICTURE_BYTES + 1)
+    enrolment = place.enrolment()
+    encode_all(enrolment, "ann.jpg")
+    put(place.faces / "bob.jpg", "bob")
+    encode_all(enrolment, "bob.jpg")
+    assert enrolment.gallery.persons == ("Ann", "Bob")
+    assert sorted(reports(caplog)) == [
+        "faces/??.jpg is not used: its name names nobody; first_last.jpg would",
+        "faces/_2.jpg is not used: its name names nobody; first_last.jpg would",
+        "faces/a?b?[2J.jpg is not used: its name names nobody; first_last.jpg would",
+        "faces/huge.jpg is not used: is larger than 24 MB",
+        "faces/nowhere.jpg is not used: cannot be read: No such file or directory",
+        "faces/pipe.jpg is not used: is not a file",
+    ]
+
+
+def test_notes_and_hidden_files_are_nobodys(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """They are neither used nor complained about."""
+    for file in ("README.md", ".ann.jpg", ".trash/bob.jpg", "notes/list.txt", "ann.jpg.part"):
+        put(place.faces / file, file)
+    enrolment = place.enrolment()
+    assert enrolment.hashes == {}
+    assert reports(caplog) == []
+
+
+def test_a_picture_without_a_face_is_said_once(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """For each file that holds it, until its content is another."""
+    digest = put(place.faces / "ann.jpg", "a wall")
+    enrolment = place.enrolment()
+    picture = next_unencoded(enrolment)
+    enrolment.take_problem(picture.digest, "there is no face in it")
+    put(place.faces / "bob.jpg", "a wall")
+    refresh_until(enrolment, lambda: len(reports(caplog)) == 2)
+    put(place.faces / "cid.jpg", "cid")
+    encode_all(enrolment, "cid.jpg")
+    assert reports(caplog) == [
+        "faces/ann.jpg is not used: there is no face in it",
+        "faces/bob.jpg is not used: there is no face in it",
+    ]
+    assert enrolment.problems == {digest: "there is no face in it"}
+    put(place.faces / "ann.jpg", "ann")
+    encode_all(enrolment, "ann.jpg")
+    assert enrolment.gallery.persons == ("Ann", "Cid")
+
+
+def test_a_picture_that_comes_back_is_tried_again(place: Place) -> None:
+    """Deleting and adding it is how a person asks for that."""
+    put(place.faces / "ann.jpg", "ann")
+    enrolment = place.enrolment()
+    enrolment.take_problem(next_unencoded(enrolment).digest, "two recognizers failed on it")
+    (place.faces / "ann.jpg").unlink()
+    refresh_until(enrolment, lambda: not enrolment.hashes)
+    assert enrolment.problems == {}
+    put(place.faces / "ann.jpg", "ann")
+    encode_all(enrolment, "ann.jpg")
+    assert enrolment.gallery.persons == ("Ann",)
+
+
+def test_a_picture_that_is_being_copied_is_awaited(place: Place) -> None:
+    """In the end the whole of it is offered, whatever was seen in between."""
+    folder = place.folder()
+    next_listing(folder)
+    whole = bytes(range(256)) * 4000
+    with (place.faces / "ann.jpg").open("wb") as file:
+        for at in range(0, len(whole), 50_000):
+            file.write(whole[at : at + 50_000])
+            file.flush()
+    offered = folder.unencoded.get(timeout=PATIENCE_S)
+    while offered.data != whole:
+        offered = folder.unencoded.get(timeout=PATIENCE_S)
+    assert offered.digest == digest_of(whole)
+
+
+def test_a_picture_just_written_is_not_offered_at_once(place: Place) -> None:
+    """It may be the begin of a longer one; the time of its last change tells."""
+    now = [1_600_000_000.1]
+    put(place.faces / "ann.jpg", "ann")
+    put(place.faces / "bob.jpg", "bob")
+    os.utime(place.faces / "bob.jpg", (1_500_000_000, 1_500_000_000))
+    folder = FaceFolder(place.faces, place.cache, wall_clock=lambda: now[0])
+    folder.start()
+    assert folder.unencoded.get(timeout=PATIENCE_S).file == "bob.jpg"
+    now[0] += 0.2
+    assert folder.unencoded.get(timeout=PATIENCE_S).file == "ann.jpg"
+    folder.close()
+
+
+def test_few_pictures_are_held_in_memory(place: Place) -> None:
+    """A thousand new ones wait in the folder, not here."""
+    for at in range(20):
+        put(place.faces / f"person_{chr(97 + at)}.jpg", f"picture {at}")
+    enrolment = place.enrolment()
+    wait_for(enrolment.folder.unencoded.full)
+    assert enrolment.folder.unencoded.qsize() == 4
+    encode_all(enrolment, *(f"person_{chr(97 + at)}.jpg" for at in range(20)))
+    assert len(enrolment.gallery.persons) == 20
+
+
+def test_a_picture_deleted_before_it_was_offered_is_passed_over(place: Place) -> None:
+    """Nobody encodes who is no longer to be enrolled."""
+    put(place.faces / "ann.jpg", "ann")
+    enrolment = place.enrolment()
+    wait_for(lambda: not enrolment.folder.unencoded.empty())
+    (place.faces / "ann.jpg").unlink()
+    refresh_until(enrolment, lambda: not enrolment.hashes)
+    assert enrolment.next_unencoded() is None
+
+
+def test_a_picture_is_not_lost_between_its_listing_and_its_offer(place: Place) -> None:
+    """The folder's thread may put both after the broker looked for listings."""
+    put(place.faces / "ann.jpg", "ann")
+    folder = place.folder()
+    enrolment = Enrolment(folder=folder, cache=place.cache, engine=ENGINE)
+    wait_for(lambda: not folder.unencoded.empty())
+    picture = enrolment.next_unencoded()
+    assert picture is not None
+    assert picture.file == "ann.jpg"
+
+
+@pytest.mark.parametrize("error", [OSError(28, "inotify watch limit reached"), RuntimeError("rust")])
+def test_a_system_that_does_not_watch_is_asked_every_second(
+    place: Place, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """Pictures come all the same, and it is said once."""
+
+    def changes(_: Path, __: threading.Event) -> Iterator[object]:
+        raise error
+
+    enrolment = place.enrolment(changes)
+    for name in ("ann", "bob"):
+        put(place.faces / f"{name}.jpg", name)
+        encode_all(enrolment, f"{name}.jpg")
+    assert enrolment.gallery.persons == ("Ann", "Bob")
+    assert len([one for one in caplog.records if "looking every second" in one.getMessage()]) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_watch_that_ends_is_an_error(place: Place) -> None:
+    """A broker that no longer sees pictures says so by ending."""
+
+    def changes(_: Path, __: threading.Event) -> Iterator[object]:
+        raise KeyError
+
+    folder = place.folder(changes)
+    enrolment = Enrolment(folder=folder, cache=place.cache, engine=ENGINE)
+    wait_for(lambda: not folder.watching)
+    with pytest.raises(TurnstileError, match="no longer watched"):
+        enrolment.refresh()
+
+
+def test_closing_ends_the_watch(place: Place) -> None:
+    """The thread is gone when the broker is."""
+    folder = place.folder()
+    next_listing(folder)
+    folder.close()
+    wait_for(lambda: not folder.watching)
+
+
+def test_listings_come_only_when_something_changed(place: Place) -> None:
+    """A note beside the pictures is no reason to build the gallery again."""
+    folder = place.folder()
+    assert next_listing(folder).hashes == {}
+    put(place.faces / "README.md", "who is here")
+    put(place.faces / "ann.jpg", "ann")
+    assert next_listing(folder).hashes == {"ann.jpg": digest_of("ann")}
+
+
+def test_watching_is_quiet(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """No line in the log while all is well."""
+    with caplog.at_level(logging.INFO, logger="turnstile"):
+        put(place.faces / "ann.jpg", "ann")
+        encode_all(place.enrolment(), "ann.jpg")
+    assert [one for one in caplog.records if one.name == "turnstile"] == []

@@ -1,0 +1,132 @@
+"""Reading the site file: plain YAML of bounded size, its paths made absolute."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from turnstile.errors import ConfigError
+from turnstile.io.site.file import load
+from turnstile.io.site.yaml_file import MAX_BYTES
+from turnstile.site.settings import Site
+
+ROOT = Path(__file__).parents[3]
+PLAIN = "site: office\ncameras: {front_door: {source: 0}}\n"
+
+
+def a_file(folder: Path, text: str | bytes) -> Path:
+    """Write a site file."""
+    file = folder / "site.yaml"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return file
+
+
+def refusal(file: Path) -> str:
+    """Return why a file is refused; it is named first."""
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    text = str(caught.value)
+    assert text.startswith(f"{file}: ")
+    assert "\n" not in text
+    return text.removeprefix(f"{file}: ")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda file: file.name)
+def test_the_files_that_come_with_turnstile_are_valid(file: Path) -> None:
+    """Every one of them."""
+    assert load(file).cameras
+
+
+@pytest.mark.parametrize("name", ["local.yaml", "demo.yaml", "two_doors.yaml", "two_machines.yaml"])
+def test_the_site_files_are_there(name: str) -> None:
+    """The README names them."""
+    assert (ROOT / "configs" / name).is_file()
+
+
+def test_paths_count_from_the_files_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the node was started; addresses and webcam numbers stay as they are."""
+    (tmp_path / "configs").mkdir()
+    monkeypatch.chdir(tmp_path / "configs")
+    a_file(
+        tmp_path / "configs",
+        """
+site: office
+broker: {ingress: ipc://run/in, egress: "ipc://@out"}
+gallery: {faces: ../faces, cache: /var/cache/encodings}
+cameras:
+  webcam: {source: 0}
+  stream: {source: "rtsp://10.0.0.1/1"}
+  clip: {source: clips/visit.mp4}
+  pictures: {source: [a.jpg, /b.jpg]}
+loggers:
+  log: {file: ~/access_log.txt}
+  other: {store: ../log.db, witness: /mnt/heads.txt}
+  third: {store: "postgresql://turnstile@db/log"}
+""",
+    )
+    site = load(Path("site.yaml"))
+    assert site.broker.ingress == f"ipc://{tmp_path}/configs/run/in"
+    assert site.broker.egress == "ipc://@out"
+    assert (site.gallery.faces, site.gallery.cache) == (f"{tmp_path}/faces", "/var/cache/encodings")
+    assert [camera.source for camera in site.cameras.values()] == [
+        0,
+        "rtsp://10.0.0.1/1",
+        f"{tmp_path}/configs/clips/visit.mp4",
+        (f"{tmp_path}/configs/a.jpg", "/b.jpg"),
+    ]
+    log, other, third = site.loggers.values()
+    assert (log.file, log.witness) == (str(Path.home() / "access_log.txt"), "")
+    assert log.store_address == str(Path.home() / "access_log.db")
+    assert (other.store_address, other.witness) == (f"{tmp_path}/log.db", "/mnt/heads.txt")
+    assert third.store_address == "postgresql://turnstile@db/log"
+
+
+def test_links_are_kept(tmp_path: Path) -> None:
+    """A camera's link in /dev/v4l/by-id leads elsewhere when it is plugged in again."""
+    (tmp_path / "by-id").symlink_to(tmp_path / "video0")
+    site = load(a_file(tmp_path, "site: office\ncameras: {front_door: {source: by-id}}\n"))
+    assert site.cameras["front_door"].source == str(tmp_path / "by-id")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "top level: Expected `object`"),
+        ("site: a\nsite: b\n", "the key 'site' stands twice"),
+        (PLAIN + "gallery: {faces: a, faces: b}\n", "the key 'faces' stands twice"),
+        ("a: &x 1\nb: *x\n", "aliases (*name) are not allowed"),
+        ("site: !!python/object/apply:os.system [id]\n", "not plain YAML"),
+        ("site: a\n---\nsite: b\n", "not plain YAML"),
+        ("site:\t- a\n\t c", "not plain YAML"),
+        (b"site: \xff\n", "not plain YAML"),
+        (b"\x00", "not plain YAML"),
+        ("[" * 1000, "not plain YAML"),
+        ("site: a\ncameras: {a: {source: " + "9" * 5000 + "}}\n", "not plain YAML"),
+        (PLAIN + "#" * MAX_BYTES, "larger than 256 kB"),
+        (PLAIN + "gallery: {faces: ~nobody_of_that_name/faces}\n", "leads nowhere"),
+        (PLAIN + "decision: {max_distance: 0.6, tolerance: 1}\n", "decision: Object contains unknown field"),
+    ],
+)
+def test_a_file_that_describes_no_site_is_refused(tmp_path: Path, text: str | bytes, words: str) -> None:
+    """In one line that begins with the file's name."""
+    assert words in refusal(a_file(tmp_path, text))
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """Missing, or a folder."""
+    assert "No such file" in refusal(tmp_path / "nowhere.yaml")
+    assert "Is a directory" in refusal(tmp_path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
+@example(b"? {a: b}\n: c\n")
+@example(b"{[1]: 2}")
+@example(b"=: 1")
+@example(b"2001-13-45: 1")
+def test_any_file_is_a_site_or_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Whatever its bytes: one way out besides a site."""
+    with suppress(ConfigError):
+        assert isinstance(load(a_file(tmp_path, content)), Site)

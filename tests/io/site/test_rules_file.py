@@ -1,0 +1,110 @@
+"""The rules file: read at start, again at each change, and never worse than before."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from turnstile.access.rules import NO_RULES, build
+from turnstile.errors import ConfigError
+from turnstile.io.site.rules_file import RulesFile, load, local_time
+
+DOORS = ("front", "store")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return where the rules are to stand."""
+    return tmp_path / "rules.yaml"
+
+
+@pytest.fixture
+def opened(path: Path) -> Iterator[Callable[[], RulesFile]]:
+    """Return a function that opens the file and looks at it until the test is over."""
+    files: list[RulesFile] = []
+
+    def open_it() -> RulesFile:
+        files.append(RulesFile(path, doors=DOORS))
+        return files[-1]
+
+    yield open_it
+    for one in files:
+        one.close()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)
+
+
+def test_without_a_file_there_are_no_rules(opened: Callable[[], RulesFile]) -> None:
+    """Everyone enrolled is allowed everywhere."""
+    assert opened().rules == NO_RULES
+
+
+def test_a_file_that_appears_changes_or_goes_is_noticed(path: Path, opened: Callable[[], RulesFile]) -> None:
+    """Rules come into force without a restart; a file that is gone leaves the last ones in force."""
+    file = opened()
+    path.write_text("blocked: [Ann]")
+    until(file.refresh)
+    assert list(file.rules.blocked) == ["Ann"]
+    path.write_text("blocked: [Ann, Bob]")
+    until(file.refresh)
+    path.unlink()
+    until(lambda: bool(file.problem))
+    assert not file.refresh()
+    assert list(file.rules.blocked) == ["Ann", "Bob"]
+
+
+def test_a_broken_edit_keeps_the_rules_and_says_so_once(
+    path: Path, opened: Callable[[], RulesFile], caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the line; the next good edit counts again."""
+    path.write_text("blocked: [Ann]")
+    file = opened()
+    path.write_text("blocked: [Ann]\nholidays:\n  - 2026-12-25\n  - tomorrow\n")
+    until(lambda: bool(file.problem))
+    assert file.rules.blocked == ("Ann",)
+    assert f"{path}:4: holidays[1]: " in file.problem
+    assert len([one for one in caplog.records if one.levelname == "WARNING"]) == 1
+    path.write_text("blocked: [Bob]")
+    until(file.refresh)
+    assert (file.rules.blocked, file.problem) == (("Bob",), "")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("blocked: Ann", 1, "Expected `array`"),
+        ("groups: {}\ndoors:\n  front: {}\n  cellar: {}\n", 4, "no camera is named 'cellar'"),
+        ("doors:\n  store:\n    allow:\n    - people: [A]\n      hours: {mon: [7-9]}\n", 5, "07:00-19:00"),
+        ("blocked: []\ntimezone: Mars/Base\n", 2, "no time zone"),
+        ("blocked: []\nblock: []\n", 1, "unknown field `block`"),
+    ],
+)
+def test_errors_name_file_and_line(path: Path, text: str, line: int, words: str) -> None:
+    """An operator finds the place without counting."""
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(path, doors=DOORS)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["a: &x [1]\nb: *x", "blocked: []\nblocked: []", "{", "a: 2026-13-45"])
+def test_what_is_not_plain_yaml_is_refused(path: Path, text: str) -> None:
+    """Aliases, repeated keys and impossible dates included."""
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="not plain YAML"):
+        RulesFile(path, doors=DOORS)
+
+
+def test_times_are_those_of_the_rules_zone() -> None:
+    """Wherever the broker stands."""
+    vienna = build({"timezone": "Europe/Vienna"}, doors=DOORS)
+    assert local_time(vienna, 1_795_000_000).isoformat() == "2026-11-18T12:06:40+01:00"
+    assert local_time(NO_RULES, 1_795_000_000).timestamp() == 1_795_000_000

@@ -1,0 +1,264 @@
+"""Who is enrolled: names from paths, the nearest person, and the gallery as it travels."""
+
+from random import Random
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.builders import an_encoding, some_encodings, some_people
+from turnstile.errors import WireError
+from turnstile.people.encodings import Encodings, is_encoding
+from turnstile.people.gallery import (
+    EMPTY,
+    Gallery,
+    build_gallery,
+    files_by_person,
+    from_message,
+    is_picture,
+    person_of,
+    templates,
+    to_message,
+)
+from turnstile.protocol.fields import PersonName
+from turnstile.protocol.messages import decode, encode
+
+ENGINE = "dlib-resnet-v1/raw"
+
+owners = st.lists(st.sampled_from(["Ann", "Bob", "Cid", "Dan"]), max_size=12)
+
+
+def a_gallery(*persons: str) -> Gallery:
+    """Return a gallery with one encoding for each name, in this order."""
+    return build_gallery(ENGINE, [(person, an_encoding(at + 1)) for at, person in enumerate(persons)])
+
+
+def nearest_by_hand(face: Encodings, gallery: Gallery) -> dict[str, float]:
+    """Return each person's smallest distance, one encoding at a time and in double precision."""
+    nearest: dict[str, float] = {}
+    for owner, encoding in zip(gallery.owners, gallery.encodings, strict=True):
+        person = gallery.persons[owner]
+        distance = float(np.linalg.norm(face.astype(np.float64) - encoding.astype(np.float64)))
+        nearest[person] = min(distance, nearest.get(person, np.inf))
+    return nearest
+
+
+def test_a_person_is_the_mean_of_the_pictures_scaled_to_unit_length() -> None:
+    """In the order of names, whatever the order of pictures."""
+    rows = some_encodings(3, seed=1)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    named = [("Bob", rows[0].tobytes()), ("Ann", rows[1].tobytes()), ("Bob", rows[2].tobytes())]
+    gallery = build_gallery("dlib-resnet-v1/mirror+paddings", named)
+    found = templates(gallery)
+    middle = (rows[0] + rows[2]) / 2
+    assert found.encodings == pytest.approx(np.stack([rows[1], middle / np.linalg.norm(middle)]), abs=1e-6)
+    assert (found.persons, list(found.owners)) == (("Ann", "Bob"), [0, 1])
+    assert (found.version, found.engine) == (gallery.version, gallery.engine)
+    assert from_message(to_message(found)).encodings == pytest.approx(found.encodings)
+
+
+def test_raw_encodings_are_compared_with_each_picture() -> None:
+    """As face_recognition compares them; and of nobody there is no mean."""
+    gallery = a_gallery("Ann", "Ann", "Bob")
+    assert templates(gallery) is gallery
+    assert templates(EMPTY) is EMPTY
+
+
+def test_pictures_that_cancel_out_are_near_to_nobody() -> None:
+    """There is no direction to scale; it is no error, and no number that is none."""
+    row = some_encodings(1)[0]
+    gallery = build_gallery("x/mirror", [("Ann", row.tobytes()), ("Ann", (-row).tobytes())])
+    assert not templates(gallery).encodings.any()
+
+
+@given(owners, st.integers(0, 5), st.integers(0, 2**32 - 1))
+def test_matching_finds_what_comparing_one_by_one_finds(persons: list[str], faces: int, seed: int) -> None:
+    """Nearest person, distance, and distance of the second-best person, whatever the gallery."""
+    encodings = some_encodings(len(persons), seed=seed)
+    gallery = build_gallery(ENGINE, zip(persons, (row.tobytes() for row in encodings), strict=True))
+    looked_for = some_encodings(faces, seed=seed + 1)
+    matches = gallery.match(looked_for)
+    assert len(matches) == faces
+    for face, match in zip(looked_for, matches, strict=True):
+        ranked = sorted(nearest_by_hand(face, gallery).items(), key=lambda one: one[1])
+        assert match.person == (ranked[0][0] if ranked else None)
+        assert match.distance == (pytest.approx(ranked[0][1], abs=1e-4) if ranked else None)
+        assert match.second_distance == (pytest.approx(ranked[1][1], abs=1e-4) if len(ranked) > 1 else None)
+
+
+@pytest.mark.parametrize("gallery", [EMPTY, a_gallery("Ann")])
+def test_no_faces_have_no_matches(gallery: Gallery) -> None:
+    """An empty frame, with or without people enrolled."""
+    assert gallery.match(some_encodings(0)) == []
+
+
+def test_nobody_enrolled_means_nobody_matched() -> None:
+    """The first start of a new site."""
+    assert [tuple(match) for match in EMPTY.match(some_encodings(2))] == [(None, None, None)] * 2
+    assert build_gallery(ENGINE, []).match(some_encodings(1))[0].person is None
+
+
+def test_an_enrolled_picture_matches_itself_at_no_distance() -> None:
+    """Also by the product of matrices, whose rounding could give the root of a negative number."""
+    gallery = a_gallery("Ann", "Bob", "Cid")
+    for match in gallery.match(gallery.encodings):
+        assert match.distance == pytest.approx(0, abs=1e-3)
+    assert [match.person for match in gallery.match(gallery.encodings)] == ["Ann", "Bob", "Cid"]
+
+
+def test_the_second_distance_is_another_persons() -> None:
+    """A second picture of the same person says nothing about how ambiguous a face is."""
+    near, far = some_encodings(2)
+    close = near + np.float32(0.001)
+    gallery = build_gallery(
+        ENGINE, [("Ann", near.tobytes()), ("Ann", close.tobytes()), ("Bob", far.tobytes())]
+    )
+    match = gallery.match(near[np.newaxis])[0]
+    assert match.second_distance == pytest.approx(float(np.linalg.norm(near - far)), abs=1e-4)
+    alone = build_gallery(ENGINE, [("Ann", near.tobytes()), ("Ann", close.tobytes())])
+    assert alone.match(near[np.newaxis])[0].second_distance is None
+
+
+@given(owners, st.randoms())
+def test_a_version_names_the_content(persons: list[str], random: Random) -> None:
+    """The order of files does not matter; every person, encoding and engine does."""
+    known = [(person, an_encoding(at)) for at, person in enumerate(persons)]
+    version = build_gallery(ENGINE, known).version
+    shuffled = list(known)
+    random.shuffle(shuffled)
+    assert build_gallery(ENGINE, shuffled).version == version
+    assert build_gallery("another", known).version != version
+    assert build_gallery(ENGINE, [*known, ("Eve", an_encoding(99))]).version != version
+    if known:
+        assert build_gallery(ENGINE, [(known[0][0] + "a", known[0][1]), *known[1:]]).version != version
+        assert build_gallery(ENGINE, [(known[0][0], an_encoding(99)), *known[1:]]).version != version
+
+
+@given(owners)
+def test_a_gallery_travels(persons: list[str]) -> None:
+    """To a recognizer and back into a gallery that matches alike."""
+    gallery = a_gallery(*persons)
+    people = decode(encode(to_message(gallery)))
+    assert people == to_message(gallery)
+    arrived = from_message(to_message(gallery))
+    assert (arrived.version, arrived.engine, arrived.persons) == (
+        gallery.version,
+        gallery.engine,
+        gallery.persons,
+    )
+    assert arrived.match(some_encodings(3, seed=5)) == gallery.match(some_encodings(3, seed=5))
+
+
+def test_the_empty_gallery_travels() -> None:
+    """A joiner learns that nobody is enrolled."""
+    assert from_message(to_message(EMPTY)).persons == ()
+
+
+def with_value(value: float, *, at: int = 130) -> bytes:
+    """Return two encodings of which one holds a number that does not belong there."""
+    rows = some_encodings(2).flatten()
+    rows[at] = value
+    return rows.tobytes()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"encodings": b""},
+        {"encodings": some_encodings(3).tobytes()},
+        {"encodings": some_encodings(2).tobytes()[:-1]},
+        {"owners": (0, 2)},
+        {"owners": (0, 0)},
+        {"owners": (0, 2**62)},
+        {"owners": (0,)},
+        {"owners": ()},
+        {"persons": ("Ann",)},
+        {"persons": ("Ann", "Ann")},
+        {"persons": ("Ann", "Bob", "Cid")},
+        {"encodings": with_value(np.nan)},
+        {"encodings": with_value(np.inf)},
+        {"encodings": with_value(-2.1)},
+        {"encodings": with_value(3e38)},
+        {"encodings": np.full(256, 0.2, "<f4").tobytes()},
+    ],
+    ids=str,
+)
+def test_a_gallery_whose_parts_do_not_fit_is_refused(changed: dict[str, object]) -> None:
+    """It would match faces to the wrong people, or to nobody."""
+    people = some_people("Ann", "Bob")
+    assert from_message(people).persons == ("Ann", "Bob")
+    with pytest.raises(WireError, match="People"):
+        from_message(msgspec.structs.replace(people, **changed))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", bytes(511), bytes(513), with_value(np.nan, at=0)[:512], with_value(5)[512:]]
+)
+def test_what_is_no_encoding(data: bytes) -> None:
+    """A wrong number of bytes, not a number, or longer than any face's."""
+    assert not is_encoding(data)
+    assert is_encoding(an_encoding())
+
+
+@pytest.mark.parametrize(
+    ("file", "person"),
+    [
+        ("barack_obama.jpg", "Barack Obama"),
+        ("barack_obama_2.jpg", "Barack Obama"),
+        ("barack_obama_12.JPEG", "Barack Obama"),
+        ("barack_obama/anything.png", "Barack Obama"),
+        ("barack_obama/2019/at the sea.jpg", "Barack Obama"),
+        ("barack_obama_2/1.jpg", "Barack Obama 2"),
+        ("obama.jpg", "Obama"),
+        ("obama2.jpg", "Obama2"),
+        ("mary-ann_o'neil.jpg", "Mary-ann O'neil"),
+        ("jean_de_la_fontaine.jpg", "Jean De La Fontaine"),
+        ("__barack__obama__.jpg", "Barack Obama"),
+        ("élodie_étoile.jpg", "Élodie Étoile"),
+        ("jose\u0301.jpg", "José"),
+        ("陳大文.jpg", "陳大文"),
+        ("dr. who.jpg", "Dr. who"),
+        ("2.jpg", "2"),
+        ("a" * 300 + ".jpg", "A" + "a" * 199),
+    ],
+)
+def test_a_path_names_a_person(file: str, person: str) -> None:
+    """First and last name, an optional number, or a folder for several pictures."""
+    assert person_of(file) == person
+    assert is_picture(file)
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["README.md", "obama", ".obama.jpg", "obama.jpg~", "obama.jpg.part", ".cache/obama.jpg", "", "x/.y.jpg"],
+)
+def test_other_files_are_no_pictures(file: str) -> None:
+    """Notes, hidden files, and what an upload has not finished."""
+    assert not is_picture(file)
+    assert person_of(file) is None
+
+
+@pytest.mark.parametrize(
+    "file", ["_2.jpg", "_.jpg", "a\nb.jpg", "a\x1b[2J.jpg", "\udcff.jpg", "x/\udcff.jpg", " .jpg"]
+)
+def test_a_picture_may_name_nobody(file: str) -> None:
+    """No letters, letters that steer a terminal, or bytes that are no text."""
+    assert is_picture(file)
+    assert person_of(file) is None
+
+
+@given(st.text(max_size=40), st.sampled_from([".jpg", ".png", ".JPEG"]))
+def test_every_name_that_is_found_can_be_sent(stem: str, suffix: str) -> None:
+    """Whatever the file is called."""
+    person = person_of(stem + suffix)
+    if person is not None:
+        assert msgspec.convert(person, PersonName) == person
+        assert decode(encode(some_people(person))) == some_people(person)
+
+
+def test_files_are_grouped_by_person() -> None:
+    """For the check of a site before it starts."""
+    files = ["b_2.jpg", "b.jpg", "a/1.jpg", "README.md", "a/2.png", "_.jpg"]
+    assert files_by_person(files) == {"A": ["a/1.jpg", "a/2.png"], "B": ["b.jpg", "b_2.jpg"]}

@@ -1,0 +1,307 @@
+"""What a display shows of a camera besides its picture."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.builders import START_NS, a_beat, a_box, a_face, a_result, a_stranger, an_access
+from turnstile.protocol.messages import Access, Advised, Guide, Result
+from turnstile.protocol.reasons import Advice, Reason
+from turnstile.screen.scene import ADVICE_S, MAX_BANNERS, BrokerState, Notice, Scene, View
+
+CAMERA = "front_door"
+
+
+def at_ns(seconds: float) -> int:
+    """Return a time of the camera's clock."""
+    return START_NS + round(seconds * 1e9)
+
+
+class Screen:
+    """A scene whose camera's clock and display's clock run together, from 0."""
+
+    def __init__(self, *, max_fps: float = 15.0) -> None:
+        self.scene = Scene(camera=CAMERA, stale_after_s=1.5, banner_s=4.0, max_distance=0.5, max_fps=max_fps)
+
+    def frames(self, *seconds: float) -> "Screen":
+        """Show frames captured and shown at these times."""
+        for when_s in seconds:
+            self.scene.frame(captured_ns=at_ns(when_s), size_px=(640, 480), now_s=when_s)
+        return self
+
+    def result(self, when_s: float, result: Result) -> bool:
+        """Tell of a result at the time its frame was captured."""
+        return self.scene.result(result, now_s=when_s)
+
+    def access(self, when_s: float, *, visit: int = 1, access: Access | None = None) -> bool:
+        """Tell of a decision at once after its frame."""
+        return self.scene.access(access or an_access(visit), now_s=when_s)
+
+    def view(self, when_s: float, *, broker: BrokerState = "heard") -> View:
+        """Return what is drawn then."""
+        return self.scene.view(now_s=when_s, broker=broker, broker_at="tcp://here:1")
+
+
+def a_live_screen() -> Screen:
+    """Return a screen with a fresh result of one known face."""
+    screen = Screen().frames(0.0)
+    screen.result(0.0, a_result(a_face(), captured_ns=at_ns(0.0)))
+    return screen
+
+
+def test_a_known_face_bears_its_name_and_distance() -> None:
+    """Names come from the latest result."""
+    (mark,) = a_live_screen().view(0.1).marks
+    assert (mark.kind, mark.label, mark.detail) == ("person", "Barack Obama", "0.30")
+    assert mark.box_px == a_box()
+
+
+def test_a_face_beyond_the_limit_bears_no_name() -> None:
+    """A result names the nearest person however far; the display does not."""
+    screen = Screen().frames(0.0)
+    screen.result(0.0, a_result(a_stranger(distance=0.51), a_face(None), captured_ns=at_ns(0.0)))
+    assert [mark.label for mark in screen.view(0.1).marks] == ["unknown", "unknown"]
+
+
+def test_frames_without_any_result_yet_are_shown_plain() -> None:
+    """For as long as a result may take, nothing is the matter."""
+    view = Screen().frames(0.0, 0.1).view(0.1)
+    assert (view.light, view.marks, view.notice) == ("waiting", (), None)
+    assert "no result yet" in view.status
+
+
+def test_the_status_tells_the_rate_and_the_age_of_the_result() -> None:
+    """The age is that on the camera's clock, against the frame on screen."""
+    screen = a_live_screen().frames(0.1, 0.2, 0.3)
+    assert screen.view(0.3).status == "10 fps  ·  result 0.3 s"
+
+
+def test_while_stale_there_are_local_boxes_without_names_and_words() -> None:
+    """Never a name, never a grant."""
+    screen = a_live_screen()
+    screen.access(0.1)
+    screen.frames(1.6)
+    assert screen.view(1.6).marks == ()
+    screen.scene.local([a_box(left=7)], captured_ns=at_ns(1.6))
+    view = screen.view(1.6)
+    assert [(mark.kind, mark.label, mark.box_px) for mark in view.marks] == [
+        ("local", "not verified", a_box(left=7))
+    ]
+    assert view.notice == Notice(title="no recent result", detail="local detection, not verified")
+    assert view.banners == ()
+
+
+def test_the_first_fresh_result_ends_local_detection() -> None:
+    """And what local detection finds afterwards is not drawn."""
+    screen = a_live_screen().frames(1.6)
+    screen.scene.local([a_box(left=7)], captured_ns=at_ns(1.6))
+    screen.result(1.6, a_result(a_face(), captured_ns=at_ns(1.6)))
+    screen.scene.local([a_box(left=7)], captured_ns=at_ns(1.6))
+    view = screen.view(1.7)
+    assert (view.light, [mark.kind for mark in view.marks]) == ("live", ["person"])
+
+
+def test_boxes_of_an_earlier_fallback_do_not_come_back() -> None:
+    """They are where somebody stood then."""
+    screen = a_live_screen().frames(1.6)
+    screen.scene.local([a_box(left=7)], captured_ns=at_ns(1.6))
+    screen.result(1.6, a_result(captured_ns=at_ns(1.6)))
+    assert screen.frames(4.0).view(4.0).marks == ()
+
+
+def test_local_boxes_of_a_picture_long_gone_are_not_drawn() -> None:
+    """A detector that was held up does not point at where somebody was."""
+    screen = a_live_screen().frames(1.6, 9.0)
+    screen.scene.local([a_box()], captured_ns=at_ns(1.6))
+    assert screen.view(9.0).marks == ()
+
+
+def test_a_result_with_a_problem_is_no_sign_of_life() -> None:
+    """A recognizer that cannot read the frames leaves them as unrecognised as none would."""
+    screen = Screen().frames(0.0)
+    assert not screen.result(0.0, a_result(captured_ns=at_ns(0.0), problem="not a JPEG"))
+    assert screen.frames(1.6).view(1.6).light == "stale"
+
+
+@pytest.mark.parametrize(
+    ("access", "title", "who"),
+    [
+        (an_access(1), "ACCESS GRANTED", "Barack Obama"),
+        (an_access(1, verdict="denied", person=None), "ACCESS DENIED", "not recognised"),
+        (an_access(1, verdict="denied", person="Joe Biden"), "ACCESS DENIED", "Joe Biden: not recognised"),
+    ],
+)
+def test_a_banner_says_the_verdict_the_person_and_the_reason(access: Access, title: str, who: str) -> None:
+    """One for each visit."""
+    screen = a_live_screen()
+    screen.access(0.1, access=access)
+    (banner,) = screen.view(0.2).banners
+    assert (banner.verdict, banner.title, banner.who) == (access.verdict, title, who)
+    assert banner.detail == "distance 0.31  ·  3 of 5 votes"
+
+
+def test_every_reason_has_words() -> None:
+    """A denial without a reason would leave somebody at the door with nothing to do."""
+    for reason in Reason:
+        screen = a_live_screen()
+        denied = an_access(1, verdict="denied", person=None)
+        screen.access(0.1, access=msgspec.structs.replace(denied, reason=reason))
+        assert screen.view(0.2).banners[0].who
+
+
+def test_a_banner_stays_as_long_as_the_site_says() -> None:
+    """From when it came, on the display's own clock."""
+    screen = a_live_screen()
+    screen.access(0.1)
+    screen.frames(4.0)
+    screen.result(4.0, a_result(captured_ns=at_ns(4.0)))
+    assert screen.view(4.05).banners
+    assert not screen.view(4.11).banners
+
+
+def test_two_visits_have_two_banners_the_newest_last() -> None:
+    """Two people at a door, one after the other."""
+    screen = a_live_screen()
+    screen.access(0.1)
+    screen.access(0.2, access=an_access(2, verdict="denied", person=None))
+    assert [banner.verdict for banner in screen.view(0.3).banners] == ["granted", "denied"]
+
+
+def test_a_visit_said_twice_has_one_banner() -> None:
+    """However often the broker repeats itself."""
+    screen = a_live_screen()
+    assert screen.access(0.1)
+    assert not screen.access(0.2)
+    assert len(screen.view(0.3).banners) == 1
+
+
+def test_a_crowd_has_only_the_latest_banners() -> None:
+    """The picture stays in sight."""
+    screen = a_live_screen()
+    for visit in range(1, 9):
+        screen.access(0.1, visit=visit)
+    assert len(screen.view(0.2).banners) == MAX_BANNERS
+
+
+def test_a_decision_too_late_for_the_picture_is_not_shown() -> None:
+    """A display that was held up does not greet somebody who left."""
+    screen = a_live_screen().frames(6.1)
+    screen.result(6.1, a_result(captured_ns=at_ns(6.1)))
+    assert not screen.access(6.1)
+    assert not screen.view(6.1).banners
+
+
+def test_a_camera_that_says_it_is_lost_is_shown_so() -> None:
+    """In its own words, with nothing on the old picture."""
+    screen = a_live_screen()
+    screen.scene.beat(a_beat(state="lost: read timed out after 5 s"))
+    view = screen.view(0.2)
+    assert view.notice == Notice(title="camera lost", detail="read timed out after 5 s")
+    assert (view.dimmed, view.marks, view.banners) == (True, (), ())
+
+
+def test_a_frame_is_the_end_of_lost() -> None:
+    """The camera is back before its next beat says so."""
+    screen = a_live_screen()
+    screen.scene.beat(a_beat(state="lost: unplugged"))
+    assert screen.frames(0.3).view(0.3).light == "live"
+
+
+def test_a_beat_that_is_live_ends_lost_too() -> None:
+    """Back, with the first picture still to come."""
+    screen = Screen()
+    screen.scene.beat(a_beat(state="lost: unplugged"))
+    screen.scene.beat(a_beat(state="live"))
+    assert screen.view(0.3).notice == Notice(title="waiting for the first picture")
+
+
+def test_a_camera_without_pictures_is_lost() -> None:
+    """Whatever became of its node."""
+    screen = a_live_screen()
+    assert screen.view(2.0).light == "live"
+    assert screen.view(3.1).notice == Notice(title="camera lost", detail="no picture for 3 s")
+
+
+def test_a_slow_camera_is_given_its_time() -> None:
+    """One picture in ten seconds is what was asked of it."""
+    assert Screen(max_fps=0.1).frames(0.0).view(20.0).light == "waiting"
+
+
+def test_before_the_first_picture_there_are_words() -> None:
+    """An empty tile would look broken."""
+    assert Screen().view(9.0).notice == Notice(title="waiting for the first picture")
+
+
+@pytest.mark.parametrize(
+    ("broker", "title"), [("awaited", "waiting for the broker"), ("lost", "broker lost")]
+)
+def test_without_the_broker_nothing_is_drawn_on_the_old_picture(broker: BrokerState, title: str) -> None:
+    """And words say where it should be."""
+    screen = a_live_screen()
+    screen.access(0.1)
+    view = screen.view(0.2, broker=broker)
+    assert view.notice is not None
+    assert (view.notice.title, view.light, view.marks, view.banners) == (title, "lost", (), ())
+    assert "tcp://here:1" in view.notice.detail
+
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from(["frame", "result", "access", "local"]), st.floats(-5, 20, allow_nan=False)),
+    max_size=25,
+)
+
+
+@given(EVENTS)
+def test_nothing_is_granted_or_named_while_stale(events: list[tuple[str, float]]) -> None:
+    """Whatever comes in whatever order, and wherever the camera's clock jumps."""
+    screen = Screen()
+    for now_s, (kind, captured_s) in enumerate(events):
+        captured_ns = at_ns(captured_s)
+        if kind == "frame":
+            screen.scene.frame(captured_ns=captured_ns, size_px=(640, 480), now_s=now_s / 10)
+        elif kind == "result":
+            screen.result(now_s / 10, a_result(a_face(), captured_ns=captured_ns))
+        elif kind == "access":
+            screen.access(now_s / 10, visit=now_s + 1)
+        else:
+            screen.scene.local([a_box()], captured_ns=captured_ns)
+        view = screen.view(now_s / 10)
+        kinds = {mark.kind for mark in view.marks}
+        if view.light == "stale":
+            assert not view.banners
+            assert kinds <= {"local"}
+        else:
+            assert "local" not in kinds
+
+
+def some_advice(*advice: Advice, when_s: float = 0.0) -> Guide:
+    """Return what the broker tells the people at the door."""
+    said = tuple(Advised(advice=one) for one in advice)
+    return Guide(camera=CAMERA, captured_ns=at_ns(when_s), frame_seq=1, advice=said)
+
+
+def test_advice_is_shown_in_words_until_it_is_taken_back() -> None:
+    """Two people who need the same are told once."""
+    screen = a_live_screen()
+    said = some_advice(Advice.COME_CLOSER, Advice.HOLD_STILL, Advice.COME_CLOSER)
+    screen.scene.guide(said, now_s=0.1)
+    assert screen.view(0.2).advice == "come closer  ·  hold still"
+    screen.scene.guide(some_advice(), now_s=0.3)
+    assert screen.view(0.4).advice == ""
+
+
+def test_advice_that_is_not_repeated_goes() -> None:
+    """Its end may be lost on the way."""
+    screen = a_live_screen()
+    screen.scene.guide(some_advice(Advice.WAIT), now_s=0.1)
+    assert screen.view(ADVICE_S).advice
+    assert not screen.view(ADVICE_S + 0.2).advice
+
+
+def test_no_advice_is_given_beside_a_stale_result() -> None:
+    """Nobody knows any more what would help."""
+    screen = a_live_screen().frames(1.0, 2.0)
+    screen.scene.guide(some_advice(Advice.WAIT, when_s=2.0), now_s=2.0)
+    view = screen.view(2.1)
+    assert (view.light, view.advice) == ("stale", "")

@@ -1,0 +1,107 @@
+"""People before a made-up camera: faces with encodings, and a door that folds their results."""
+
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+
+from tests.support.builders import START_NS, a_face, a_result, some_encodings
+from turnstile.access.visits import Decision, Door, fold, nobody_objects
+from turnstile.protocol.messages import Face
+from turnstile.protocol.reasons import Reason
+from turnstile.site.settings import Decision as Settings
+
+STEP_NS = 100_000_000
+"""Time between two results at 10 a second."""
+
+ANN, BOB, EVE = "Ann Lee", "Bob Ray", None
+"""Two who are enrolled, and a stranger."""
+
+_BODIES: dict[str | None, int] = {ANN: 1, BOB: 2, EVE: 3}
+
+SETTINGS = Settings(min_face_px=40, min_sharpness=20)
+
+
+def seen(
+    person: str | None,
+    *,
+    as_person: str | None = "",
+    distance: float = 0.3,
+    margin: float = 0.3,
+    left: int = 100,
+    size: int = 60,
+    sharpness: float = 100.0,
+    blur: float = 0.05,
+    take: int = 0,
+) -> Face:
+    """Return a face of somebody.
+
+    Args:
+        person: whose encoding it has.
+        as_person: whom the recognizer takes it for; the person's own name unless given.
+        distance: to that one, or to the nearest enrolled person for a stranger.
+        margin: to the second.
+        left: where it is.
+        size: of its box.
+        sharpness: of its pixels.
+        blur: how far its encoding is from the person's own.
+        take: another frame has another encoding.
+    """
+    named = person if as_person == "" else as_person
+    face = a_face(named or ANN, distance=distance if named else distance + 0.5, left=left, size=size)
+    assert face.distance is not None
+    return msgspec.structs.replace(
+        face,
+        second_distance=face.distance + margin,
+        sharpness=sharpness,
+        encoding=encoding_of(person, blur=blur, take=take),
+    )
+
+
+def encoding_of(person: str | None, *, blur: float = 0.05, take: int = 0) -> bytes:
+    """Return an encoding `blur` away from the person's own, in a direction that depends on `take`."""
+    own = some_encodings(1, seed=_BODIES[person])[0]
+    away = some_encodings(1, seed=1000 + take)[0]
+    return np.asarray(own + blur * away, np.float32).tobytes()
+
+
+class Doorway:
+    """A camera whose results come ten times a second unless a test says otherwise."""
+
+    def __init__(
+        self,
+        settings: Settings = SETTINGS,
+        *,
+        objection: Callable[[str | None], Reason | None] = nobody_objects,
+    ) -> None:
+        self.settings, self.objection = settings, objection
+        self.door = Door()
+        self.decisions: list[Decision] = []
+        self.seq = 0
+        self.now_ns = START_NS
+
+    def see(self, *faces: Face, times: int = 1, after_s: float = 0.1, age_s: float = 0.1) -> list[Decision]:
+        """Fold `times` results that show these faces; return the decisions."""
+        decided: list[Decision] = []
+        for _ in range(times):
+            self.seq += 1
+            self.now_ns += round(after_s * 1e9)
+            decided += self.take(*faces, seq=self.seq, captured_ns=self.now_ns, age_s=age_s)
+        return decided
+
+    def take(self, *faces: Face, seq: int, captured_ns: int, age_s: float = 0.1) -> list[Decision]:
+        """Fold one result of a frame of any time."""
+        result = a_result(*faces, seq=seq, captured_ns=captured_ns)
+        self.door, decided = fold(self.door, result, self.settings, age_s=age_s, objection=self.objection)
+        self.decisions += decided
+        return decided
+
+    @property
+    def verdicts(self) -> list[tuple[str, str | None]]:
+        """Return all verdicts so far, with the person."""
+        return [(one.finding.verdict, one.finding.person) for one in self.decisions]
+
+    @property
+    def reasons(self) -> list[Reason]:
+        """Return all reasons so far."""
+        return [one.finding.reason for one in self.decisions]

@@ -1,0 +1,136 @@
+"""A site that is monitored: a real broker and logger, and a camera and a recognizer that the test plays."""
+
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.builders import a_beat, a_face, a_frame, a_ready, a_result, an_encoding, write_site
+from tests.support.processes import PATIENCE_S, Process, Programs
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.site.file import load
+from turnstile.protocol.messages import Access, AnyMessage, Beat, Message, Work
+from turnstile.protocol.topics import topic, work_topic
+
+RECOGNIZER, INSTANCE = "recognizer-1", "recognizer-1-a1b2c3d4"
+
+Samples = dict[str, list[tuple[dict[str, str], float]]]
+"""By name: labels and value of each sample."""
+
+
+class MonitoredSite:
+    """Its broker answers over HTTP."""
+
+    def __init__(self, folder: Path, *, broker: tuple[str, ...] = ("broker.py",)) -> None:
+        """Start broker and logger; `broker` are the arguments of Python that run the former."""
+        self.file = write_site(
+            folder,
+            "metrics: {listen: '127.0.0.1:0'}",
+            "decision: {votes_needed: 1, votes_of: 1, deny_after_votes: 1, deny_not_before_s: 0}",
+            "loggers: {log: {file: access_log.txt}}",
+            f"recognizers: {{{RECOGNIZER}: {{}}}}",
+        )
+        self.programs = Programs()
+        self.broker = self.programs.start(*broker, "--config", str(self.file))
+        self.address = _address(self.broker)
+        self.logger = self.programs.start("logger_node.py", "--config", str(self.file))
+        topics = ["status.", "access.", "gallery.", work_topic(RECOGNIZER, INSTANCE)]
+        self.bus = Bus(load(self.file).broker, topics=topics)
+        self.seq = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bus.close()
+        self.programs.__exit__()
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return status and text of what the broker answers."""
+        try:
+            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=PATIENCE_S) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def scrape(self) -> Samples:
+        """Return what Prometheus would read."""
+        status, text = self.get("/metrics")
+        assert status == 200
+        samples: Samples = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                samples.setdefault(sample.name, []).append((sample.labels, sample.value))
+        return samples
+
+    def decide_once(self) -> None:
+        """Let somebody unknown come to the door, and return when he is denied and the logger has it."""
+        self.seq += 1
+        frame = a_frame(seq=self.seq, captured_ns=time.time_ns())
+        self._say(topic("frame", frame.camera), frame)
+        work = self._next_work()
+        encoding = an_encoding(self.seq)
+        face = msgspec.structs.replace(a_face(None), encoding=encoding)
+        self._say("result.", a_result(face, work=work, name=RECOGNIZER, instance=INSTANCE))
+        self._wait_for(lambda message: isinstance(message, Access))
+        self._wait_for(
+            lambda message: (
+                isinstance(message, Beat)
+                and message.role == "logger"
+                and message.counts.get("entries", 0) >= self.seq
+            )
+        )
+
+    def beat(self, beat: Beat | None = None) -> None:
+        """Let the camera beat, and return when it was heard by everybody."""
+        said = beat or a_beat(uptime_s=0.0)
+        self._say(topic("status", said.node), said)
+        self._wait_for(lambda message: message == said)
+
+    def let_recognize(self) -> None:
+        """Send frames until a real recognizer has said that it was busy with one."""
+        until = time.monotonic() + PATIENCE_S
+        while not any(
+            isinstance(message, Beat) and message.role == "recognizer" and "busy_ms" in message.counts
+            for _, message in self.bus.hear(0.1)
+        ):
+            self.seq += 1
+            self._say("frame.front_door.", a_frame(seq=self.seq, captured_ns=time.time_ns()))
+            assert time.monotonic() < until
+
+    def _next_work(self) -> Work:
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            self._say("ready.", a_ready(name=RECOGNIZER, instance=INSTANCE))
+            for _, message in self.bus.hear(0.1):
+                if isinstance(message, Work):
+                    return message
+        raise AssertionError("no work came")
+
+    def _say(self, about: str, message: Message) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while not self.bus.say(about, message):
+            self.bus.hear(0.05)
+            assert time.monotonic() < until
+
+    def _wait_for(self, condition: Callable[[AnyMessage], bool]) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while not any(condition(message) for _, message in self.bus.hear(0.1)):
+            assert time.monotonic() < until
+
+
+def _address(broker: Process) -> str:
+    """Return where a broker says that its metrics are."""
+    assert broker.stderr is not None
+    for line in broker.stderr:
+        found = re.search(r"http://(\S+)/metrics", line)
+        if found is not None:
+            return found[1]
+    raise AssertionError("the broker ended")

@@ -1,0 +1,287 @@
+"""The recognizer's loop around an engine that the test plays: credits, answers, galleries, goodbye."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recognizer_node import RecognizerNode
+from tests.support.builders import a_box, a_frame, a_jpeg, a_picture, a_work, some_encodings
+from turnstile.errors import ConfigError, PictureError
+from turnstile.io.bus.broker import BrokerSockets
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner.heart import Heart
+from turnstile.io.runner.node import Stop
+from turnstile.people.encodings import Encodings
+from turnstile.people.gallery import build_gallery, to_message
+from turnstile.protocol.fields import MAX_FACES, Box
+from turnstile.protocol.messages import (
+    AnyMessage,
+    Beat,
+    Bye,
+    Hint,
+    Message,
+    Ready,
+    Result,
+    Taken,
+    Template,
+    decode,
+    encode,
+)
+from turnstile.protocol.topics import work_topic
+from turnstile.site.settings import Broker, Recognition
+from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.engines.engine import Analysis, EngineDescription
+
+ENGINE = "a-test-engine/raw"
+NAME, INSTANCE = "recognizer-1", "recognizer-1-a1b2c3d4"
+PATIENCE_S = 30.0
+
+
+class FakeEngine:
+    """Finds the faces it is told to find."""
+
+    description = EngineDescription(encoding=ENGINE, detector="none", runtime="the test")
+
+    def __init__(self) -> None:
+        self.boxes_px: tuple[Box, ...] = ()
+        self.encodings: Encodings = some_encodings(0)
+        self.error: PictureError | None = None
+        self.while_working: Callable[[], object] = lambda: None
+        self.hints: list[Hint | None] = []
+
+    def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:
+        """Return what it was told, or fail."""
+        assert jpeg
+        self.hints.append(hint)
+        self.while_working()
+        if self.error:
+            raise self.error
+        return Analysis(
+            boxes_px=self.boxes_px,
+            encodings=self.encodings,
+            sharpness=(50.0,) * len(self.boxes_px),
+            picture_rgb=np.zeros((48, 64, 3), np.uint8),
+        )
+
+    def enrol(self, picture_rgb: PictureRgb) -> Encodings:
+        """Return the encoding of seed 1, or fail."""
+        assert picture_rgb.shape == (48, 64, 3)
+        if self.error:
+            raise self.error
+        return some_encodings(1)
+
+
+class Bench:
+    """A recognizer node and a broker that the test plays, on one thread."""
+
+    def __init__(self, folder: Path, stack: ExitStack, *, credits: int = 1) -> None:  # noqa: A002 - the term
+        addresses = Broker(ingress=f"ipc://{folder}/in", egress=f"ipc://{folder}/out")
+        self.broker = stack.enter_context(closing(BrokerSockets(addresses)))
+        self.engine = FakeEngine()
+        self.stop = stack.enter_context(Stop())
+        self.node = RecognizerNode(
+            name=NAME,
+            instance=INSTANCE,
+            settings=Recognition(credits=credits),
+            bus=Bus(addresses, topics=("gallery.", work_topic(NAME, INSTANCE))),
+            engine=self.engine,
+            heart=Heart(node=NAME, instance=INSTANCE, role="recognizer", period_s=3600.0),
+            stop=self.stop,
+        )
+        self._closing = stack.enter_context(ExitStack())
+        self._closing.callback(self.node.close)
+        self.said: list[AnyMessage] = []
+
+    def send(self, *messages: Message) -> None:
+        """Publish messages for the node, as the broker does."""
+        for message in messages:
+            self.broker.publish(work_topic(NAME, INSTANCE), encode(message))
+
+    def turn_until(self, condition: Callable[[], bool]) -> None:
+        """Turn the node's loop and take in what it says, until a condition holds."""
+        until = time.monotonic() + PATIENCE_S
+        while not condition():
+            self.node.step(0.01)
+            self.take_in()
+            assert time.monotonic() < until, self.said
+
+    def take_in(self, timeout_s: float = 0.01) -> None:
+        """Note what the node said."""
+        self.broker.wait(timeout_s)
+        while self.broker.subscription() is not None:
+            pass
+        while (said := self.broker.said()) is not None:
+            self.said.append(decode(said[1]))
+
+    def close_node(self) -> None:
+        """Close the node, and hear its last words."""
+        self._closing.close()
+        until = time.monotonic() + PATIENCE_S
+        while not any(isinstance(message, Bye) for message in self.said):
+            self.take_in(0.1)
+            assert time.monotonic() < until
+
+    def kinds(self) -> list[str]:
+        """Return what the node said, its beats left out."""
+        return [type(message).__name__ for message in self.said if not isinstance(message, Beat)]
+
+    def results(self) -> list[Result]:
+        """Return the results said."""
+        return [message for message in self.said if isinstance(message, Result)]
+
+    def templates(self) -> list[Template]:
+        """Return the templates said; one that was said again because nobody took it counts once."""
+        return list({one.token: one for one in self.said if isinstance(one, Template)}.values())
+
+    def is_ready(self) -> bool:
+        """Tell whether the last thing said is that there is a credit."""
+        return self.kinds()[-1:] == ["Ready"]
+
+
+@pytest.fixture
+def bench(folder: Path) -> Iterator[Bench]:
+    """Give a node that is ready."""
+    with ExitStack() as stack:
+        bench = Bench(folder, stack)
+        bench.turn_until(bench.is_ready)
+        yield bench
+
+
+def test_it_says_that_it_is_ready_until_work_comes(bench: Bench) -> None:
+    """A broker that starts later, or lost the word, hears it again."""
+    bench.turn_until(lambda: bench.kinds() == ["Ready"] * 3)
+    ready = bench.said[-1]
+    assert ready == Ready(name=NAME, instance=INSTANCE, credits=1)
+
+
+def test_a_frame_is_answered_with_its_faces_and_the_next_may_come(bench: Bench) -> None:
+    """Token and frame are those of the work; encodings and thumbnails go along for the broker."""
+    bench.engine.boxes_px = (a_box(left=10, top=5, size=20), a_box(left=40, top=5, size=10))
+    bench.engine.encodings = some_encodings(2, seed=1)
+    gallery = build_gallery(ENGINE, [("Ann Lee", some_encodings(2, seed=1)[0].tobytes())])
+    hint = Hint(boxes_px=(a_box(),), age_s=0.1, frames_since_full_scan=1)
+    bench.send(to_message(gallery), a_work(a_frame(seq=7), hint=hint))
+    bench.turn_until(lambda: bool(bench.results()) and bench.is_ready())
+    result = bench.results()[0]
+    assert (result.token, result.camera, result.seq) == (a_work().token, "front_door", 7)
+    assert (result.gallery_version, result.problem, result.full_scan) == (gallery.version, "", True)
+    first, second = result.faces
+    assert (first.person, first.second_distance) == ("Ann Lee", None)
+    assert first.distance == pytest.approx(0, abs=1e-3)
+    assert second.distance is not None
+    assert second.distance > 1
+    assert first.encoding == some_encodings(2, seed=1)[0].tobytes()
+    assert first.thumbnail[:2] == b"\xff\xd8"
+    assert bench.engine.hints == [hint]
+    assert bench.said[-1] == Ready(name=NAME, instance=INSTANCE, credits=1, gallery_version=gallery.version)
+
+
+def test_a_frame_that_cannot_be_decoded_is_answered_and_counted(bench: Bench) -> None:
+    """It is not a crash, and the broker need not wait for the lease."""
+    bench.engine.error = PictureError("the frame cannot be decoded" + "!" * 1000)
+    bench.send(a_work())
+    bench.turn_until(lambda: bool(bench.results()))
+    result = bench.results()[0]
+    assert result.problem.startswith("the frame cannot be decoded")
+    assert len(result.problem) == 500
+    assert result.faces == ()
+    assert bench.node.heart.counts["bad_frames"] == 1
+
+
+def test_a_crowd_is_cut_to_what_a_message_holds(bench: Bench) -> None:
+    """The biggest faces come first."""
+    bench.engine.boxes_px = tuple(a_box(left=at) for at in range(MAX_FACES + 10))
+    bench.engine.encodings = some_encodings(MAX_FACES + 10)
+    bench.send(a_work())
+    bench.turn_until(lambda: bool(bench.results()))
+    assert [face.box_px.left for face in bench.results()[0].faces] == list(range(MAX_FACES))
+
+
+def test_an_enrolment_picture_is_answered_with_its_encoding(bench: Bench) -> None:
+    """Or with why there is none."""
+    bench.send(a_picture(token="01", data=a_jpeg()))
+    bench.turn_until(lambda: len(bench.templates()) == 1)
+    bench.send(a_picture(token="02", data=b"no picture"))
+    bench.turn_until(lambda: len(bench.templates()) == 2)
+    bench.engine.error = PictureError("there are two faces in it")
+    bench.send(a_picture(token="03", data=a_jpeg()))
+    bench.turn_until(lambda: len(bench.templates()) == 3)
+    encoded, damaged, crowded = bench.templates()
+    assert (encoded.token, encoded.engine, encoded.problem) == ("01", ENGINE, "")
+    assert encoded.encoding == some_encodings(1).tobytes()
+    assert (damaged.encoding, damaged.problem) == (b"", "not a JPEG or PNG picture")
+    assert crowded.problem == "there are two faces in it"
+
+
+def test_with_two_credits_the_next_is_asked_for_after_each_answer(folder: Path) -> None:
+    """While one piece of work is done another is on its way."""
+    with ExitStack() as stack:
+        bench = Bench(folder, stack, credits=2)
+        bench.turn_until(bench.is_ready)
+        bench.said.clear()
+        bench.send(a_work(a_frame(seq=1), token="01"), a_work(a_frame(seq=2), token="02"))
+        bench.turn_until(lambda: len(bench.results()) == 2 and bench.is_ready())
+        kinds = bench.kinds()
+        first = kinds.index("Result")
+        assert kinds[first + 1 : first + 3] == ["Ready", "Result"]
+        assert [result.token for result in bench.results()] == ["01", "02"]
+
+
+def test_who_is_to_stop_finishes_the_frame_in_hand_and_asks_for_no_more(bench: Bench) -> None:
+    """Work handed out after that would be lost."""
+    bench.engine.while_working = bench.stop.request
+    bench.send(a_work())
+    bench.turn_until(lambda: bool(bench.results()))
+    bench.close_node()
+    assert bench.kinds()[-2:] == ["Result", "Bye"]
+
+
+def test_an_answer_is_said_again_until_it_is_confirmed(bench: Bench) -> None:
+    """A result that a broken connection swallowed is not lost."""
+    bench.send(a_work())
+    bench.turn_until(lambda: len(bench.results()) == 3)
+    assert len({encode(result) for result in bench.results()}) == 1
+    bench.send(Taken(token=a_work().token))
+    bench.turn_until(lambda: not len(bench.node.outbox))
+    assert bench.node.heart.counts["answers_repeated"] >= 2
+    assert bench.node.heart.counts["dropped_answers"] == 0
+
+
+def test_who_is_to_stop_waits_for_its_last_answer_to_be_confirmed(bench: Bench) -> None:
+    """But not for long: the test would hang."""
+    bench.send(a_work())
+    bench.turn_until(lambda: bool(bench.results()))
+    bench.send(Taken(token=a_work().token))
+    bench.close_node()
+    assert not len(bench.node.outbox)
+
+
+def test_a_gallery_of_another_engine_is_a_configuration_error(bench: Bench) -> None:
+    """Its distances would mean nothing."""
+    bench.send(to_message(build_gallery("another/engine", [])))
+    with pytest.raises(ConfigError, match=r"another/engine, this recognizer makes a-test-engine/raw"):
+        bench.turn_until(lambda: False)
+
+
+def test_a_broken_gallery_is_refused_and_the_last_one_kept(bench: Bench) -> None:
+    """It is counted, and the broker learns from the version that it must send it again."""
+    gallery = build_gallery(ENGINE, [("Ann Lee", some_encodings(1).tobytes())])
+    whole = to_message(gallery)
+    broken = type(whole)(
+        version="broken", engine=ENGINE, persons=("Bob",), owners=(0, 0), encodings=whole.encodings
+    )
+    bench.send(whole, broken)
+    bench.turn_until(lambda: bench.node.heart.counts["refused_galleries"] == 1)
+    assert bench.node.gallery.version == gallery.version
+
+
+def test_messages_for_others_are_passed_over(bench: Bench) -> None:
+    """A beat on its work topic, and bytes that are none."""
+    bench.broker.publish(work_topic(NAME, INSTANCE), b"no message")
+    bench.send(Bye(name=NAME, instance=INSTANCE), a_work())
+    bench.turn_until(lambda: bool(bench.results()))
+    assert bench.node.bus.refused == 1

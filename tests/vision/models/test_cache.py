@@ -1,0 +1,97 @@
+"""The cache of converted networks: made once, never trusted blindly."""
+
+import threading
+from pathlib import Path
+
+import onnx
+import pytest
+
+from turnstile.errors import ModelError
+from turnstile.vision.models import cache, dlib_file, onnx_graph
+
+
+def cached_files(folder: Path) -> list[Path]:
+    """Return what lies in a cache folder, temporary files included."""
+    return sorted(folder.iterdir())
+
+
+def test_a_graph_is_made_once_and_then_read(tmp_path: Path) -> None:
+    """The second call reads what the first one wrote."""
+    first = cache.detector_graph(cache=tmp_path)
+    (file,) = cached_files(tmp_path)
+    written = file.stat().st_mtime_ns
+    assert cache.detector_graph(cache=tmp_path) == first
+    assert cached_files(tmp_path) == [file]
+    assert file.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 5000])
+def test_a_damaged_cache_is_built_again(tmp_path: Path, damage: bytes) -> None:
+    """A disk that was full, or a machine that lost power, leaves such files."""
+    good = cache.detector_graph(cache=tmp_path)
+    (file,) = cached_files(tmp_path)
+    file.write_bytes(damage)
+    assert cache.detector_graph(cache=tmp_path) == good
+    assert file.read_bytes()[32:] == good
+
+
+def test_ten_that_start_together_all_get_the_graph(tmp_path: Path) -> None:
+    """Each may build it, none reads half of it, and no temporary file is left."""
+    good = cache.detector_graph(cache=tmp_path / "reference")
+    answers: list[bytes] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(cache.detector_graph(cache=tmp_path / "shared")))
+        for _ in range(10)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [good] * 10
+    assert len(cached_files(tmp_path / "shared")) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    """A recognizer on a read-only system still starts."""
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("not a folder")
+    assert cache.detector_graph(cache=in_the_way / "cache")
+
+
+def test_a_missing_model_file_is_named(tmp_path: Path) -> None:
+    """The error says which file could not be read."""
+    with pytest.raises(ModelError, match=r"nowhere\.dat"):
+        cache.encoder_graph(tmp_path / "nowhere.dat", cache=tmp_path)
+
+
+def test_an_unknown_model_is_named() -> None:
+    """So is a file that the installed package does not hold."""
+    with pytest.raises(ModelError, match=r"lacks no_such_model\.dat"):
+        cache.model_file("no_such_model.dat")
+
+
+def test_a_detector_is_refused_as_an_encoder(tmp_path: Path) -> None:
+    """A wrong file in the right place gives an error, not nonsense."""
+    with pytest.raises(ModelError, match="does not end in 128 outputs"):
+        cache.encoder_graph(cache.model_file(cache.DETECTOR_FILE), cache=tmp_path)
+    with pytest.raises(ModelError, match="no detector"):
+        cache.detector_graph(cache.model_file(cache.ENCODER_FILE), cache=tmp_path)
+    assert cached_files(tmp_path) == []
+
+
+def test_a_network_cut_off_between_two_layers_is_refused() -> None:
+    """The reader cannot tell; the graph's builder does."""
+    contents = cache.model_file(cache.ENCODER_FILE).read_bytes()
+    network = dlib_file.read(contents, name="resnet")
+    for layers in (network.layers[:-1], network.layers[:20], network.layers[1:]):
+        cut = dlib_file.Network(input_mean=network.input_mean, layers=layers, windows=None)
+        with pytest.raises(ModelError):
+            onnx_graph.encoder(cut)
+
+
+def test_the_graphs_name_their_inputs_and_outputs(tmp_path: Path) -> None:
+    """Any runtime can be told what to feed them."""
+    encoder = onnx.load_from_string(cache.encoder_graph(cache=tmp_path)).graph
+    detector = onnx.load_from_string(cache.detector_graph(cache=tmp_path)).graph
+    assert [encoder.input[0].name, encoder.output[0].name] == ["chips", "encodings"]
+    assert [detector.input[0].name, detector.output[0].name] == ["planes", "scores"]

@@ -1,0 +1,1 @@
+"""Who gets in, and why: faces become visits, votes become verdicts."""

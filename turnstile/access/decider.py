@@ -1,0 +1,124 @@
+"""What the broker decides with: the doors, the rules, and the tries at each door. Pure: times come in."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from turnstile.access import lockout
+from turnstile.access.advice import Guides, guide
+from turnstile.access.events import Circumstances, config_hash, to_access
+from turnstile.access.lockout import Tries
+from turnstile.access.rules import NO_RULES, Rules, judge
+from turnstile.access.visits import Decision, Door, fold
+from turnstile.protocol.messages import Access, Guide, Result
+from turnstile.protocol.reasons import Reason
+from turnstile.site.settings import Decision as Settings
+
+
+class Now(NamedTuple):
+    """One moment on the broker's clocks."""
+
+    wall_ns: int
+    monotonic_ns: int
+    local: dt.datetime
+    """In the time zone of the rules."""
+
+
+@dataclass(kw_only=True)
+class Decider:
+    """Folds every camera's results into decisions."""
+
+    settings: Settings
+    encoding: str
+    """Which weights and policy made the distances."""
+    rules: Rules = NO_RULES
+    doors: dict[str, Door] = field(default_factory=dict)
+    tries: dict[str, Tries] = field(default_factory=dict)
+    _guides: Guides = field(default_factory=Guides)
+    _glimpses: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """For each camera, the latest pictures of the people who are not decided upon, by visit."""
+
+    @property
+    def config_hash(self) -> str:
+        """Return the name of all that decides: equal for equal settings and rules."""
+        return config_hash(self.settings, self.rules)
+
+    def decide(self, result: Result, *, age_s: float, now: Now) -> list[Access]:
+        """Take in a result, and return the events of its decisions, not numbered yet.
+
+        Args:
+            result: with encodings and thumbnails.
+            age_s: how long its frame took from the broker and back.
+            now: when it came back.
+        """
+        camera = result.camera
+        tries = self.tries.get(camera, Tries())
+
+        def objection(person: str | None) -> Reason | None:
+            if lockout.is_locked(tries, now.monotonic_ns):
+                return Reason.TOO_MANY_TRIES
+            return None if person is None else judge(self.rules, person, camera, now.local)
+
+        settings = self.settings_at(camera)
+        self.doors[camera], decisions = fold(
+            self.doors.get(camera, Door()), result, settings, age_s=age_s, objection=objection
+        )
+        for decision in decisions:
+            found = decision.finding
+            tries = lockout.after(
+                tries, found.verdict, found.reason, now.monotonic_ns, settings=self.settings.throttle
+            )
+        self.tries[camera] = tries
+        circumstances = Circumstances(
+            decided_ns=now.wall_ns,
+            valid_s=settings.grant_valid_s,
+            encoding=self.encoding,
+            config_hash=self.config_hash if decisions else "",
+        )
+        decisions = [self._with_picture(camera, decision) for decision in decisions]
+        self._keep_glimpses(camera, result)
+        return [to_access(decision, result, circumstances) for decision in decisions]
+
+    def _with_picture(self, camera: str, decision: Decision) -> Decision:
+        """Return the decision upon somebody who has left with the picture kept of them."""
+        kept = self._glimpses.get(camera, {}).get(decision.visit, b"")
+        if decision.face.thumbnail or not kept:
+            return decision
+        return decision._replace(face=msgspec.structs.replace(decision.face, thumbnail=kept))
+
+    def _keep_glimpses(self, camera: str, result: Result) -> None:
+        pictures = {face.box_px: face.thumbnail for face in result.faces if face.thumbnail}
+        before = self._glimpses.get(camera, {})
+        self._glimpses[camera] = {
+            visit.visit: pictures.get(visit.trail.box_px) or before.get(visit.visit, b"")
+            for visit in self.doors[camera].visits
+            if visit.verdict is None
+        }
+
+    def guide(self, result: Result, *, now: Now) -> Guide | None:
+        """Return what to say to the people in a result just decided upon; none when it is said already."""
+        camera = result.camera
+        door, tries = self.doors.get(camera, Door()), self.tries.get(camera, Tries())
+        if result.captured_ns < door.newest_ns:
+            return None
+        locked = lockout.is_locked(tries, now.monotonic_ns)
+        return self._guides.to_say(guide(door, result, self.settings_at(camera), locked=locked))
+
+    def settings_at(self, camera: str) -> Settings:
+        """Return the site's settings with what the rules say of a door."""
+        rule = self.rules.doors.get(camera)
+        if rule is None:
+            return self.settings
+        said = {"nearest_only": rule.nearest_only, "min_face_px": rule.min_face_px}
+        return msgspec.structs.replace(
+            self.settings, **{name: value for name, value in said.items() if value is not None}
+        )
+
+    def forget(self, camera: str) -> None:
+        """Drop what is held for a camera that is gone."""
+        self.doors.pop(camera, None)
+        self.tries.pop(camera, None)
+        self._guides.forget(camera)
+        self._glimpses.pop(camera, None)

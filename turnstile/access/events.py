@@ -1,0 +1,57 @@
+"""A decision as the event that doors, displays and the log are told of."""
+
+import hashlib
+from typing import NamedTuple
+
+import msgspec
+
+from turnstile.access.visits import Decision
+from turnstile.protocol.messages import Access, Result
+from turnstile.site.settings import Decision as Settings
+
+
+class Circumstances(NamedTuple):
+    """What held when a decision was made."""
+
+    decided_ns: int
+    """Broker's clock."""
+    valid_s: float
+    """How long a grant lasts."""
+    encoding: str
+    """Which weights and policy made the distances."""
+    config_hash: str
+
+
+def to_access(decision: Decision, result: Result, circumstances: Circumstances) -> Access:
+    """Return a decision as an event without source and number, which the journal gives it."""
+    finding, granted = decision.finding, decision.finding.verdict == "granted"
+    return Access(
+        source="",
+        seq=0,
+        camera=result.camera,
+        verdict=finding.verdict,
+        reason=finding.reason,
+        person=finding.person,
+        distance=finding.distance,
+        margin=finding.margin,
+        votes=finding.votes,
+        of=finding.of,
+        visit=decision.visit,
+        decided_ns=circumstances.decided_ns,
+        captured_ns=result.captured_ns,
+        frame_seq=result.seq,
+        recognizer=result.name,
+        box_px=decision.face.box_px,
+        expires_ns=circumstances.decided_ns + round(circumstances.valid_s * 1e9) if granted else 0,
+        valid_s=circumstances.valid_s if granted else 0.0,
+        encoding=circumstances.encoding,
+        gallery_version=result.gallery_version,
+        config_hash=circumstances.config_hash,
+        thumbnail=decision.face.thumbnail,
+    )
+
+
+def config_hash(settings: Settings, *others: msgspec.Struct) -> str:
+    """Return a name for the settings, rules and whatever else decides: equal for equal contents."""
+    contents = msgspec.json.encode((settings, *others), order="deterministic")
+    return hashlib.sha256(contents).hexdigest()[:16]

@@ -1,0 +1,272 @@
+"""Who may use which door, and when: the rules file, decoded, and judged.
+
+::
+
+    groups:
+      staff: [Ann Lee, Barack Obama]
+      cleaners: [Carl Moe]
+    doors:
+      front_door:
+        nearest_only: true        # only the biggest face in view is decided upon
+        min_face_px: 80           # and not before it is this wide
+      store:
+        allow:
+          - groups: [staff]
+            hours: {mon-fri: ["07:00-12:00", "13:00-19:00"], sat: ["08:00-12:00"]}
+          - groups: [cleaners]
+            people: [Dan Roe]
+            hours: {mon-thu: ["22:00-02:00"]}      # until two on the next day
+            on_holidays: true
+    holidays: [2026-12-25, 2026-12-26]
+    valid:
+      Carl Moe: {from: 2026-01-01, until: 2026-06-30}
+    blocked: [Eve Poe]
+    timezone: Europe/Vienna      # of hours and dates; without it, the broker's own
+
+A door without `allow`, or not named at all, lets in everyone enrolled who is neither blocked nor out of
+date. Names are compared without regard to case, and ``ann_lee`` is Ann Lee.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from turnstile.errors import RulesError
+from turnstile.protocol.fields import PERSON_PATTERN, Name, PersonName
+from turnstile.protocol.reasons import Reason
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY = "|".join(DAYS)
+_MINUTES_A_DAY = 24 * 60
+
+Days = Annotated[str, Meta(pattern=rf"^({_DAY})(-({_DAY}))?$")]
+"""``mon`` or ``mon-fri``; ``sat-mon`` is three days."""
+
+Span = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+"""``07:00-19:00``, the end excluded; ``22:00-02:00`` ends on the next day."""
+
+GroupName = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the rules file: immutable, unknown keys refused."""
+
+
+class Allow(Part, frozen=True, kw_only=True):
+    """Some people, at some times."""
+
+    groups: tuple[GroupName, ...] = ()
+    people: tuple[PersonName, ...] = ()
+    hours: dict[Days, tuple[Span, ...]] = {}
+    """Without it, at all times."""
+    on_holidays: bool = False
+    """Whether `hours` hold on holidays too."""
+
+
+class DoorRules(Part, frozen=True, kw_only=True):
+    """What holds at one door."""
+
+    allow: Annotated[tuple[Allow, ...], Meta(min_length=1)] | None = None
+    """Whoever is in none of these may not use it; without it, everyone enrolled may."""
+    nearest_only: bool | None = None
+    min_face_px: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+
+
+class Validity(Part, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """The days on which somebody may enter, both included."""
+
+    from_: dt.date | None = None
+    until: dt.date | None = None
+
+
+class Rules(Part, frozen=True, kw_only=True, dict=True):
+    """A whole rules file."""
+
+    groups: dict[GroupName, tuple[PersonName, ...]] = {}
+    doors: dict[Name, DoorRules] = {}
+    holidays: tuple[dt.date, ...] = ()
+    valid: dict[PersonName, Validity] = {}
+    blocked: tuple[PersonName, ...] = ()
+    timezone: str = ""
+
+    @cached_property
+    def blocked_keys(self) -> frozenset[str]:
+        """Return the blocked people as they are compared."""
+        return frozenset(map(key_of, self.blocked))
+
+    @cached_property
+    def validities(self) -> dict[str, Validity]:
+        """Return the validities by people as they are compared."""
+        return {key_of(person): validity for person, validity in self.valid.items()}
+
+    def named(self) -> set[str]:
+        """Return everybody whom the file names, as written."""
+        allowed = (one.people for door in self.doors.values() for one in door.allow or ())
+        lists = (*self.groups.values(), *allowed, tuple(self.valid), self.blocked)
+        return {person for people in lists for person in people}
+
+
+NO_RULES = Rules()
+
+
+def build(document: object, *, doors: Iterable[str]) -> Rules:
+    """Return the rules that a decoded YAML document holds; an empty document holds none.
+
+    Args:
+        document: of dictionaries, lists, texts, numbers and dates.
+        doors: the site's cameras.
+
+    Raises:
+        RulesError: an unknown key, door or group, a wrong type, an impossible value; it knows the place.
+    """
+    if document is None:
+        return NO_RULES
+    try:
+        rules = msgspec.convert(document, Rules)
+    except msgspec.ValidationError as error:
+        raise _located(document, error) from error
+    known = sorted(doors)
+    for door, rule in rules.doors.items():
+        if door not in known:
+            raise RulesError(
+                f"no camera is named {door!r}; there are: {', '.join(known)}", place=("doors", door)
+            )
+        for at, allow in enumerate(rule.allow or ()):
+            _check_allow(allow, rules, place=("doors", door, "allow", at))
+    for person, validity in rules.valid.items():
+        if validity.from_ and validity.until and validity.until < validity.from_:
+            raise RulesError("until is before from", place=("valid", person))
+    return rules
+
+
+def judge(rules: Rules, person: str, door: str, local: dt.datetime) -> Reason | None:
+    """Return why somebody recognised may not use a door at a local time; none when they may."""
+    key = key_of(person)
+    if key in rules.blocked_keys:
+        return Reason.BLOCKED
+    validity = rules.validities.get(key, _ALWAYS)
+    today = local.date()
+    if (validity.from_ and today < validity.from_) or (validity.until and today > validity.until):
+        return Reason.NOT_ALLOWED
+    rule = rules.doors.get(door)
+    if rule is None or rule.allow is None:
+        return None
+    meant = [allow for allow in rule.allow if _is_meant(allow, key, rules)]
+    if not meant:
+        return Reason.NOT_ALLOWED
+    return None if any(_is_time(allow, local, rules) for allow in meant) else Reason.OUTSIDE_SCHEDULE
+
+
+def unenrolled(rules: Rules, persons: Iterable[str]) -> list[str]:
+    """Return whom the rules name and nobody enrolled is called, which may be a slip of the pen."""
+    enrolled = set(map(key_of, persons))
+    return sorted(person for person in rules.named() if key_of(person) not in enrolled)
+
+
+def key_of(person: str) -> str:
+    """Return a name as it is compared."""
+    return " ".join(person.replace("_", " ").split()).casefold()
+
+
+_ALWAYS = Validity()
+
+
+def _check_allow(allow: Allow, rules: Rules, *, place: tuple[str | int, ...]) -> None:
+    if not allow.groups and not allow.people:
+        raise RulesError("names neither groups nor people", place=place)
+    for group in allow.groups:
+        if group not in rules.groups:
+            known = ", ".join(sorted(rules.groups)) or "none"
+            raise RulesError(f"no group is named {group!r}; there are: {known}", place=(*place, "groups"))
+    for days, spans in allow.hours.items():
+        for span in spans:
+            begin, end = _minutes(span)
+            if begin == end:
+                raise RulesError(f"{span} is no time at all", place=(*place, "hours", days))
+
+
+def _is_meant(allow: Allow, key: str, rules: Rules) -> bool:
+    groups = (rules.groups[group] for group in allow.groups)
+    return any(key_of(person) == key for people in (allow.people, *groups) for person in people)
+
+
+def _is_time(allow: Allow, local: dt.datetime, rules: Rules) -> bool:
+    """Tell whether hours hold now: those that begin today, or those of yesterday over midnight."""
+    if not allow.hours:
+        return True
+    minute = local.hour * 60 + local.minute
+    for ago in (0, 1):
+        day = local.date() - dt.timedelta(days=ago)
+        if day in rules.holidays and not allow.on_holidays:
+            continue
+        for days, spans in allow.hours.items():
+            if day.weekday() not in _weekdays(days):
+                continue
+            for begin, end in map(_minutes, spans):
+                last = end if end > begin else end + _MINUTES_A_DAY
+                if begin <= minute + ago * _MINUTES_A_DAY < last:
+                    return True
+    return False
+
+
+def _weekdays(days: str) -> set[int]:
+    first, _, last = days.partition("-")
+    begin, end = DAYS.index(first), DAYS.index(last or first)
+    return {at % 7 for at in range(begin, end + 1 if end >= begin else end + 8)}
+
+
+def _minutes(span: str) -> tuple[int, int]:
+    begin, end = ([int(part) for part in clock.split(":")] for clock in span.split("-"))
+    return begin[0] * 60 + begin[1], end[0] * 60 + end[1]
+
+
+def _located(document: object, error: msgspec.ValidationError) -> RulesError:
+    """Return the error with its place: msgspec writes ``$.doors[...].allow[0]`` and leaves out keys."""
+    found = re.search(r" - at (`key` in )?`\$([^`]*)`$", str(error))
+    if found is None:
+        return RulesError(str(error), place=())
+    message = str(error)[: found.start()]
+    for pattern, words in _PATTERNS.items():
+        message = message.replace(f"`str` matching regex {pattern!r}", words)
+    place: list[str | int] = []
+    for step in re.findall(r"\.[^.\[]+|\[[^\]]*\]", found[2] + ("[...]" if found[1] else "")):
+        if step == "[...]":
+            place.append(_culprit(document, place, str(error)))
+        else:
+            place.append(int(step[1:-1]) if step.startswith("[") else step[1:])
+    return RulesError(message, place=tuple(place))
+
+
+def _culprit(document: object, place: list[str | int], said: str) -> str:
+    """Return the key below `place` without whose neighbours the same error is raised."""
+    here: Any = document
+    for step in place:
+        here = here[step]
+    for key in here:
+        try:
+            msgspec.convert(_with(document, place, {key: here[key]}), Rules)
+        except msgspec.ValidationError as error:
+            if str(error) == said:
+                return str(key)
+    return "?"
+
+
+def _with(document: Any, place: list[str | int], value: object) -> object:
+    if not place:
+        return value
+    first, *rest = place
+    copied: Any = dict(document) if isinstance(document, dict) else list(document)
+    copied[first] = _with(document[first], rest, value)
+    return copied
+
+
+_PATTERNS = {
+    rf"^({_DAY})(-({_DAY}))?$": "days like mon, sat or mon-fri",
+    r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$": "a time like 07:00-19:00",
+    PERSON_PATTERN: "a name of 1 to 200 characters that print",
+}

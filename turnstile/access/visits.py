@@ -1,0 +1,334 @@
+"""From faces in frames to one decision a person and visit.
+
+`fold` is a pure function: the visits open at a camera and one more result give the visits open after it and
+the decisions made by it. It reads no clock: time is that of the camera's own frames, and the broker says how
+old a result is.
+
+- Faces are linked to visits by encoding and place (`turnstile.access.linking`). A face that continues none
+  begins one; no vote passes from one person to another.
+- A frame votes for the nearest person when that one is at most `max_distance` away and `min_margin` ahead of
+  the second-best person, else for unknown. Too small, blurred or late frames do not vote.
+- Granted: `votes_needed` of the last `votes_of` votes within `window_s` are for one person, and there is no
+  objection. Denied: after `deny_after_votes` votes or `deny_after_s` in view, for the reason that prevailed;
+  who leaves earlier than that, but after `votes_needed` votes, is denied when the visit ends.
+- A verdict is final for the visit, and covers nobody else: a face that takes a person's place has a visit of
+  its own from its first frame on. While the two cannot yet be told from one face seen badly (a hand before
+  it), that visit only shadows the first: it ends without a trace when the first face is back, and is denied
+  only after `SHADOW_PATIENCE` times as many votes.
+- A visit ends after `absence_s` of observed absence: the time between results in which it was not seen, each
+  step counted as at most `MAX_STEP_NS`, so that an outage of any length is a short absence. Somebody with a
+  verdict who is recognised again before that is not decided upon again.
+- Results of several recognizers may come out of order. One older than the newest may vote; it neither begins
+  nor ends a visit. A frame counts once however often its result comes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from turnstile.access.linking import Trail, follow, is_alike, link
+from turnstile.access.votes import Ballot, Finding, Vote, ballots, denial, grant
+from turnstile.protocol.messages import Face, Result, Verdict
+from turnstile.protocol.reasons import Reason
+from turnstile.site.settings import Decision as Settings
+
+MAX_STEP_NS = 500_000_000
+"""The longest gap between two results that counts in full as observed."""
+
+CLOCK_JUMP_NS = 2_000_000_000
+"""A timely result this much older than the newest one may mean that the camera's clock was set back: at once
+when its frame was numbered later, else after so many that it cannot be stragglers."""
+
+MAX_STRAGGLERS = 10
+
+SHADOW_PATIENCE = 2
+"""How many times the votes a visit needs to be denied while it may be another's face seen badly."""
+
+MAX_FOLDED = 512
+"""Frames remembered as folded, so that none counts twice: over 5 s at 100 results a second."""
+
+MAX_FACES_LINKED = 32
+"""Faces of a frame that are linked to visits; engines give the biggest first."""
+
+MAX_VISITS = 64
+"""Visits open at a door. Linking takes time by faces and visits, and a broken recognizer or a camera whose
+clock stands still may begin visits without end."""
+
+Objection = Callable[[str | None], Reason | None]
+"""Says why a person who was recognised, or nobody, must be denied for another reason; none when not."""
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """One person at one camera, from the first frame until an observed absence."""
+
+    visit: str
+    trail: Trail
+    votes: tuple[Vote, ...] = ()
+    """The latest, at most `votes_of`, in the order of capture."""
+    votes_seen: int = 0
+    reasons: dict[Reason, int] = {}
+    """How many frames said what."""
+    reason: Reason | None = None
+    """What the latest frame said; none when it was not asked, as others are nearer."""
+    in_view_ns: int = 0
+    absent_ns: int = 0
+    shadows: str = ""
+    """The visit in whose place this one began, while they may be one."""
+    verdict: Verdict | None = None
+    person: str | None = None
+    """Whom the verdict is about; nobody means unknown."""
+
+
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of one camera: its open visits, and how far its clock has come."""
+
+    visits: tuple[Visit, ...] = ()
+    newest_ns: int = 0
+    newest_seq: int = 0
+    behind: int = 0
+    """How many timely results in a row were older than the newest by `CLOCK_JUMP_NS`."""
+    folded: tuple[tuple[int, int], ...] = ()
+    """`seq` and `captured_ns` of the latest frames, at most `MAX_FOLDED`."""
+
+
+class Decision(NamedTuple):
+    """A visit was granted or denied."""
+
+    visit: str
+    finding: Finding
+    face: Face
+    """The face of the frame that decided; of somebody who left undecided, only where it was last."""
+
+
+class _Step(NamedTuple):
+    """What a result does to a door's clock."""
+
+    captured_ns: int
+    step_ns: int
+    late: bool
+    """Older than the newest result: it may vote, and changes nothing else."""
+    set_back: bool
+    """The newest result after all, and the camera's clock shows less than before."""
+    behind: int
+
+
+class _Sight(NamedTuple):
+    """A visit's face in the result at hand."""
+
+    face: Face
+    ballot: Ballot
+
+
+def nobody_objects(person: str | None) -> Reason | None:  # noqa: ARG001 - an Objection
+    """Let every decision stand."""
+    return None
+
+
+def fold(
+    door: Door,
+    result: Result,
+    settings: Settings,
+    *,
+    age_s: float = 0.0,
+    objection: Objection = nobody_objects,
+) -> tuple[Door, list[Decision]]:
+    """Return the door after a result, and the decisions that the result brought about.
+
+    Args:
+        door: as the result before left it.
+        result: of a frame of this door's camera, with the faces' encodings.
+        settings: the site's, with what the rules say of this door.
+        age_s: how long the frame took from the broker and back.
+        objection: why somebody may not enter although recognised.
+    """
+    frame = (result.seq, result.captured_ns)
+    if frame in door.folded:
+        return door, []
+    result = msgspec.structs.replace(result, faces=result.faces[:MAX_FACES_LINKED])
+    too_old = age_s > settings.max_result_age_s
+    step = _step(door, result, too_old=too_old)
+    cast = ballots(result, settings, too_old=too_old)
+    visits, sights, gone = _carry_on(door, result, cast, step, settings)
+    decisions = [_unfinished(visit, settings, objection) for visit in gone if _was_tried(visit, settings)]
+    for name in [name for name in visits if name in sights]:
+        patience = SHADOW_PATIENCE if visits[name].shadows in visits else 1
+        finding = _find(visits[name], sights[name].ballot, settings, patience=patience)
+        if finding is not None:
+            decisions += _conclude(visits, name, finding, sights, objection)
+    after = Door(
+        visits=tuple(visits.values()),
+        newest_ns=door.newest_ns if step.late else result.captured_ns,
+        newest_seq=door.newest_seq if step.late else result.seq,
+        behind=step.behind,
+        folded=(*door.folded, frame)[-MAX_FOLDED:],
+    )
+    return after, decisions
+
+
+def _step(door: Door, result: Result, *, too_old: bool) -> _Step:
+    at_ns = result.captured_ns
+    step_ns = min(max(0, at_ns - door.newest_ns), MAX_STEP_NS) if door.newest_ns else 0
+    if at_ns >= door.newest_ns:
+        return _Step(at_ns, step_ns, late=False, set_back=False, behind=0)
+    if too_old or at_ns >= door.newest_ns - CLOCK_JUMP_NS:
+        return _Step(at_ns, 0, late=True, set_back=False, behind=door.behind if too_old else 0)
+    set_back = result.seq > door.newest_seq or door.behind >= MAX_STRAGGLERS
+    return _Step(at_ns, 0, late=not set_back, set_back=set_back, behind=0 if set_back else door.behind + 1)
+
+
+def _carry_on(
+    door: Door, result: Result, cast: Sequence[Ballot], step: _Step, settings: Settings
+) -> tuple[dict[str, Visit], dict[str, _Sight], list[Visit]]:
+    """Return the visits that are open after a result, not yet decided upon; those seen in it; those ended."""
+    before = door.visits
+    if step.set_back:
+        before = tuple(msgspec.structs.replace(visit, votes=()) for visit in before)
+    trails, names = [visit.trail for visit in before], [ballot.person for ballot in cast]
+    links = link(trails, result.faces, names, link_distance=settings.link_distance)
+    sights = {before[v].visit: _Sight(result.faces[f], cast[f]) for v, f in links.face_of.items()}
+    rivals = {before[v].visit for f, v in links.displaced.items() if cast[f].counts}
+    begun: list[Visit] = []
+    for f in () if step.late else links.fresh:
+        shadowed = _shadowed(before[links.displaced[f]]) if f in links.displaced else ""
+        name = f"{result.camera}-{result.captured_ns}-{result.seq}-{len(begun) + 1}"
+        begun.append(Visit(visit=name, trail=Trail(box_px=result.faces[f].box_px), shadows=shadowed))
+        sights[name] = _Sight(result.faces[f], cast[f])
+    visits: dict[str, Visit] = {}
+    gone: list[Visit] = []
+    for visit in (*before, *begun):
+        sight = sights.get(visit.visit)
+        if sight is not None:
+            visits[visit.visit] = _see(visit, sight, step, settings)
+            continue
+        missed = _miss(visit, step, settings, displaced=visit.visit in rivals)
+        mistaken = missed.verdict is None and missed.shadows in sights
+        if mistaken:
+            continue
+        if missed.absent_ns < settings.absence_s * 1e9:
+            visits[visit.visit] = missed
+        else:
+            gone.append(missed)
+    return _newest(visits, sights), sights, gone
+
+
+def _newest(visits: dict[str, Visit], sights: Mapping[str, _Sight]) -> dict[str, Visit]:
+    """Return as many visits as may be open: those in view, and of the others the latest seen."""
+    if len(visits) <= MAX_VISITS:
+        return visits
+    newest_first = list(visits)[::-1]
+    newest_first.sort(key=lambda name: (name not in sights, visits[name].absent_ns))
+    kept = set(newest_first[:MAX_VISITS])
+    return {name: visit for name, visit in visits.items() if name in kept}
+
+
+def _shadowed(visit: Visit) -> str:
+    """Return what a visit that begins in another's place shadows: that one, or what it shadows itself."""
+    return visit.shadows if visit.verdict is None and visit.shadows else visit.visit
+
+
+def _see(visit: Visit, sight: _Sight, step: _Step, settings: Settings) -> Visit:
+    """Return a visit after a frame that shows its face.
+
+    A late frame only votes. A face linked by its name alone does not: it may be somebody else's.
+    """
+    face, ballot = sight
+    alike = is_alike(visit.trail, face, link_distance=settings.link_distance)
+    step_ns = step.step_ns if visit.reasons else 0
+    if visit.verdict is None and ballot.reason is not None:
+        counted = {**visit.reasons, ballot.reason: visit.reasons.get(ballot.reason, 0) + 1}
+        visit = msgspec.structs.replace(visit, reasons=counted, in_view_ns=visit.in_view_ns + step_ns)
+    if visit.verdict is None and ballot.counts and alike:
+        visit = msgspec.structs.replace(visit, votes_seen=visit.votes_seen + 1)
+        visit = _with_vote(visit, ballot, step, settings)
+    if step.late:
+        return visit
+    clear = visit.verdict != "granted" or (ballot.person == visit.person and alike)
+    trail = follow(visit.trail, face, person=ballot.person, keep_encoding=clear)
+    return msgspec.structs.replace(visit, trail=trail, reason=ballot.reason, absent_ns=0)
+
+
+def _miss(visit: Visit, step: _Step, settings: Settings, *, displaced: bool) -> Visit:
+    """Return a visit after a frame without its face. Another face in its place speaks against it."""
+    if displaced and visit.verdict is None:
+        visit = _with_vote(visit, _AGAINST, step, settings)
+    return visit if step.late else msgspec.structs.replace(visit, absent_ns=visit.absent_ns + step.step_ns)
+
+
+def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: Settings) -> Visit:
+    vote = Vote(
+        person=ballot.person,
+        distance=ballot.distance,
+        margin=ballot.margin,
+        captured_ns=step.captured_ns,
+    )
+    votes = sorted((*visit.votes, vote), key=lambda one: one.captured_ns)[-settings.votes_of :]
+    return msgspec.structs.replace(visit, votes=tuple(votes))
+
+
+def _find(visit: Visit, ballot: Ballot, settings: Settings, *, patience: int) -> Finding | None:
+    """Return what the votes of a visit come to with a frame's; none while it stays open."""
+    if visit.verdict is not None or ballot.reason is None:
+        return None
+    promising = ballot.counts and ballot.person is not None
+    found = grant(visit.votes, ballot.person, settings) if promising else None
+    if found is not None:
+        return found
+    bound = settings.deny_after_votes * patience + (settings.votes_needed - 1 if promising else 0)
+    by_votes = visit.votes_seen >= bound and visit.in_view_ns >= settings.deny_not_before_s * 1e9
+    by_time = not promising and visit.in_view_ns >= settings.deny_after_s * 1e9
+    return denial(visit.votes, visit.reasons, settings) if by_votes or by_time else None
+
+
+def _was_tried(visit: Visit, settings: Settings) -> bool:
+    """Tell whether a visit that ended without a verdict is one to log: somebody's own, in enough frames."""
+    seen_enough = visit.votes_seen >= settings.votes_needed
+    stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
+    return visit.verdict is None and not visit.shadows and seen_enough and stayed
+
+
+def _unfinished(visit: Visit, settings: Settings, objection: Objection) -> Decision:
+    """Deny somebody who left before enough frames could be had."""
+    finding = _overruled(denial(visit.votes, visit.reasons, settings), objection(None))
+    return Decision(visit.visit, finding, Face(box_px=visit.trail.box_px))
+
+
+def _overruled(finding: Finding, reason: Reason | None) -> Finding:
+    """Return a finding, denied for this reason instead if there is one."""
+    return finding if reason is None else finding._replace(verdict="denied", reason=reason)
+
+
+def _conclude(
+    visits: dict[str, Visit],
+    name: str,
+    finding: Finding,
+    sights: Mapping[str, _Sight],
+    objection: Objection,
+) -> list[Decision]:
+    """Settle a visit in `visits` and return the decision; none when its person is decided upon already."""
+    visit = visits[name]
+    doubles = [
+        one
+        for one in visits.values()
+        if finding.person is not None and one.verdict and one.person == finding.person
+    ]
+    for double in doubles:
+        if double.visit not in sights:
+            trail = msgspec.structs.replace(visit.trail, person=double.person, certain=True)
+            visits[double.visit] = msgspec.structs.replace(double, trail=trail, absent_ns=visit.absent_ns)
+            del visits[name]
+            return []
+    finding = _overruled(finding, Reason.AMBIGUOUS if doubles else objection(finding.person))
+    person = None if doubles else finding.person
+    visits[name] = msgspec.structs.replace(
+        visit,
+        trail=msgspec.structs.replace(visit.trail, person=person, certain=person is not None),
+        votes=(),
+        verdict=finding.verdict,
+        person=person,
+    )
+    return [Decision(name, finding._replace(person=person), sights[name].face)]
+
+
+_AGAINST = Ballot(person=None, reason=Reason.UNKNOWN, counts=True, distance=None, margin=None)
+"""What a frame says of a visit that has somebody else's face in its place."""

@@ -1,0 +1,82 @@
+"""`turnstile replay`: recorded results through the decision with other settings, and what would change."""
+
+import datetime as dt
+import sys
+from collections import Counter
+from pathlib import Path
+
+from turnstile.access.decider import Decider
+from turnstile.access.replay import Difference, differences, replay
+from turnstile.access.rules import NO_RULES, Rules
+from turnstile.errors import ConfigError, LogError
+from turnstile.io.access import recording as resultfile
+from turnstile.io.runner.node import EXIT_CONFIG, EXIT_STOPPED
+from turnstile.io.site import rules_file
+from turnstile.io.site.file import load
+from turnstile.io.site.terminal import printable
+from turnstile.log.question import moment
+from turnstile.protocol.messages import Access
+from turnstile.protocol.reasons import WORDS
+from turnstile.site.settings import Site
+
+
+def run(*, config_path: Path, since: str | None, recording: Path | None) -> int:
+    """Print the visits that the settings and rules of a site file would decide otherwise; return 0 or 78.
+
+    Args:
+        config_path: of the site file with the settings to try, whose rules are tried too.
+        since: see `turnstile.log.question.TIMES`; none: from the beginning.
+        recording: the file to read; none: the one that the site file names.
+    """
+    try:
+        site = load(config_path)
+        path = recording or _recording_of(site)
+        rules = _rules_of(site)
+        begin_ns = moment(since, now=dt.datetime.now().astimezone()) if since else 0
+        before, after = replay(
+            (one for one in resultfile.read(path) if one.at_ns >= begin_ns),
+            Decider(settings=site.decision, encoding=site.recognition.encoding, rules=rules),
+            local=lambda at_ns: rules_file.local_time(rules, at_ns / 1e9),
+        )
+    except (ConfigError, LogError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_CONFIG
+    for line in report(before, after):
+        sys.stdout.write(f"{printable(line)}\n")
+    return EXIT_STOPPED
+
+
+def report(before: list[Access], after: list[Access]) -> list[str]:
+    """Return what to print of verdicts given then and now."""
+    found = differences(before, after)
+    lines = [_line(one) for one in found]
+    changes = Counter(one.change for one in found)
+    counted = ", ".join(f"{count} {change}" for change, count in sorted(changes.items())) or "no difference"
+    return [*lines, f"{len(before)} verdicts then, {len(after)} now: {counted}"]
+
+
+def _recording_of(site: Site) -> Path:
+    if not site.decision.record:
+        raise ConfigError("decision.record names no recording; name it there or with --recording")
+    return Path(site.decision.record)
+
+
+def _rules_of(site: Site) -> Rules:
+    path = Path(site.decision.rules)
+    return rules_file.load(path, doors=site.cameras) if path.exists() else NO_RULES
+
+
+def _line(difference: Difference) -> str:
+    _, before, after, at_ns = difference
+    at = dt.datetime.fromtimestamp(at_ns / 1e9, dt.UTC).astimezone().isoformat(timespec="milliseconds")
+    camera = next(one.camera for one in (before, after) if one is not None)
+    return f"{at}  {camera:<12}  {_verdict(before)}  →  {_verdict(after)}"
+
+
+def _verdict(access: Access | None) -> str:
+    if access is None:
+        return "no verdict"
+    who = access.person or "unknown"
+    distance = "" if access.distance is None else f", {access.distance:.3f}"
+    why = "" if access.verdict == "granted" else f", {WORDS[access.reason]}"
+    return f"{access.verdict} {who}{why}{distance}"

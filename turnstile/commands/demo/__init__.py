@@ -1,0 +1,1 @@
+"""`turnstile demo`, its sample faces and its clip."""

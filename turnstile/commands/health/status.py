@@ -1,0 +1,107 @@
+"""`turnstile status`: the last beats of all nodes as a table."""
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from turnstile.errors import ConfigError
+from turnstile.health.roster import Heard, NodeStatus, Roster, call_roll
+from turnstile.io.bus.keys import NodeKey, key_to_look_on
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
+from turnstile.io.site.file import load
+from turnstile.io.site.terminal import printable
+from turnstile.protocol.messages import Beat
+from turnstile.site.settings import Broker
+
+LISTEN_S = 1.5
+"""Longer than the period of a beat, so that every living node is heard."""
+
+ANSWER_WITHIN_S = 3.0
+PLAIN_WIDTH = 200
+"""Columns when the output is no terminal."""
+
+_TOTALS = ("frames_in", "frames_out", "results", "granted", "denied", "entries", "faces")
+
+
+def run(*, config_path: Path, as_json: bool) -> int:
+    """Print what the site's nodes said last; return 0, 1 when the broker does not answer, or 78."""
+    try:
+        site = load(config_path)
+        heard = listen(site.broker, key=key_to_look_on(site))
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_CONFIG
+    if not any(beat.role == "broker" for beat, _ in heard):
+        at = site.broker.egress
+        sys.stderr.write(
+            f"error: no broker answered at {at} within {ANSWER_WITHIN_S:.0f} s: is it running?\n"
+        )
+        return EXIT_CRASHED
+    roster = call_roll(site, heard, now_s=time.monotonic())
+    if as_json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(roster)).decode() + "\n")
+    else:
+        report(roster, console=Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH))
+    return EXIT_STOPPED
+
+
+def listen(broker: Broker, *, key: NodeKey | None = None) -> list[Heard]:
+    """Return the beats of 1.5 s and those the broker repeats to newcomers; none if it does not answer."""
+    bus = Bus(broker, key=key, topics=["status."])
+    heard: list[Heard] = []
+    try:
+        until = time.monotonic() + ANSWER_WITHIN_S
+        while (now := time.monotonic()) < until:
+            for _, message in bus.hear(until - now):
+                if isinstance(message, Beat):
+                    if not heard:
+                        until = time.monotonic() + LISTEN_S
+                    heard.append(Heard(message, time.monotonic() - message.age_s))
+    finally:
+        bus.close()
+    return heard
+
+
+def report(roster: Roster, *, console: Console) -> None:
+    """Print the table, and after it what is missing."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("NODE", "ROLE", "HOST", "STATE", "BEAT", "UP", "FPS", "DID", "DROPPED OR REFUSED"):
+        table.add_column(
+            heading, justify="right" if heading in {"BEAT", "UP", "FPS"} else "left", overflow="fold"
+        )
+    for node in roster.nodes:
+        table.add_row(*_row(node), style="red" if node.silent else "")
+    console.print(table)
+    for path in roster.missing:
+        console.print(Text(f"not heard: {path}, which the site file names", style="yellow"))
+
+
+def _row(node: NodeStatus) -> list[Text]:
+    fps = "" if node.frames_per_s is None else f"{node.frames_per_s:.1f}"
+    state = f"silent (was: {node.state})" if node.silent else node.state
+    totals = {name: node.counts[name] for name in _TOTALS if node.counts.get(name)}
+    cells = (node.node, node.role, node.host, state, f"{node.age_s:.1f} s", duration(node.uptime_s), fps)
+    return [Text(printable(cell)) for cell in (*cells, _in_words(totals), _in_words(node.losses))]
+
+
+def duration(seconds: float) -> str:
+    """Return a time in two units at most: ``45 s``, ``2 min 05 s``, ``3 h 20 min``, ``4 d 07 h``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600:02} h"
+
+
+def _in_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())

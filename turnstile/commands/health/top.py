@@ -1,0 +1,203 @@
+"""`turnstile top`: every node and camera, live: rates, ages, drops, busy shares. `q` or Ctrl-C ends it.
+
+Where the output is no terminal, or with `--once`, it is printed once, after two beats of every node.
+"""
+
+import os
+import select
+import sys
+import termios
+import time
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from turnstile.commands.health.status import ANSWER_WITHIN_S, PLAIN_WIDTH, duration
+from turnstile.errors import ConfigError
+from turnstile.health.overview import CameraRow, NodeRow, View, Watch
+from turnstile.health.roster import Heard
+from turnstile.io.bus.keys import key_to_look_on
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
+from turnstile.io.site.file import load
+from turnstile.io.site.terminal import printable
+from turnstile.protocol.messages import Beat
+
+TWO_BEATS_S = 2.6
+REDRAW_S = 0.5
+BUSY = 0.9
+"""A recognizer that works for so much of its time is shown as busy: more load would wait."""
+
+
+MAX_CELL = 40
+"""Columns that a state takes at most: a camera's is told in full below."""
+
+
+def run(*, config_path: Path, once: bool) -> int:
+    """Watch the site; return 0, 1 when the broker did not answer where one look was wanted, or 78."""
+    try:
+        site = load(config_path)
+        key = key_to_look_on(site)
+        bus = Bus(site.broker, key=key, topics=["status."])
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_CONFIG
+    watch = Watch(site=site)
+    try:
+        if once or not sys.stdout.isatty():
+            return _look_once(bus, watch, at=site.broker.egress)
+        _watch(bus, watch, at=site.broker.egress)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        bus.close()
+    return EXIT_STOPPED
+
+
+def _look_once(bus: Bus, watch: Watch, *, at: str) -> int:
+    began_s = time.monotonic()
+    until_s = began_s + ANSWER_WITHIN_S
+    answered = False
+    while time.monotonic() < until_s:
+        _hear(bus, watch, 0.1)
+        if not answered and watch.view(time.monotonic()).broker is not None:
+            answered, until_s = True, time.monotonic() + TWO_BEATS_S
+    if not answered:
+        sys.stderr.write(
+            f"error: no broker answered at {at} within {ANSWER_WITHIN_S:.0f} s: is it running?\n"
+        )
+        return EXIT_CRASHED
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    Console(highlight=False, width=width).print(_page(watch.view(time.monotonic()), bus, at=at))
+    return EXIT_STOPPED
+
+
+def _watch(bus: Bus, watch: Watch, *, at: str) -> None:
+    console = Console(highlight=False)
+    page = _page(watch.view(time.monotonic()), bus, at=at, live=True)
+    with _keys() as keys, Live(page, console=console, screen=True, auto_refresh=False) as live:
+        drawn_s = 0.0
+        while not (_pressed(keys) & {"q", "Q"}):
+            _hear(bus, watch, 0.1)
+            if time.monotonic() - drawn_s >= REDRAW_S:
+                drawn_s = time.monotonic()
+                live.update(_page(watch.view(drawn_s), bus, at=at, live=True), refresh=True)
+
+
+def _hear(bus: Bus, watch: Watch, timeout_s: float) -> None:
+    for _, message in bus.hear(timeout_s):
+        if isinstance(message, Beat):
+            watch.hear(Heard(message, time.monotonic() - message.age_s))
+
+
+def _page(view: View, bus: Bus, *, at: str, live: bool = False) -> RenderableType:
+    parts: list[RenderableType] = [_headline(view, bus, at=at), Text(), _nodes(view.nodes), Text()]
+    parts.append(_cameras(view.cameras))
+    parts += [
+        Text(f"not heard: {path}, which the site file names", style="yellow") for path in view.roster.missing
+    ]
+    if live:
+        parts += [Text(), Text("q ends", style="dim")]
+    return Group(*parts)
+
+
+def _headline(view: View, bus: Bus, *, at: str) -> Text:
+    if bus.broker_lost:
+        return Text(f"no broker answers at {at}", style="bold red")
+    if view.broker is None:
+        return Text(f"waiting for the broker's beat at {at}", style="yellow")
+    gauges, counts = view.broker.gauges, view.broker.counts
+    figures = (
+        f"broker {view.broker.state}",
+        f"up {duration(view.broker.uptime_s)}",
+        f"{gauges.get('cameras', 0):.0f} cameras",
+        f"{gauges.get('recognizers', 0):.0f} recognizers",
+        f"{gauges.get('people', 0):.0f} people",
+        f"queue age {gauges.get('queue_age_ms', 0):.0f} ms",
+        f"{counts.get('granted', 0)} granted",
+        f"{counts.get('denied', 0)} denied",
+    )
+    style = "bold" if view.broker.state == "live" else "bold red"
+    return Text(printable(", ".join(figures)), style=style)
+
+
+def _nodes(rows: list[NodeRow]) -> Table:
+    table = _table(
+        ("NODE", "ROLE", "HOST", "STATE"), ("BEAT", "IN/S", "OUT/S", "BUSY", "AGE", "LOST/S"), "WHY"
+    )
+    for row in rows:
+        node = row.status
+        state = f"silent (was: {node.state})" if node.silent else node.state
+        busy = "" if row.busy is None else f"{100 * row.busy:.0f} %"
+        cells = (
+            Text(printable(node.node)),
+            Text(node.role),
+            Text(printable(node.host)),
+            Text(printable(state), style="" if state.startswith(("live", "ended")) else "yellow"),
+            Text(f"{node.age_s:.1f} s"),
+            Text(_number(row.in_per_s)),
+            Text(_number(row.out_per_s)),
+            Text(busy, style="yellow" if row.busy is not None and row.busy >= BUSY else ""),
+            Text(_ms(row.age_ms)),
+            Text(_number(row.loss.per_s) if row.loss.per_s else "", style="yellow"),
+            Text(printable(row.loss.reason.replace("_", " "))),
+        )
+        table.add_row(*cells, style="red" if node.silent else "")
+    return table
+
+
+def _cameras(rows: list[CameraRow]) -> Table:
+    table = _table(("CAMERA",), ("SENT/S", "RESULTS/S", "WAIT", "AGE"), "STATE")
+    for row in rows:
+        numbers = (_number(row.sent_per_s), _number(row.results_per_s), _ms(row.wait_ms), _ms(row.age_ms))
+        style = "" if row.state.startswith(("live", "ended")) else "yellow"
+        table.add_row(
+            Text(printable(row.camera)), *map(Text, numbers), Text(printable(row.state), style=style)
+        )
+    return table
+
+
+def _table(left: tuple[str, ...], right: tuple[str, ...], last: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in left:
+        table.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=MAX_CELL)
+    for heading in right:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column(last, overflow="fold")
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f} ms"
+
+
+@contextmanager
+def _keys() -> Iterator[int | None]:
+    """Let keys be read one by one, unseen; give the descriptor, or none where there is no keyboard."""
+    if not sys.stdin.isatty():
+        yield None
+        return
+    keyboard = sys.stdin.fileno()
+    before = termios.tcgetattr(keyboard)
+    try:
+        tty.setcbreak(keyboard)
+        yield keyboard
+    finally:
+        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+
+
+def _pressed(keyboard: int | None) -> set[str]:
+    """Return which keys were pressed since the last time."""
+    if keyboard is None or not select.select([keyboard], [], [], 0)[0]:
+        return set()
+    return set(os.read(keyboard, 64).decode(errors="replace"))

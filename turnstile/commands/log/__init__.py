@@ -1,0 +1,1 @@
+"""Commands that read the access log, or erase from it."""

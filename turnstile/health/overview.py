@@ -1,0 +1,141 @@
+"""What `turnstile top` shows: rates, ages, drops and busy shares of every node and camera, from their beats.
+
+Pure: times are arguments.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from turnstile.health.roster import Heard, NodeStatus, Roster, call_roll, is_loss
+from turnstile.site.settings import Site
+
+MAX_PROCESSES = 4096
+
+
+class Loss(NamedTuple):
+    """What a process dropped or refused between its last two beats."""
+
+    per_s: float
+    reason: str
+    """The most frequent one; empty when there was none."""
+
+
+NO_LOSS = Loss(0.0, "")
+
+
+class CameraRow(NamedTuple):
+    """How a camera is served; what is not known is none."""
+
+    camera: str
+    sent_per_s: float | None
+    results_per_s: float | None
+    wait_ms: float | None
+    """Longest wait for a recognizer in the broker's last period."""
+    age_ms: float | None
+    """Of the oldest frame at its result, since it came to the broker, in that period."""
+    state: str
+
+
+class NodeRow(NamedTuple):
+    """What a process does."""
+
+    status: NodeStatus
+    in_per_s: float | None
+    out_per_s: float | None
+    busy: float | None
+    """The share of its time that a recognizer works."""
+    age_ms: float | None
+    """How old a frame is, or how long a camera waits, where it is handed on."""
+    loss: Loss
+
+
+class View(NamedTuple):
+    """Everything at one moment."""
+
+    roster: Roster
+    broker: NodeStatus | None
+    nodes: list[NodeRow]
+    cameras: list[CameraRow]
+
+
+@dataclass(kw_only=True)
+class Watch:
+    """The beats heard so far."""
+
+    site: Site
+    _heard: dict[str, Heard] = field(default_factory=dict)
+    _losses: dict[str, Loss] = field(default_factory=dict)
+
+    def hear(self, heard: Heard) -> None:
+        """Take in a beat; one that is older than the process's last changes nothing."""
+        instance = heard.beat.instance
+        before = self._heard.get(instance)
+        if before is not None and before.said_s >= heard.said_s:
+            return
+        if before is None and len(self._heard) >= MAX_PROCESSES:
+            oldest = min(self._heard, key=lambda name: self._heard[name].said_s)
+            del self._heard[oldest]
+            self._losses.pop(oldest, None)
+        self._heard[instance] = heard
+        if before is not None:
+            self._losses[instance] = _loss(before, heard)
+
+    def view(self, now_s: float) -> View:
+        """Return what is to be shown now."""
+        roster = call_roll(self.site, self._heard.values(), now_s=now_s)
+        broker = next((node for node in roster.nodes if node.role == "broker"), None)
+        alive = None if broker is None or broker.silent else broker
+        rows = [self._row(node) for node in roster.nodes]
+        return View(roster, broker, rows, self._cameras(roster, {} if alive is None else alive.gauges))
+
+    def _row(self, node: NodeStatus) -> NodeRow:
+        gauges = {} if node.silent else node.gauges
+        busy_ms_per_s = gauges.get("busy_ms_per_s")
+        outward = ("frames_out_per_s", "frames_shown_per_s", "results_per_s", "entries_per_s")
+        return NodeRow(
+            status=node,
+            in_per_s=gauges.get("frames_in_per_s"),
+            out_per_s=next((gauges[name] for name in outward if name in gauges), None),
+            busy=None if busy_ms_per_s is None else min(1.0, busy_ms_per_s / 1000),
+            age_ms=gauges.get("queue_age_ms"),
+            loss=NO_LOSS if node.silent else self._losses.get(node.instance, NO_LOSS),
+        )
+
+    def _cameras(self, roster: Roster, told: Mapping[str, float]) -> list[CameraRow]:
+        captures = {node.node: node for node in roster.nodes if node.role == "capture"}
+        named = [name.partition(".")[2] for name in told if name.startswith("results_per_s.")]
+        rows = []
+        for camera in dict.fromkeys([*self.site.cameras, *captures, *named]):
+            capture = captures.get(camera)
+            gauges = {} if capture is None or capture.silent else capture.gauges
+            rows.append(
+                CameraRow(
+                    camera=camera,
+                    sent_per_s=gauges.get("frames_out_per_s"),
+                    results_per_s=told.get(f"results_per_s.{camera}"),
+                    wait_ms=told.get(f"wait_ms.{camera}"),
+                    age_ms=told.get(f"age_ms.{camera}"),
+                    state=_state(capture),
+                )
+            )
+        return rows
+
+
+def _state(capture: NodeStatus | None) -> str:
+    if capture is None:
+        return "not heard"
+    return f"silent (was: {capture.state})" if capture.silent else capture.state
+
+
+def _loss(before: Heard, now: Heard) -> Loss:
+    """Return what was lost between two beats of a process, a second: counts only grow while it lives."""
+    elapsed_s = max(now.said_s - before.said_s, 0.1)
+    counts = now.beat.counts
+    lost = {
+        name: max(0, count - before.beat.counts.get(name, 0))
+        for name, count in counts.items()
+        if is_loss(name)
+    }
+    total = sum(lost.values())
+    return Loss(round(total / elapsed_s, 1), max(lost, key=lost.__getitem__)) if total else NO_LOSS

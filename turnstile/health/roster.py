@@ -1,0 +1,123 @@
+"""Which nodes of a site are alive, from their beats."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from turnstile.protocol.messages import Beat
+from turnstile.site.plan import is_process_of, place_of, processes
+from turnstile.site.settings import Site
+
+SILENT_AFTER_S = 3.0
+"""A node beats about once a second; after this long without a beat it is called silent."""
+
+_RATES = ("frames_out_per_s", "frames_in_per_s")
+_LOSSES = ("dropped_", "refused_", "bad_")
+_ROLES = ("broker", "capture", "recognizer", "logger", "display", "observer")
+
+
+class Heard(NamedTuple):
+    """A beat, and when it was said, in seconds on the hearer's monotonic clock."""
+
+    beat: Beat
+    said_s: float
+
+
+class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one process of a node."""
+
+    node: str
+    instance: str
+    role: str
+    host: str
+    pid: int
+    version: str
+    state: str
+    silent: bool
+    age_s: float
+    """Since its last beat."""
+    uptime_s: float
+    """At its last beat."""
+    counts: dict[str, int]
+    gauges: dict[str, float]
+
+    @property
+    def frames_per_s(self) -> float | None:
+        """Return the rate of frames that leave the node, else of those that come; none if it counts none."""
+        return next((self.gauges[name] for name in _RATES if name in self.gauges), None)
+
+    @property
+    def losses(self) -> dict[str, int]:
+        """Return what was dropped, refused or found bad, by reason."""
+        return {name: count for name, count in sorted(self.counts.items()) if count and is_loss(name)}
+
+
+class Roster(msgspec.Struct, frozen=True, kw_only=True):
+    """The nodes that were heard, and those named in the site file that were not."""
+
+    nodes: tuple[NodeStatus, ...]
+    missing: tuple[str, ...]
+    """As the site file has them: ``cameras.front_door``."""
+
+
+def is_loss(count: str) -> bool:
+    """Tell whether a count is of what was dropped, refused or found bad."""
+    return count.startswith(_LOSSES)
+
+
+def call_roll(site: Site, heard: Iterable[Heard], *, now_s: float) -> Roster:
+    """Return the state at `now_s` of all nodes heard.
+
+    Of the processes of one node, those that are silent are left out if another one is alive, and all but the
+    latest if none is: they were stopped and started again.
+    """
+    latest: dict[str, Heard] = {}
+    for one in heard:
+        known = latest.get(one.beat.instance)
+        if known is None or known.said_s <= one.said_s:
+            latest[one.beat.instance] = one
+    processes: defaultdict[tuple[int, str], list[NodeStatus]] = defaultdict(list)
+    for one in latest.values():
+        processes[_ROLES.index(one.beat.role), one.beat.node].append(_status(one, now_s=now_s))
+    nodes = [status for _, same in sorted(processes.items()) for status in _current(same)]
+    names = {status.node for status in nodes}
+    missing = tuple(_missing(site, names))
+    return Roster(nodes=tuple(nodes), missing=missing)
+
+
+def _current(processes: Sequence[NodeStatus]) -> list[NodeStatus]:
+    by_age = sorted(processes, key=lambda status: (status.age_s, status.instance))
+    alive = [status for status in by_age if not status.silent]
+    return sorted(alive, key=lambda status: status.instance) or by_age[:1]
+
+
+def _status(heard: Heard, *, now_s: float) -> NodeStatus:
+    beat, age_s = heard.beat, max(0.0, now_s - heard.said_s)
+    return NodeStatus(
+        node=beat.node,
+        instance=beat.instance,
+        role=beat.role,
+        host=beat.host,
+        pid=beat.pid,
+        version=beat.version,
+        state=beat.state,
+        silent=age_s > SILENT_AFTER_S,
+        age_s=round(age_s, 3),
+        uptime_s=round(beat.uptime_s, 3),
+        counts=dict(beat.counts),
+        gauges=dict(beat.gauges),
+    )
+
+
+def _missing(site: Site, heard: Collection[str]) -> Iterator[str]:
+    """Give the nodes that the site file names and nobody heard; of ``count: auto``, one is enough."""
+    for one in processes(site, cores=1):
+        pool = site.recognizers[one.key] if one.kind == "recognizer" else None
+        if pool is not None and pool.count == "auto":
+            found = any(is_process_of(name, one.key) for name in heard)
+        else:
+            found = one.name in heard
+        if not found:
+            yield place_of(one, one.name)

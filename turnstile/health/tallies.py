@@ -1,0 +1,109 @@
+"""What nodes counted, added up so that it only grows, whoever restarts.
+
+A node's counts start again at 0 with each of its processes, and two processes may share a name for a while. A
+tally adds what each process counted since this broker first heard it, or since its start if that was later;
+so a rate taken over it is right across restarts of nodes. When the broker restarts, tallies start at 0, which
+monitoring systems know how to read; what nodes counted while there was no broker is in none.
+
+Pure: times are arguments.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from turnstile.health.roster import SILENT_AFTER_S
+from turnstile.protocol.fields import MAX_LABELS
+from turnstile.protocol.messages import Beat
+
+FORGET_AFTER_S = 3600.0
+MAX_TALLIES = 4096
+MAX_PROCESSES = 16
+"""Of one tally: more at a time have one name, role and machine only if somebody plays tricks."""
+
+MAX_HOST_CHARS = 64
+
+
+class Who(NamedTuple):
+    """Whose a tally is: processes that share all three follow one another."""
+
+    node: str
+    role: str
+    host: str
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """One node on one machine."""
+
+    latest: Beat
+    said_s: float
+    totals: Counter[str] = field(default_factory=Counter)
+    processes: dict[str, tuple[float, Mapping[str, int]]] = field(default_factory=dict)
+    """When each was heard last, and its counts then; the one silent longest first."""
+
+    def is_silent(self, now_s: float) -> bool:
+        """Tell whether no beat came for 3 s."""
+        return now_s - self.said_s > SILENT_AFTER_S
+
+    def alive(self, now_s: float) -> int:
+        """Return how many processes were heard in the last 3 s."""
+        return sum(now_s - said_s <= SILENT_AFTER_S for said_s, _ in self.processes.values())
+
+
+class Tallies:
+    """The tallies of a site, the one silent longest first."""
+
+    def __init__(self, *, began_s: float) -> None:
+        """Start; `began_s` is when this broker did."""
+        self._began_s = began_s
+        self._tallies: dict[Who, Tally] = {}
+
+    def take(self, beat: Beat, now_s: float) -> None:
+        """Add what a process counted since its beat before."""
+        who = Who(beat.node, beat.role, _plain(beat.host))
+        tally = self._tallies.pop(who, None)
+        if tally is None:
+            if len(self._tallies) >= MAX_TALLIES:
+                del self._tallies[next(iter(self._tallies))]
+            tally = Tally(latest=beat, said_s=now_s)
+        self._tallies[who] = tally
+        tally.latest, tally.said_s = beat, now_s
+        known = tally.processes.pop(beat.instance, None)
+        if known is None and len(tally.processes) >= MAX_PROCESSES:
+            del tally.processes[next(iter(tally.processes))]
+        before = self._first(beat, now_s) if known is None else known[1]
+        for name, count in beat.counts.items():
+            if name in tally.totals or len(tally.totals) < MAX_LABELS:
+                tally.totals[name] += max(0, count - before.get(name, 0))
+        tally.processes[beat.instance] = now_s, _higher(before, beat.counts)
+
+    def forget(self, now_s: float) -> None:
+        """Forget who has been silent for an hour."""
+        gone = [who for who, tally in self._tallies.items() if now_s - tally.said_s >= FORGET_AFTER_S]
+        for who in gone:
+            del self._tallies[who]
+
+    def __iter__(self) -> Iterator[tuple[Who, Tally]]:
+        return iter(self._tallies.items())
+
+    def __len__(self) -> int:
+        return len(self._tallies)
+
+    def _first(self, beat: Beat, now_s: float) -> Mapping[str, int]:
+        """Return what a process that is heard for the first time had counted before it could be heard."""
+        started_while_we_listened = beat.uptime_s <= now_s - self._began_s
+        return {} if started_while_we_listened else beat.counts
+
+
+def _higher(before: Mapping[str, int], counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the highest that each count has been, so that one that goes down and up is not added twice."""
+    if all(count >= before.get(name, 0) for name, count in counts.items()):
+        return counts
+    return {name: max(count, before.get(name, 0)) for name, count in counts.items()}
+
+
+def _plain(host: str) -> str:
+    """Return a machine's name as a label: short, and nothing in it but what prints."""
+    return "".join(char if char.isprintable() else "?" for char in host[:MAX_HOST_CHARS])

@@ -1,0 +1,1 @@
+"""Decisions as they leave the process: results recorded for replay."""

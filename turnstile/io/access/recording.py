@@ -1,0 +1,119 @@
+"""The recording of results that `turnstile replay` reads: appended to by the broker, if the site wants one.
+
+Each record is its length in four bytes, the most significant first, and that many bytes. Encodings are in
+it, so only its owner can read it. When it has grown to `MAX_BYTES`, it becomes ``<name>.1``, and the one that
+bore that name before is gone.
+"""
+
+import logging
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from turnstile.access.replay import AnyRecord, decode
+from turnstile.errors import ConfigError, WireError
+
+MAX_BYTES = 500 * 2**20
+"""One face at ten results a second is 8 kB/s: 17 hours of somebody in view."""
+
+MAX_RECORD_BYTES = 4 * 2**20
+
+_LENGTH = struct.Struct(">I")
+
+log = logging.getLogger("turnstile")
+
+
+class ResultFile:
+    """Appends records. What cannot be written is said once, counted, and holds nothing up.
+
+    Attributes:
+        lost: how many records were not written.
+    """
+
+    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
+        self.lost = 0
+        self._path, self._max_bytes = path, max_bytes
+        self._file: int | None = None
+        self._bytes = 0
+        self._open()
+
+    def write(self, body: bytes) -> None:
+        """Append a record."""
+        if self._file is None:
+            self.lost += 1
+            return
+        try:
+            if self._bytes >= self._max_bytes:
+                self._rotate()
+            if self._file is not None:
+                self._bytes += os.write(self._file, _LENGTH.pack(len(body)) + body)
+        except OSError as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        """Stop recording."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            whole = _whole_bytes(self._path)
+            os.ftruncate(self._file, whole)
+            self._bytes = whole
+        except OSError as error:
+            self._give_up(error)
+
+    def _rotate(self) -> None:
+        self.close()
+        self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        self._open()
+
+    def _give_up(self, error: OSError) -> None:
+        log.warning("results are not recorded any more, %s cannot be written: %s", self._path, error.strerror)
+        self.lost += 1
+        self.close()
+
+
+def read(path: Path) -> Iterator[AnyRecord]:
+    """Give the records of a recording and of the one before it, oldest first; a torn end is left out.
+
+    Raises:
+        ConfigError: there is no recording, or it is something else; the text says where.
+    """
+    files = [one for one in (path.with_name(f"{path.name}.1"), path) if one.exists()]
+    if not files:
+        raise ConfigError(f"{path}: there is no recording; a site makes one when it has decision.record")
+    for file in files:
+        yield from _read_one(file)
+
+
+def _read_one(path: Path) -> Iterator[AnyRecord]:
+    try:
+        with path.open("rb") as file:
+            while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
+                (length,) = _LENGTH.unpack(head)
+                body = file.read(min(length, MAX_RECORD_BYTES))
+                if len(body) < length <= MAX_RECORD_BYTES:
+                    return
+                yield decode(body)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except WireError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _whole_bytes(path: Path) -> int:
+    """Return how many bytes the whole records at the beginning of a file have."""
+    whole, size = 0, path.stat().st_size
+    with path.open("rb") as file:
+        while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
+            end = whole + _LENGTH.size + _LENGTH.unpack(head)[0]
+            if end > size:
+                break
+            file.seek(end)
+            whole = end
+    return whole

@@ -1,0 +1,230 @@
+"""The broker's side of the bus."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import zmq
+
+from turnstile.errors import ConfigError, RefusedError
+from turnstile.io.bus.guard import Guard
+from turnstile.io.bus.keys import HOW
+from turnstile.io.bus.options import MAX_TOPIC_BYTES, make_watchful, new_socket, topic_and_body
+from turnstile.protocol.roles import Identity
+from turnstile.site import settings
+from turnstile.site.addresses import bind_address, is_local
+
+_CURVE_BYTES = 1024
+"""The limit on a subscription holds for the handshake too, whose longest command has 257 and metadata."""
+
+_INGRESS_HWM = 64
+"""Of each node: enough for its frames while the broker is busy, and a bound on what a hostile one fills."""
+
+_EGRESS_HWM = 200
+"""For each node. A display that hangs keeps so many frames in the broker's memory: 100 MB at 500 kB."""
+
+
+class Said(NamedTuple):
+    """What a node said, not yet decoded."""
+
+    topic: str
+    body: bytes
+    frame: zmq.Frame
+    """The topic as it came, which knows its connection."""
+    sender: Identity | None
+    """Whose key it came with; none when the bus has no keys."""
+
+
+class BrokerSockets:
+    """The broker's side: a bound PULL (ingress) and a bound XPUB (egress). Belongs to one thread.
+
+    With keys, a subscription takes effect only when its sender's role allows it (`XPUB_MANUAL`).
+    """
+
+    def __init__(
+        self, broker: settings.Broker, *, guard: Guard | None = None, wake_fds: Sequence[int] = ()
+    ) -> None:
+        """Bind both.
+
+        Args:
+            broker: where.
+            guard: whom to let in; none lets everybody in, and binds only what other machines do not reach.
+            wake_fds: descriptors that end `wait` when readable.
+
+        Raises:
+            ConfigError: an address is taken, not this machine's, or open to others without keys.
+        """
+        self.refused = 0
+        ingress, egress = (bind_address(broker, at) for at in (broker.ingress, broker.egress))
+        self._guard = guard
+        self._subscribers: Counter[str] = Counter()
+        self._turned_away: Counter[str] = Counter()
+        self._astray = False
+        self._context = zmq.Context()
+        # what is somewhat too large is counted and dropped; what is larger still ends its connection
+        max_bytes = 2 * broker.max_frame_bytes + 2**20
+        self.pull = new_socket(self._context, zmq.PULL, hwm=_INGRESS_HWM, max_bytes=max_bytes)
+        handshake_bytes = MAX_TOPIC_BYTES if guard is None else _CURVE_BYTES
+        self.xpub = new_socket(self._context, zmq.XPUB, hwm=_EGRESS_HWM, max_bytes=handshake_bytes)
+        self.xpub.setsockopt(zmq.XPUB_VERBOSE if guard is None else zmq.XPUB_MANUAL, 1)
+        self._poller = zmq.Poller()
+        if guard is not None:
+            self._poller.register(guard.start(self._context), zmq.POLLIN)
+        for socket, address in ((self.pull, ingress), (self.xpub, egress)):
+            make_watchful(socket)
+            self._bind(socket, address)
+        for item in (self.pull, self.xpub, *wake_fds):
+            self._poller.register(item, zmq.POLLIN)
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when something has come, a signal has, or `timeout_s` is over; let in who may come in.
+
+        Raises:
+            TurnstileError: there are keys, and what checks them is gone.
+        """
+        if self._guard is not None:
+            self._guard.watch()
+        self._poller.poll(max(0, round(timeout_s * 1000)))
+        if self._guard is not None:
+            self._guard.answer()
+
+    def said(self) -> Said | None:
+        """Return what a node said, not yet decoded; none when there is nothing more.
+
+        Raises:
+            RefusedError: its sender's key was revoked, or its share is used up.
+            WireError: it does not have two parts, or its topic is not text of at most 256 bytes.
+        """
+        try:
+            frames = self.pull.recv_multipart(zmq.DONTWAIT, copy=False)
+        except zmq.Again:
+            return None
+        sender = None
+        if self._guard is not None:
+            sender = self._guard.sender(frames[0], sum(len(frame) for frame in frames))
+        about, body = topic_and_body([frame.bytes for frame in frames[:3]])
+        return Said(about, body, frames[0], sender)
+
+    def refuse(self, said: Said, why: str) -> RefusedError:
+        """Count that a message was refused, and return what to raise."""
+        if self._guard is None:
+            return RefusedError(why)
+        return self._guard.refuse(said.frame, why)
+
+    def refused_by_name(self, count: int) -> dict[str, int]:
+        """Return how often the names most often refused were."""
+        return {} if self._guard is None else self._guard.refusals.worst(count)
+
+    def subscription(self, until_s: float = float("inf")) -> tuple[str, bool] | None:
+        """Return a topic and whether it was subscribed or left by its last subscriber.
+
+        None when there is no more, or when it is later than `until_s` (monotonic): refused ones are passed
+        over, and may be many.
+        """
+        while time.monotonic() < until_s:
+            try:
+                frame = self.xpub.recv(zmq.DONTWAIT, copy=False)
+            except zmq.Again:
+                self._astray = False
+                return None
+            event = frame.bytes
+            topic = event[1:].decode(errors="replace")
+            if event[:1] not in (b"\0", b"\1"):
+                self._go_astray(frame)
+            elif self._guard is None:
+                if topic.encode() == event[1:]:
+                    return topic, event[:1] == b"\1"
+                self.refused += 1
+            elif event[:1] == b"\1":
+                if self._admit(self._guard, frame, topic):
+                    return topic, True
+            elif self._let_go(self._guard, frame, topic):
+                return topic, False
+        return None
+
+    def publish(self, topic: str, body: bytes) -> None:
+        """Send to all subscribers of `topic`; what a slow one cannot take is dropped for that one."""
+        self.xpub.send_multipart([topic.encode(), body], zmq.DONTWAIT)
+
+    def close(self, *, linger_s: float = 0.0) -> None:
+        """Close both, giving what was published up to `linger_s` to leave."""
+        self.pull.close(linger=0)
+        self.xpub.close(linger=round(linger_s * 1000))
+        if self._guard is not None:
+            self._guard.stop()
+        self._context.term()
+
+    def _admit(self, guard: Guard, frame: zmq.Frame, topic: str) -> bool:
+        """Let a subscription take effect if its sender may hear the topic."""
+        if self._astray:
+            guard.cut(frame)
+        if self._astray or not guard.admits(frame, topic):
+            self.refused += 1
+            self._turned_away[topic] += 1
+            return False
+        self.xpub.setsockopt(zmq.SUBSCRIBE, topic.encode())
+        self._subscribers[topic] += 1
+        return True
+
+    def _let_go(self, guard: Guard, frame: zmq.Frame, topic: str) -> bool:
+        """End a subscription; return whether it was the topic's last.
+
+        When a connection closes, libzmq does not say whose the subscription was. It is taken for one that was
+        refused, if there are any: then a recognizer's death shows a lease later, but nobody can feign it.
+        """
+        if _has_sender(frame):
+            guard.unsubscribed(frame)
+            if self._astray:
+                guard.cut(frame)
+            else:
+                self.xpub.setsockopt(zmq.UNSUBSCRIBE, topic.encode())
+        if _take_one(self._turned_away, topic):
+            return False
+        return _take_one(self._subscribers, topic) and topic not in self._subscribers
+
+    def _go_astray(self, frame: zmq.Frame) -> None:
+        """Refuse what is no subscription, and all that waits behind it.
+
+        libzmq 4.3.5 counts such a message when it remembers whose the waiting subscriptions are, so those
+        behind it would be granted to the wrong connections. Their senders are cut off and come again; when
+        nothing waits any more, the count is right again.
+        """
+        self.refused += 1
+        if self._guard is not None:
+            self._astray = True
+            self._guard.refuse(frame, "sent the egress what is no subscription")
+            self._guard.cut(frame)
+
+    def _bind(self, socket: "zmq.Socket[bytes]", address: str) -> None:
+        if self._guard is not None:
+            self._guard.arm(socket)
+        elif not is_local(address):
+            self.close()
+            raise ConfigError(f"broker: others can reach {address}, and there are no keys: {HOW}")
+        try:
+            socket.bind(address)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ConfigError(
+                f"broker: cannot bind {address}: {zmq.strerror(error.errno or 0)}; another broker may be "
+                "running there, or the address is not this machine's (see broker.bind_host)"
+            ) from error
+
+
+def _has_sender(frame: zmq.Frame) -> bool:
+    """Tell whether a subscription's end was said; one that a closed connection leaves behind was not."""
+    try:
+        return bool(frame.get("User-Id"))
+    except zmq.ZMQError:
+        return False
+
+
+def _take_one(counts: Counter[str], name: str) -> bool:
+    """Count one less; return False when there is none."""
+    if counts[name] < 1:
+        return False
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]
+    return True

@@ -1,0 +1,179 @@
+"""The nodes' side of the bus."""
+
+import time
+from collections.abc import Sequence
+
+import zmq
+
+from turnstile.errors import ConfigError, WireError
+from turnstile.io.bus.keys import HOW, NodeKey
+from turnstile.io.bus.options import make_reconnecting, new_socket, topic_and_body
+from turnstile.protocol.messages import AnyMessage, Message, decode, encode
+from turnstile.protocol.roles import BROKER_TOPIC
+from turnstile.site import settings
+from turnstile.site.addresses import is_local
+
+BROKER_SILENT_S = 2.0
+"""Broker beats every half second; after this long without a word the sockets are made anew."""
+
+UNSAID_S = 4.0
+"""So long after everything said was dropped, the sockets are made anew: libzmq gives a connection up for good
+when the broker refuses the key, which may be a moment before it learns of it."""
+
+MAX_HEARD_BYTES = 64 * 2**20
+"""Largest message a node takes: a gallery of `turnstile.io.people.enrolment.MAX_PICTURES`."""
+
+_DRAIN = 256
+Heard = tuple[str, AnyMessage]
+
+
+class Bus:
+    """A node's side of the bus: a PUSH to the broker and a SUB from it. Belongs to one thread.
+
+    Both reconnect by themselves. When nothing at all comes from the broker for `BROKER_SILENT_S`, they are
+    closed and made anew, which also heals connections that a partition left half open; so they are when
+    nothing said has left for `UNSAID_S`.
+    """
+
+    def __init__(
+        self,
+        broker: settings.Broker,
+        *,
+        key: NodeKey | None = None,
+        topics: Sequence[str] = (),
+        say_hwm: int = 100,
+        hear_hwm: int = 1000,
+        wake_fd: int | None = None,
+    ) -> None:
+        """Connect; returns at once whether or not the broker is there.
+
+        Args:
+            broker: where it is.
+            key: what to be let in with; none on loopback and ipc, if the site has no keys.
+            topics: prefixes to hear, besides the broker's own beat.
+            say_hwm: messages kept while the broker is slow; more are dropped, and all while it is away.
+            hear_hwm: messages kept for this node before the broker drops more.
+            wake_fd: a descriptor that ends waiting when readable, such as a signal's wake-up pipe.
+
+        Raises:
+            ConfigError: an address cannot be connected to, such as an ipc path of over 107 characters, or
+                not without a key, because it is another machine's.
+        """
+        self.refused = 0
+        self.reconnects = 0
+        self._broker, self._key = broker, key
+        self._topics = list(dict.fromkeys([BROKER_TOPIC, *topics]))
+        self._say_hwm, self._hear_hwm = say_hwm, hear_hwm
+        self._wake_fd = wake_fd
+        self._context = zmq.Context()
+        self._heard_once = False
+        self._unsaid_at = 0.0
+        self._connect()
+
+    @property
+    def broker_lost(self) -> bool:
+        """Tell whether the broker was silent for 2 s, or has not been heard yet."""
+        return not self._heard_once or time.monotonic() - self._heard_at > BROKER_SILENT_S
+
+    def say(self, topic: str, message: Message) -> bool:
+        """Send without waiting; return False when it was dropped: the queue is full or nobody is there."""
+        try:
+            self._push.send_multipart([topic.encode(), encode(message)], zmq.DONTWAIT)
+        except zmq.Again:
+            self._unsaid_at = self._unsaid_at or time.monotonic()
+            return False
+        self._unsaid_at = 0.0
+        return True
+
+    def hear(self, timeout_s: float) -> list[Heard]:
+        """Wait for the first message, then return all that have come, at most 256.
+
+        Returns an empty list after `timeout_s`, or as soon as `wake_fd` is readable. Messages that are not
+        ours are counted in `refused`.
+        """
+        ready = dict(self._poller.poll(max(0, round(timeout_s * 1000))))
+        heard: list[Heard] = []
+        if self._unsaid_at and time.monotonic() - self._unsaid_at > UNSAID_S:
+            self._renew()
+            return heard
+        if self._sub not in ready:
+            self._renew_when_silent()
+        else:
+            self._heard_at, self._heard_once = time.monotonic(), True
+            while len(heard) < _DRAIN:
+                try:
+                    heard.append(_parse(self._sub.recv_multipart(zmq.DONTWAIT)))
+                except zmq.Again:
+                    break
+                except WireError:
+                    self.refused += 1
+        return heard
+
+    def subscribe(self, topic: str) -> None:
+        """Hear messages whose topic starts with `topic`."""
+        if topic not in self._topics:
+            self._topics.append(topic)
+            self._sub.subscribe(topic)
+
+    def unsubscribe(self, topic: str) -> None:
+        """Stop hearing `topic`."""
+        if topic in self._topics:
+            self._topics.remove(topic)
+            self._sub.unsubscribe(topic)
+
+    def close(self, *, linger_s: float = 0.0) -> None:
+        """Close, giving what was said up to `linger_s` to leave."""
+        self._disconnect(linger_s=linger_s)
+        self._context.term()
+
+    def _connect(self) -> None:
+        self._push = new_socket(self._context, zmq.PUSH, hwm=self._say_hwm, max_bytes=0)
+        self._sub = new_socket(self._context, zmq.SUB, hwm=self._hear_hwm, max_bytes=MAX_HEARD_BYTES)
+        self._push.setsockopt(zmq.IMMEDIATE, 1)
+        for topic in self._topics:
+            self._sub.subscribe(topic)
+        self._open(self._push, self._broker.ingress)
+        self._open(self._sub, self._broker.egress)
+        self._poller = zmq.Poller()
+        self._poller.register(self._sub, zmq.POLLIN)
+        if self._wake_fd is not None:
+            self._poller.register(self._wake_fd, zmq.POLLIN)
+        self._heard_at = time.monotonic()
+        self._unsaid_at = 0.0
+
+    def _open(self, socket: "zmq.Socket[bytes]", address: str) -> None:
+        make_reconnecting(socket)
+        socket.setsockopt(zmq.IPV6, "[" in address)
+        if self._key is not None:
+            socket.setsockopt(zmq.CURVE_PUBLICKEY, self._key.own.public)
+            socket.setsockopt(zmq.CURVE_SECRETKEY, self._key.own.secret)
+            socket.setsockopt(zmq.CURVE_SERVERKEY, self._key.broker_public)
+        elif not is_local(address):
+            self.close()
+            raise ConfigError(f"broker: {address} is another machine's, and needs a key: {HOW}")
+        try:
+            socket.connect(address)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ConfigError(
+                f"broker: cannot connect to {address}: {zmq.strerror(error.errno or 0)}"
+            ) from error
+
+    def _disconnect(self, *, linger_s: float) -> None:
+        self._push.close(linger=round(linger_s * 1000))
+        self._sub.close(linger=0)
+
+    def _renew_when_silent(self) -> None:
+        if time.monotonic() - self._heard_at > BROKER_SILENT_S:
+            self._heard_once = False
+            self._renew()
+
+    def _renew(self) -> None:
+        self._disconnect(linger_s=0.0)
+        self._connect()
+        self.reconnects += 1
+
+
+def _parse(parts: list[bytes]) -> Heard:
+    topic, body = topic_and_body(parts)
+    return topic, decode(body)

@@ -1,0 +1,165 @@
+"""`turnstile on-access`: runs a command for each access event of a camera, to open a door or ring a bell.
+
+Policy: one command at a time, in the order of the events, each within a bounded time. A grant that has
+expired by this machine's clock, or while it waited for the command before it, is never acted on: a door does
+not open for somebody who left. So the clocks of broker and door must agree within the grant's few seconds.
+"""
+
+import argparse
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+
+import msgspec
+
+from turnstile.errors import ConfigError
+from turnstile.io.bus.keys import key_to_look_on
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner.heart import Heart
+from turnstile.io.runner.node import EXIT_CONFIG, EXIT_STOPPED, Stop, configure_logging, work
+from turnstile.io.runner.watchdog import Pulse
+from turnstile.io.site.file import load
+from turnstile.protocol.messages import Access
+from turnstile.protocol.topics import topic
+from turnstile.site.settings import Site
+
+MAX_WAITING = 64
+"""Events that wait for the command before them; older ones are dropped and counted."""
+
+STOP_GRACE_S = 0.7
+"""How long a command in hand may go on after this process was asked to stop."""
+
+log = logging.getLogger("turnstile")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Act on events until asked to stop; return 0, or 78 for a site file without that camera."""
+    configure_logging("info")
+    try:
+        site = load(options.config)
+        _check(site, options)
+        name = f"door-{options.camera}"[:63]
+        key = key_to_look_on(site, preferred=name)
+    except ConfigError as error:
+        log.error("%s", error)  # noqa: TRY400 - the sentence is enough
+        return EXIT_CONFIG
+    name = name if key is None else key.who.name
+    with Stop() as stop, closing(Pulse()) as pulse:
+        door = Door(
+            camera=options.camera,
+            command=options.command_line,
+            timeout_s=options.timeout,
+            bus=Bus(site.broker, key=key, topics=[topic("access", options.camera)], wake_fd=stop.fileno),
+            heart=Heart(node=name, instance=f"{name[:50]}-{secrets.token_hex(4)}", role="observer"),
+        )
+        work(door, stop, pulse)
+    return EXIT_STOPPED
+
+
+@dataclass(kw_only=True)
+class Door:
+    """The events of one camera, and the command that is run for each."""
+
+    camera: str
+    command: Sequence[str]
+    timeout_s: float
+    bus: Bus
+    heart: Heart
+    waiting: deque[tuple[Access, float]] = field(default_factory=deque)
+    """Events with the monotonic time at which they came."""
+    running: subprocess.Popen[bytes] | None = None
+    ends_at: float = 0.0
+
+    def step(self, timeout_s: float) -> None:
+        """Take in events, and start or watch over the command."""
+        for _, message in self.bus.hear(min(timeout_s, 0.02) if self.running else timeout_s):
+            if isinstance(message, Access):
+                self._take(message)
+        self._watch()
+        while self.waiting and self.running is None:
+            self._act(*self.waiting.popleft())
+        self.heart.state = "broker lost" if self.bus.broker_lost else "live"
+        beat = self.heart.beat_if_due()
+        if beat is not None:
+            self.bus.say(self.heart.topic, beat)
+
+    def close(self) -> None:
+        """Let the command in hand end, but not for long."""
+        if self.running is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self.running.wait(timeout=STOP_GRACE_S)
+            self._watch()
+        if self.running is not None:
+            self._kill("this process was asked to stop")
+        self.bus.close()
+
+    def _take(self, event: Access) -> None:
+        self.heart.count("events_in")
+        if len(self.waiting) >= MAX_WAITING:
+            self.waiting.popleft()
+            self.heart.count("dropped_waiting")
+        self.waiting.append((event, time.monotonic()))
+
+    def _act(self, event: Access, came_at: float) -> None:
+        if is_expired(event, wall_ns=time.time_ns(), waited_s=time.monotonic() - came_at):
+            self.heart.count("expired_grants")
+            log.warning("%s: the grant of %s has expired and is not acted on", self.camera, event.visit)
+            return
+        try:
+            self.running = subprocess.Popen(self.command, stdin=subprocess.PIPE, start_new_session=True)
+        except OSError as error:
+            self.heart.count("failed_commands")
+            log.error("%s: %s cannot be run: %s", self.camera, self.command[0], error.strerror)  # noqa: TRY400 - one sentence
+            return
+        self.ends_at = time.monotonic() + self.timeout_s
+        self.heart.count("commands")
+        self._feed(self.running, msgspec.json.encode(event) + b"\n")
+
+    def _feed(self, process: subprocess.Popen[bytes], text: bytes) -> None:
+        """Give a command its input: less than a pipe holds, so one that does not read holds up nobody."""
+        if process.stdin is not None:
+            with suppress(BrokenPipeError):
+                process.stdin.write(text)
+                process.stdin.close()
+
+    def _watch(self) -> None:
+        if self.running is None:
+            return
+        code = self.running.poll()
+        if code is None and time.monotonic() >= self.ends_at:
+            self._kill(f"it took longer than {self.timeout_s:g} s")
+        elif code is not None:
+            if code != 0:
+                self.heart.count("failed_commands")
+                log.warning("%s: %s ended with %d", self.camera, self.command[0], code)
+            self.running = None
+
+    def _kill(self, why: str) -> None:
+        """Kill a command and all that it started."""
+        if self.running is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.running.pid, signal.SIGKILL)
+            self.running.wait()
+            self.running = None
+        self.heart.count("failed_commands")
+        log.warning("%s: %s was killed: %s", self.camera, self.command[0], why)
+
+
+def _check(site: Site, options: argparse.Namespace) -> None:
+    if options.camera not in site.cameras:
+        known = ", ".join(site.cameras)
+        raise ConfigError(f"--camera {options.camera}: the site's cameras are: {known}")
+    if not options.command_line:
+        raise ConfigError("no command was given: turnstile on-access … -- COMMAND [ARGUMENT …]")
+
+
+def is_expired(event: Access, *, wall_ns: int, waited_s: float) -> bool:
+    """Tell whether it is too late to act on an event; denials do not expire."""
+    return event.verdict == "granted" and (wall_ns > event.expires_ns or waited_s > event.valid_s)

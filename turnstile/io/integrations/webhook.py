@@ -1,0 +1,266 @@
+"""`turnstile webhook`: sends each access event to a web address, in order, until it has been taken.
+
+It reads the log's own sequence from the broker, as a logger does, and remembers how far it came in a file: an
+address that is away for a day gets that day's events when it is back. An event may come twice if this process
+ends between the answer and the file; its `source` and `seq` tell.
+
+Each request is a POST of one event as JSON (no thumbnail), with `Turnstile-Signature: t=SECONDS,v1=HEX`.
+HEX is the HMAC-SHA256 of "SECONDS.BODY" with the secret: the receiver refuses what is not signed or is old.
+
+Library not taken: requests and httpx, since one POST with a time-out is all that is wanted of urllib.
+"""
+
+import argparse
+import hashlib
+import hmac
+import http.client
+import logging
+import os
+import queue
+import secrets
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from turnstile.errors import ConfigError
+from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner.heart import Heart
+from turnstile.io.runner.node import EXIT_CONFIG, EXIT_STOPPED, Stop, configure_logging, key_for, work
+from turnstile.io.runner.watchdog import Pulse
+from turnstile.io.site.file import load
+from turnstile.log.lines import Event, Progress
+from turnstile.protocol.messages import Access, Fetch, Log
+from turnstile.protocol.topics import log_topic
+from turnstile.site.settings import Webhook
+
+FETCH_S = 0.5
+POST_TIMEOUT_S = 10.0
+BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+MIN_SECRET_BYTES = 16
+
+log = logging.getLogger("turnstile")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send events until asked to stop; return 0, or 78 for a site file or secret that will not do."""
+    configure_logging("info")
+    try:
+        site = load(options.config)
+        name, settings = _choose(dict(site.webhooks), options.name)
+        sender = Sender(settings, read_secret(Path(settings.secret_file)))
+        progress = read_progress(Path(settings.state_file))
+        key = key_for(site, "logger", name)
+    except ConfigError as error:
+        log.error("%s", error)  # noqa: TRY400 - the sentence is enough
+        return EXIT_CONFIG
+    instance = f"{name[:50]}-{secrets.token_hex(4)}"
+    with Stop() as stop, closing(Pulse()) as pulse:
+        hook = WebhookNode(
+            name=name,
+            instance=instance,
+            bus=Bus(site.broker, key=key, topics=[log_topic(name, instance)], wake_fd=stop.fileno),
+            heart=Heart(node=name, instance=instance, role="observer"),
+            sender=sender,
+            state_file=Path(settings.state_file),
+            progress=progress,
+        )
+        work(hook, stop, pulse)
+    return EXIT_STOPPED
+
+
+class Sender:
+    """Posts events one after the other from a thread, each until it is answered with 2xx."""
+
+    def __init__(self, settings: Webhook, secret: bytes) -> None:
+        self.problem = ""
+        self.sent: queue.SimpleQueue[Access] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Access] = queue.SimpleQueue()
+        self._settings, self._secret = settings, secret
+        self._stop = threading.Event()
+        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
+        self._thread.start()
+
+    def put(self, event: Access) -> None:
+        """Queue an event."""
+        self._waiting.put(event)
+
+    def close(self) -> None:
+        """Send no more; what was not answered is sent again by the next process."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            with suppress(queue.Empty):
+                self._send(self._waiting.get(timeout=0.2))
+
+    def _send(self, event: Access) -> None:
+        attempt = 0
+        while not self._stop.is_set():
+            problem = self._post(event)
+            if not problem:
+                if self.problem:
+                    log.info("webhook %s takes events again", self._settings.url)
+                self.problem = ""
+                self.sent.put(event)
+                return
+            if not self.problem:
+                log.warning("webhook %s: %s; it is tried again until it works", self._settings.url, problem)
+            self.problem = problem
+            self._stop.wait(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
+            attempt += 1
+
+    def _post(self, event: Access) -> str:
+        """Return why an event was not taken; empty when it was."""
+        body = msgspec.json.encode(msgspec.structs.replace(event, thumbnail=b""))
+        request = urllib.request.Request(  # noqa: S310 - the address is http or https, checked with the site file
+            self._settings.url,
+            data=body,
+            method="POST",
+            headers={
+                "Content-Type": "application/json",
+                "Turnstile-Signature": signature(self._secret, body, at_s=int(time.time())),
+            },
+        )
+        try:
+            with self._opener.open(request, timeout=POST_TIMEOUT_S) as answer:
+                return "" if 200 <= answer.status < 300 else f"it answered {answer.status}"
+        except urllib.error.HTTPError as error:
+            return f"it answered {error.code}"
+        except (OSError, http.client.HTTPException) as error:
+            return f"no answer: {getattr(error, 'reason', error)}"
+
+
+@dataclass(kw_only=True)
+class WebhookNode:
+    """The events of a site on their way to one address."""
+
+    name: str
+    instance: str
+    bus: Bus
+    heart: Heart
+    sender: Sender
+    state_file: Path
+    progress: Progress
+    unanswered: int = 0
+    fetch_at: float = 0.0
+    taken: Progress = field(init=False)
+    """What was handed to the sender; `progress` is what was answered."""
+
+    def __post_init__(self) -> None:
+        """Begin where the last process came to."""
+        self.taken = Progress()
+        if self.progress.newest is not None:
+            self.taken.have(self.progress.newest)
+
+    def step(self, timeout_s: float) -> None:
+        """Hand on what came, note what was answered, and ask for more."""
+        for _, message in self.bus.hear(timeout_s):
+            if isinstance(message, Log) and self.unanswered == 0:
+                for event in self.taken.sift(message).new:
+                    self.taken.have(Event(event.source, event.seq))
+                    self.sender.put(event)
+                    self.unanswered += 1
+        while not self.sender.sent.empty():
+            event = self.sender.sent.get()
+            self.unanswered -= 1
+            self.heart.count("events_sent")
+            self.progress.have(Event(event.source, event.seq))
+            write_progress(self.state_file, self.progress)
+            self.fetch_at = 0.0
+        self._fetch_if_due()
+        self.heart.state = "broker lost" if self.bus.broker_lost else (self.sender.problem or "live")[:300]
+        beat = self.heart.beat_if_due()
+        if beat is not None:
+            self.bus.say(self.heart.topic, beat)
+
+    def close(self) -> None:
+        """Stop sending and leave the bus."""
+        self.sender.close()
+        self.bus.close()
+
+    def _fetch_if_due(self) -> None:
+        if self.unanswered or time.monotonic() < self.fetch_at:
+            return
+        self.fetch_at = time.monotonic() + FETCH_S
+        source, after_seq = self.progress.fetch_after
+        fetch = Fetch(name=self.name, instance=self.instance, source=source, after_seq=after_seq)
+        self.bus.say("fetch.", fetch)
+
+
+def signature(secret: bytes, body: bytes, *, at_s: int) -> str:
+    """Return the value of the signature header of a request made at `at_s`, in Unix seconds."""
+    digest = hmac.new(secret, f"{at_s}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at_s},v1={digest}"
+
+
+def read_secret(path: Path) -> bytes:
+    """Return the secret in a file that only its owner can read.
+
+    Raises:
+        ConfigError: it cannot be read, others can read it, or it is shorter than 16 bytes.
+    """
+    try:
+        mode, secret = path.stat().st_mode, path.read_bytes().strip()
+    except OSError as error:
+        raise ConfigError(f"secret_file {path}: cannot be read: {error.strerror}") from error
+    if mode & 0o077:
+        raise ConfigError(f"secret_file {path}: others can read it; chmod 600 {path}")
+    if len(secret) < MIN_SECRET_BYTES:
+        raise ConfigError(f"secret_file {path}: {len(secret)} bytes; at least {MIN_SECRET_BYTES} are wanted")
+    return secret
+
+
+def read_progress(path: Path) -> Progress:
+    """Return how far the events were sent; nowhere if there is no file.
+
+    Raises:
+        ConfigError: the file is not one that `write_progress` wrote.
+    """
+    progress = Progress()
+    try:
+        source, seq = path.read_text().split(":")
+        progress.have(Event(source, int(seq)))
+    except FileNotFoundError:
+        return progress
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"state_file {path}: cannot be used: {error}; remove it to send all again"
+        ) from error
+    return progress
+
+
+def write_progress(path: Path, progress: Progress) -> None:
+    """Keep how far the events were sent, in one piece."""
+    if progress.newest is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(f"{progress.newest.source}:{progress.newest.seq}")
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).replace(path)
+
+
+def _choose(webhooks: dict[str, Webhook], name: str | None) -> tuple[str, Webhook]:
+    if name is None and len(webhooks) == 1:
+        return next(iter(webhooks.items()))
+    known = ", ".join(webhooks) or "none"
+    if name is None or name not in webhooks:
+        raise ConfigError(f"--name: one of the site's webhooks is needed; they are: {known}")
+    return name, webhooks[name]
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Refuses redirects: a signed event goes to the address it was meant for."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None

@@ -1,0 +1,1 @@
+"""Decisions on the broker's disk, until every logger has them."""

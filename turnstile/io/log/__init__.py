@@ -1,0 +1,1 @@
+"""The access log on disk: store, text, witness, retention and verification."""

@@ -1,0 +1,179 @@
+"""The access log as a logger keeps it: a store, the text written from it, a witness, and retention."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from turnstile.errors import LogError
+from turnstile.io.log.database import Database
+from turnstile.io.log.retention import Retention
+from turnstile.io.log.store import LogName, Store
+from turnstile.io.log.text import RETRY_S, TextLog, local_time
+from turnstile.io.log.witness import Witness
+from turnstile.log.chain import Link
+from turnstile.log.lines import Event, entry_of, format_entry
+from turnstile.log.paging import Line, answer
+from turnstile.protocol.messages import Entries, Log, Query
+from turnstile.site import settings as config
+
+log = logging.getLogger("turnstile")
+
+
+@dataclass(kw_only=True)
+class Shelf:
+    """The store's entries as those who tail get them."""
+
+    store: Store
+
+    @property
+    def newest(self) -> tuple[int, Event]:
+        """Return the number and event of the newest entry."""
+        return self.store.head.number, self.store.progress.newest or Event("", 0)
+
+    def place(self, event: Event) -> int | None:
+        """Return the number to go on after for somebody who has an event."""
+        number = self.store.number_at(event)
+        if number is None:
+            first = self.store.first_of(event.source)
+            return None if first is None else first - 1
+        return number
+
+    def lines(self, *, after: int, at_most: int) -> Sequence[Line]:
+        """Return entries as lines."""
+        return [_line(link) for link in self.store.page(after=after, at_most=at_most)]
+
+
+class Book:
+    """Each event once, in order, in the store before it counts, and then in the text.
+
+    Attributes:
+        counts: ``entries`` stored, events ``repeated``, events ``refused_gap`` because others are missing
+            before them.
+        write_ms: how long the latest batch took to be durable in the store.
+    """
+
+    def __init__(
+        self,
+        settings: config.Logger,
+        name: LogName,
+        *,
+        max_page_bytes: int,
+        fault_point: Callable[[str], None] | None = None,
+    ) -> None:
+        """Name the files; `keep_open` opens them. `fault_point` is for crash tests, see `Store`."""
+        self.counts: Counter[str] = Counter()
+        self.write_ms = 0.0
+        self._fault_point = fault_point or (lambda _: None)
+        self._store = Store(Database(settings.store_address), name, fault_point=self._fault_point)
+        self._text = TextLog(Path(settings.file), self._store)
+        self._witness = Witness(Path(settings.witness), str(name)) if settings.witness else None
+        self._retention = Retention(settings, self._store)
+        self._shelf = Shelf(store=self._store)
+        self._logger = name.logger
+        self._max_page_bytes = max_page_bytes
+        self._trouble = ""
+        self._claimed = False
+        self._open_at = 0.0
+
+    @property
+    def fetch_after(self) -> Event:
+        """Return the event to fetch after."""
+        return self._store.progress.fetch_after
+
+    @property
+    def trouble(self) -> str:
+        """Return what does not work now, in words; empty when all does."""
+        witness = "" if self._witness is None else self._witness.trouble
+        return self._trouble or self._text.trouble or witness
+
+    def keep_open(self) -> bool:
+        """Open what is not open, a second after it failed; do what is due; tell if events can be taken.
+
+        Raises:
+            ConfigError: a file holds something else than it should.
+        """
+        if time.monotonic() >= self._open_at:
+            try:
+                self._open()
+                self._text.keep_up()
+                self._retention.keep_if_due()
+            except LogError as error:
+                self._failed(error)
+        if self._store.database.is_open and self._witness is not None:
+            self._witness.keep_if_due(self._store.head)
+        return self._store.database.is_open
+
+    def take(self, message: Log) -> bool:
+        """Store what is new in a `Log`; tell whether that was anything."""
+        if not self.keep_open():
+            return False
+        batch = self._store.progress.sift(message)
+        self.counts["repeated"] += batch.repeated
+        self.counts["refused_gap"] += batch.refused
+        stored: Sequence[Link] = ()
+        try:
+            if batch.new:
+                began = time.monotonic()
+                stored = self._store.append(batch.new, text_number=self._text.number)
+                self.write_ms = (time.monotonic() - began) * 1000
+                self.counts["entries"] += len(stored)
+                self._fault_point("before text")
+                self._text.keep_up(stored)
+                self._fault_point("after text")
+        except LogError as error:
+            self._failed(error)
+            return bool(stored)
+        if batch.refused:
+            self._in_trouble(
+                f"event {self.fetch_after.seq + 1} is missing in what the broker sends; asking again"
+            )
+        elif stored:
+            self._trouble = ""
+        return bool(stored)
+
+    def answer(self, query: Query) -> Entries | None:
+        """Return the lines that somebody asks for; none when the store cannot be read now."""
+        if not self._store.database.is_open:
+            return None
+        try:
+            return answer(query, self._shelf, logger=self._logger, max_page_bytes=self._max_page_bytes)
+        except LogError as error:
+            self._failed(error)
+            return None
+
+    def close(self) -> None:
+        """Keep the newest head and let go of the files; all that was stored is on the disk."""
+        if self._store.database.is_open and self._witness is not None:
+            self._witness.keep(self._store.head)
+        self._text.close()
+        self._store.close()
+
+    def _open(self) -> None:
+        if not self._claimed:
+            self._text.claim()
+            self._claimed = True
+        if self._store.database.is_open:
+            return
+        self._store.open()
+        if self._trouble:
+            log.info("the access log can be written again")
+            self._trouble = ""
+
+    def _failed(self, error: LogError) -> None:
+        self._store.close()
+        self._open_at = time.monotonic() + RETRY_S
+        self._in_trouble(f"{error}; nothing is lost: the broker keeps events until they are logged")
+
+    def _in_trouble(self, words: str) -> None:
+        if self._trouble != words:
+            log.error("%s", words)
+            self._trouble = words
+
+
+def _line(link: Link) -> Line:
+    record = link.record
+    text = format_entry(entry_of(link, at=local_time(record.decided_ns)))
+    return Line(record.number, Event(record.source, record.seq), text)

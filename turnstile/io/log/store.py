@@ -1,0 +1,255 @@
+"""The store of one access log: entries in a chain, each event once, durable before it counts.
+
+Entries and how far their journal has been taken are written in one transaction, so that after a crash at any
+point nothing is missing and nothing is there twice. The store is the truth; ``access_log.txt`` is written
+from it.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, null, select
+
+from turnstile.io.log.database import Database, StoreAbsentError
+from turnstile.io.log.tables import entries, erasures, logs, personal, progress
+from turnstile.log.chain import START, Head, Link, Personal, Record, Salts, extend
+from turnstile.log.lines import Event, Progress
+from turnstile.protocol.messages import Access
+
+PAGE = 1000
+"""Entries read in one transaction, so that nobody who writes waits long for somebody who reads."""
+PICTURES_PAGE = 100
+"""The same when pictures come along, of up to 16 kB each."""
+
+_FIELDS = tuple(name for name in Record.__struct_fields__ if name != "log")
+
+
+class LogName(NamedTuple):
+    """Whose log it is. A store may hold many."""
+
+    site: str
+    logger: str
+
+    def __str__(self) -> str:
+        return f"{self.site}/{self.logger}"
+
+
+class Erasure(NamedTuple):
+    """A name that was taken out of the log."""
+
+    pseudonym: str
+    erased_ns: int
+    entries: int
+
+
+def _nowhere(_: str) -> None:
+    """Do nothing at a fault point."""
+
+
+class Store:
+    """One log in a database. Belongs to one thread.
+
+    Attributes:
+        head: the newest entry.
+        floor: the newest entry that retention removed.
+        progress: which events it has.
+        text_number: how far the text file was, as noted with the last entries.
+    """
+
+    def __init__(
+        self, database: Database, name: LogName, *, fault_point: Callable[[str], None] = _nowhere
+    ) -> None:
+        """Name the log; `fault_point` is called before and after each commit, for crash tests."""
+        self.database = database
+        self.name = name
+        self.head = self.floor = START
+        self.progress = Progress()
+        self.text_number = 0
+        self._fault_point = fault_point
+        self._id = 0
+
+    def open(self, *, create: bool = True) -> None:
+        """Open the database, find the log or begin one, and read how far it is.
+
+        Raises:
+            StoreAbsentError: there is no such log, and `create` is false.
+            LogError: it cannot be opened now.
+            ConfigError: it never can.
+        """
+        self.database.open(create=create)
+        transaction = self.database.writing if create else self.database.reading
+        with transaction() as connection:
+            if create and self._row(connection) is None:
+                connection.execute(logs.insert().values(**_empty(self.name)))
+            self._load(connection)
+
+    def refresh(self) -> None:
+        """Read again how far the log is, which another process may have changed.
+
+        Raises:
+            LogError: the store cannot be read.
+        """
+        with self.database.reading() as connection:
+            self._load(connection)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
+
+    def append(self, events: Sequence[Access], *, text_number: int) -> list[Link]:
+        """Store events that `progress` takes, in order; return them as entries once they are durable.
+
+        Args:
+            events: what `Progress.sift` found new.
+            text_number: the newest entry that the text file is known to have.
+
+        Raises:
+            LogError: they could not be stored. Whether they were is seen on opening the store again.
+        """
+        head, links = self.head, list[Link]()
+        for access in events:
+            salts = Salts(secrets.token_bytes(32), secrets.token_bytes(32))
+            link = extend(head, access, log=str(self.name), salts=salts)
+            head = Head(link.record.number, link.hash)
+            links.append(link)
+        with self.database.writing() as connection:
+            self._insert(connection, links, head, text_number=text_number)
+            self._fault_point("before commit")
+        self._fault_point("after commit")
+        self.head, self.text_number = head, text_number
+        for access in events:
+            self.progress.have(Event(access.source, access.seq))
+        return links
+
+    def links(
+        self, where: ColumnElement[bool] | None = None, *, after: int = 0, pictures: bool = False
+    ) -> Iterator[Link]:
+        """Give entries in order of number, page by page.
+
+        Args:
+            where: a condition on the columns of `entries` and `personal`.
+            after: begin with the entry after this number.
+            pictures: whether thumbnails come along.
+        """
+        size = PICTURES_PAGE if pictures else PAGE
+        while page := self.page(where, after=after, at_most=size, pictures=pictures):
+            yield from page
+            after = page[-1].record.number
+
+    def page(
+        self,
+        where: ColumnElement[bool] | None = None,
+        *,
+        after: int = 0,
+        at_most: int = PAGE,
+        pictures: bool = False,
+    ) -> list[Link]:
+        """Return the next entries, in one transaction; see `links`."""
+        wanted = [entries.c.number > after, *([] if where is None else [where])]
+        query = self._entries(pictures=pictures).where(*wanted).order_by(entries.c.number).limit(at_most)
+        with self.database.reading() as connection:
+            return [self._link(row) for row in connection.execute(query)]
+
+    def newest(self, count: int, where: ColumnElement[bool] | None = None) -> list[Link]:
+        """Return the last entries, oldest first."""
+        query = self._entries(pictures=False).order_by(entries.c.number.desc()).limit(count)
+        if where is not None:
+            query = query.where(where)
+        with self.database.reading() as connection:
+            return [self._link(row) for row in connection.execute(query)][::-1]
+
+    def number_at(self, event: Event) -> int | None:
+        """Return the number of the newest entry that is this event or one before it in the same journal.
+
+        None when there is none: the journal is unknown, or retention removed what came of it so far.
+        """
+        return self._one_number(func.max, entries.c.source == event.source, entries.c.seq <= event.seq)
+
+    def first_of(self, source: str) -> int | None:
+        """Return the number of a journal's oldest entry that is kept."""
+        return self._one_number(func.min, entries.c.source == source)
+
+    def erasures(self) -> list[Erasure]:
+        """Return whose names were taken out, oldest first."""
+        columns = (erasures.c.pseudonym, erasures.c.erased_ns, erasures.c.entries)
+        query = select(*columns).where(erasures.c.log_id == self._id).order_by(erasures.c.erased_ns)
+        with self.database.reading() as connection:
+            return [Erasure(*row) for row in connection.execute(query)]
+
+    @property
+    def id(self) -> int:
+        """Return the log's number in this database."""
+        return self._id
+
+    def _one_number(self, pick: Callable[..., Any], *where: ColumnElement[bool]) -> int | None:
+        query = select(pick(entries.c.number)).where(entries.c.log_id == self._id, *where)
+        with self.database.reading() as connection:
+            found = connection.execute(query).scalar_one()
+        return None if found is None else int(found)
+
+    def _insert(self, connection: Connection, links: Sequence[Link], head: Head, *, text_number: int) -> None:
+        connection.execute(entries.insert(), [self._entry_row(link) for link in links])
+        connection.execute(personal.insert(), [self._personal_row(link) for link in links])
+        last_seqs = {link.record.source: link.record.seq for link in links}
+        for source, last_seq in last_seqs.items():
+            mine = and_(progress.c.log_id == self._id, progress.c.source == source)
+            if not connection.execute(progress.update().where(mine).values(last_seq=last_seq)).rowcount:
+                connection.execute(
+                    progress.insert().values(log_id=self._id, source=source, last_seq=last_seq)
+                )
+        connection.execute(
+            logs.update()
+            .where(logs.c.id == self._id)
+            .values(
+                head_number=head.number,
+                head_hash=head.hash,
+                source=links[-1].record.source,
+                text_number=text_number,
+            )
+        )
+
+    def _entry_row(self, link: Link) -> dict[str, Any]:
+        row = {name: getattr(link.record, name) for name in _FIELDS}
+        return {**row, "log_id": self._id, "previous": link.previous, "hash": link.hash}
+
+    def _personal_row(self, link: Link) -> dict[str, Any]:
+        return {**link.personal._asdict(), "log_id": self._id, "number": link.record.number}
+
+    def _entries(self, *, pictures: bool) -> Any:
+        same = and_(personal.c.log_id == entries.c.log_id, personal.c.number == entries.c.number)
+        hidden = () if pictures else ("thumbnail", "thumbnail_salt")
+        columns = (
+            *(entries.c[name] for name in (*_FIELDS, "previous", "hash")),
+            *(null() if name in hidden else personal.c[name] for name in Personal._fields),
+        )
+        joined = entries.outerjoin(personal, same)
+        return select(*columns).select_from(joined).where(entries.c.log_id == self._id)
+
+    def _link(self, row: Row[Any]) -> Link:
+        fields, (previous, sealed, *rest) = row[: len(_FIELDS)], row[len(_FIELDS) :]
+        record = Record(log=str(self.name), **dict(zip(_FIELDS, fields, strict=True)))
+        return Link(record, Personal(*rest), previous, sealed)
+
+    def _row(self, connection: Connection) -> Mapping[str, Any] | None:
+        mine = and_(logs.c.site == self.name.site, logs.c.logger == self.name.logger)
+        row = connection.execute(select(logs).where(mine)).mappings().one_or_none()
+        return None if row is None else dict(row)
+
+    def _load(self, connection: Connection) -> None:
+        row = self._row(connection)
+        if row is None:
+            raise StoreAbsentError(f"the store {self.database.address} has no log of {self.name}")
+        self._id, self.text_number = row["id"], row["text_number"]
+        self.head = Head(row["head_number"], row["head_hash"])
+        self.floor = Head(row["floor_number"], row["floor_hash"])
+        self.progress = Progress()
+        taken = select(progress.c.source, progress.c.last_seq).where(progress.c.log_id == self._id)
+        known = {str(source): int(last_seq) for source, last_seq in connection.execute(taken)}
+        for source in sorted(known, key=lambda one: one == row["source"]):
+            self.progress.have(Event(source, known[source]))
+
+
+def _empty(name: LogName) -> dict[str, Any]:
+    start = {"head_number": 0, "head_hash": START.hash, "floor_number": 0, "floor_hash": START.hash}
+    return {**start, "site": name.site, "logger": name.logger, "source": "", "text_number": 0}

@@ -1,0 +1,133 @@
+"""``access_log.txt``: what the store says, as lines to read and to `tail -f`.
+
+The file follows the store. It may lag behind while it cannot be written, and lose its last line in a crash;
+on opening, what its last whole line does not cover is written again from the store. After rotation it goes
+on in a new file.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from turnstile.errors import LogError
+from turnstile.io.log.store import Store
+from turnstile.io.log.text_file import LogFile
+from turnstile.log.chain import Link
+from turnstile.log.lines import Event, entry_of, event_of, format_entry
+
+RETRY_S = 1.0
+
+log = logging.getLogger("turnstile")
+
+
+class TextLog:
+    """One access log as text, kept in step with its store.
+
+    Attributes:
+        number: the newest entry in the file.
+        trouble: why it cannot be written now, in words; empty when it can.
+    """
+
+    def __init__(self, path: Path, store: Store) -> None:
+        """Name the file and where it is written from."""
+        self.number = 0
+        self.trouble = ""
+        self._file = LogFile(path)
+        self._store = store
+        self._found: list[str] | None = None
+        self._there: frozenset[Event] = frozenset()
+        self._open_at = 0.0
+
+    def claim(self) -> None:
+        """Open the file before the store is touched.
+
+        Raises:
+            ConfigError: it holds something else than an access log.
+            LogError: it cannot be opened; another logger may have it.
+        """
+        self._found = self._file.open()
+
+    def keep_up(self, links: Sequence[Link] = ()) -> None:
+        """Write what the store has and the file has not.
+
+        Args:
+            links: the newest entries, if they are at hand.
+
+        Raises:
+            LogError: the store cannot be read.
+            ConfigError: the file holds something else than an access log.
+        """
+        if self._found is not None:
+            self._find_place(self._found)
+            self._found = None
+        if self._file.is_open and self._file.was_moved():
+            log.info("the access log was moved away or emptied; it goes on in a new file")
+            self._file.close()
+            self._open_at = 0.0
+        if not self._file.is_open and time.monotonic() >= self._open_at:
+            self._open()
+        if links and links[0].record.number == self.number + 1:
+            self._write(links)
+        while self._file.is_open and self.number < self._store.head.number:
+            self._write(self._store.page(after=self.number))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _open(self) -> None:
+        number = max(self.number, self._store.text_number)
+        last = self._store.page(after=number - 1, at_most=1) if number else []
+        try:
+            lines = self._file.open(after=_event(last[0]) if last else None)
+        except LogError as error:
+            self._failed(error)
+            return
+        if self.trouble:
+            log.info("the access log can be written again")
+            self.trouble = ""
+        self._find_place(lines)
+
+    def _find_place(self, lines: Sequence[str]) -> None:
+        """Take up after the newest line whose event the store knows."""
+        events = [event for line in lines if (event := event_of(line)) is not None]
+        self._there = frozenset(event for event in events if not self._store.progress.has(event))
+        if self._there:
+            log.warning(
+                "the access log has %d lines that the store has not: was the store lost?", len(self._there)
+            )
+        newest = {event.source: event for event in events}
+        for event in sorted(newest.values(), key=events.index, reverse=True):
+            number = self._store.number_at(event)
+            if number is not None:
+                self.number = number
+                return
+        self.number = max(self.number, self._store.text_number, self._store.floor.number)
+
+    def _write(self, links: Sequence[Link]) -> None:
+        if not self._file.is_open:
+            return
+        entries = [entry_of(link, at=local_time(link.record.decided_ns)) for link in links]
+        try:
+            self._file.append([format_entry(entry) for entry in entries if entry.event not in self._there])
+        except LogError as error:
+            self._failed(error)
+            return
+        self.number = links[-1].record.number
+
+    def _failed(self, error: LogError) -> None:
+        self._open_at = time.monotonic() + RETRY_S
+        if self.trouble != str(error):
+            log.error("%s; its lines follow when it can be", error)
+            self.trouble = str(error)
+
+
+def _event(link: Link) -> Event:
+    return Event(link.record.source, link.record.seq)
+
+
+def local_time(wall_ns: int) -> datetime:
+    """Return a wall-clock time in this machine's zone."""
+    return datetime.fromtimestamp(wall_ns / 1e9, UTC).astimezone()

@@ -1,0 +1,89 @@
+"""Heads of the chain in a file of their own, which should lie where the logger's disk does not.
+
+A line a head: time, log, number, hash. The file is only appended to. A chain alone does not show that its end
+was cut off or that all of it was written anew; a head that was kept does.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from turnstile.errors import LogError
+from turnstile.log.chain import START, Head
+
+PERIOD_S = 60.0
+"""A head is kept so often, if there is a new one, and when the logger stops."""
+
+MAX_BYTES = 64 * 2**20
+
+
+class Witness:
+    """A file of heads, for one log.
+
+    Attributes:
+        trouble: why the newest head could not be kept; empty when it could.
+    """
+
+    def __init__(self, path: Path, log: str) -> None:
+        self.trouble = ""
+        self._path, self._log = path, log
+        self._kept = START
+        self._keep_at = 0.0
+
+    def keep_if_due(self, head: Head) -> None:
+        """Keep a head if it is new and the last one is a minute old."""
+        if time.monotonic() >= self._keep_at:
+            self.keep(head)
+
+    def keep(self, head: Head) -> None:
+        """Keep a head, durably; a file that cannot be written is `trouble`, not an error."""
+        if head == self._kept:
+            return
+        self._keep_at = time.monotonic() + PERIOD_S
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        line = f"{now}  {self._log}  {head.number}  {head.hash.hex()}\n"
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(descriptor, f"\n{line}".encode() if _is_torn(self._path) else line.encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self.trouble = f"the witness {self._path} cannot be written: {error.strerror}"
+            return
+        self._kept, self.trouble = head, ""
+
+
+def read(path: Path, log: str) -> Iterator[tuple[Head, str]]:
+    """Give the heads of a log that a file holds, each with words that say where and when it was kept.
+
+    A line that a crash cut short is passed over.
+
+    Raises:
+        LogError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES).decode(errors="replace")
+    except OSError as error:
+        raise LogError(f"the witness {path} cannot be read: {error.strerror}") from error
+    for line in text.split("\n"):
+        fields = line.split("  ")
+        if len(fields) == 4 and fields[1] == log and fields[2].isdecimal() and len(fields[3]) == 64:
+            try:
+                yield Head(int(fields[2]), bytes.fromhex(fields[3])), f"{path} kept at {fields[0]}"
+            except ValueError:
+                continue
+
+
+def _is_torn(path: Path) -> bool:
+    size = path.stat().st_size
+    if not size:
+        return False
+    with path.open("rb") as file:
+        file.seek(size - 1)
+        return file.read(1) != b"\n"

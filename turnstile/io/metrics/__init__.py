@@ -1,0 +1,1 @@
+"""Beats and hops as Prometheus metrics, and the endpoint that serves them."""

@@ -1,0 +1,1 @@
+"""The faces folder, the cache of encodings, and the enrolment made of both."""

@@ -1,0 +1,154 @@
+"""The gallery as the broker knows it: pictures as work for recognizers, and the encodings made of them."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from turnstile.errors import TurnstileError
+from turnstile.io.people.cache import EncodingCache
+from turnstile.io.people.folder import FaceFolder, Unencoded
+from turnstile.people.calibration import stranger_rate
+from turnstile.people.gallery import EMPTY, Gallery, build_gallery, person_of, templates
+from turnstile.site import settings
+
+MAX_PICTURES = 80_000
+"""In a gallery: one travels as a message of at most 64 MB, and a picture takes up to 777 bytes of it, for its
+encoding and for a name as long as file names can be. Recognizers would be cut off by a larger one."""
+
+log = logging.getLogger("turnstile")
+
+
+@dataclass(kw_only=True)
+class Enrolment:
+    """The gallery as the broker knows it. Belongs to the broker's loop."""
+
+    folder: FaceFolder
+    cache: EncodingCache
+    engine: str
+    gallery: Gallery = EMPTY
+    """Every picture's encoding."""
+    templates: Gallery = EMPTY
+    """What recognizers compare faces with."""
+    hashes: dict[str, str] = field(default_factory=dict)
+    encodings: dict[str, bytes] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    """Hash → why no encoding could be made of that picture."""
+    max_pictures: int = MAX_PICTURES
+    surplus: int = 0
+    """How many pictures are left out because there are too many."""
+    _reported: set[tuple[str, str]] = field(default_factory=set)
+    _gone: set[str] = field(default_factory=set)
+    _read: bool = False
+    _changed: bool = False
+
+    @property
+    def read(self) -> bool:
+        """Tell whether the folder has been read at least once."""
+        return self._read
+
+    def refresh(self) -> list[str]:
+        """Take over what the folder's thread found; return the hashes of pictures no longer wanted.
+
+        Raises:
+            TurnstileError: that thread has ended, which it must not.
+        """
+        if not self.folder.watching:
+            raise TurnstileError("the faces folder is no longer watched; see the error before")
+        self._take_listings()
+        gone, self._gone = self._gone - set(self.hashes.values()), set()
+        return sorted(gone)
+
+    def next_unencoded(self) -> Unencoded | None:
+        """Return a picture to hand out; none when there is none now."""
+        while not self.folder.unencoded.empty():
+            picture = self.folder.unencoded.get()
+            self._take_listings()  # the one that names it was put before it, perhaps just now
+            if picture.digest in self.hashes.values() and picture.digest not in self.encodings:
+                return picture
+        return None
+
+    def take_encoding(self, digest: str, encoding: bytes) -> None:
+        """Keep the encoding of a picture, unless it was removed meanwhile."""
+        if digest not in self.hashes.values():
+            return
+        self.cache.put(digest, encoding)
+        self.encodings[digest] = encoding
+        self._changed = True
+
+    def take_problem(self, digest: str, problem: str) -> None:
+        """Say, once for each file, why a picture cannot be used."""
+        self.problems[digest] = problem
+        for file, other in self.hashes.items():
+            if other == digest:
+                self._report(file, digest, problem)
+
+    def rebuild(self) -> bool:
+        """Build the gallery again if anything changed; return whether it is another than before."""
+        if not self._changed:
+            return False
+        self._changed = False
+        known = [
+            (person, self.encodings[digest])
+            for file, digest in self.hashes.items()
+            if digest in self.encodings and (person := person_of(file)) is not None
+        ]
+        self._count_surplus(len(known) - self.max_pictures)
+        before = self.gallery.version
+        self.gallery = build_gallery(self.engine, known[: self.max_pictures])
+        self.templates = templates(self.gallery)
+        return self.gallery.version != before
+
+    def _count_surplus(self, surplus: int) -> None:
+        if surplus > self.surplus:
+            log.warning(
+                "%d pictures are not used, the last by name: %d are the most that recognizers take; fewer "
+                "pictures a person make room",
+                surplus,
+                self.max_pictures,
+            )
+        self.surplus = max(0, surplus)
+
+    def _take_listings(self) -> None:
+        while not self.folder.listings.empty():
+            listing = self.folder.listings.get()
+            self._gone |= set(self.hashes.values())
+            self.hashes = listing.hashes
+            wanted = set(self.hashes.values())
+            self.encodings = {d: e for d, e in (self.encodings | listing.encodings).items() if d in wanted}
+            self.problems = {d: p for d, p in self.problems.items() if d in wanted}
+            self._changed = self._read = True
+            for file, problem in listing.problems.items():
+                self._report(file, problem, problem)
+            for file, digest in self.hashes.items():
+                if digest in self.problems:
+                    self._report(file, digest, self.problems[digest])
+
+    def _report(self, file: str, about: str, problem: str) -> None:
+        if (file, about) not in self._reported:
+            self._reported.add((file, about))
+            printable = "".join(one if one.isprintable() else "?" for one in file)
+            log.warning("faces/%s is not used: %s", printable, problem)
+
+
+def open_enrolment(gallery: settings.Gallery, engine: str) -> Enrolment:
+    """Return the enrolment of a site, its folder's thread started."""
+    cache = EncodingCache(Path(gallery.cache), engine)
+    folder = FaceFolder(Path(gallery.faces), cache)
+    if not Path(gallery.faces).is_dir():
+        log.warning("faces folder %s does not exist; nobody is enrolled until it does", gallery.faces)
+    folder.start()
+    return Enrolment(folder=folder, cache=cache, engine=engine)
+
+
+def say_what_it_admits(gallery: Gallery, decision: settings.Decision) -> float:
+    """Say, from the enrolled pictures themselves, how often it takes strangers for somebody."""
+    rate = stranger_rate(gallery, decision)
+    sentence = "of %d enrolled pictures %d would be taken for somebody else: %.2f %%, at most %.2f %%"
+    log.info(sentence, rate.trials, rate.hits, 100 * rate.value, 100 * rate.at_most)
+    if rate.value > decision.max_stranger_rate:
+        log.warning(
+            "that is more than decision.max_stranger_rate, %.2f %%: lower decision.max_distance, raise "
+            "decision.min_margin, or see `turnstile calibrate` for the pictures that are too alike",
+            100 * decision.max_stranger_rate,
+        )
+    return rate.value

@@ -1,0 +1,230 @@
+"""The faces folder on the broker's machine, watched from a thread of its own.
+
+The thread hashes the pictures that changed, finds their encodings in the cache, and offers those that have
+none, a few at a time.
+"""
+
+import hashlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import watchfiles
+
+from turnstile.io.people.cache import EncodingCache
+from turnstile.io.site.descriptors import are_used_up
+from turnstile.people.gallery import is_picture, person_of
+
+MAX_PICTURE_BYTES = 24 * 2**20
+RESCAN_S = 30.0
+"""The folder is also read this often, for file systems that do not report changes."""
+
+_WATCH_MS = 100
+_OFFERED = 4
+_SETTLE_S = 0.25
+"""A picture changed more recently than this may still be being copied."""
+
+log = logging.getLogger("turnstile")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """All pictures of the folder now, by path below it."""
+
+    hashes: dict[str, str]
+    encodings: dict[str, bytes]
+    """Hash → encoding, for those in the cache."""
+    problems: dict[str, str]
+    """Path → why it cannot be used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unencoded:
+    """A picture that no encoding is known of."""
+
+    file: str
+    digest: str
+    data: bytes
+
+
+Changes = Callable[[Path, threading.Event], Iterator[object]]
+"""Gives what changed in a folder, or nothing, at least ten times a second until the event is set."""
+
+
+def watch(folder: Path, stop: threading.Event) -> Iterator[object]:
+    """Give changes as the system reports them."""
+    return watchfiles.watch(
+        folder,
+        stop_event=stop,
+        watch_filter=None,
+        debounce=200,
+        step=50,
+        rust_timeout=_WATCH_MS,
+        yield_on_timeout=True,
+        raise_interrupt=False,
+    )
+
+
+class FaceFolder:
+    """Watches the faces folder from a thread of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        cache: EncodingCache,
+        *,
+        changes: Changes = watch,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare to watch a folder that may not exist yet; the last two are there for tests."""
+        self.listings: queue.SimpleQueue[Listing] = queue.SimpleQueue()
+        self.unencoded: queue.Queue[Unencoded] = queue.Queue(_OFFERED)
+        self._folder, self._cache = folder, cache
+        self._changes, self._wall_clock = changes, wall_clock
+        self._stop = threading.Event()
+        self._trouble = ""
+        self._listing: Listing | None = None
+        self._known: dict[str, tuple[tuple[int, int, int], str]] = {}
+        self._encodings: dict[str, bytes] = {}
+        self._pending: dict[str, str] = {}
+        self._offered: set[str] = set()
+        self._thread = threading.Thread(target=self._watch, name="faces", daemon=True)
+
+    @property
+    def watching(self) -> bool:
+        """Tell whether the thread is at work."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to watch; the first listing comes as soon as the folder has been read."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._stop.set()
+        self._thread.join(timeout=0.5)
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._scan()
+                self._offer()
+                self._follow()
+            except (OSError, RuntimeError) as error:  # watchfiles' own errors are RuntimeError
+                if str(error) != self._trouble:
+                    log.warning("faces folder %s: %s; looking every second", self._folder, error)
+                self._trouble = str(error)
+                self._stop.wait(1.0)
+
+    def _follow(self) -> None:
+        """Look again whenever the folder changes, until another folder, or none, is in its place."""
+        watched = self._identity()
+        if watched is None:
+            self._stop.wait(0.5)
+            return
+        look_at = 0.0  # once the system watches, as something may have changed just before
+        for changes in self._changes(self._folder, self._stop):
+            if changes or time.monotonic() >= look_at:
+                self._scan()
+                look_at = time.monotonic() + RESCAN_S
+            self._offer()
+            if self._identity() != watched:
+                return
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            status = self._folder.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _scan(self) -> None:
+        problems: dict[str, str] = {}
+        hashes: dict[str, str] = {}
+        for file in self._files(problems):
+            if not is_picture(file):
+                continue
+            try:
+                hashes[file] = self._hash(file)
+            except OSError as error:
+                _raise_if_used_up(error)
+                problems[file] = f"cannot be read: {error.strerror}"
+            except ValueError as error:
+                problems[file] = str(error)
+        self._known = {file: self._known[file] for file in hashes}
+        wanted = set(hashes.values())
+        known = ((digest, self._encodings.get(digest) or self._cache.get(digest)) for digest in wanted)
+        self._encodings = {digest: encoding for digest, encoding in known if encoding is not None}
+        self._pending = {digest: file for file, digest in hashes.items() if digest not in self._encodings}
+        self._offered &= set(self._pending)
+        listing = Listing(hashes=hashes, encodings=self._encodings, problems=problems)
+        if listing != self._listing:
+            self._listing = listing
+            self.listings.put(listing)
+
+    def _files(self, problems: dict[str, str]) -> Iterator[str]:
+        """Give the paths of all files in the folder and one level further down."""
+        if not self._folder.is_dir():
+            return
+        for path in sorted(self._folder.iterdir()):
+            if not path.is_dir():
+                yield path.name
+            elif not path.name.startswith("."):
+                try:
+                    yield from [f"{path.name}/{inner.name}" for inner in sorted(path.iterdir())]
+                except OSError as error:
+                    _raise_if_used_up(error)
+                    problems[path.name] = f"cannot be read: {error.strerror}"
+
+    def _hash(self, file: str) -> str:
+        if person_of(file) is None:
+            raise ValueError("its name names nobody; first_last.jpg would")
+        status = (self._folder / file).stat()
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if file in self._known and self._known[file][0] == stamp:
+            return self._known[file][1]
+        digest = hashlib.sha256(self._read(file)).hexdigest()
+        self._known[file] = (stamp, digest)
+        return digest
+
+    def _read(self, file: str) -> bytes:
+        """Return a picture's bytes.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it is not a file, or too large.
+        """
+        path = self._folder / file
+        if not path.is_file():
+            raise ValueError("is not a file")
+        with path.open("rb") as picture:
+            data = picture.read(MAX_PICTURE_BYTES + 1)
+        if len(data) > MAX_PICTURE_BYTES:
+            raise ValueError(f"is larger than {MAX_PICTURE_BYTES // 2**20} MB")
+        return data
+
+    def _offer(self) -> None:
+        for digest, file in self._pending.items():
+            if digest in self._offered:
+                continue
+            if self.unencoded.full():
+                return
+            try:
+                if abs(self._wall_clock() - (self._folder / file).stat().st_mtime) < _SETTLE_S:
+                    continue
+                data = self._read(file)
+            except (OSError, ValueError):
+                continue
+            if hashlib.sha256(data).hexdigest() == digest:
+                self._offered.add(digest)
+                self.unencoded.put(Unencoded(file=file, digest=digest, data=data))
+
+
+def _raise_if_used_up(error: OSError) -> None:
+    """Let a lack of descriptors pass: it says nothing about the picture, which stays enrolled."""
+    if are_used_up(error):
+        raise error

@@ -1,0 +1,1 @@
+"""What every loop runs through: command line, signals, heart, watchdog, worker, exit code."""

@@ -1,0 +1,295 @@
+"""What every node program does around its `step`: command line, site file, signals, logging, exit code."""
+
+import argparse
+import faulthandler
+import logging
+import os
+import platform
+import re
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Protocol, Self
+
+import msgspec
+
+from turnstile import __version__
+from turnstile.errors import ConfigError, DisplayError, TurnstileError
+from turnstile.io.bus.keys import KeyFolder, NodeKey
+from turnstile.io.runner.heart import Heart, Role
+from turnstile.io.runner.watchdog import Pulse
+from turnstile.io.site.file import load
+from turnstile.protocol.fields import Name
+from turnstile.protocol.roles import Identity
+from turnstile.site import restarts
+from turnstile.site.settings import Site
+
+EXIT_STOPPED, EXIT_CRASHED = 0, 1
+EXIT_CONFIG, EXIT_UNAVAILABLE = restarts.EXIT_CONFIG, restarts.EXIT_UNAVAILABLE
+STEP_S = 0.1
+
+_SECTIONS: dict[Role, str] = {
+    "capture": "cameras",
+    "recognizer": "recognizers",
+    "logger": "loggers",
+    "display": "displays",
+}
+
+log = logging.getLogger("turnstile")
+
+_Handler = Callable[[int, FrameType | None], object] | int | None
+
+
+class Stop:
+    """A request to stop, made by SIGTERM or SIGINT or by the node itself. A second signal exits at once.
+
+    `fileno` becomes readable at the first signal: a plain flag is seen only after a poll's whole time-out,
+    because pyzmq restarts interrupted polls (PEP 475).
+
+    Attributes:
+        requested: the node is to stop.
+        starting: the node is not wired yet. It has nothing in hand to finish, and loading models takes
+            seconds, so a signal is raised as KeyboardInterrupt.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self.starting = False
+        self._signalled = False
+        self._handlers: dict[int, _Handler] = {}
+        self._read_fd, self._write_fd = os.pipe()
+        os.set_blocking(self._read_fd, False)
+        os.set_blocking(self._write_fd, False)
+
+    @property
+    def fileno(self) -> int:
+        """Return a descriptor to put into a poller; it is never read, so it stays readable."""
+        return self._read_fd
+
+    def request(self) -> None:
+        """Ask the loop to end after the step in hand."""
+        self.requested = True
+
+    def __enter__(self) -> Self:
+        """Take over SIGTERM and SIGINT; main thread only."""
+        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._handlers[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the signals back."""
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        os.close(self._read_fd)
+        os.close(self._write_fd)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._signalled:
+            os._exit(128 + number)
+        self._signalled = self.requested = True
+        if self.starting:
+            raise KeyboardInterrupt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What a node is given to wire itself."""
+
+    site: Site
+    site_path: Path
+    key: NodeKey | None
+    """What to join the bus with; none for the broker, and for all if the site has no keys."""
+    name: str
+    instance: str
+    """Unique to this process: the name and eight random hexadecimal digits."""
+    options: argparse.Namespace
+    stop: Stop
+    pulse: Pulse
+    """Tells when the node's loop turned last."""
+
+
+class Node(Protocol):
+    """A node once it is wired."""
+
+    @property
+    def heart(self) -> Heart:
+        """Return what counts and says what the node does."""
+        ...
+
+    def step(self, timeout_s: float) -> None:
+        """Do what there is to do, waiting at most `timeout_s` for something to come."""
+        ...
+
+    def close(self) -> None:
+        """Let go of sockets, cameras, windows and files; called once, whatever happened."""
+        ...
+
+
+def run(
+    role: Role,
+    wire: Callable[[Start], Node],
+    *,
+    doc: str | None,
+    argv: Sequence[str] | None = None,
+    add_options: Callable[[argparse.ArgumentParser], None] | None = None,
+) -> int:
+    """Run a node until it is asked to stop; return 0 stopped, 1 crashed, 69 no screen, 78 bad site file."""
+    parser = command_line(doc)
+    if add_options is not None:
+        add_options(parser)
+    options = parser.parse_args(argv)
+    configure_logging(options.log_level)
+    try:
+        site = load(options.config)
+        name = choose_name(site, role, options.name)
+        key = key_for(site, role, name)
+    except ConfigError as error:
+        log.error("%s", error)  # noqa: TRY400 - the sentence is enough
+        return EXIT_CONFIG
+    if options.check:
+        sys.stdout.write(f"{options.config}: valid; {role} {name}\n")
+        return EXIT_STOPPED
+    return _drive(role, wire, site=site, name=name, key=key, options=options)
+
+
+def _drive(
+    role: Role,
+    wire: Callable[[Start], Node],
+    *,
+    site: Site,
+    name: str,
+    key: NodeKey | None,
+    options: argparse.Namespace,
+) -> int:
+    faulthandler.enable(file=2)  # systemd ends a loop that hangs by SIGABRT: say where it hung
+    pulse = Pulse()
+    with Stop() as stop, closing(pulse):
+        start = Start(
+            site=site,
+            site_path=options.config,
+            key=key,
+            name=name,
+            instance=f"{name[:50]}-{secrets.token_hex(4)}",
+            options=options,
+            stop=stop,
+            pulse=pulse,
+        )
+        try:
+            log.info("%s %s starts", role, name)
+            stop.starting = True
+            node = wire(start)
+            stop.starting = False
+            work(node, stop, pulse)
+        except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the one place; all is logged
+            return _account_for(error, stop, f"{role} {name}")
+        log.info("%s %s stopped", role, name)
+        return EXIT_STOPPED
+
+
+def work(node: Node, stop: Stop, pulse: Pulse) -> None:
+    """Turn a node's loop until it is asked to stop, then close the node, whatever happened."""
+    try:
+        pulse.ready(node.heart.state)
+        while not stop.requested:
+            node.step(STEP_S)
+            pulse.turned(node.heart.state)
+        pulse.stopping()
+    finally:
+        node.close()
+
+
+def _account_for(error: BaseException, stop: Stop, who: str) -> int:
+    """Say why a node ended before its loop did, and return its exit code."""
+    if stop.starting and stop.requested:
+        # The interrupt may have become another error: dlib, while it is imported, makes it an ImportError.
+        log.info("%s stopped before it was ready", who)
+        return EXIT_STOPPED
+    if isinstance(error, TurnstileError):
+        log.error("%s", error)
+        lacks_a_screen = isinstance(error, DisplayError) and stop.starting
+        crashed = EXIT_UNAVAILABLE if lacks_a_screen else EXIT_CRASHED
+        return EXIT_CONFIG if isinstance(error, ConfigError) else crashed
+    log.error("%s crashed", who, exc_info=error)
+    return EXIT_CRASHED
+
+
+def command_line(doc: str | None) -> argparse.ArgumentParser:
+    """Return the parser of the options all nodes have."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+    parser.add_argument(
+        "--name", metavar="NODE", help="which of the site's nodes this is; needed if there are several"
+    )
+    parser.add_argument("--check", action="store_true", help="check the site file and exit: 0 valid, 78 not")
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    parser.add_argument("--version", action="version", version=f"turnstile {__version__}")
+    return parser
+
+
+def configure_logging(level: str) -> None:
+    """Send log lines to standard error with time and level."""
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr, force=True
+    )
+    if level != "debug":
+        logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it says "3 changes detected" at INFO
+
+
+def key_for(site: Site, role: Role, name: str) -> NodeKey | None:
+    """Return the key of a node; none for the broker, and for all if the site has no keys.
+
+    Raises:
+        ConfigError: the site has keys, and none for this node is here.
+    """
+    if site.keys is None or role == "broker":
+        return None
+    return KeyFolder(Path(site.keys.folder)).node_key(Identity(role, name))
+
+
+def choose_name(site: Site, role: Role, name: str | None) -> str:
+    """Return the node's name: as given, or the only one the site has.
+
+    Any name will do for a recognizer, since they may be added at any time; without one it is the host's.
+
+    Raises:
+        ConfigError: the site has no such node, or several and none was named.
+    """
+    if role == "broker":
+        return "broker"
+    if role == "recognizer":
+        return _recognizer_name(site, name or default_recognizer(platform.node()))
+    names = tuple(getattr(site, _SECTIONS[role]))
+    if name is None and len(names) == 1:
+        return str(names[0])
+    known = ", ".join(names) or "none"
+    if name is None:
+        raise ConfigError(f"--name is needed: the site's {_SECTIONS[role]} are: {known}")
+    if name not in names:
+        raise ConfigError(f"--name {name}: the site has no such {role}; its {_SECTIONS[role]} are: {known}")
+    return name
+
+
+def default_recognizer(host: str) -> str:
+    """Return what a recognizer is called when nobody names it: after its machine."""
+    machine = re.sub(r"[^A-Za-z0-9_-]", "-", host.partition(".")[0])
+    return f"recognizer-{machine[:52] or 'host'}"
+
+
+def _recognizer_name(site: Site, name: str) -> str:
+    taken = {"broker", *site.cameras, *site.loggers, *site.displays}
+    try:
+        msgspec.convert(name, Name)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"--name {name!r}: names are letters, digits, '-' and '_', at most 63") from error
+    if name in taken:
+        raise ConfigError(f"--name {name}: the site has another node of that name")
+    return name

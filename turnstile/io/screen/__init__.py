@@ -1,0 +1,1 @@
+"""Where the canvas goes, and local detection while results are stale."""

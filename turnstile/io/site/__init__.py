@@ -1,0 +1,1 @@
+"""Files that people edit, and the machine they are read on."""

@@ -1,0 +1,88 @@
+"""Reading the site file."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from turnstile.errors import ConfigError
+from turnstile.io.site import yaml_file
+from turnstile.site import settings
+from turnstile.site.addresses import is_local, is_open
+from turnstile.site.document import build
+
+
+def load(path: Path) -> settings.Site:
+    """Return the site that a file describes, its relative paths made absolute from the file's folder.
+
+    Raises:
+        ConfigError: the file cannot be read, is over 256 kB, is not plain YAML, or does not describe a site.
+    """
+    document = yaml_file.read(path, kind="a site file").value
+    try:
+        site = build(document)
+        _refuse_open_metrics(site.metrics)
+        return _absolute(site, path.resolve().parent)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _refuse_open_metrics(metrics: settings.Metrics | None) -> None:
+    if metrics is not None and not metrics.open and not is_local(f"tcp://{metrics.listen}"):
+        raise ConfigError(
+            f"metrics.listen: others can reach {metrics.listen}, and no password is asked there; "
+            "if a firewall lets in only who may, say so: metrics.open: true"
+        )
+
+
+def _absolute(site: settings.Site, folder: Path) -> settings.Site:
+    def under(path: str) -> str:
+        """Keep symbolic links, which may lead elsewhere later: a camera's in ``/dev/v4l/by-id``."""
+        try:
+            return os.path.normpath(folder / Path(path).expanduser())
+        except RuntimeError as error:
+            raise ConfigError(f"the path {path} leads nowhere: {error}") from error
+
+    def endpoint(address: str) -> str:
+        path = address.removeprefix("ipc://")
+        return address if path == address or path.startswith("@") else f"ipc://{under(path)}"
+
+    def source(one: int | str | tuple[str, ...]) -> int | str | tuple[str, ...]:
+        if isinstance(one, tuple):
+            return tuple(under(path) for path in one)
+        return one if isinstance(one, int) or "://" in one else under(one)
+
+    def logger(one: settings.Logger) -> settings.Logger:
+        return msgspec.structs.replace(
+            one,
+            file=under(one.file),
+            store=under(one.store) if one.store and "://" not in one.store else one.store,
+            witness=under(one.witness) if one.witness else "",
+        )
+
+    keys = site.keys or (settings.Keys() if is_open(site.broker) else None)
+    replace, broker, gallery = msgspec.structs.replace, site.broker, site.gallery
+    return replace(
+        site,
+        broker=replace(
+            broker,
+            ingress=endpoint(broker.ingress),
+            egress=endpoint(broker.egress),
+            journal=under(broker.journal),
+        ),
+        keys=keys and replace(keys, folder=under(keys.folder)),
+        gallery=replace(gallery, faces=under(gallery.faces), cache=under(gallery.cache)),
+        decision=replace(
+            site.decision,
+            rules=under(site.decision.rules),
+            record=under(site.decision.record) if site.decision.record else "",
+        ),
+        loggers={name: logger(one) for name, one in site.loggers.items()},
+        webhooks={
+            name: replace(hook, secret_file=under(hook.secret_file), state_file=under(hook.state_file))
+            for name, hook in site.webhooks.items()
+        },
+        cameras={
+            name: replace(camera, source=source(camera.source)) for name, camera in site.cameras.items()
+        },
+    )

@@ -1,0 +1,1 @@
+"""What the record says: entries, their chain, their lines, and questions about them."""

@@ -1,0 +1,59 @@
+"""Entries for other programs: as JSON, one object a line, or as CSV."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from io import StringIO
+from typing import Any
+
+import msgspec
+
+from turnstile.log.chain import Link
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection)."""
+
+_FIELDS = (
+    *("number", "time", "camera", "verdict", "person", "reason", "distance", "margin", "votes", "of"),
+    *("visit", "decided_ns", "captured_ns", "frame_seq", "left_px", "top_px", "right_px", "bottom_px"),
+    *("expires_ns", "recognizer", "encoding", "gallery_version", "config_hash", "source", "seq"),
+    *("thumbnail", "hash"),
+)
+
+
+def row(link: Link, *, at: datetime, thumbnail: str | None = None) -> Mapping[str, Any]:
+    """Return an entry's fields; `at` is its `decided_ns` in a zone, `thumbnail` the name of its picture."""
+    record, personal = link.record, link.personal
+    given = {
+        "time": at.isoformat(timespec="milliseconds"),
+        "person": personal.pseudonym or personal.person,
+        "thumbnail": thumbnail,
+        "hash": link.hash.hex(),
+    }
+    return {name: given[name] if name in given else getattr(record, name) for name in _FIELDS}
+
+
+def as_jsonl(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Give each row as one line of JSON; what is not known is null."""
+    for one in rows:
+        yield msgspec.json.encode(one).decode() + "\n"
+
+
+def as_csv(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Give a line of headings, then each row (RFC 4180); what is not known is empty.
+
+    A text that a spreadsheet would run as a formula gets a ``'`` before it.
+    """
+    yield _csv_line(_FIELDS)
+    for one in rows:
+        yield _csv_line([_harmless(one[name]) for name in _FIELDS])
+
+
+def _csv_line(cells: Sequence[object]) -> str:
+    line = StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
+
+
+def _harmless(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -1,0 +1,1 @@
+"""Who is enrolled, and how well their encodings tell them apart."""

@@ -1,0 +1,233 @@
+"""How well a gallery keeps its people apart, and which distance admits how many strangers.
+
+Everything is computed from encodings at hand: pictures of enrolled people, and of strangers if there are
+any. A stranger is let in when the nearest person is within `max_distance` and at least `min_margin` nearer
+than the second-best: the rule by which one frame votes. Several votes decide, so a door lets in fewer than
+these.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from turnstile.people.encodings import Encodings
+from turnstile.people.gallery import Gallery, is_averaged, means
+from turnstile.site.settings import Decision
+
+MAX_TRIALS = 500
+
+Distances = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """Enrolled pictures; the three parts belong together by position."""
+
+    persons: tuple[str, ...]
+    files: tuple[str, ...]
+    encodings: Encodings
+    averaged: bool = False
+    """Faces are compared with the mean of a person's pictures, not with each: `gallery.templates`."""
+
+    def __post_init__(self) -> None:
+        if not len(self.persons) == len(self.files) == len(self.encodings):
+            raise ValueError(
+                f"{len(self.persons)} persons, {len(self.files)} files, {len(self.encodings)} encodings"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloseCouple:
+    """Two people whose nearest pictures lie close together."""
+
+    first: str
+    second: str
+    distance: float
+    files: tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disagreement:
+    """A picture that does not lie with the others of its person."""
+
+    person: str
+    file: str
+    own_distance: float
+    """To the nearest other picture of the same person."""
+    other: str | None
+    """The nearest other person."""
+    other_distance: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """How many of so many trials."""
+
+    hits: int
+    trials: int
+
+    @property
+    def value(self) -> float:
+        """Return the share, 0 when nothing was tried."""
+        return self.hits / self.trials if self.trials else 0.0
+
+    @property
+    def at_most(self) -> float:
+        """Return the bound that the true rate exceeds in one of 20 such measurements.
+
+        Source: Wilson, 1927, one-sided; 3 in n for no hit at all.
+        """
+        if not self.trials:
+            return 1.0
+        if not self.hits:
+            return min(1.0, 3 / self.trials)
+        z2 = 1.645**2
+        spread = 1.645 * math.sqrt(self.value * (1 - self.value) / self.trials + z2 / (4 * self.trials**2))
+        return min(1.0, (self.value + z2 / (2 * self.trials) + spread) / (1 + z2 / self.trials))
+
+
+def close_couples(pictures: Pictures, *, count: int) -> list[CloseCouple]:
+    """Return the `count` couples of people who lie closest, closest first."""
+    distances = _distances(pictures.encodings, pictures.encodings)
+    distances[_same_person(pictures.persons)] = np.inf
+    nearest: dict[tuple[str, str], tuple[float, int, int]] = {}
+    for row, column in np.argwhere(np.triu(np.isfinite(distances))):
+        couple = tuple(sorted((pictures.persons[row], pictures.persons[column])))
+        found = (float(distances[row, column]), int(row), int(column))
+        key = (couple[0], couple[1])
+        nearest[key] = min(nearest.get(key, found), found)
+    ordered = sorted((found, couple) for couple, found in nearest.items())[:count]
+    return [
+        CloseCouple(
+            first=couple[0],
+            second=couple[1],
+            distance=distance,
+            files=(pictures.files[row], pictures.files[column]),
+        )
+        for (distance, row, column), couple in ordered
+    ]
+
+
+def disagreements(pictures: Pictures, *, max_distance: float) -> list[Disagreement]:
+    """Return the pictures that another person is nearer to, or no other of the same person is near to.
+
+    A person with one picture cannot disagree. The worst come first.
+    """
+    distances = _distances(pictures.encodings, pictures.encodings)
+    np.fill_diagonal(distances, np.inf)
+    same = _same_person(pictures.persons)
+    own = np.where(same, distances, np.inf).min(axis=1, initial=np.inf)
+    others = np.where(same, np.inf, distances)
+    found = []
+    for row, own_distance in enumerate(own):
+        if not np.isfinite(own_distance):
+            continue
+        at = int(others[row].argmin())
+        other_distance = float(others[row, at])
+        if own_distance > min(max_distance, other_distance):
+            found.append(
+                Disagreement(
+                    person=pictures.persons[row],
+                    file=pictures.files[row],
+                    own_distance=float(own_distance),
+                    other=pictures.persons[at] if math.isfinite(other_distance) else None,
+                    other_distance=other_distance if math.isfinite(other_distance) else None,
+                )
+            )
+    return sorted(found, key=lambda picture: -picture.own_distance)
+
+
+def admission_distances(
+    pictures: Pictures, strangers: Encodings | None = None, *, min_margin: float
+) -> npt.NDArray[np.float32]:
+    """Return for each trial the `max_distance` from which on a stranger is taken for somebody.
+
+    A trial is a stranger against the whole gallery or, without strangers, an enrolled picture against
+    everybody but its own person. Infinite where the margin rules the stranger out whatever the distance.
+    """
+    if strangers is not None:
+        return _admission(_to_persons(strangers, pictures), min_margin)
+    to_persons = _to_persons(pictures.encodings, pictures)
+    to_persons[np.arange(len(to_persons)), _owners(pictures.persons)] = np.inf
+    return _admission(to_persons, min_margin)
+
+
+def false_accepts(admissions: npt.NDArray[np.float32], *, max_distance: float) -> Rate:
+    """Return how many strangers a distance lets in."""
+    return Rate(hits=int((admissions <= max_distance).sum()), trials=len(admissions))
+
+
+def stranger_rate(gallery: Gallery, decision: Decision) -> Rate:
+    """Return how many enrolled pictures, each against all other people, would be taken for one of them.
+
+    Of a large gallery `MAX_TRIALS` pictures are tried, evenly spread.
+    """
+    chosen = np.unique(np.linspace(0, len(gallery.owners) - 1, MAX_TRIALS).astype(int))
+    persons = tuple(gallery.persons[gallery.owners[at]] for at in chosen)
+    pictures = Pictures(
+        persons=persons,
+        files=persons,
+        encodings=gallery.encodings[chosen],
+        averaged=is_averaged(gallery.engine),
+    )
+    admissions = admission_distances(pictures, min_margin=decision.min_margin)
+    return false_accepts(admissions, max_distance=decision.max_distance)
+
+
+def distance_for(admissions: npt.NDArray[np.float32], *, rate: float) -> float | None:
+    """Return the largest distance, in steps of 0.001, that lets in at most this share of the strangers.
+
+    Returns:
+        None when there are too few trials to tell: a rate needs at least `1 / rate` of them.
+    """
+    if len(admissions) * rate < 1:
+        return None
+    allowed = math.floor(len(admissions) * rate)
+    beyond = np.sort(admissions)[allowed:]
+    if not len(beyond) or not np.isfinite(beyond[0]):
+        return 2.0
+    return max(0.0, (math.ceil(float(beyond[0]) * 1000) - 1) / 1000)
+
+
+def _distances(rows: Encodings, columns: Encodings) -> Distances:
+    squares = (rows**2).sum(axis=1)[:, None] + (columns**2).sum(axis=1)[None] - 2 * rows @ columns.T
+    return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
+
+
+def _owners(persons: Sequence[str]) -> npt.NDArray[np.intp]:
+    """Return for each picture the place of its person, people in order of name."""
+    index = {person: at for at, person in enumerate(sorted(set(persons)))}
+    return np.array([index[person] for person in persons], np.intp)
+
+
+def _same_person(persons: Sequence[str]) -> npt.NDArray[np.bool_]:
+    owners = _owners(persons)
+    return np.asarray(owners[:, None] == owners[None])
+
+
+def _to_persons(rows: Encodings, pictures: Pictures) -> Distances:
+    """Return the distance of each row to each person, people in order of name."""
+    owners = _owners(pictures.persons)
+    if not len(owners):
+        return np.empty((len(rows), 0), np.float32)
+    if pictures.averaged:
+        return _distances(rows, means(pictures.encodings, owners))
+    distances = _distances(rows, pictures.encodings)
+    nearest = np.full((len(rows), int(owners.max()) + 1), np.inf, np.float32)
+    for at, own in enumerate(owners):
+        nearest[:, own] = np.minimum(nearest[:, own], distances[:, at])
+    return nearest
+
+
+def _admission(to_persons: Distances, min_margin: float) -> npt.NDArray[np.float32]:
+    if not to_persons.shape[1]:
+        return np.full(len(to_persons), np.inf, np.float32)
+    ordered = np.sort(to_persons, axis=1)
+    nearest = ordered[:, 0]
+    if ordered.shape[1] == 1:
+        return nearest
+    margins = np.subtract(ordered[:, 1], nearest, where=np.isfinite(nearest), out=np.zeros_like(nearest))
+    return np.where(margins >= min_margin, nearest, np.float32(np.inf))

@@ -1,0 +1,30 @@
+"""Encodings: what dlib's network makes of a face, and what counts as one."""
+
+import numpy as np
+import numpy.typing as npt
+
+from turnstile.protocol.fields import ENCODING_BYTES
+
+ENCODING_SIZE = 128
+
+Encodings = npt.NDArray[np.float32]
+"""float32 `(n, 128)`: one row a face; `n` may be 0."""
+
+MAX_LENGTH = 2.0
+"""Of an encoding; dlib's are 1.3 to 1.5 long. Two of them are at most 4 apart: `messages.Distance`."""
+
+
+def is_encoding(data: bytes) -> bool:
+    """Tell whether bytes are one encoding: 128 finite float32, as a vector at most `MAX_LENGTH` long."""
+    return len(data) == ENCODING_BYTES and are_encodings(matrix(data))
+
+
+def are_encodings(rows: Encodings) -> bool:
+    """Tell whether all rows are finite and, as vectors, at most `MAX_LENGTH` long."""
+    bounded = bool((np.abs(rows) <= MAX_LENGTH).all())  # false for what is not finite, whose square overflows
+    return bounded and bool(((rows**2).sum(1) <= MAX_LENGTH**2).all())
+
+
+def matrix(data: bytes) -> Encodings:
+    """Return encodings `(n, 128)` from little-endian float32."""
+    return np.frombuffer(data, dtype="<f4").astype(np.float32).reshape(-1, ENCODING_SIZE)

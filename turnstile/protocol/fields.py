@@ -1,0 +1,57 @@
+"""Types of message fields, with the ranges that decoding holds them to."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+MAX_NAME_CHARS = 63
+NAME_PATTERN = r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z"
+Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
+"""A node's, camera's or instance's name: letters, digits, ``_`` and ``-``; at most 63."""
+
+Token = Annotated[str, Meta(pattern=r"\A[0-9a-f]{0,32}\Z")]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Nanoseconds = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Milliseconds = Annotated[float, Meta(ge=0, le=1e9)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Pixel = Annotated[int, Meta(ge=-65536, le=65536)]
+Size = Annotated[int, Meta(ge=1, le=65536)]
+Distance = Annotated[float, Meta(ge=0, le=4)]
+Text = Annotated[str, Meta(max_length=500)]
+STEERING = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+"""Characters that steer a terminal or the direction of writing, for use inside ``[]`` of a pattern."""
+
+PERSON_PATTERN = rf"\A[^{STEERING}]{{1,200}}\Z"
+PersonName = Annotated[str, Meta(pattern=PERSON_PATTERN)]
+"""A person's name; it is written into logs and onto screens, so it holds nothing that steers them."""
+
+Label = Annotated[str, Meta(max_length=64)]
+"""The name of a counter."""
+
+MAX_FACES = 256
+MAX_LABELS = 128
+MAX_THUMBNAIL_BYTES = 16 * 1024
+ENCODING_BYTES = 128 * 4
+
+Thumbnail = Annotated[bytes, Meta(max_length=MAX_THUMBNAIL_BYTES)]
+"""A small JPEG of a face, at most 16 kB; empty when there is none."""
+
+
+class Box(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A face's rectangle in pixels of the frame as captured; right and bottom are exclusive."""
+
+    left: Pixel
+    top: Pixel
+    right: Pixel
+    bottom: Pixel
+
+    @property
+    def width(self) -> int:
+        """Return the width in pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Return the height in pixels."""
+        return self.bottom - self.top

@@ -1,0 +1,387 @@
+"""The protocol: every message on the bus, its topic, and who says it to whom.
+
+A message travels as two ZeroMQ frames, ``[topic, body]``. The body is one MessagePack map with a
+versioned tag in ``t`` (``frame/1``); a change that old readers would misread gets a new number. Unknown
+fields, unknown tags and values out of range are refused. Topics match by prefix, so each ends in a dot.
+
+=============  ====================  ==========================  =================================
+message        said by               leaves the broker on        heard by
+=============  ====================  ==========================  =================================
+`Frame`        capture               ``frame.<camera>.``         displays of that camera
+`Ready`        recognizer            (nobody)                    broker: the recognizer has a credit
+`Bye`          recognizer            (nobody)                    broker: no more work, please
+`Work`         broker                ``work.<name>.<instance>.`` that one recognizer
+`Picture`      broker                ``work.<name>.<instance>.`` that one recognizer: encode for enrolment
+`Result`       recognizer            ``result.<camera>.``        displays, anyone
+`Template`     recognizer            (nobody)                    broker: the answer to a `Picture`
+`Taken`        broker                ``work.<name>.<instance>.`` that one recognizer: need not be repeated
+`People`       broker                ``gallery.`` and, to a      recognizers
+                                     joiner, its ``work.`` topic
+`Access`       broker                ``access.<camera>.``        displays, doors, anyone
+`Guide`        broker                ``guide.<camera>.``         displays: what people at the door could do
+`Fetch`        logger                (nobody)                    broker: events after a number, please
+`Log`          broker                ``log.<name>.<instance>.``  that one logger
+`Query`        whoever tails         ``query.``                  loggers
+`Entries`      logger                ``entries.<asker>.``        the one who asked
+`Beat`         every node            ``status.<node>.``          status, displays, metrics
+=============  ====================  ==========================  =================================
+
+Ordering: messages of one sender arrive in the order said, with gaps allowed for `Frame`, `Beat` and
+`Ready`. `Ready` is repeated until work comes, so its loss heals by itself. A `Work` or `Picture` is
+answered by one `Result` or `Template` with the same token, which is repeated until `Taken` comes; the broker
+takes it once, and refuses tokens that it did not give.
+
+Clocks: ``*_ns`` are wall-clock nanoseconds since 1970 of the machine named in the field's description;
+they are compared only with other times of the same machine.
+"""
+
+from typing import Annotated, Literal, TypeVar, get_args
+
+import msgspec
+from msgspec import Meta
+
+from turnstile.errors import WireError
+from turnstile.protocol.fields import (
+    ENCODING_BYTES,
+    MAX_FACES,
+    MAX_LABELS,
+    Box,
+    Count,
+    Distance,
+    Label,
+    Milliseconds,
+    Name,
+    Nanoseconds,
+    PersonName,
+    Seconds,
+    Size,
+    Text,
+    Thumbnail,
+    Token,
+)
+from turnstile.protocol.reasons import Advice, Reason
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="t"):
+    """What all messages share: immutable, keyword-only, tagged, no unknown fields."""
+
+
+class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One face of a frame and its nearest enrolled people; no person when nobody is enrolled."""
+
+    box_px: Box
+    person: PersonName | None = None
+    distance: Distance | None = None
+    """Distance to the nearest encoding of `person`."""
+    second_distance: Distance | None = None
+    """Distance to the nearest encoding of any other person; none when only one person is enrolled."""
+    sharpness: Annotated[float, Meta(ge=0, le=1e12)] = 0.0
+    """Variance of the Laplacian of the grey face scaled to 100x100 pixels; below about 50 is blurred."""
+    encoding: Annotated[bytes, Meta(max_length=ENCODING_BYTES)] = b""
+    """Little-endian float32 `(128,)`, for the broker, which does not publish it; may be empty."""
+    thumbnail: Thumbnail = b""
+    """For the broker, which publishes it with a decision only; may be empty."""
+
+
+class Frame(Message, frozen=True, kw_only=True, tag="frame/1"):
+    """One picture of a camera."""
+
+    camera: Name
+    seq: Count
+    captured_ns: Nanoseconds
+    """Capture machine's clock, when the picture left the camera."""
+    width_px: Size
+    height_px: Size
+    jpeg: bytes
+    """Baseline JPEG; the broker refuses anything else by its header."""
+
+
+class Ready(Message, frozen=True, kw_only=True, tag="ready/1"):
+    """A recognizer can take `credits` pieces of work at a time and holds this version of the gallery."""
+
+    name: Name
+    instance: Name
+    credits: Annotated[int, Meta(ge=1, le=64)] = 1
+    gallery_version: Text = ""
+
+
+class Bye(Message, frozen=True, kw_only=True, tag="bye/1"):
+    """A recognizer stops: what it holds is done or will not be."""
+
+    name: Name
+    instance: Name
+
+
+class Hint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the camera's faces were in its latest result, and for how many results since a full scan."""
+
+    boxes_px: Annotated[tuple[Box, ...], Meta(max_length=MAX_FACES)]
+    age_s: Seconds
+    """Age of those boxes on the camera's own clock."""
+    frames_since_full_scan: Count
+
+
+class Work(Message, frozen=True, kw_only=True, tag="work/1"):
+    """A frame to recognize; the answer is a `Result` with the same token within `lease_s`."""
+
+    token: Token
+    lease_s: Seconds
+    camera: Name
+    seq: Count
+    captured_ns: Nanoseconds
+    waited_ms: Milliseconds
+    """How long the frame lay in the broker before it was handed out."""
+    jpeg: bytes
+    hint: Hint | None = None
+
+
+class Picture(Message, frozen=True, kw_only=True, tag="picture/1"):
+    """An enrolment picture to encode; the answer is a `Template` with the same token."""
+
+    token: Token
+    lease_s: Seconds
+    file: Annotated[str, Meta(max_length=1000)]
+    data: bytes
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a recognizer's time went, on its monotonic clock."""
+
+    decode_ms: Milliseconds = 0.0
+    detect_ms: Milliseconds = 0.0
+    encode_ms: Milliseconds = 0.0
+    match_ms: Milliseconds = 0.0
+    total_ms: Milliseconds = 0.0
+
+
+class Result(Message, frozen=True, kw_only=True, tag="result/2"):
+    """What a recognizer saw in a frame.
+
+    The broker clears the token, the encodings and the thumbnails before it publishes the result.
+    """
+
+    token: Token
+    name: Name
+    """The recognizer's."""
+    instance: Name
+    camera: Name
+    seq: Count
+    captured_ns: Nanoseconds
+    gallery_version: Text
+    faces: Annotated[tuple[Face, ...], Meta(max_length=MAX_FACES)]
+    timings: Timings
+    waited_ms: Milliseconds = 0.0
+    full_scan: bool = True
+    """False when only the surroundings of hinted faces were searched."""
+    problem: Text = ""
+    """Why the frame could not be recognized; empty when it was."""
+
+
+class Template(Message, frozen=True, kw_only=True, tag="template/1"):
+    """The encoding of an enrolment picture, or why there is none."""
+
+    token: Token
+    name: Name
+    instance: Name
+    engine: Text
+    """Which engine and policy made it; only encodings of one such name may be compared."""
+    encoding: Annotated[bytes, Meta(max_length=ENCODING_BYTES)] = b""
+    """Little-endian float32 `(128,)`; empty when there is a problem."""
+    problem: Text = ""
+
+
+class Taken(Message, frozen=True, kw_only=True, tag="taken/1"):
+    """The broker has heard a `Result` or `Template`; whether it was in time is not said."""
+
+    token: Token
+
+
+class People(Message, frozen=True, kw_only=True, tag="people/1"):
+    """The whole gallery: everyone enrolled."""
+
+    version: Text
+    engine: Text
+    persons: tuple[PersonName, ...]
+    owners: tuple[Count, ...]
+    """For each encoding, the index of its person in `persons`."""
+    encodings: bytes
+    """Little-endian float32 `(len(owners), 128)`."""
+
+
+Verdict = Literal["granted", "denied"]
+
+
+class Access(Message, frozen=True, kw_only=True, tag="access/2"):
+    """One decision about one visit of one person; said once."""
+
+    source: Token
+    """Which journal numbered it; a new journal starts a new source."""
+    seq: Count
+    """Without gaps within a source, from 1."""
+    camera: Name
+    verdict: Verdict
+    reason: Reason
+    person: PersonName | None
+    """Who was recognised, granted or not; nobody means unknown."""
+    distance: Distance | None
+    """The smallest distance among the votes that agreed."""
+    margin: Annotated[float, Meta(ge=-4, le=4)] | None = None
+    """How much farther the second-best person was in that frame; none when there is no second."""
+    votes: Count
+    of: Count
+    """`votes` of the last `of` votes agreed."""
+    visit: Text
+    decided_ns: Nanoseconds
+    """Broker's clock."""
+    captured_ns: Nanoseconds
+    """Capture machine's clock: the frame that decided."""
+    frame_seq: Count
+    recognizer: Name
+    box_px: Box | None = None
+    expires_ns: Nanoseconds = 0
+    """Broker's clock: an actuator ignores a grant after this; 0 for a denial."""
+    valid_s: Seconds = 0.0
+    """The same as seconds from `decided_ns`, for those whose clock is another."""
+    encoding: Text = ""
+    """Which weights and policy made the distances, such as ``dlib-resnet-v1/raw``."""
+    gallery_version: Text = ""
+    config_hash: Text = ""
+    """Names the settings and rules that decided."""
+    thumbnail: Thumbnail = b""
+    """The face that decided."""
+
+
+class Advised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One piece of advice, for one face or for everybody in view."""
+
+    advice: Advice
+    box_px: Box | None = None
+    """The face it is for; none when it is for everybody."""
+
+
+class Guide(Message, frozen=True, kw_only=True, tag="guide/1"):
+    """What the people at a door could do now to be decided about.
+
+    Said when the advice changes and repeated while there is any; empty advice takes back the last.
+    """
+
+    camera: Name
+    captured_ns: Nanoseconds
+    """Capture machine's clock: the frame it was taken from."""
+    frame_seq: Count
+    advice: Annotated[tuple[Advised, ...], Meta(max_length=MAX_FACES + 1)]
+
+
+class Fetch(Message, frozen=True, kw_only=True, tag="fetch/1"):
+    """A logger asks for the events after the last one it has; it repeats this until they come."""
+
+    name: Name
+    instance: Name
+    source: Token
+    """The source of the last event it has; empty when it has none."""
+    after_seq: Count
+
+
+class Log(Message, frozen=True, kw_only=True, tag="log/1"):
+    """Journalled events in order, the first one numbered one more than was asked for.
+
+    A logger whose `Fetch` named another source gets this source's events from its first.
+    """
+
+    source: Token
+    events: Annotated[tuple[Access, ...], Meta(max_length=1000)]
+
+
+class Query(Message, frozen=True, kw_only=True, tag="query/1"):
+    """Someone asks a logger for entries: the last `last`, or those after `cursor`."""
+
+    asker: Name
+    last: Annotated[int, Meta(ge=0, le=10_000)] = 10
+    cursor: Count | None = None
+    """From an earlier `Entries`; when given, `last` does not count."""
+    log: Text = ""
+    """The log that `cursor` is of; a cursor of another log starts again with the last `last`."""
+
+
+class Entries(Message, frozen=True, kw_only=True, tag="entries/1"):
+    """Lines of the access log, oldest first."""
+
+    asker: Name
+    logger: Name
+    log: Text
+    cursor: Count
+    lines: Annotated[tuple[Text, ...], Meta(max_length=10_000)]
+    more: bool = False
+    """True when there are further entries after `cursor` already."""
+
+
+class Beat(Message, frozen=True, kw_only=True, tag="beat/1"):
+    """A node is alive: its work loop turned. Said about once a second, with its counters."""
+
+    node: Name
+    instance: Name
+    role: Literal["broker", "capture", "recognizer", "logger", "display", "observer"]
+    host: Text
+    pid: Count
+    version: Text
+    uptime_s: Seconds
+    state: Text = ""
+    """In words, for people: ``live``, ``lost: read timed out after 5 s``, ``broker lost``."""
+    counts: Annotated[dict[Label, Count], Meta(max_length=MAX_LABELS)] = {}
+    """Totals since the node started: ``frames_in``, ``dropped_no_credit``."""
+    gauges: Annotated[
+        dict[Label, Annotated[float, Meta(ge=-1e15, le=1e15)]], Meta(max_length=MAX_LABELS)
+    ] = {}
+    """Values now: ``fps_out``, ``queue_age_ms``."""
+    age_s: Seconds = 0.0
+    """0 when live; when the broker replays a node's last beat to a newcomer, how old it is."""
+
+
+AnyMessage = (
+    Frame
+    | Ready
+    | Bye
+    | Work
+    | Picture
+    | Result
+    | Template
+    | Taken
+    | People
+    | Access
+    | Guide
+    | Fetch
+    | Log
+    | Query
+    | Entries
+    | Beat
+)
+
+M = TypeVar("M", bound=Message)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage)
+ALL_MESSAGES: tuple[type[Message], ...] = get_args(AnyMessage)
+
+
+def encode(message: Message) -> bytes:
+    """Return the body of a message."""
+    return _encoder.encode(message)
+
+
+def decode(body: bytes | memoryview) -> AnyMessage:
+    """Return the message in a body.
+
+    Raises:
+        WireError: not MessagePack, not one of our messages, or a value out of range; the text names the
+            path of the value.
+    """
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError) as error:
+        raise WireError(f"not a Turnstile message: {error}") from error
+
+
+def for_everybody(result: Result) -> Result:
+    """Return a result as the broker publishes it: without its token, encodings and thumbnails."""
+    faces = tuple(msgspec.structs.replace(face, encoding=b"", thumbnail=b"") for face in result.faces)
+    return msgspec.structs.replace(result, token="", faces=faces)

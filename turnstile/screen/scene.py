@@ -1,0 +1,240 @@
+"""What a display shows of one camera besides the picture: boxes, banners and notices, as plain values.
+
+`Scene` is told of frames, results, decisions and beats as they come, with the display's own monotonic time,
+and says in a `View` what to draw. Its rules:
+
+- Boxes and names come from the latest result while it is fresh (`turnstile.screen.freshness`).
+- While stale, boxes come from local detection: never with a name, and no banner is up beside them.
+- A banner stands for one visit, as long as the site says; a decision that comes too late for the picture on
+  screen is not shown.
+- Advice to people at the door is shown while results are fresh, until taken back or no longer repeated.
+- With the broker or the camera lost the picture is old: nothing is drawn on it, and words say so.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from turnstile.protocol.fields import Box
+from turnstile.protocol.messages import Access, Beat, Face, Guide, Result, Verdict
+from turnstile.protocol.reasons import ADVICE_WORDS, WORDS
+from turnstile.screen.freshness import Freshness, see_frame, see_result
+
+CAMERA_SILENT_S = 2.0
+"""Without a picture for so long a camera counts as lost, or for 2.5 of its own periods if that is longer."""
+
+LATE_S = 2.0
+"""A decision older than the picture on screen by more than this and the banner's time is not shown."""
+
+ADVICE_S = 1.5
+"""How long advice is shown that is neither repeated nor taken back; the broker repeats it twice a second."""
+
+MAX_BANNERS = 3
+_RATE_OVER = 31
+
+BrokerState = Literal["awaited", "heard", "lost"]
+MarkKind = Literal["person", "unknown", "local"]
+Light = Literal["live", "waiting", "stale", "lost"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A rectangle around a face, with what to write at it."""
+
+    box_px: Box
+    """In pixels of the frame as captured."""
+    kind: MarkKind
+    label: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Banner:
+    """A decision about one visit, for all to see."""
+
+    verdict: Verdict
+    title: str
+    who: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """What is the matter, in words."""
+
+    title: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """All that is drawn of one camera besides its picture."""
+
+    camera: str
+    light: Light
+    status: str = ""
+    frame_px: tuple[int, int] = (1, 1)
+    """Width and height of the frame as captured, in which boxes are given."""
+    marks: tuple[Mark, ...] = ()
+    banners: tuple[Banner, ...] = ()
+    """Oldest first."""
+    advice: str = ""
+    """What the people at the door could do."""
+    notice: Notice | None = None
+
+    @property
+    def state(self) -> str:
+        """Say in a few words how things are with this camera."""
+        return self.notice.title if self.notice is not None else self.light
+
+    @property
+    def dimmed(self) -> bool:
+        """Tell whether the picture is old, or there is none."""
+        return self.light == "lost"
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """One camera as one display sees it. All `now_s` are of one monotonic clock."""
+
+    camera: str
+    stale_after_s: float
+    banner_s: float
+    max_distance: float
+    """Largest distance at which a face bears a name."""
+    max_fps: float
+    """What the camera delivers at most."""
+    freshness: Freshness = field(default_factory=Freshness)
+    _frame_px: tuple[int, int] = (1, 1)
+    _shown_s: deque[float] = field(default_factory=lambda: deque(maxlen=_RATE_OVER))
+    _faces: tuple[Face, ...] = ()
+    _fresh_s: float | None = None
+    _local: tuple[Box, ...] = ()
+    _banners: list[tuple[Access, float]] = field(default_factory=list)
+    _advice: tuple[str, float] = ("", 0.0)
+    _lost: str | None = None
+
+    def frame(self, *, captured_ns: int, size_px: tuple[int, int], now_s: float) -> None:
+        """Take note that a frame of this width and height is on screen."""
+        was_stale = self.freshness.stale
+        self.freshness = see_frame(self.freshness, captured_ns, stale_after_ns=self._stale_after_ns)
+        self._frame_px = size_px
+        self._shown_s.append(now_s)
+        self._fresh_s = now_s if self._fresh_s is None else self._fresh_s
+        self._lost = None
+        if self.freshness.stale and not was_stale:
+            self._faces, self._local = (), ()
+
+    def result(self, result: Result, *, now_s: float) -> bool:
+        """Take a result; return whether it counts: it speaks for the picture on screen and has no problem."""
+        if result.problem:
+            return False
+        before = self.freshness
+        self.freshness = see_result(before, result.captured_ns, stale_after_ns=self._stale_after_ns)
+        if self.freshness is before:
+            return False
+        self._faces, self._fresh_s = result.faces, now_s
+        return True
+
+    def local(self, boxes_px: Sequence[Box], *, captured_ns: int) -> None:
+        """Take what local detection found in a frame; it counts only while stale and for recent frames."""
+        frame_ns = self.freshness.frame_ns
+        recent = frame_ns is not None and abs(frame_ns - captured_ns) <= self._stale_after_ns
+        if self.freshness.stale and recent:
+            self._local = tuple(boxes_px)
+
+    def access(self, access: Access, *, now_s: float) -> bool:
+        """Take a decision; return whether it is shown: once, and not when the picture is long past it."""
+        frame_ns = self.freshness.frame_ns
+        limit_ns = (self.banner_s + LATE_S) * 1e9
+        late = frame_ns is not None and abs(frame_ns - access.captured_ns) > limit_ns
+        if late or any(shown.visit == access.visit for shown, _ in self._banners):
+            return False
+        self._banners = [*self._banners, (access, now_s)][-MAX_BANNERS:]
+        return True
+
+    def guide(self, guide: Guide, *, now_s: float) -> None:
+        """Take the advice to people at the door, which replaces the advice before."""
+        words = dict.fromkeys(ADVICE_WORDS[one.advice] for one in guide.advice)
+        self._advice = ("  ·  ".join(words), now_s)
+
+    def beat(self, beat: Beat) -> None:
+        """Take the camera's own word on whether it is lost."""
+        word, _, why = beat.state.partition(":")
+        self._lost = (why.strip() or "no reason given") if word.startswith("lost") else None
+
+    def view(self, *, now_s: float, broker: BrokerState, broker_at: str = "", trouble: str = "") -> View:
+        """Return what to draw now; `trouble` is why the broker lets nobody enter at present."""
+        self._banners = [
+            (access, since_s) for access, since_s in self._banners if now_s < since_s + self.banner_s
+        ]
+        lost = self._what_is_lost(now_s, broker, broker_at)
+        if lost is not None:
+            return View(camera=self.camera, light="lost", frame_px=self._frame_px, notice=lost)
+        if self.freshness.frame_ns is None:
+            waiting = Notice(title="waiting for the first picture")
+            return View(camera=self.camera, light="waiting", notice=waiting)
+        if self.freshness.stale:
+            return self._stale_view(now_s)
+        age_s = self.freshness.age_s
+        return View(
+            camera=self.camera,
+            light="waiting" if age_s is None else "live",
+            status=f"{self._rate()}  ·  {'no result yet' if age_s is None else f'result {age_s:.1f} s'}",
+            frame_px=self._frame_px,
+            marks=tuple(self._mark(face) for face in self._faces),
+            banners=tuple(_banner(access) for access, _ in self._banners),
+            advice=self._advice[0] if now_s < self._advice[1] + ADVICE_S and not trouble else "",
+            notice=Notice(title="nobody can enter", detail=trouble) if trouble else None,
+        )
+
+    @property
+    def _stale_after_ns(self) -> int:
+        return round(self.stale_after_s * 1e9)
+
+    def _what_is_lost(self, now_s: float, broker: BrokerState, broker_at: str) -> Notice | None:
+        if broker == "awaited":
+            return Notice(title="waiting for the broker", detail=broker_at)
+        if broker == "lost":
+            return Notice(title="broker lost", detail=f"connecting again to {broker_at}" if broker_at else "")
+        if self._lost is not None:
+            return Notice(title="camera lost", detail=self._lost)
+        silent_s = now_s - self._shown_s[-1] if self._shown_s else 0.0
+        if silent_s > max(CAMERA_SILENT_S, 2.5 / self.max_fps):
+            return Notice(title="camera lost", detail=f"no picture for {silent_s:.0f} s")
+        return None
+
+    def _stale_view(self, now_s: float) -> View:
+        since_s = now_s - (now_s if self._fresh_s is None else self._fresh_s)
+        return View(
+            camera=self.camera,
+            light="stale",
+            status=f"{self._rate()}  ·  no result for {since_s:.0f} s",
+            frame_px=self._frame_px,
+            marks=tuple(Mark(box_px=box, kind="local", label="not verified") for box in self._local),
+            notice=Notice(title="no recent result", detail="local detection, not verified"),
+        )
+
+    def _rate(self) -> str:
+        """Return pictures a second over the last second or so on screen."""
+        span_s = self._shown_s[-1] - self._shown_s[0]
+        return f"{(len(self._shown_s) - 1) / span_s:.0f} fps" if span_s > 0 else "- fps"
+
+    def _mark(self, face: Face) -> Mark:
+        distance = "" if face.distance is None else f"{face.distance:.2f}"
+        if face.person is None or face.distance is None or face.distance > self.max_distance:
+            return Mark(box_px=face.box_px, kind="unknown", label="unknown", detail=distance)
+        return Mark(box_px=face.box_px, kind="person", label=face.person, detail=distance)
+
+
+def _banner(access: Access) -> Banner:
+    granted = access.verdict == "granted"
+    who = (access.person or "") if granted else ": ".join(filter(None, (access.person, WORDS[access.reason])))
+    distance = () if access.distance is None else (f"distance {access.distance:.2f}",)
+    return Banner(
+        verdict=access.verdict,
+        title="ACCESS GRANTED" if granted else "ACCESS DENIED",
+        who=who,
+        detail="  ·  ".join((*distance, f"{access.votes} of {access.of} votes")),
+    )

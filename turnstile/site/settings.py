@@ -1,0 +1,385 @@
+"""The site file: one YAML document, decoded straight into these structs.
+
+Unknown keys, wrong types and values out of range are refused with their path. Paths in the file are
+relative to the file; secrets never stand in it.
+"""
+
+import re
+from pathlib import PurePath
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from turnstile.protocol.fields import MAX_NAME_CHARS, Name
+from turnstile.site.fields import MAX_COUNT, URL_PATTERN, Address, Endpoint, HostName, Listen, Path, Place
+
+_DATABASE = re.compile(r"postgresql://([^@/:]*@)?[^@]*")
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the site file: immutable, unknown keys refused."""
+
+
+class Host(Section, frozen=True, kw_only=True):
+    """One machine."""
+
+    address: Address
+    """How the other machines reach it."""
+
+
+class Broker(Section, frozen=True, kw_only=True):
+    """Where the broker is and what it lets through."""
+
+    ingress: Endpoint = "tcp://127.0.0.1:5755"
+    """Where nodes send to."""
+    egress: Endpoint = "tcp://127.0.0.1:5756"
+    """Where nodes listen."""
+    bind_host: str = ""
+    """Address to bind when it is not the one that nodes connect to, such as ``0.0.0.0``; empty: the same."""
+    lease_s: Annotated[float, Meta(ge=0.1, le=60)] = 3.0
+    """How long a recognizer may take over a frame before it is written off."""
+    max_frame_bytes: Annotated[int, Meta(ge=10_000, le=32 * 2**20)] = 4 * 2**20
+    """The largest JPEG of a frame, in bytes."""
+    max_frame_px: Annotated[int, Meta(ge=10_000, le=100_000_000)] = 9_000_000
+    """The largest frame, width times height."""
+    journal: Path = "../var/journal.db"
+    """Decisions that the loggers have not fetched yet, and who stands at which door."""
+    max_cameras: Annotated[int, Meta(ge=1, le=4096)] = 256
+    max_recognizers: Annotated[int, Meta(ge=1, le=4096)] = 1024
+    host: str = ""
+    """Which of the site's `hosts` it runs on; where neither `ingress` nor `egress` is stated, they are ports
+    5755 and 5756 of that host's address."""
+
+
+class Keys(Section, frozen=True, kw_only=True):
+    """Who is let in: everybody else is not, and all traffic is encrypted."""
+
+    folder: Path = "../keys"
+    """Folder of CURVE keys, made by ``turnstile keys``; a node's machine needs only its own key in it."""
+
+
+class Metrics(Section, frozen=True, kw_only=True):
+    """What the broker tells a monitoring system over HTTP: ``/metrics``, ``/healthz`` and ``/readyz``."""
+
+    listen: Listen = "127.0.0.1:9464"
+    """Where it answers; port 0 is any free one, and the broker's output says which."""
+    open: bool = False
+    """Needed to listen where other machines can reach it: it asks nobody for a password, and tells the names
+    of nodes, cameras and machines and how busy each door is, though nobody's face or name."""
+
+
+class Gallery(Section, frozen=True, kw_only=True):
+    """Who is enrolled."""
+
+    faces: Path = "../faces"
+    """Folder of ``first_last.jpg`` pictures, on the broker's machine."""
+    cache: Path = "../var/encodings"
+    """Folder for encodings by picture hash, on the broker's machine."""
+
+
+class Camera(Section, frozen=True, kw_only=True):
+    """One camera, whose capture node bears its name."""
+
+    source: Annotated[int, Meta(ge=0, le=1023)] | Path | Annotated[tuple[Path, ...], Meta(min_length=1)]
+    """Webcam number, device path, RTSP or HTTP address, video file, folder or list of pictures."""
+    size_px: tuple[Annotated[int, Meta(ge=16, le=16384)], Annotated[int, Meta(ge=16, le=16384)]] | None = None
+    """Width and height to ask of a webcam, or to scale anything else down to; none: as it comes."""
+    max_fps: Annotated[float, Meta(gt=0, le=240)] = 15.0
+    """Frames a second at most; for pictures, the rate."""
+    jpeg_quality: Annotated[int, Meta(ge=10, le=100)] = 85
+    loop: bool = False
+    """Start a video file or a folder again at its end."""
+    read_timeout_s: Annotated[float, Meta(ge=0.2, le=60)] = 5.0
+    """Without a new picture for so long, the camera counts as lost and is opened again."""
+    host: str = ""
+    """Which of the site's `hosts` it runs on."""
+
+
+class Recognition(Section, frozen=True, kw_only=True):
+    """How recognizers find and encode faces; the same for all of them."""
+
+    engine: Literal["reference", "accelerated"] = "accelerated"
+    """``reference``: the face_recognition library on dlib. ``accelerated``: the same networks on a model
+    runtime, and less to search; it alone heeds the fields below that name it."""
+    min_face_px: Annotated[int, Meta(ge=20, le=1000)] = 40
+    """Smallest face to look for in a frame. Halving it quadruples the time of a search."""
+    min_enrol_face_px: Annotated[int, Meta(ge=20, le=1000)] = 60
+    """Smallest face accepted in an enrolment picture."""
+    detector: Literal["auto", "hog", "cnn"] = "auto"
+    """Accelerated engine: dlib's HOG or its convolutional detector; ``auto`` is ``cnn`` on a graphics card
+    or in bfloat16, where it is the faster one, and ``hog`` elsewhere."""
+    min_detection_score: Annotated[float, Meta(ge=-1, le=2)] = 0.3
+    """Accelerated engine: how sure the convolutional detector must be, of every face or of those that HOG
+    doubts; 0 is dlib's own threshold. On 8 clips of 3 people (2026-11), 0.3 to 0.6 find every face and no
+    false one; see `turnstile.vision.detect.hog`."""
+    full_scan_every: Annotated[int, Meta(ge=1, le=1000)] = 15
+    """Accelerated engine: beside people who stay where they were, a newcomer is looked for in one of so many
+    recognized frames of a camera; 1 searches every frame in full."""
+    policy: Literal["auto", "raw", "unit", "mirror", "paddings", "points68", "everything68"] = "auto"
+    """What is encoded of a face in a frame, see `turnstile.vision.encode.encoder`; ``auto`` is ``raw`` for
+    the reference engine, which knows no other, and ``mirror`` for the accelerated one. The two with 68 use a
+    landmark model whose training data exclude commercial use."""
+    enrol_policy: Literal["auto", "raw", "unit", "mirror", "paddings", "points68", "everything68"] = "auto"
+    """The same for enrolment pictures; ``auto`` is ``raw`` if `policy` is, else ``paddings``."""
+    runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
+    """Accelerated engine: what computes the networks."""
+    providers: Annotated[tuple[Literal["cpu", "cuda"], ...], Meta(min_length=1, max_length=2)] = ("cpu",)
+    """Accelerated engine: what onnxruntime computes on, in order of preference; ``cuda`` needs
+    onnxruntime-gpu."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Accelerated engine: ``bfloat16`` needs openvino and a processor that has it."""
+    credits: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Pieces of work a recognizer holds at a time. More than 1 makes frames older (p50 68 ms against 18 at
+    2 credits, measured); worth it only where transfer takes as long as recognition: over a line of 50 ms each
+    way, 3 credits gave 15.9 answers a second instead of 6.3 (`benchmarks.multihost`, 2026-11)."""
+
+    def __post_init__(self) -> None:
+        """Refuse policies that the engine does not know, and mixtures that cannot be compared."""
+        if self.engine == "reference" and {self.policy, self.enrol_policy} - {"auto", "raw"}:
+            raise ValueError("recognition.policy and enrol_policy: the reference engine knows only raw")
+        if (self.frame_policy == "raw") != (self.picture_policy == "raw"):
+            raise ValueError(
+                "recognition.enrol_policy: raw encodings compare with raw ones only, not with others"
+            )
+
+    @property
+    def frame_policy(self) -> str:
+        """Return the policy for faces in frames, with ``auto`` resolved."""
+        if self.policy != "auto":
+            return self.policy
+        return "raw" if self.engine == "reference" else "mirror"
+
+    @property
+    def picture_policy(self) -> str:
+        """Return the policy for enrolment pictures, with ``auto`` resolved."""
+        if self.enrol_policy != "auto":
+            return self.enrol_policy
+        return "raw" if self.frame_policy == "raw" else "paddings"
+
+    @property
+    def encoding(self) -> str:
+        """Return the name of the weights and policies in use; only encodings of one name may be compared."""
+        live, enrolled = self.frame_policy, self.picture_policy
+        return f"dlib-resnet-v1/{live}" if live == enrolled else f"dlib-resnet-v1/{live}+{enrolled}"
+
+
+class Recognizer(Section, frozen=True, kw_only=True):
+    """Recognizers that the site expects; any number may join beyond those named."""
+
+    host: str = ""
+    count: Annotated[int, Meta(ge=1, le=MAX_COUNT)] | Literal["auto"] = 1
+    """How many processes: ``NAME-1``, ``NAME-2`` and so on, or ``NAME`` if it is one; ``auto`` is one for
+    each core of its host. One key, of NAME, serves all of them."""
+
+
+class Throttle(Section, frozen=True, kw_only=True):
+    """When a door is locked for a while because too many visits were denied. Unmeasured."""
+
+    max_denials: Annotated[int, Meta(ge=0, le=10_000)] = 10
+    """Denials of people, known or not, that lock the door; 0: never. Faces too small, too blurred or
+    recognized too late are not counted."""
+    window_s: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
+    """Within this time."""
+    lock_s: Annotated[float, Meta(ge=0.1, le=86_400)] = 15.0
+    """How long the first time; each time soon after the last it is twice as long."""
+    max_lock_s: Annotated[float, Meta(ge=0.1, le=86_400)] = 300.0
+
+
+UNIT_BOUNDS = {"max_distance": 0.32, "min_margin": 0.04, "link_distance": 0.30}
+"""The bounds for encodings of unit length, which lie closer together than raw ones, where a site file states
+none. Measured for ``mirror+paddings`` (2026-11). On LFW, 0.32 accepts 75 % of 158 pairs of one person's
+pictures taken years apart and 0.003 % of 99,224 impostor pairs; raw encodings at 0.45 accept 56 % and
+0.004 %. In the clips of `benchmarks.visits`, from enrolment frames of another clip, 99 % of a person's frames
+lie within 0.30 of them and of one of the three frames before; the nearest other person's frame at 0.306."""
+
+
+class Decision(Section, frozen=True, kw_only=True):
+    """When a visit is granted or denied. Defaults of distances are those for raw dlib encodings."""
+
+    max_distance: Annotated[float, Meta(gt=0, le=2)] = 0.45
+    """Largest encoding distance that counts as the person. On LFW, 0.0036 % of impostor pairs lie under 0.45
+    for raw dlib encodings and 0.024 % under 0.50 (86 million pairs); at 0.50 two of the three people in the
+    clips of `benchmarks.visits` are taken for one another (2026-11)."""
+    min_margin: Annotated[float, Meta(ge=0, le=2)] = 0.05
+    """How much farther the second-best person must be."""
+    link_distance: Annotated[float, Meta(gt=0, le=2)] = 0.45
+    """Largest distance between encodings of a face in two frames for it to be one visit. At 10 results a
+    second, 99 % of a person's frames lie within 0.43 of one of the three before, hands before the face
+    included; of 12,392 pairs of frames of two people none lies below 0.45 (`benchmarks.visits`,
+    2026-11, raw dlib encodings)."""
+    votes_needed: Annotated[int, Meta(ge=1, le=100)] = 3
+    """Frames that must agree on the person."""
+    votes_of: Annotated[int, Meta(ge=1, le=100)] = 5
+    """Among this many latest frames of the visit."""
+    window_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
+    """Votes older than this, on the camera's clock, no longer count."""
+    deny_after_votes: Annotated[int, Meta(ge=1, le=1000)] = 8
+    """Usable frames of a visit without a grant after which it is denied. Unmeasured."""
+    deny_not_before_s: Annotated[float, Meta(ge=0, le=60)] = 0.6
+    """Time in view before that, so that a fast camera does not deny in the blink of an eye. Unmeasured."""
+    deny_after_s: Annotated[float, Meta(gt=0, le=600)] = 10.0
+    """Time in view without a grant after which a visit is denied whatever its frames were. Unmeasured."""
+    absence_s: Annotated[float, Meta(gt=0, le=600)] = 2.0
+    """Observed absence that ends a visit. Time counts only while the camera's frames are being recognized."""
+    max_result_age_s: Annotated[float, Meta(gt=0, le=600)] = 2.0
+    """A frame that took longer than this from the broker and back does not vote."""
+    min_face_px: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    """Narrower faces do not vote; 0: every face found votes. The rules file may set it for a door."""
+    min_sharpness: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
+    """Faces less sharp than this do not vote: variance of the Laplacian of the face at 100x100 pixels."""
+    nearest_only: bool = False
+    """Only the biggest face in view votes. The rules file may set it for a door."""
+    max_stranger_rate: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    """Share of trials among the enrolled pictures in which somebody is taken for somebody else, above which
+    the broker warns."""
+    grant_valid_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
+    """How long after the decision an actuator may still open the door."""
+    rules: Path = "../rules.yaml"
+    """Who may use which door when, on the broker's machine; everyone enrolled everywhere if there is none."""
+    record: str = ""
+    """File to which all results are appended, without pictures, for `turnstile replay`; empty: none."""
+    throttle: Throttle = Throttle()
+
+
+class Logger(Section, frozen=True, kw_only=True):
+    """The node that writes the access log."""
+
+    file: Path = "../access_log.txt"
+    """The log as lines to read, written from the store."""
+    store: Place = ""
+    """Where entries are kept: a SQLite file, or ``postgresql://user@host/database`` for many sites in one.
+    No password stands here, but in ``~/.pgpass``. Empty: a file beside `file` that ends in ``.db``."""
+    witness: Place = ""
+    """File to which the chain's newest hash is added every minute; it belongs on another disk or machine.
+    Empty: none."""
+    keep_thumbnails_days: Annotated[float, Meta(ge=0, le=36_500)] = 0
+    """Pictures of faces are removed from the log after so many days; 0: never."""
+    keep_entries_days: Annotated[float, Meta(ge=0, le=36_500)] = 0
+    """Entries are removed from the log after so many days; 0: never."""
+    host: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse pictures that would outlive their entries, and addresses that hold a password."""
+        if "://" in self.store and not _DATABASE.fullmatch(self.store):
+            raise ValueError(
+                "store: an address looks like postgresql://user@host/database, without a password, which "
+                "belongs into ~/.pgpass"
+            )
+        if 0 < self.keep_entries_days < self.keep_thumbnails_days:
+            raise ValueError("keep_thumbnails_days is greater than keep_entries_days, which removes both")
+
+    @property
+    def store_address(self) -> str:
+        """Return the store's path or address, with the default filled in."""
+        return self.store or str(PurePath(self.file).with_suffix(".db"))
+
+
+class Webhook(Section, frozen=True, kw_only=True):
+    """A web address that gets each access event."""
+
+    url: Annotated[str, Meta(pattern=URL_PATTERN, max_length=2000)]
+    secret_file: Path
+    """Owner-only file with at least 16 bytes, which requests are signed with."""
+    state_file: Path
+    """Where to keep how far the events were sent."""
+
+
+class Display(Section, frozen=True, kw_only=True):
+    """One window."""
+
+    cameras: Annotated[tuple[Name, ...], Meta(max_length=64)] = ()
+    """Which cameras it shows, tiled; none named: all."""
+    stale_after_s: Annotated[float, Meta(ge=0.1, le=60)] = 1.5
+    """Age of the newest result, on the camera's clock, after which local Haar detection takes over."""
+    banner_s: Annotated[float, Meta(ge=0.1, le=60)] = 4.0
+    """How long ACCESS GRANTED or ACCESS DENIED stays up."""
+    fullscreen: bool = False
+    size_px: tuple[Annotated[int, Meta(ge=160, le=16384)], Annotated[int, Meta(ge=120, le=16384)]] = (
+        1280,
+        720,
+    )
+    """Width and height of the window and of a recording."""
+    host: str = ""
+
+
+class Site(Section, frozen=True, kw_only=True):
+    """A whole site."""
+
+    site: Name
+    hosts: dict[HostName, Host] = {}
+    """The machines. None: everything runs on one. Else each node says which one it runs on."""
+    cameras: Annotated[dict[Name, Camera], Meta(min_length=1)]
+    broker: Broker = Broker()
+    keys: Keys | None = None
+    """Needed wherever another machine can reach the broker, and then there without being named."""
+    metrics: Metrics | None = None
+    """Without this section the broker answers no HTTP; ``metrics: {}`` is enough on one machine."""
+    gallery: Gallery = Gallery()
+    recognition: Recognition = Recognition()
+    recognizers: dict[Name, Recognizer] = {}
+    decision: Decision = Decision()
+    loggers: dict[Name, Logger] = {}
+    displays: dict[Name, Display] = {}
+    webhooks: dict[Name, Webhook] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse what no single field can see to be wrong."""
+        if self.decision.votes_needed > self.decision.votes_of:
+            raise ValueError("decision.votes_needed must not be greater than decision.votes_of")
+        if self.decision.votes_needed > self.decision.deny_after_votes:
+            raise ValueError(
+                "decision.votes_needed must not be greater than decision.deny_after_votes: nobody could enter"
+            )
+        if self.broker.ingress == self.broker.egress:
+            raise ValueError("broker.ingress and broker.egress must be two different addresses")
+        self._refuse_shared_names()
+        self._refuse_names_of_processes()
+        if self.hosts:
+            self._refuse_unknown_hosts()
+        for name, display in self.displays.items():
+            for camera in display.cameras:
+                if camera not in self.cameras:
+                    known = ", ".join(sorted(self.cameras))
+                    raise ValueError(
+                        f"displays.{name}.cameras: no camera is named {camera!r}; there are: {known}"
+                    )
+
+    def _refuse_shared_names(self) -> None:
+        owners: dict[str, str] = {"broker": "the broker"}
+        for section in ("cameras", "recognizers", "loggers", "displays", "webhooks"):
+            for name in getattr(self, section):
+                if name in owners:
+                    raise ValueError(
+                        f"{section}.{name}: the name is taken by {owners[name]}; node names are unique"
+                    )
+                owners[name] = f"{section}.{name}"
+
+    def _refuse_names_of_processes(self) -> None:
+        """Refuse a node that is called like one of the numbered processes of a recognizer."""
+        for base, recognizer in self.recognizers.items():
+            count = MAX_COUNT if recognizer.count == "auto" else recognizer.count
+            if count > 1 and len(f"{base}-{count}") > MAX_NAME_CHARS:
+                raise ValueError(
+                    f"recognizers.{base}: a name of {len(base)} characters; its processes are called "
+                    f"{base}-1 and so on, in at most {MAX_NAME_CHARS}"
+                )
+            for section in ("cameras", "recognizers", "loggers", "displays", "webhooks"):
+                for name in getattr(self, section) if count > 1 else ():
+                    if re.fullmatch(rf"{re.escape(base)}-\d+", name):
+                        raise ValueError(
+                            f"{section}.{name}: the name is one of recognizers.{base}'s processes"
+                        )
+
+    def _refuse_unknown_hosts(self) -> None:
+        placed: dict[str, Broker | Camera | Recognizer | Logger | Display] = {"broker": self.broker}
+        for section in ("cameras", "recognizers", "loggers", "displays"):
+            placed |= {f"{section}.{name}": node for name, node in getattr(self, section).items()}
+        known = ", ".join(self.hosts)
+        for where, node in placed.items():
+            if not node.host:
+                raise ValueError(
+                    f"{where}.host: it is needed, since the site names its hosts; there are: {known}"
+                )
+            if node.host not in self.hosts:
+                raise ValueError(f"{where}.host: no host is named {node.host!r}; there are: {known}")

@@ -1,0 +1,1 @@
+"""Pixels to boxes: detectors, their pyramid, and the search near known faces."""

@@ -1,0 +1,176 @@
+"""Where in a frame to look for faces: everywhere, or near the faces of the frame before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from turnstile.errors import PictureError
+from turnstile.protocol.fields import Box
+from turnstile.protocol.messages import Hint
+from turnstile.vision.arrays import PictureRgb
+
+MAX_HINT_AGE_S = 1.0
+"""Older boxes are not worth searching: at 1 m/s, a face of 16 cm has moved by six of its widths."""
+
+MAX_HINTED = 6
+"""With more faces to follow, one search of the whole picture costs no more than theirs."""
+
+MARGIN = 0.3
+"""How far around a box to look, in widths of the box, on each side. Who moved farther is found by a search of
+the whole picture. On the clips of `benchmarks.engine`, 0.3 finds as much as 0.4 or more; 0.25 finds less."""
+
+AREA_BELOW = 0.7
+"""Pictures are made smaller by averaging below this scale, and by interpolation, which is ten times as fast,
+above it: every pixel still counts there."""
+
+SAME_FACE_OVERLAP = 0.3
+"""Boxes whose intersection over union is greater are the same face."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A face and how sure the detector is of it."""
+
+    box_px: Box
+    score: float
+    """In the detector's own scale; 0 is dlib's own threshold."""
+
+
+class Detector(Protocol):
+    """Finds faces in whole pictures and in parts of them."""
+
+    @property
+    def description(self) -> str:
+        """Return what it is and runs on, for people."""
+        ...
+
+    def scan(self, picture_rgb: PictureRgb) -> list[Found]:
+        """Return the faces of a picture, clipped to it."""
+        ...
+
+    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Found]:
+        """Return faces at and close to a box, of about its size."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """The faces of a frame, and whether all of it was searched."""
+
+    boxes_px: tuple[Box, ...]
+    full_scan: bool
+
+
+def find(detector: Detector, picture_rgb: PictureRgb, hint: Hint | None, *, full_scan_every: int) -> Sighting:
+    """Return the faces of a frame, looking near hinted boxes first if that is allowed.
+
+    The whole picture is searched when there is no hint, nobody or a crowd in it, when the hint is old, when
+    it is the turn of a full scan, and when any hinted face is not found where it was. A newcomer beside
+    people who stay is thus seen after at most `full_scan_every` recognized frames of that camera.
+    """
+    if hint is not None and is_worth_following(hint, full_scan_every=full_scan_every):
+        near = [_best(detector.search(picture_rgb, box), box) for box in hint.boxes_px]
+        seen = [found for found in near if found is not None]
+        if len(seen) == len(near):
+            return Sighting(boxes_px=_boxes(seen), full_scan=False)
+    return in_full(detector.scan(picture_rgb))
+
+
+def in_full(found: Sequence[Found]) -> Sighting:
+    """Return what a search of the whole picture found."""
+    return Sighting(boxes_px=_boxes(found), full_scan=True)
+
+
+def is_worth_following(hint: Hint, *, full_scan_every: int) -> bool:
+    """Tell whether to look only near the hinted boxes first."""
+    return (
+        0 < len(hint.boxes_px) <= MAX_HINTED
+        and hint.age_s <= MAX_HINT_AGE_S
+        and hint.frames_since_full_scan + 1 < full_scan_every
+    )
+
+
+def _best(candidates: Sequence[Found], around: Box) -> Found | None:
+    """Return the surest face that touches a box, or none."""
+    touching = [found for found in candidates if overlap(found.box_px, around) > 0]
+    return max(touching, key=lambda found: found.score, default=None)
+
+
+def _boxes(found: Sequence[Found]) -> tuple[Box, ...]:
+    """Return each face's box once, biggest first."""
+    boxes = [face.box_px for face in distinct(found)]
+    return tuple(sorted(boxes, key=lambda box: -box.width * box.height))
+
+
+def distinct(found: Sequence[Found]) -> list[Found]:
+    """Return the surest one of faces that overlap, surest first."""
+    kept: list[Found] = []
+    for face in sorted(found, key=lambda face: -face.score):
+        if all(overlap(face.box_px, other.box_px) <= SAME_FACE_OVERLAP for other in kept):
+            kept.append(face)
+    return kept
+
+
+def the_one_face(boxes: Sequence[Box], *, min_face_px: int) -> Box:
+    """Return the only face of an enrolment picture.
+
+    Raises:
+        PictureError: there is none, there are several, or it is narrower than `min_face_px`.
+    """
+    if not boxes:
+        raise PictureError("no face found; the face must be upright, unobstructed and turned to the camera")
+    if len(boxes) > 1:
+        raise PictureError(f"{len(boxes)} faces found; there must be exactly one")
+    if boxes[0].width < min_face_px:
+        raise PictureError(f"the face is too small ({boxes[0].width} pixels wide, needs {min_face_px})")
+    return boxes[0]
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Return the intersection of two boxes over their union, 0 to 1."""
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / (one.width * one.height + other.width * other.height - shared)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of a picture and how to get from its scaled pixels back to the picture's."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    scale: float
+
+    def box(
+        self, left: float, top: float, right: float, bottom: float, *, within: tuple[int, ...]
+    ) -> Box | None:
+        """Return a box of the scaled part in pixels of the picture, clipped; none if nothing is left.
+
+        `within` is the picture's shape: height, width.
+        """
+        height, width = within[:2]
+        clipped = Box(
+            left=max(0, round(left / self.scale) + self.left),
+            top=max(0, round(top / self.scale) + self.top),
+            right=min(width, round(right / self.scale) + self.left),
+            bottom=min(height, round(bottom / self.scale) + self.top),
+        )
+        return clipped if clipped.width > 0 and clipped.height > 0 else None
+
+
+def part_around(box: Box, *, within: PictureRgb, face_px: float) -> Part:
+    """Return the surroundings of a box, scaled so that the box becomes `face_px` wide."""
+    height, width = within.shape[:2]
+    reach_x, reach_y = round(MARGIN * box.width), round(MARGIN * box.height)
+    return Part(
+        left=min(width, max(0, box.left - reach_x)),
+        top=min(height, max(0, box.top - reach_y)),
+        right=max(0, min(width, box.right + reach_x)),
+        bottom=max(0, min(height, box.bottom + reach_y)),
+        scale=face_px / max(1, box.width),
+    )

@@ -1,0 +1,1 @@
+"""Boxes to encodings: landmarks, face chips, the encoder, and thumbnails."""

@@ -1,0 +1,92 @@
+"""From faces to encodings, by one of several named policies.
+
+The network was trained on one chip a face. Averaging it over the face's mirror image and over several
+cut-outs costs time and separates people better; scaling to unit length does so for nothing. Measured with
+`python -m benchmarks.accuracy`; figures in `POLICIES`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from turnstile.people.encodings import ENCODING_SIZE, Encodings
+from turnstile.protocol.fields import Box
+from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.encode.landmarks import Chips, Landmarks
+from turnstile.vision.models import cache
+from turnstile.vision.models.runtime import Network
+
+BATCH = 16
+"""Chips that go through the network at a time: bounds memory; larger batches gain nothing (measured)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Which chips of a face are encoded, and what is done with their mean."""
+
+    paddings: tuple[float, ...] = (0.25,)
+    paddings_68: tuple[float, ...] = ()
+    """Chips aligned by the 68-point model, whose training data exclude commercial use (dlib-models
+    README)."""
+    mirrored: bool = True
+    unit_length: bool = True
+
+    @property
+    def chips(self) -> int:
+        """Return how many chips a face becomes."""
+        return (len(self.paddings) + len(self.paddings_68)) * (2 if self.mirrored else 1)
+
+
+POLICIES: Mapping[str, Policy] = MappingProxyType(
+    {
+        "raw": Policy(mirrored=False, unit_length=False),
+        "unit": Policy(mirrored=False),
+        "mirror": Policy(),
+        "paddings": Policy(paddings=(0.20, 0.25, 0.30)),
+        "points68": Policy(paddings_68=(0.25,)),
+        "everything68": Policy(paddings=(0.20, 0.25, 0.30), paddings_68=(0.25,)),
+    }
+)
+
+
+class Encoder:
+    """Encodes the faces of a picture by one policy, all in one batch."""
+
+    def __init__(self, network: Network, policy: Policy) -> None:
+        self._network = network
+        self._policy = policy
+        self._landmarks = Landmarks()
+        self._landmarks_68 = Landmarks(cache.LANDMARKS_68_FILE) if policy.paddings_68 else None
+
+    def encode(self, picture_rgb: PictureRgb, boxes_px: Sequence[Box]) -> Encodings:
+        """Return one row a box: float32 `(n, 128)`."""
+        if not boxes_px:
+            return np.empty((0, ENCODING_SIZE), np.float32)
+        chips = np.concatenate([self._chips(picture_rgb, box) for box in boxes_px])
+        return self.encode_chips(chips)
+
+    def encode_chips(self, chips: Chips) -> Encodings:
+        """Return one row for each group of as many chips as the policy makes of a face."""
+        means = self._run(chips).reshape(-1, self._policy.chips, ENCODING_SIZE).mean(axis=1)
+        if self._policy.unit_length:
+            means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return np.ascontiguousarray(means, np.float32)
+
+    def encode_each_chip(self, picture_rgb: PictureRgb, box_px: Box) -> Encodings:
+        """Return the network's own output for each chip of a face, to compare policies."""
+        return self._run(self._chips(picture_rgb, box_px))
+
+    def _run(self, chips: Chips) -> Encodings:
+        batches = [self._network.run(chips[at : at + BATCH]) for at in range(0, len(chips), BATCH)]
+        return np.concatenate([np.empty((0, ENCODING_SIZE), np.float32), *batches])
+
+    def _chips(self, picture_rgb: PictureRgb, box: Box) -> Chips:
+        chips = self._landmarks.chips(picture_rgb, box, paddings=self._policy.paddings)
+        if self._landmarks_68 is not None:
+            more = self._landmarks_68.chips(picture_rgb, box, paddings=self._policy.paddings_68)
+            chips = np.concatenate([chips, more])
+        if self._policy.mirrored:
+            chips = np.concatenate([chips, chips[:, :, ::-1]])
+        return chips

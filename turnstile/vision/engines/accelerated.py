@@ -1,0 +1,153 @@
+"""The accelerated engine: dlib's own networks on a model runtime, and less of each frame to search."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from turnstile.people.encodings import ENCODING_SIZE, Encodings
+from turnstile.protocol.fields import MAX_FACES, Box
+from turnstile.protocol.messages import Hint
+from turnstile.site.settings import Recognition
+from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.detect.cnn import CnnDetector
+from turnstile.vision.detect.hog import HogDetector
+from turnstile.vision.detect.search import (
+    Detector,
+    Found,
+    Sighting,
+    find,
+    in_full,
+    is_worth_following,
+    the_one_face,
+)
+from turnstile.vision.encode.encoder import POLICIES, Encoder
+from turnstile.vision.engines.engine import Analysis, EngineDescription
+from turnstile.vision.models import cache, runtime
+from turnstile.vision.pictures import decode_frame, decode_frame_grey, sharpness
+
+
+class _Glance(NamedTuple):
+    """Where faces may be in a frame, and what it took to see; no places when there was no glance."""
+
+    places: list[Found] | None = None
+    decode_ms: float = 0.0
+    detect_ms: float = 0.0
+
+
+class AcceleratedEngine:
+    """Finds faces near hinted boxes first, and encodes all faces of a frame in one batch."""
+
+    def __init__(self, recognition: Recognition) -> None:
+        self._recognition = recognition
+        encoder = _load(cache.encoder_graph(), recognition)
+        detector = _load(cache.detector_graph(), recognition)
+        self._runtime = encoder.description
+        self._frames = Encoder(encoder, POLICIES[recognition.frame_policy])
+        self._pictures = Encoder(encoder, POLICIES[recognition.picture_policy])
+        self._detector = _make_detector(recognition, detector, min_face_px=recognition.min_face_px)
+        self._enrol_detector = _make_detector(
+            recognition, detector, min_face_px=recognition.min_enrol_face_px
+        )
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        blank = np.zeros((160, 160, 3), np.uint8)
+        self._detector.scan(blank)
+        self._frames.encode(blank, [Box(left=20, top=20, right=140, bottom=140)])
+
+    @property
+    def description(self) -> EngineDescription:
+        """Return what this engine runs on."""
+        return EngineDescription(
+            encoding=self._recognition.encoding,
+            detector=self._detector.description,
+            runtime=self._runtime,
+        )
+
+    def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:
+        """Return the faces of a frame.
+
+        Raises:
+            PictureError: the JPEG cannot be decoded.
+        """
+        glance = self._glance(jpeg, hint)
+        if glance.places == []:
+            none = np.empty((0, ENCODING_SIZE), np.float32)
+            return Analysis(
+                boxes_px=(),
+                encodings=none,
+                sharpness=(),
+                decode_ms=glance.decode_ms,
+                detect_ms=glance.detect_ms,
+            )
+        started = time.perf_counter()
+        frame = decode_frame(jpeg)
+        decoded = time.perf_counter()
+        sighting = self._find(frame, hint, glance)
+        boxes = sighting.boxes_px[:MAX_FACES]
+        detected = time.perf_counter()
+        encodings = self._frames.encode(frame, boxes)
+        encoded = time.perf_counter()
+        return Analysis(
+            boxes_px=boxes,
+            encodings=encodings,
+            sharpness=tuple(sharpness(frame, box) for box in boxes),
+            decode_ms=glance.decode_ms + (decoded - started) * 1e3,
+            detect_ms=glance.detect_ms + (detected - decoded) * 1e3,
+            encode_ms=(encoded - detected) * 1e3,
+            full_scan=sighting.full_scan,
+            picture_rgb=frame,
+        )
+
+    def _glance(self, jpeg: bytes, hint: Hint | None) -> _Glance:
+        """Search a frame that is to be searched in full, decoded no larger than that needs."""
+        detector, every = self._detector, self._recognition.full_scan_every
+        follows = hint is not None and is_worth_following(hint, full_scan_every=every)
+        if follows or not isinstance(detector, HogDetector) or detector.reduction == 1:
+            return _Glance()
+        started = time.perf_counter()
+        small = decode_frame_grey(jpeg, reduced=detector.reduction)
+        decoded = time.perf_counter()
+        places = detector.coarse(small, reduced=detector.reduction)
+        detected = time.perf_counter()
+        return _Glance(places, (decoded - started) * 1e3, (detected - decoded) * 1e3)
+
+    def _find(self, frame: PictureRgb, hint: Hint | None, glance: _Glance) -> Sighting:
+        if glance.places is not None and isinstance(self._detector, HogDetector):
+            return in_full(self._detector.settle(frame, glance.places))
+        return find(self._detector, frame, hint, full_scan_every=self._recognition.full_scan_every)
+
+    def enrol(self, picture_rgb: PictureRgb) -> Encodings:
+        """Return the encoding `(1, 128)` of the one face in an enrolment picture.
+
+        Raises:
+            PictureError: there is no face, more than one, or it is too small; the text says which.
+        """
+        found = find(self._enrol_detector, picture_rgb, None, full_scan_every=1)
+        face = the_one_face(found.boxes_px, min_face_px=self._recognition.min_enrol_face_px)
+        return self._pictures.encode(picture_rgb, [face])
+
+
+def _make_detector(recognition: Recognition, network: runtime.Network, *, min_face_px: int) -> Detector:
+    """Return the detector that the site file asks for."""
+    cnn = CnnDetector(
+        network,
+        cache.detector_windows(),
+        min_face_px=min_face_px,
+        min_score=recognition.min_detection_score,
+    )
+    is_fast_at_networks = recognition.providers[0] == "cuda" or recognition.precision == "bfloat16"
+    if recognition.detector == "cnn" or (recognition.detector == "auto" and is_fast_at_networks):
+        return cnn
+    return HogDetector(min_face_px=min_face_px, second_look=cnn)
+
+
+def _load(graph: bytes, recognition: Recognition) -> runtime.Network:
+    """Return a network on the runtime that the site file asks for."""
+    return runtime.load(
+        graph,
+        runtime=recognition.runtime,
+        providers=recognition.providers,
+        precision=recognition.precision,
+    )

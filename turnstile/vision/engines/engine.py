@@ -1,0 +1,63 @@
+"""The seam between a recognizer and whatever finds and encodes faces."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from turnstile.people.encodings import Encodings
+from turnstile.protocol.fields import Box
+from turnstile.protocol.messages import Hint
+from turnstile.vision.arrays import PictureRgb
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """The faces of one frame, biggest first."""
+
+    boxes_px: tuple[Box, ...]
+    """In pixels of the frame as captured, whatever scale was searched."""
+    encodings: Encodings
+    """Row `i` belongs to `boxes_px[i]`."""
+    sharpness: tuple[float, ...]
+    """Variance of the Laplacian of each grey face scaled to 100x100 pixels."""
+    decode_ms: float = 0.0
+    detect_ms: float = 0.0
+    encode_ms: float = 0.0
+    full_scan: bool = True
+    picture_rgb: PictureRgb | None = None
+    """The frame's pixels as captured, for thumbnails; an engine that does not keep them gives none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineDescription:
+    """What an engine runs on, for `doctor`, beats and logs."""
+
+    encoding: str
+    """Weights and policy, such as ``dlib-resnet-v1/raw``; only encodings of one name may be compared."""
+    detector: str
+    runtime: str
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Finds and encodes faces. One engine serves one thread."""
+
+    @property
+    def description(self) -> EngineDescription:
+        """Return what this engine runs on."""
+        ...
+
+    def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:
+        """Return the faces of a frame.
+
+        Raises:
+            PictureError: the JPEG cannot be decoded.
+        """
+        ...
+
+    def enrol(self, picture_rgb: PictureRgb) -> Encodings:
+        """Return the encoding `(1, 128)` of the one face in an enrolment picture.
+
+        Raises:
+            PictureError: there is no face, more than one, or it is too small; the text says which.
+        """
+        ...

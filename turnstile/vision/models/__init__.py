@@ -1,0 +1,1 @@
+"""Network files: dlib's read, ONNX graphs written, cached, and run."""
