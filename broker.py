@@ -28,7 +28,7 @@ from turnstile.dispatch.refusals import keep_counting
 from turnstile.errors import PictureError, RefusedError, WireError
 from turnstile.health.last_beats import LastBeats
 from turnstile.io.access.recording import ResultFile
-from turnstile.io.bus.broker import BrokerSockets, Said
+from turnstile.io.bus.broker import BrokerSockets, Received
 from turnstile.io.bus.guard import guard_of
 from turnstile.io.journal.journal import Journal
 from turnstile.io.metrics.endpoint import Endpoint, open_endpoint
@@ -63,7 +63,7 @@ from turnstile.protocol.messages import (
     encode,
     for_everybody,
 )
-from turnstile.protocol.roles import why_not_say
+from turnstile.protocol.roles import why_not_send
 from turnstile.protocol.topics import log_topic, topic, work_topic
 from turnstile.site.settings import Site
 
@@ -157,7 +157,7 @@ class BrokerNode:
     def _hear_one(self) -> bool:
         """Take in one message; return False when there is none."""
         try:
-            said = self.sockets.said()
+            said = self.sockets.receive()
             if said is None:
                 return False
             self._take(self._authorise(said), said.topic, said.body)
@@ -172,9 +172,9 @@ class BrokerNode:
             log.debug("a message was refused: %s", error)
         return True
 
-    def _authorise(self, said: Said) -> AnyMessage:
+    def _authorise(self, said: Received) -> AnyMessage:
         message = decode(said.body)
-        why_not = why_not_say(said.sender, said.topic, message) if said.sender is not None else ""
+        why_not = why_not_send(said.sender, said.topic, message) if said.sender is not None else ""
         if why_not:
             raise self.sockets.refuse(said, why_not)
         return message

@@ -56,7 +56,7 @@ class CaptureNode:
         self.heart.take(self.feed.counts)
         beat = self.heart.beat_if_due()
         if beat is not None:
-            self.bus.say(self.heart.topic, beat)
+            self.bus.send(self.heart.topic, beat)
             if beat.state == "ended":
                 self.stop.request()
 
@@ -80,7 +80,7 @@ class CaptureNode:
             jpeg=shot.jpeg,
         )
         self.heart.gauge("queue_age_ms", round(max(0, time.time_ns() - shot.captured_ns) / 1e6, 1))
-        if self.bus.say(topic("frame", self.camera), frame):
+        if self.bus.send(topic("frame", self.camera), frame):
             self.heart.count("frames_out")
         else:
             self.heart.count("dropped_no_broker" if self.bus.broker_lost else "dropped_queue_full")
@@ -102,7 +102,7 @@ class CaptureNode:
             )
 
     def _mind_the_broker(self) -> None:
-        self.bus.hear(0.0)
+        self.bus.receive(0.0)
         if self.bus.broker_lost != self.broker_lost:
             self.broker_lost = self.bus.broker_lost
             if self.broker_lost:
@@ -119,7 +119,7 @@ def wire(start: node.Start) -> CaptureNode:
         camera=start.name,
         max_frame_bytes=site.broker.max_frame_bytes,
         feed=Feed(order, name=start.name),
-        bus=Bus(site.broker, key=start.key, say_hwm=2),
+        bus=Bus(site.broker, key=start.key, send_hwm=2),
         heart=Heart(
             node=start.name, instance=start.instance, role="capture", rates=("frames_in", "frames_out")
         ),

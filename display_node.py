@@ -79,9 +79,9 @@ class DisplayNode:
 
     def _hear(self, timeout_s: float) -> list[AnyMessage]:
         """Return all that has come, so that the newest frames are among it."""
-        heard = self.bus.hear(timeout_s)
+        heard = self.bus.receive(timeout_s)
         for _ in range(DRAIN_ROUNDS if heard else 0):
-            more = self.bus.hear(0)
+            more = self.bus.receive(0)
             if not more:
                 break
             heard += more
@@ -160,7 +160,7 @@ class DisplayNode:
         self.heart.take({"refused_messages": self.bus.refused, "reconnects": self.bus.reconnects})
         beat = self.heart.beat_if_due()
         if beat is not None:
-            self.bus.say(self.heart.topic, beat)
+            self.bus.send(self.heart.topic, beat)
 
 
 def wire(start: node.Start) -> DisplayNode:

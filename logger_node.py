@@ -52,7 +52,7 @@ class LoggerNode:
 
     def step(self, timeout_s: float) -> None:
         """Log what came, answer who asked, and fetch when it is time."""
-        for _, message in self.bus.hear(timeout_s):
+        for _, message in self.bus.receive(timeout_s):
             if isinstance(message, Log):
                 if self.book.take(message):
                     self.fetch_at = 0.0
@@ -60,7 +60,7 @@ class LoggerNode:
                 self.heart.count("queries")
                 answer = self.book.answer(message)
                 if answer is not None:
-                    self.bus.say(topic("entries", message.asker), answer)
+                    self.bus.send(topic("entries", message.asker), answer)
         if self.book.keep_open() and time.monotonic() >= self.fetch_at:
             self._fetch()
         self._note_broker()
@@ -73,7 +73,7 @@ class LoggerNode:
 
     def _fetch(self) -> None:
         source, after_seq = self.book.fetch_after
-        self.bus.say(
+        self.bus.send(
             "fetch.", Fetch(name=self.name, instance=self.instance, source=source, after_seq=after_seq)
         )
         self.fetch_at = time.monotonic() + FETCH_S
@@ -93,7 +93,7 @@ class LoggerNode:
         self.heart.gauge("last_seq", self.book.fetch_after.seq)
         beat = self.heart.beat_if_due()
         if beat is not None:
-            self.bus.say(self.heart.topic, beat)
+            self.bus.send(self.heart.topic, beat)
 
 
 def wire(start: node.Start) -> LoggerNode:

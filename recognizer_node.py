@@ -72,7 +72,7 @@ class RecognizerNode:
 
     def step(self, timeout_s: float) -> None:
         """Do one piece of work, or wait for one."""
-        for _, message in self.bus.hear(0 if self.work else min(timeout_s, self._until_ready_s())):
+        for _, message in self.bus.receive(0 if self.work else min(timeout_s, self._until_ready_s())):
             self._take(message)
         if self.work:
             self._do(self.work.popleft())
@@ -89,14 +89,14 @@ class RecognizerNode:
         )
         beat = self.heart.beat_if_due()
         if beat is not None:
-            self.bus.say(self.heart.topic, beat)
+            self.bus.send(self.heart.topic, beat)
 
     def close(self) -> None:
         """Say goodbye, and give the broker a moment to take the last answers."""
-        self.bus.say("bye.", Bye(name=self.name, instance=self.instance))
+        self.bus.send("bye.", Bye(name=self.name, instance=self.instance))
         until = time.monotonic() + GOODBYE_S
         while len(self.outbox) and time.monotonic() < until:
-            for _, message in self.bus.hear(0):
+            for _, message in self.bus.receive(0):
                 if isinstance(message, Taken):
                     self.outbox.taken(message.token)
             time.sleep(0.005)  # a wait would end at once: the signal to stop is there to be read
@@ -134,7 +134,7 @@ class RecognizerNode:
         self._say(answer)
 
     def _say(self, answer: Answer) -> None:
-        self.bus.say("result." if isinstance(answer, Result) else "template.", answer)
+        self.bus.send("result." if isinstance(answer, Result) else "template.", answer)
 
     def _recognize(self, work: Work) -> Result:
         began = time.perf_counter()
@@ -213,7 +213,7 @@ class RecognizerNode:
 
     def _say_ready(self) -> None:
         self.ready_at = time.monotonic()
-        self.bus.say(
+        self.bus.send(
             "ready.",
             Ready(
                 name=self.name,

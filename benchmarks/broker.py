@@ -243,7 +243,7 @@ def hear_beats(site: settings.Site, seconds: float) -> list[Beat]:
     while time.monotonic() < give_up_at and (
         len(beats) < 2 or beats[-1].uptime_s < beats[0].uptime_s + seconds
     ):
-        beats += [message for _, message in bus.hear(0.1) if isinstance(message, Beat)]
+        beats += [message for _, message in bus.receive(0.1) if isinstance(message, Beat)]
     bus.close()
     if len(beats) < 2:
         raise RuntimeError("the broker's beats did not come")

@@ -78,7 +78,7 @@ class Hall:
     absent_s: float = 0.0
     last_ns: int = 0
 
-    def hear(self, result: Result) -> None:
+    def receive(self, result: Result) -> None:
         """Take in what the recognizers saw."""
         step_s = min(MAX_STEP_S, max(0.0, (result.captured_ns - self.last_ns) / 1e9)) if self.last_ns else 0.0
         since_ns = (self.visits[-1].from_s if self.occupied else self._left_s()) * 1e9
@@ -212,9 +212,9 @@ class Chaos:
         until = time.monotonic() + for_s
         empty = False
         while (left_s := until - time.monotonic()) > 0 and not empty:
-            for _, message in self.bus.hear(min(left_s, 0.05)):
+            for _, message in self.bus.receive(min(left_s, 0.05)):
                 if isinstance(message, Result):
-                    self.halls[message.camera].hear(message)
+                    self.halls[message.camera].receive(message)
                     self._note_recovery(message)
                 elif isinstance(message, Beat) and message.age_s == 0:
                     self.beats[message.node] = message

@@ -54,7 +54,7 @@ class _Camera:
     push: "zmq.Socket[bytes]"
     said: int = 0
 
-    def say(self, jpeg: bytes, about: str) -> bool:
+    def send(self, jpeg: bytes, about: str) -> bool:
         frame = Frame(
             camera=self.name,
             seq=self.said + 1,
@@ -125,7 +125,7 @@ def cameras_in_turn(line: Line, ports: Ports, tally: Tally, *, jpeg: bytes, addr
                 turn = (turn + 1) % ports.recognizers
                 receiver = f"recognizer-{turn}"
                 about = work_topic(receiver, receiver) if addressed else topic("frame", camera.name)
-                tally[SAID] += camera.say(jpeg, about)
+                tally[SAID] += camera.send(jpeg, about)
             if not heard.poll(round(STUCK_S * 1000)):
                 waiting = list(cameras.values())
                 continue
@@ -153,7 +153,7 @@ def cameras_flooding(line: Line, ports: Ports, tally: Tally, *, jpeg: bytes) -> 
             for socket, _ in poller.poll(100):
                 if socket in cameras:
                     camera = cameras[socket]
-                    tally[SAID] += camera.say(jpeg, topic("frame", camera.name))
+                    tally[SAID] += camera.send(jpeg, topic("frame", camera.name))
                 else:
                     tally[ANSWERED] += sum(1 for _ in _drain(heard))
 

@@ -97,7 +97,7 @@ def send_frames(line: Line, broker: settings.Broker, *, load: Load, jpeg: bytes)
                 height_px=SIZE_PX[1],
                 jpeg=jpeg,
             )
-            bus.say(topic("frame", frame.camera), frame)
+            bus.send(topic("frame", frame.camera), frame)
             if sum(counts) == 1:
                 line.answers.send(None)
 
@@ -110,7 +110,7 @@ def recognize(line: Line, broker: settings.Broker, *, deciding: bool) -> None:
     version, ready_at, told = "", 0.0, False
     with contextlib.closing(Bus(broker, topics=["gallery.", work_topic(RECOGNIZER, instance)])) as bus:
         while not line.stop.is_set():
-            for _, message in bus.hear(0.05):
+            for _, message in bus.receive(0.05):
                 if isinstance(message, People):
                     version = message.version
                 elif isinstance(message, Work):
@@ -118,12 +118,12 @@ def recognize(line: Line, broker: settings.Broker, *, deciding: bool) -> None:
                         message, instance, [a_face(random, at=message.seq % PLACES)] if deciding else []
                     )
                     said_ns[message.camera, message.seq] = time.time_ns()
-                    bus.say("result.", result)
+                    bus.send("result.", result)
                     ready_at = 0.0
             if time.monotonic() - ready_at > 0.2:
                 ready_at = time.monotonic()
                 ready = Ready(name=RECOGNIZER, instance=instance, credits=CREDITS, gallery_version=version)
-                bus.say("ready.", ready)
+                bus.send("ready.", ready)
             if version and not told:
                 told = True
                 line.answers.send(None)
@@ -189,7 +189,7 @@ def listen(bus: Bus, seconds: float) -> list[tuple[int, Result | Access]]:
     heard: list[tuple[int, Result | Access]] = []
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        messages = bus.hear(left)
+        messages = bus.receive(left)
         now_ns = time.time_ns()
         heard += [(now_ns, message) for _, message in messages if isinstance(message, Result | Access)]
     return heard
@@ -205,7 +205,7 @@ def entries_logged(bus: Bus, *, at_least: int) -> int:
     """Return how many entries the logger says it has, as soon as these are enough or time is up."""
     entries, until = 0, time.monotonic() + LOGGED_WITHIN_S
     while entries < at_least and time.monotonic() < until:
-        for _, message in bus.hear(0.5):
+        for _, message in bus.receive(0.5):
             if isinstance(message, Beat) and message.node == LOGGER:
                 entries = message.counts.get("entries", 0)
     return entries

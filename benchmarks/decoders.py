@@ -26,7 +26,7 @@ from turnstile.log import lines as accesslog
 from turnstile.people.gallery import from_message
 from turnstile.protocol.jpeg import check_jpeg
 from turnstile.protocol.messages import Access, Frame, People, Result, Work, decode, encode
-from turnstile.protocol.roles import ROLES, Identity, may_hear, why_not_say
+from turnstile.protocol.roles import ROLES, Identity, may_subscribe, why_not_send
 from turnstile.vision.models import dlib_file
 
 MAX_FRAME_BYTES, MAX_FRAME_PX = 4 * 2**20, 9_000_000
@@ -96,8 +96,8 @@ def mutate(chance: random.Random, body: bytes, others: Sequence[bytes]) -> bytes
 def _message(data: bytes, _folder: Path) -> str:
     """Go the way of a message in the broker, and in a node."""
     message = decode(data)
-    said = sum(not why_not_say(Identity(role, "front_door"), "frame.front_door.", message) for role in ROLES)
-    may_hear(Identity("observer", "front_door"), str(getattr(message, "camera", "")))
+    said = sum(not why_not_send(Identity(role, "front_door"), "frame.front_door.", message) for role in ROLES)
+    may_subscribe(Identity("observer", "front_door"), str(getattr(message, "camera", "")))
     if isinstance(message, Frame | Work):
         check_jpeg(message.jpeg, max_bytes=MAX_FRAME_BYTES, max_px=MAX_FRAME_PX)
     if isinstance(message, People):

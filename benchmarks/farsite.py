@@ -174,7 +174,7 @@ class FarSite:
 
     def _hear(self) -> None:
         for ear in self._ears:
-            for _, message in ear.hear(0.02):
+            for _, message in ear.receive(0.02):
                 now_s, now_ns = time.monotonic(), time.time_ns()
                 match message:
                     case Frame():

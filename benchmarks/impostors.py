@@ -121,14 +121,14 @@ def wrong_key(place: Place, until_s: float) -> int:
 def revoked_while_listening(place: Place, until_s: float) -> int:
     """Listen with a good key, have it revoked, and hear nothing more from a second later on."""
     with closing(place.bus("rogue_display", topic("frame", place.camera), "result.", "status.")) as bus:
-        while not bus.hear(0.2):
+        while not bus.receive(0.2):
             pass
         place.keys.revoke("rogue_display")
         time.sleep(1.0)
-        bus.hear(0.0)
+        bus.receive(0.0)
         heard = 0
         while time.monotonic() < until_s:
-            heard += len(bus.hear(0.1))
+            heard += len(bus.receive(0.1))
         if heard:
             raise AssertionError(f"a revoked key heard {heard} messages")
     return 1
@@ -193,7 +193,7 @@ def each_topic(place: Place, until_s: float) -> int:
             stack.callback(buses[-1].close)
         while time.monotonic() < until_s:
             for bus in buses:
-                stolen = [about for about, _ in bus.hear(0.02) if about != "status.broker."]
+                stolen = [about for about, _ in bus.receive(0.02) if about != "status.broker."]
                 if stolen:
                     raise AssertionError(f"heard what is others': {stolen[:3]}")
     return sum(len(_OTHERS_TOPICS) + len(_TOPICS[who.role]) for who in INTRUDERS)
@@ -215,12 +215,12 @@ def replayed_results(place: Place, until_s: float) -> int:
     said = 0
     with closing(place.bus(name, f"work.{name}.{instance}.")) as bus:
         while time.monotonic() < until_s:
-            bus.say("ready.", Ready(name=name, instance=instance))
-            for _, message in bus.hear(0.1):
+            bus.send("ready.", Ready(name=name, instance=instance))
+            for _, message in bus.receive(0.1):
                 if isinstance(message, Work):
                     answer = a_result(message.token, name=name, camera=message.camera, seq=message.seq)
                     for _ in range(11):
-                        said += bus.say("result.", answer)
+                        said += bus.send("result.", answer)
     return said
 
 
@@ -310,12 +310,12 @@ def _say_all(place: Place, forged: list[tuple[str, str, AnyMessage]], until_s: f
         buses = {who.name: place.bus(who.name) for who in INTRUDERS}
         for bus in buses.values():
             stack.callback(bus.close)
-            bus.hear(1.0)
+            bus.receive(1.0)
         for name, about, message in forged:
-            said += buses[name].say(about, message)
+            said += buses[name].send(about, message)
         while time.monotonic() < until_s:
             for bus in buses.values():
-                bus.hear(0.02)
+                bus.receive(0.02)
     return said
 
 

@@ -80,8 +80,8 @@ def say(
     bus = place.bus(name)
     try:
         while time.monotonic() < until_s:
-            bus.hear(1 / per_s)
-            said += bus.say(*make(said))
+            bus.receive(1 / per_s)
+            said += bus.send(*make(said))
     finally:
         bus.close(linger_s=1.0)
     return said

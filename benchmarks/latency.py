@@ -56,11 +56,11 @@ class Display:
         """Return how many results have come of frames captured since `begin_ns`."""
         return sum(result.captured_ns >= begin_ns for result, _ in self.results.values())
 
-    def hear(self, bus: Bus, seconds: float, *, until: Callable[[], bool] = lambda: False) -> None:
+    def receive(self, bus: Bus, seconds: float, *, until: Callable[[], bool] = lambda: False) -> None:
         """Listen for `seconds`, or until something is so."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and not until():
-            heard = bus.hear(0.05)
+            heard = bus.receive(0.05)
             now_ns = time.time_ns()
             for _, message in heard:
                 match message:
@@ -103,13 +103,13 @@ def measure(engine: str | None, *, seconds: float) -> tuple[list[Hops], list[flo
         topics = (f"frame.{CAMERA}.", f"result.{CAMERA}.")
         with contextlib.closing(Bus(site.broker, topics=topics)) as bus:
             wanted = 0 if engine is None else 1
-            display.hear(bus, START_S, until=lambda: display.people >= wanted and bool(display.results))
+            display.receive(bus, START_S, until=lambda: display.people >= wanted and bool(display.results))
             if display.people < wanted or not display.results:
                 raise RuntimeError(f"no result within {START_S:g} s: {stage.logged()}")
-            display.hear(bus, WARM_UP_S)
+            display.receive(bus, WARM_UP_S)
             begin_ns = time.time_ns()
-            display.hear(bus, seconds)
-            display.hear(bus, START_S, until=lambda: display.results_after(begin_ns) >= MIN_RESULTS)
+            display.receive(bus, seconds)
+            display.receive(bus, START_S, until=lambda: display.results_after(begin_ns) >= MIN_RESULTS)
         stamps: Stamps = {}
         for noted in stage.end([recognizer, broker]):
             stamps |= noted

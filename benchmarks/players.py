@@ -77,7 +77,7 @@ def play_cameras(
     line: Line, broker: settings.Broker, names: Sequence[str], *, fps: float, jpeg: bytes
 ) -> None:
     """Say `fps` frames a second for each of `names`, each on a bus of its own, until told to stop."""
-    buses = [Bus(broker, say_hwm=2) for _ in names]
+    buses = [Bus(broker, send_hwm=2) for _ in names]
     width_px, height_px = SIZE_PX
     for seq, (number, captured_ns) in enumerate(ticks(line, fps=fps, cameras=len(names))):
         frame = Frame(
@@ -88,8 +88,8 @@ def play_cameras(
             height_px=height_px,
             jpeg=stamped(jpeg, camera=number, captured_ns=captured_ns),
         )
-        buses[number].say(topic("frame", names[number]), frame)
-        buses[number].hear(0)
+        buses[number].send(topic("frame", names[number]), frame)
+        buses[number].receive(0)
     for bus in buses:
         bus.close()
 

@@ -202,7 +202,7 @@ def _faces(stage: Stage) -> list[bytes]:
 def _await_result(bus: Bus, name: str, stage: Stage) -> None:
     until_s = time.monotonic() + START_S
     while time.monotonic() < until_s:
-        for _, message in bus.hear(0.1):
+        for _, message in bus.receive(0.1):
             if isinstance(message, Result) and message.name == name:
                 return
     raise RuntimeError(f"{name} recognized nothing within {START_S:g} s: {stage.logged()}")
@@ -213,7 +213,7 @@ def _count(bus: Bus, seconds: float) -> int:
     until_s = time.monotonic() + seconds
     count = 0
     while (left_s := until_s - time.monotonic()) > 0:
-        count += sum(isinstance(message, Result) for _, message in bus.hear(left_s))
+        count += sum(isinstance(message, Result) for _, message in bus.receive(left_s))
     return count
 
 

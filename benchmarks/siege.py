@@ -156,7 +156,7 @@ class Siege:
         while time.monotonic() < until_s:
             bus = self.place.bus(INTRUDERS[-1].name)
             try:
-                if bus.hear(0.7):
+                if bus.receive(0.7):
                     return
             finally:
                 bus.close()
@@ -244,22 +244,22 @@ class Honest:
         if now_s >= self.due_s:
             self.due_s, self.seq = max(self.due_s + 1 / FPS, now_s - 1.0), self.seq + 1
             for camera, bus in self.cameras.items():
-                bus.say(topic("frame", camera), a_frame(camera, self.seq))
+                bus.send(topic("frame", camera), a_frame(camera, self.seq))
             for bus in (*self.cameras.values(), *self.others):
                 self._note_strangers(bus)
         worked = self._work()
         if worked or now_s - self.ready_at_s > READY_S:
-            self.recognizer.say("ready.", Ready(name="honest", instance="honest-1", credits=2))
+            self.recognizer.send("ready.", Ready(name="honest", instance="honest-1", credits=2))
             self.ready_at_s = now_s
-        for _, message in self.display.hear(0.002):
+        for _, message in self.display.receive(0.002):
             self._note(message)
 
     def _work(self) -> bool:
         worked = False
-        for _, message in self.recognizer.hear(0.0):
+        for _, message in self.recognizer.receive(0.0):
             if isinstance(message, Work):
                 answer = a_result(message.token, name="honest", camera=message.camera, seq=message.seq)
-                self.recognizer.say("result.", answer)
+                self.recognizer.send("result.", answer)
                 worked = True
             self._note_stranger(message)
         return worked
@@ -274,7 +274,7 @@ class Honest:
         self._note_stranger(message)
 
     def _note_strangers(self, bus: Bus) -> None:
-        for _, message in bus.hear(0.0):
+        for _, message in bus.receive(0.0):
             self._note_stranger(message)
 
     def _note_stranger(self, message: AnyMessage) -> None:

@@ -140,7 +140,7 @@ class Stage:
         deadline = time.monotonic() + START_S
         with contextlib.closing(Bus(site.broker)) as bus:
             while is_alive() and time.monotonic() < deadline:
-                if any(isinstance(message, Beat) for _, message in bus.hear(0.1)):
+                if any(isinstance(message, Beat) for _, message in bus.receive(0.1)):
                     return
         raise RuntimeError(f"the broker did not start: {self.logged()}")
 

@@ -19,7 +19,7 @@ import recognizer_node
 from benchmarks.players import SleepingEngine, a_recognizer
 from benchmarks.stage import Line
 from turnstile.errors import RefusedError
-from turnstile.io.bus.broker import BrokerSockets, Said
+from turnstile.io.bus.broker import BrokerSockets, Received
 from turnstile.io.bus.nodes import Bus, Heard
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Role
@@ -49,9 +49,9 @@ class StampedSockets:
         """Pass a subscription on."""
         return self.inner.subscription(until_s)
 
-    def said(self) -> Said | None:
+    def receive(self) -> Received | None:
         """Note when a frame is taken."""
-        said = self.inner.said()
+        said = self.inner.receive()
         if said is not None and said.topic.startswith("frame."):
             self.notes.append(("taken", time.time_ns(), said.body))
         return said
@@ -64,7 +64,7 @@ class StampedSockets:
             self.notes.append(("published", time.time_ns(), body))
         self.inner.publish(topic, body)
 
-    def refuse(self, said: Said, why: str) -> RefusedError:
+    def refuse(self, said: Received, why: str) -> RefusedError:
         """Refuse as the broker does."""
         return self.inner.refuse(said, why)
 
@@ -103,17 +103,17 @@ class StampedBus:
         """Return what the bus knows."""
         return self.inner.broker_lost
 
-    def hear(self, timeout_s: float) -> list[Heard]:
+    def receive(self, timeout_s: float) -> list[Heard]:
         """Note when work comes."""
-        heard = self.inner.hear(timeout_s)
+        heard = self.inner.receive(timeout_s)
         for _, message in heard:
             if isinstance(message, Work):
                 self.found["heard"][message.seq] = time.time_ns()
         return heard
 
-    def say(self, topic: str, message: Message) -> bool:
+    def send(self, topic: str, message: Message) -> bool:
         """Say it."""
-        return self.inner.say(topic, message)
+        return self.inner.send(topic, message)
 
     def close(self, *, linger_s: float = 0.0) -> None:
         """Close as the bus does."""

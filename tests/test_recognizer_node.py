@@ -114,7 +114,7 @@ class Bench:
         self.broker.wait(timeout_s)
         while self.broker.subscription() is not None:
             pass
-        while (said := self.broker.said()) is not None:
+        while (said := self.broker.receive()) is not None:
             self.said.append(decode(said[1]))
 
     def close_node(self) -> None:

@@ -28,7 +28,7 @@ def view(*heard: tuple[float, Beat], now_s: float = NOW) -> View:
     """Return what is shown after these beats, each with the second it was said at."""
     watch = Watch(site=build(a_document()))
     for said_s, beat in heard:
-        watch.hear(Heard(beat, said_s))
+        watch.receive(Heard(beat, said_s))
     return watch.view(now_s)
 
 

@@ -27,7 +27,7 @@ from turnstile.protocol.messages import (
     Query,
     Taken,
 )
-from turnstile.protocol.roles import ROLES, Identity, Role, may_hear, said_under, why_not_say
+from turnstile.protocol.roles import ROLES, Identity, Role, may_subscribe, sent_under, why_not_send
 
 NAMES: dict[Role, str] = {
     "capture": "front_door",
@@ -86,7 +86,7 @@ def test_the_table_has_every_message_and_every_role() -> None:
 def test_a_role_says_what_is_its_own_and_nothing_else(role: Role, kind: str) -> None:
     """In its own name, under the one topic of that message."""
     message = next(one for one in own_messages(NAMES[role], role) if type(one).__name__ == kind)
-    why_not = why_not_say(who(role), said_under(message), message)
+    why_not = why_not_send(who(role), sent_under(message), message)
     assert (why_not == "") == (kind in SAYS[role]), why_not
 
 
@@ -94,7 +94,7 @@ def test_a_role_says_what_is_its_own_and_nothing_else(role: Role, kind: str) -> 
 def test_nobody_speaks_in_anothers_name(role: Role) -> None:
     """Not even for somebody of the same role."""
     for message in own_messages("somebody_else", role):
-        assert why_not_say(who(role), said_under(message), message)
+        assert why_not_send(who(role), sent_under(message), message)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -102,14 +102,14 @@ def test_nobody_speaks_under_another_topic(role: Role) -> None:
     """A topic decides who hears a message: a beat under a camera's frames would reach its displays."""
     for message in own_messages(NAMES[role], role):
         for about in ("", "frame.", "frame.back_door.", "status.broker.", "gallery.", "work.pool.pool-1."):
-            assert why_not_say(who(role), about, message)
+            assert why_not_send(who(role), about, message)
 
 
 def test_a_beat_tells_the_keys_own_role() -> None:
     """A display that beats as a camera or as the broker is refused."""
     for role in ("capture", "broker", "observer"):
         beat = replace(a_beat(node="porter", instance="porter-a1b2c3d4"), role=role)
-        assert why_not_say(who("display"), "status.porter.", beat) == "Beat in another's name"
+        assert why_not_send(who("display"), "status.porter.", beat) == "Beat in another's name"
 
 
 @pytest.mark.parametrize(
@@ -130,13 +130,13 @@ def test_a_beat_tells_the_keys_own_role() -> None:
 def test_a_recognizers_key_serves_its_numbered_names(name: str, instance: str, *, allowed: bool) -> None:
     """One key for all recognizers of a machine; an instance bears its node's name."""
     ready = a_ready(name=name, instance=instance)
-    assert (why_not_say(who("recognizer"), "ready.", ready) == "") == allowed
-    assert may_hear(who("recognizer"), f"work.{name}.{instance}.") == allowed
+    assert (why_not_send(who("recognizer"), "ready.", ready) == "") == allowed
+    assert may_subscribe(who("recognizer"), f"work.{name}.{instance}.") == allowed
 
 
 def test_no_other_role_has_numbered_names() -> None:
     """The camera front_door-1 is another camera."""
-    assert why_not_say(who("capture"), "frame.front_door-1.", a_frame(camera="front_door-1"))
+    assert why_not_send(who("capture"), "frame.front_door-1.", a_frame(camera="front_door-1"))
 
 
 HEARD: dict[str, set[str]] = {
@@ -189,13 +189,13 @@ HEARD: dict[str, set[str]] = {
 @pytest.mark.parametrize("prefix", HEARD)
 def test_a_role_hears_what_is_its_own_and_nothing_else(role: Role, prefix: str) -> None:
     """A shorter prefix would hear more, so it is another right."""
-    assert may_hear(who(role), prefix) == (role in HEARD[prefix])
+    assert may_subscribe(who(role), prefix) == (role in HEARD[prefix])
 
 
 def test_a_display_hears_only_the_cameras_it_shows() -> None:
     """When the site file names them; all of them at once is then too much."""
     shown = ("front_door",)
-    assert may_hear(who("display"), "frame.front_door.", cameras=shown)
-    assert not may_hear(who("display"), "frame.back_door.", cameras=shown)
-    assert not may_hear(who("display"), "frame.", cameras=shown)
-    assert may_hear(who("display"), "status.broker.", cameras=shown)
+    assert may_subscribe(who("display"), "frame.front_door.", cameras=shown)
+    assert not may_subscribe(who("display"), "frame.back_door.", cameras=shown)
+    assert not may_subscribe(who("display"), "frame.", cameras=shown)
+    assert may_subscribe(who("display"), "status.broker.", cameras=shown)

@@ -99,7 +99,7 @@ class MonitoredSite:
         until = time.monotonic() + PATIENCE_S
         while not any(
             isinstance(message, Beat) and message.role == "recognizer" and "busy_ms" in message.counts
-            for _, message in self.bus.hear(0.1)
+            for _, message in self.bus.receive(0.1)
         ):
             self.seq += 1
             self._say("frame.front_door.", a_frame(seq=self.seq, captured_ns=time.time_ns()))
@@ -109,20 +109,20 @@ class MonitoredSite:
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             self._say("ready.", a_ready(name=RECOGNIZER, instance=INSTANCE))
-            for _, message in self.bus.hear(0.1):
+            for _, message in self.bus.receive(0.1):
                 if isinstance(message, Work):
                     return message
         raise AssertionError("no work came")
 
     def _say(self, about: str, message: Message) -> None:
         until = time.monotonic() + PATIENCE_S
-        while not self.bus.say(about, message):
-            self.bus.hear(0.05)
+        while not self.bus.send(about, message):
+            self.bus.receive(0.05)
             assert time.monotonic() < until
 
     def _wait_for(self, condition: Callable[[AnyMessage], bool]) -> None:
         until = time.monotonic() + PATIENCE_S
-        while not any(condition(message) for _, message in self.bus.hear(0.1)):
+        while not any(condition(message) for _, message in self.bus.receive(0.1)):
             assert time.monotonic() < until
 
 

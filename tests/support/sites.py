@@ -139,9 +139,9 @@ class RealSite:
         """Let somebody else stand before a camera from its next frame on."""
         put(self.folder / f"{camera}.jpg", a_view(who))
 
-    def hear(self, timeout_s: float = 0.1) -> None:
+    def receive(self, timeout_s: float = 0.1) -> None:
         """Take in what is said; return after `timeout_s` at the latest if nothing is."""
-        for _, message in self.bus.hear(timeout_s):
+        for _, message in self.bus.receive(timeout_s):
             match message:
                 case Beat(age_s=0.0):
                     self.beats[message.node] = message
@@ -158,7 +158,7 @@ class RealSite:
         """Return when a condition holds; it is asked again after everything that is heard."""
         until = time.monotonic() + PATIENCE_S
         while not condition():
-            self.hear()
+            self.receive()
             assert time.monotonic() < until, f"{self}"
 
     def wait_for_beats(self, *names: str) -> None:
@@ -218,7 +218,7 @@ class RealSite:
 
     def forget_what_was_heard(self) -> None:
         """Forget all but the decisions, what waits to be heard included."""
-        while self.bus.hear(0):
+        while self.bus.receive(0):
             pass
         self.beats.clear()
         self.results.clear()

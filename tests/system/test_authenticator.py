@@ -66,23 +66,23 @@ def test_nobody_new_gets_in_while_the_authenticator_does_not_answer(place: Place
     """Those who are in stay in; the ports do not fall open."""
     with closing(place.bus(CAMERA)) as camera, closing(place.bus(PORTER, "frame.")) as porter:
         heard = _heard_by(porter)
-        _until(lambda: camera.say("frame.door.", a_frame(camera="door")) and heard() == {"door"})
+        _until(lambda: camera.send("frame.door.", a_frame(camera="door")) and heard() == {"door"})
         place.broker.send_signal(signal.SIGUSR1)
         with closing(place.bus(LATE)) as late:
             until_s = time.monotonic() + 2 * UNSAID_S  # it has tried twice by then
             while time.monotonic() < until_s:
-                assert not late.say("frame.gate.", a_frame(camera="gate"))
-                assert late.hear(0.05) == []
-                camera.say("frame.door.", a_frame(camera="door", seq=2))
+                assert not late.send("frame.gate.", a_frame(camera="gate"))
+                assert late.receive(0.05) == []
+                camera.send("frame.door.", a_frame(camera="door", seq=2))
                 assert heard() <= {"door"}
         assert place.broker.poll() is None
-        _until(lambda: camera.say("frame.door.", a_frame(camera="door", seq=3)) and heard() == {"door"})
+        _until(lambda: camera.send("frame.door.", a_frame(camera="door", seq=3)) and heard() == {"door"})
 
 
 def test_the_broker_stops_when_its_authenticator_is_gone(place: Place) -> None:
     """Its supervisor starts it again, whole."""
     with closing(place.bus(CAMERA)) as camera:
-        _until(lambda: camera.say("frame.door.", a_frame(camera="door")))
+        _until(lambda: camera.send("frame.door.", a_frame(camera="door")))
         place.broker.send_signal(signal.SIGUSR2)
         _, said = place.broker.communicate(timeout=PATIENCE_S)
         assert place.broker.returncode == 1
@@ -92,7 +92,7 @@ def test_the_broker_stops_when_its_authenticator_is_gone(place: Place) -> None:
 
 def _heard_by(display: Bus) -> Callable[[], set[str]]:
     """Return what tells the cameras whose frames a display has heard since it was last asked."""
-    return lambda: {message.camera for _, message in display.hear(0.05) if isinstance(message, Frame)}
+    return lambda: {message.camera for _, message in display.receive(0.05) if isinstance(message, Frame)}
 
 
 def _until(condition: Callable[[], bool]) -> None:

@@ -67,16 +67,16 @@ class Peer:
         self.bus = Bus(broker, topics=topics)
         self.heard: list[tuple[str, AnyMessage]] = []
 
-    def say(self, about: str, message: Message) -> None:
+    def send(self, about: str, message: Message) -> None:
         """Say something as soon as there is a connection."""
         until = time.monotonic() + PATIENCE_S
-        while not self.bus.say(about, message):
-            self.hear()
+        while not self.bus.send(about, message):
+            self.receive()
             assert time.monotonic() < until
 
-    def hear(self) -> None:
+    def receive(self) -> None:
         """Take in what comes, or wait a little for it."""
-        self.heard += self.bus.hear(0.05)
+        self.heard += self.bus.receive(0.05)
 
     def wait_for(self, kind: type[M], where: Callable[[M], bool] = lambda _: True) -> M:
         """Return the first message of a kind that was not waited for before, and forget those before it."""
@@ -86,7 +86,7 @@ class Peer:
                 _, message = self.heard.pop(0)
                 if isinstance(message, kind) and where(message):
                     return message
-            self.hear()
+            self.receive()
             assert time.monotonic() < until, f"no {kind.__name__} came"
 
 
@@ -103,7 +103,7 @@ class Recognizer(Peer):
     def ready(self, *, gallery_version: str = "") -> None:
         """Say that there is a credit."""
         ready = a_ready(name=self.name, instance=self.instance, gallery_version=gallery_version)
-        self.say("ready.", ready)
+        self.send("ready.", ready)
 
     def next_work(self) -> Work:
         """Say again and again that there is a credit, until work comes."""
@@ -120,7 +120,7 @@ class Recognizer(Peer):
     def answer(self, work: Work, *faces: Face, problem: str = "") -> None:
         """Say what is to be seen in a frame."""
         result = a_result(*faces, work=work, name=self.name, instance=self.instance, problem=problem)
-        self.say("result.", result)
+        self.send("result.", result)
 
     def encode(
         self, picture: Picture, *, encoding: bytes | None = None, problem: str = "", engine: str = ""
@@ -134,13 +134,13 @@ class Recognizer(Peer):
             encoding=encoding,
             problem=problem,
         )
-        self.say("template.", template)
+        self.send("template.", template)
 
     def _ready_until(self, kind: type[M]) -> M:
         until = time.monotonic() + PATIENCE_S
         while True:
             self.ready()
-            self.hear()
+            self.receive()
             for at, (_, message) in enumerate(self.heard):
                 if isinstance(message, kind):
                     del self.heard[at]
@@ -198,7 +198,7 @@ class Place:
 
     def send(self, frame: Frame) -> None:
         """Say a frame as its camera does."""
-        self.ear.say(topic("frame", frame.camera), frame)
+        self.ear.send(topic("frame", frame.camera), frame)
 
     def count(self, name: str, at_least: int = 1) -> int:
         """Wait until the broker has counted so much, and return how much it is."""
@@ -296,9 +296,9 @@ def test_results_are_taken_only_for_work_that_is_out(place: Place) -> None:
     recognizer, other = place.recognizer(), place.recognizer("recognizer-2")
     place.send(a_frame(seq=1))
     work = recognizer.next_work()
-    other.say("result.", a_result(a_face(), token="00ff"))
+    other.send("result.", a_result(a_face(), token="00ff"))
     other.answer(work, a_face())
-    recognizer.say("template.", a_template(token="00ff"))
+    recognizer.send("template.", a_template(token="00ff"))
     assert place.count("refused_tokens", 3) == 3
     recognizer.answer(msgspec.structs.replace(work, camera="back_door"), a_face())
     assert place.count("refused_messages") == 1
@@ -341,7 +341,7 @@ def test_a_recognizer_gets_nothing_before_its_subscription_is_seen(place: Place)
     """Its word alone is not enough: what was sent would be lost."""
     place.send(a_frame(seq=1))
     for _ in range(3):
-        place.ear.say("ready.", a_ready())
+        place.ear.send("ready.", a_ready())
     place.send(a_frame(seq=2))
     place.count("frames_in", 2)
     assert place.count("dropped_newer_came") == 1
@@ -472,7 +472,7 @@ def test_somebody_elses_goodbye_only_delays(place: Place) -> None:
     """A recognizer that says that it is ready gets work again."""
     recognizer = place.recognizer()
     recognizer.ready()
-    place.ear.say("bye.", Bye(name=recognizer.name, instance=recognizer.instance))
+    place.ear.send("bye.", Bye(name=recognizer.name, instance=recognizer.instance))
     place.send(a_frame(seq=1))
     recognizer.answer(recognizer.next_work())
     assert place.ear.wait_for(Result).seq == 1
@@ -481,7 +481,7 @@ def test_somebody_elses_goodbye_only_delays(place: Place) -> None:
 def test_who_asks_for_status_hears_of_every_node_at_once(place: Place) -> None:
     """Each one's last beat again, with how old it is."""
     for node in ("front_door", "log"):
-        place.ear.say(topic("status", node), a_beat(node=node, instance=f"{node}-1"))
+        place.ear.send(topic("status", node), a_beat(node=node, instance=f"{node}-1"))
         place.ear.wait_for(Beat, lambda beat, node=node: beat.node == node)  # type: ignore[misc]
     late = place.peer("status.")
     nodes = {late.wait_for(Beat, lambda beat: beat.age_s > 0).node for _ in range(3)}
@@ -569,9 +569,9 @@ def test_agreeing_frames_become_one_grant_that_loggers_can_fetch(place: Place) -
         1,
     )
     logger = place.peer(log_topic("log", "log-1"))
-    logger.say("fetch.", Fetch(name="log", instance="log-1", source="", after_seq=0))
+    logger.send("fetch.", Fetch(name="log", instance="log-1", source="", after_seq=0))
     assert [event.seq for event in logger.wait_for(Log).events] == [1]
-    logger.say("fetch.", Fetch(name="log", instance="log-1", source=access.source, after_seq=2**63 - 1))
+    logger.send("fetch.", Fetch(name="log", instance="log-1", source=access.source, after_seq=2**63 - 1))
     assert logger.wait_for(Log).events == ()
     assert place.count("granted") == 1
 
@@ -591,12 +591,12 @@ def test_tails_and_loggers_talk_through_it(place: Place) -> None:
     for peer in (logger, asker, other):
         peer.wait_for(Beat)
     query = Query(asker="tail-1", last=5)
-    asker.say("query.", query)
+    asker.send("query.", query)
     assert logger.wait_for(Query) == query
     entries = Entries(asker="tail-1", logger="log", log="aaaa", cursor=3, lines=("one",))
-    logger.say("entries.tail-2.", entries)
+    logger.send("entries.tail-2.", entries)
     assert asker.wait_for(Entries) == entries
-    logger.say("entries.tail-2.", msgspec.structs.replace(entries, asker="tail-2"))
+    logger.send("entries.tail-2.", msgspec.structs.replace(entries, asker="tail-2"))
     assert other.wait_for(Entries).asker == "tail-2"
 
 
@@ -697,7 +697,7 @@ def test_a_broker_that_was_stopped_for_a_while_goes_on(place: Place) -> None:
     place.broker.send_signal(signal.SIGSTOP)
     for peer in (recognizer, display, place.ear):
         while not peer.bus.reconnects:
-            peer.hear()
+            peer.receive()
     place.broker.send_signal(signal.SIGCONT)
     place.send(next(frames))
     recognizer.answer(recognizer.next_work())
@@ -715,4 +715,4 @@ def send_until_shown(place: Place, display: Peer, frames: Iterator[Frame]) -> No
     display.heard.clear()
     while not any(isinstance(message, Frame) for _, message in display.heard):
         place.send(next(frames))
-        display.hear()
+        display.receive()

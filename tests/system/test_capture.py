@@ -47,7 +47,7 @@ class FakeBroker:
             assert time.monotonic() < give_up_s, f"{len(self.frames)} frames, {self.beats[-1:]}"
             self._sockets.publish("status.broker.", encode(a_beat(node="broker")))
             self._sockets.wait(0.1)
-            while (said := self._sockets.said()) is not None:
+            while (said := self._sockets.receive()) is not None:
                 self._keep(said.topic, said.body)
 
     def hear_state(self, words: str) -> None:

@@ -105,7 +105,7 @@ class Stage:
     def _listen(self) -> None:
         while self._sockets.subscription() is not None:
             pass
-        while (said := self._sockets.said()) is not None:
+        while (said := self._sockets.receive()) is not None:
             message = decode(said[1])
             assert isinstance(message, Beat)
             self.beat = message

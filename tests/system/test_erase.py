@@ -135,18 +135,18 @@ class Place:
     def _turn(self, *faces: Face) -> list[str | None]:
         """Be camera and recognizer once; return who was decided about."""
         decided: list[str | None] = []
-        self._bus.say("ready.", self._ready)
+        self._bus.send("ready.", self._ready)
         frame = a_frame(seq=self._seq, captured_ns=START_NS + self._seq * 3 * FRAME_NS)
-        self._bus.say("frame.front_door.", frame)
-        for _, message in self._bus.hear(0.05):
+        self._bus.send("frame.front_door.", frame)
+        for _, message in self._bus.receive(0.05):
             match message:
                 case Work():
                     self._seq += 1
-                    self._bus.say("result.", a_result(*faces, work=message))
+                    self._bus.send("result.", a_result(*faces, work=message))
                 case Picture():
                     encoding = ENCODINGS[message.file]
                     engine = load(self.config).recognition.encoding
-                    self._bus.say(
+                    self._bus.send(
                         "template.", a_template(token=message.token, encoding=encoding, engine=engine)
                     )
                 case People():

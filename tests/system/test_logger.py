@@ -106,7 +106,7 @@ class FakeBroker:
             while self._sockets.subscription() is not None:
                 pass
             with contextlib.suppress(WireError):
-                while (said := self._sockets.said()) is not None:
+                while (said := self._sockets.receive()) is not None:
                     self._take(decode(said[1]), said[1])
 
     def _take(self, message: AnyMessage, body: bytes) -> None:
@@ -439,9 +439,9 @@ def test_the_lines_of_a_hostile_sender_cannot_steer_a_terminal(place: Place, bro
     tail = place.tail()
     with closing(Bus(place.broker, topics=["query."])) as bus:
         while tail.poll() is None:
-            for _, message in bus.hear(0.1):
+            for _, message in bus.receive(0.1):
                 if isinstance(message, Query):
-                    bus.say(
+                    bus.send(
                         "entries.",
                         Entries(
                             asker=message.asker, logger="logger", log="", cursor=0, lines=("\x1b[2Jhello",)
@@ -460,11 +460,11 @@ def visit(broker: Broker, person: str, *, seq: int) -> None:
     with closing(Bus(broker, topics=topics)) as bus:
         decided = False
         while not decided:
-            bus.say("ready.", ready)
-            bus.say("frame.front_door.", a_frame(seq=seq))
-            for _, message in bus.hear(0.1):
+            bus.send("ready.", ready)
+            bus.send("frame.front_door.", a_frame(seq=seq))
+            for _, message in bus.receive(0.1):
                 if isinstance(message, Work):
-                    bus.say("result.", a_result(a_face(person, left=seq * 500), work=message))
+                    bus.send("result.", a_result(a_face(person, left=seq * 500), work=message))
                 decided |= isinstance(message, Access) and message.person == person
 
 

@@ -36,7 +36,7 @@ def start_node(programs: Programs, program: str, config: Path) -> Process:
     """Start a node and return when the broker has its beat."""
     process = programs.start(program, "--config", str(config))
     with closing(Bus(load(config).broker, topics=["status."])) as bus:
-        while not any(isinstance(beat, Beat) and beat.pid == process.pid for _, beat in bus.hear(1.0)):
+        while not any(isinstance(beat, Beat) and beat.pid == process.pid for _, beat in bus.receive(1.0)):
             assert process.poll() is None
     return process
 
@@ -119,5 +119,5 @@ def say_beat(broker: Broker, *, state: str) -> None:
         state=state,
     )
     with closing(Bus(broker, topics=["status.front_door."])) as bus:
-        while not any(isinstance(message, Beat) and message == beat for _, message in bus.hear(0.1)):
-            bus.say("status.front_door.", beat)
+        while not any(isinstance(message, Beat) and message == beat for _, message in bus.receive(0.1)):
+            bus.send("status.front_door.", beat)

@@ -67,7 +67,7 @@ class Watch:
     _heard: dict[str, Heard] = field(default_factory=dict)
     _losses: dict[str, Loss] = field(default_factory=dict)
 
-    def hear(self, heard: Heard) -> None:
+    def receive(self, heard: Heard) -> None:
         """Take in a beat; one that is older than the process's last changes nothing."""
         instance = heard.beat.instance
         before = self._heard.get(instance)

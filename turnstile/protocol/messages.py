@@ -262,7 +262,7 @@ class Advised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Guide(Message, frozen=True, kw_only=True, tag="guide/1"):
     """What the people at a door could do now to be decided about.
 
-    Said when the advice changes and repeated while there is any; empty advice takes back the last.
+    Sent when the advice changes and repeated while there is any; empty advice takes back the last.
     """
 
     camera: Name
@@ -316,7 +316,7 @@ class Entries(Message, frozen=True, kw_only=True, tag="entries/1"):
 
 
 class Beat(Message, frozen=True, kw_only=True, tag="beat/1"):
-    """A node is alive: its work loop turned. Said about once a second, with its counters."""
+    """A node is alive: its work loop turned. Sent about once a second, with its counters."""
 
     node: Name
     instance: Name

@@ -67,19 +67,19 @@ def identity_of(text: str) -> Identity | None:
     return None
 
 
-def why_not_say(who: Identity, about: str, message: AnyMessage) -> str:
+def why_not_send(who: Identity, about: str, message: AnyMessage) -> str:
     """Return why somebody may not say this message under this topic; empty when it may."""
     kind = type(message).__name__
     if not isinstance(message, _SAYS[who.role]):
         return f"a {who.role} says no {kind}"
     if not _speaks_for(who, message):
         return f"{kind} in another's name"
-    if about != said_under(message):
+    if about != sent_under(message):
         return f"{kind} under another topic"
     return ""
 
 
-def said_under(message: AnyMessage) -> str:
+def sent_under(message: AnyMessage) -> str:
     """Return the only topic under which nodes say a message; empty when only the broker says it."""
     match message:
         case Frame():
@@ -94,7 +94,7 @@ def said_under(message: AnyMessage) -> str:
             return ""
 
 
-def may_hear(who: Identity, prefix: str, *, cameras: Collection[str] = ()) -> bool:
+def may_subscribe(who: Identity, prefix: str, *, cameras: Collection[str] = ()) -> bool:
     """Tell whether somebody may subscribe to all topics that start with `prefix`.
 
     Args:

@@ -12,7 +12,7 @@ import zmq
 from tests.support.builders import a_beat, a_frame, a_result
 from turnstile.dispatch import limits as shares
 from turnstile.errors import RefusedError, TurnstileError
-from turnstile.io.bus.broker import BrokerSockets, Said
+from turnstile.io.bus.broker import BrokerSockets, Received
 from turnstile.io.bus.guard import DEFAULT_MAX_FPS, MAX_SUBSCRIPTIONS, Guard
 from turnstile.io.bus.keys import KeyFolder, NodeKey
 from turnstile.io.bus.nodes import Bus
@@ -40,7 +40,7 @@ class Place:
         )
         self.guard = Guard(self.keys, shown={"porter": ("front_door",)})
         self.sockets = BrokerSockets(self.broker, guard=self.guard)
-        self.said: list[Said] = []
+        self.said: list[Received] = []
         self.refused: list[str] = []
         self.heard: list[tuple[str, bool]] = []
 
@@ -59,7 +59,7 @@ class Place:
             self.heard.append(event)
         for _ in range(64):
             try:
-                said = self.sockets.said()
+                said = self.sockets.receive()
             except RefusedError as error:
                 self.refused.append(str(error))
                 continue
@@ -108,12 +108,12 @@ def a_socket(
 def test_a_key_is_let_in_and_known_at_each_message(place: Place) -> None:
     """Both ways."""
     with closing(place.bus(CAMERA)) as bus:
-        place.turn_until(lambda: bus.say("frame.front_door.", a_frame()))
+        place.turn_until(lambda: bus.send("frame.front_door.", a_frame()))
         place.turn_until(lambda: place.said)
         assert (place.said[0].sender, place.said[0].topic) == (CAMERA, "frame.front_door.")
         place.turn_until(lambda: ("status.broker.", True) in place.heard)
         place.sockets.publish("status.broker.", BODY)
-        assert bus.hear(PATIENCE_S)
+        assert bus.receive(PATIENCE_S)
 
 
 def test_without_a_key_or_with_another_nobody_gets_in(place: Place, folder: Path) -> None:
@@ -131,8 +131,8 @@ def test_without_a_key_or_with_another_nobody_gets_in(place: Place, folder: Path
     try:
         with closing(place.bus(CAMERA)) as known:
             place.turn_until(lambda: "unknown or revoked keys" in place.guard.refusals.by_name)
-            place.turn_until(lambda: known.say("frame.front_door.", a_frame()))
-            assert not any(bus.say("frame.front_door.", a_frame()) for bus in buses)
+            place.turn_until(lambda: known.send("frame.front_door.", a_frame()))
+            assert not any(bus.send("frame.front_door.", a_frame()) for bus in buses)
             place.turn_until(lambda: place.said and place.heard)
         assert len(place.said) == 1
         assert {topic for topic, _ in place.heard} == {"status.broker."}
@@ -149,7 +149,7 @@ def test_a_subscription_takes_effect_only_where_the_role_allows(place: Place) ->
         assert {topic for topic, _ in place.heard} == {"status.broker.", "frame.front_door."}
         for topic in ("gallery.", "frame.back_door.", "result.front_door.", "frame.front_door."):
             place.sockets.publish(topic, BODY)
-        assert [topic for topic, _ in bus.hear(PATIENCE_S)] == ["frame.front_door."]
+        assert [topic for topic, _ in bus.receive(PATIENCE_S)] == ["frame.front_door."]
         assert place.guard.refusals.worst(1) == {"porter": 3}
 
 
@@ -163,7 +163,7 @@ def test_the_last_subscribers_end_is_told_and_a_refused_ones_is_not(place: Place
         place.turn_until(lambda: not place.sockets._turned_away)
         assert (work, False) not in place.heard
         place.sockets.publish(work, BODY)
-        assert [topic for topic, _ in pool.hear(PATIENCE_S)] == [work]
+        assert [topic for topic, _ in pool.receive(PATIENCE_S)] == [work]
     place.turn_until(lambda: (work, False) in place.heard)
 
 
@@ -175,7 +175,7 @@ def test_giving_up_a_topic_takes_effect(place: Place) -> None:
         place.turn_until(lambda: ("frame.front_door.", False) in place.heard)
         place.sockets.publish("frame.front_door.", BODY)
         place.sockets.publish("status.broker.", BODY)
-        assert [topic for topic, _ in bus.hear(PATIENCE_S)] == ["status.broker."]
+        assert [topic for topic, _ in bus.receive(PATIENCE_S)] == ["status.broker."]
 
 
 def test_a_revoked_key_is_cut_off_while_connected(place: Place) -> None:
@@ -183,36 +183,36 @@ def test_a_revoked_key_is_cut_off_while_connected(place: Place) -> None:
     with closing(place.bus(PORTER, "frame.front_door.")) as porter, closing(place.bus(CAMERA)) as camera:
         place.turn_until(lambda: place.heard.count(("status.broker.", True)) == 2)
         place.turn_until(lambda: ("frame.front_door.", True) in place.heard)
-        place.turn_until(lambda: porter.say("status.porter.", a_beat(node="porter")))
-        place.turn_until(lambda: camera.say("frame.front_door.", a_frame()))
+        place.turn_until(lambda: porter.send("status.porter.", a_beat(node="porter")))
+        place.turn_until(lambda: camera.send("frame.front_door.", a_frame()))
         place.turn_until(lambda: len(place.said) == 2)
         place.keys.revoke("porter")
         revoked_s = time.monotonic()
         place.turn_until(lambda: ("frame.front_door.", False) in place.heard)
         took_s = time.monotonic() - revoked_s
-        place.turn_until(lambda: not porter.say("status.porter.", a_beat(node="porter")))
+        place.turn_until(lambda: not porter.send("status.porter.", a_beat(node="porter")))
         place.sockets.publish("frame.front_door.", BODY)
         place.turn_until(lambda: place.guard.refusals.by_name.get("unknown or revoked keys"))
         place.sockets.publish("status.broker.", BODY)
-        assert camera.hear(PATIENCE_S)
-        assert porter.hear(0.0) == []
+        assert camera.receive(PATIENCE_S)
+        assert porter.receive(0.0) == []
         assert place.heard.count(("status.broker.", True)) == 2, "nobody else had to come back"
-        assert camera.say("frame.front_door.", a_frame(seq=2))
+        assert camera.send("frame.front_door.", a_frame(seq=2))
         assert took_s < 1.0 or place.refused, "a second is the promise; a busy machine may be late"
 
 
 def test_a_new_key_of_the_same_name_does_not_revive_the_old_one(place: Place) -> None:
     """A connection is its key's, not its name's."""
     with closing(place.bus(CAMERA)) as old:
-        place.turn_until(lambda: old.say("frame.front_door.", a_frame()))
+        place.turn_until(lambda: old.send("frame.front_door.", a_frame()))
         place.turn_until(lambda: place.said)
         place.keys.revoke("front_door")
         place.keys.add(CAMERA)
         place.turn_until(lambda: place.guard.refusals.by_name.get("unknown or revoked keys"))
         with closing(place.bus(CAMERA)) as new:
-            place.turn_until(lambda: new.say("frame.front_door.", a_frame(seq=7)))
+            place.turn_until(lambda: new.send("frame.front_door.", a_frame(seq=7)))
             place.turn_until(lambda: len(place.said) == 2)
-            assert not old.say("frame.front_door.", a_frame(seq=8))
+            assert not old.send("frame.front_door.", a_frame(seq=8))
 
 
 def test_a_key_added_while_the_broker_runs_is_let_in(place: Place) -> None:
@@ -221,7 +221,7 @@ def test_a_key_added_while_the_broker_runs_is_let_in(place: Place) -> None:
     place.keys.add(camera)
     with closing(place.bus(camera)) as bus:
         said = a_frame(camera="back_door")
-        place.turn_until(lambda: bus.hear(0.0) or bus.say("frame.back_door.", said))
+        place.turn_until(lambda: bus.receive(0.0) or bus.send("frame.back_door.", said))
         place.turn_until(lambda: place.said)
         assert place.said[0].sender == camera
 
@@ -229,14 +229,14 @@ def test_a_key_added_while_the_broker_runs_is_let_in(place: Place) -> None:
 def test_without_an_authenticator_nobody_new_gets_in(place: Place) -> None:
     """Who is in stays in; the ports do not fall open, and the broker does not go on without."""
     with closing(place.bus(CAMERA)) as known:
-        place.turn_until(lambda: known.say("frame.front_door.", a_frame()))
+        place.turn_until(lambda: known.send("frame.front_door.", a_frame()))
         place.turn_until(lambda: place.said)
         place.guard._authenticator.zap_socket.unbind("inproc://zeromq.zap.01")
         with closing(place.bus(POOL)) as late:
             for _ in range(20):
                 place.turn()
-                assert not late.say("ready.", a_beat())
-        assert known.say("frame.front_door.", a_frame(seq=2))
+                assert not late.send("ready.", a_beat())
+        assert known.send("frame.front_door.", a_frame(seq=2))
         place.turn_until(lambda: len(place.said) == 2)
         place.guard.stop()
         with pytest.raises(TurnstileError, match="the authenticator is gone"):
@@ -258,9 +258,9 @@ def test_garbage_at_the_egress_gives_nobody_anothers_subscription(
             hostile.send(b"\1frame.front_door.")
             time.sleep(0.2)  # all three wait when the broker looks
             place.turn_until(lambda: place.sockets.refused)
-            place.turn_until(lambda: pool.hear(0.0) or (work, True) in place.heard)
+            place.turn_until(lambda: pool.receive(0.0) or (work, True) in place.heard)
             place.sockets.publish(work, BODY)
-            assert [topic for topic, _ in pool.hear(PATIENCE_S)] == [work]
+            assert [topic for topic, _ in pool.receive(PATIENCE_S)] == [work]
             assert not hostile.poll(50)
 
 
@@ -280,7 +280,7 @@ def test_a_flood_is_held_to_its_share_and_then_cut_off(
         place.turn_until(flood)
         from_porter = [said for said in place.said if said.sender == PORTER]
         assert len(from_porter) <= shares.MAX_MESSAGES_PER_S["display"] * (shares.BURST_S + PATIENCE_S)
-        place.turn_until(lambda: camera.say("frame.front_door.", a_frame()))
+        place.turn_until(lambda: camera.send("frame.front_door.", a_frame()))
         place.turn_until(lambda: place.said and place.said[-1].sender == CAMERA)
 
 
@@ -307,14 +307,14 @@ def test_without_a_descriptor_left_known_keys_stay_and_revoked_ones_go(place: Pl
     """Crowds of strangers can use up all of them: then no file can be opened, the keys' neither."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with closing(place.bus(CAMERA)) as camera, closing(place.bus(PORTER, "frame.front_door.")) as porter:
-        place.turn_until(lambda: camera.say("frame.front_door.", a_frame()))
-        place.turn_until(lambda: porter.say("status.porter.", a_beat(node="porter")))
+        place.turn_until(lambda: camera.send("frame.front_door.", a_frame()))
+        place.turn_until(lambda: porter.send("status.porter.", a_beat(node="porter")))
         place.turn_until(lambda: len(place.said) == 2)
         place.keys.revoke("porter")
         resource.setrlimit(resource.RLIMIT_NOFILE, (8, limits[1]))  # fewer, and poll refuses
         try:
             place.turn_until(lambda: place.guard._stamp == ())
-            place.turn_until(lambda: camera.say("frame.front_door.", a_frame(seq=2)))
+            place.turn_until(lambda: camera.send("frame.front_door.", a_frame(seq=2)))
             place.turn_until(lambda: len(place.said) == 3)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
@@ -341,7 +341,7 @@ def test_one_connection_fills_no_memory_with_subscriptions(
 def test_what_a_message_says_in_anothers_name_is_counted(place: Place) -> None:
     """By the name of the key, and said once."""
     with closing(place.bus(CAMERA)) as bus:
-        place.turn_until(lambda: bus.say("result.", a_result()))
+        place.turn_until(lambda: bus.send("result.", a_result()))
         place.turn_until(lambda: place.said)
         error = place.sockets.refuse(place.said[0], "a capture says no Result")
         assert str(error) == "capture:front_door: a capture says no Result"

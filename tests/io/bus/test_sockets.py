@@ -84,7 +84,7 @@ def next_said(sockets: BrokerSockets) -> tuple[str, bytes]:
 
     def ask() -> tuple[str, bytes] | None:
         sockets.wait(0.1)
-        said = sockets.said()
+        said = sockets.receive()
         return None if said is None else (said.topic, said.body)
 
     said = wait_for(ask)
@@ -102,7 +102,7 @@ def hear(bus: Bus, count: int = 1) -> list[Heard]:
     heard: list[Heard] = []
     until = time.monotonic() + PATIENCE_S
     while len(heard) < count:
-        heard += bus.hear(0.1)
+        heard += bus.receive(0.1)
         assert time.monotonic() < until
     return heard
 
@@ -121,7 +121,7 @@ def say_until_heard(sockets: BrokerSockets, bus: Bus, message: Message) -> None:
     """Say something until it arrives: the bus connects by itself."""
 
     def ask() -> bool:
-        return bus.say("status.x.", message) or bool(bus.hear(0.05))
+        return bus.send("status.x.", message) or bool(bus.receive(0.05))
 
     wait_for(ask)
     assert next_message(sockets) == message
@@ -132,7 +132,7 @@ def publish_until_heard(sockets: BrokerSockets, bus: Bus, topic: str = BROKER_TO
 
     def ask() -> list[Heard]:
         sockets.publish(topic, BODY)
-        return bus.hear(0.05)
+        return bus.receive(0.05)
 
     wait_for(ask)
 
@@ -141,7 +141,7 @@ def hear_until_renewed(bus: Bus) -> None:
     """Return when the bus has made its sockets anew."""
     before = bus.reconnects
     while bus.reconnects == before:
-        bus.hear(0.0)
+        bus.receive(0.0)
 
 
 def let_time_pass(bus: Bus, seconds: float = 10.0) -> None:
@@ -155,10 +155,10 @@ def test_what_is_said_arrives_and_what_is_published_is_heard(addresses: Broker) 
         wait_for_subscription(sockets, "access.a.")
         sockets.publish("access.b.", encode(an_access(1)))
         sockets.publish("access.a.", encode(an_access(2)))
-        assert bus.hear(PATIENCE_S) == [("access.a.", an_access(2))]
-        wait_for(lambda: bus.say("frame.a.", a_frame()))
+        assert bus.receive(PATIENCE_S) == [("access.a.", an_access(2))]
+        wait_for(lambda: bus.send("frame.a.", a_frame()))
         assert next_said(sockets) == ("frame.a.", encode(a_frame()))
-        assert sockets.said() is None
+        assert sockets.receive() is None
 
 
 def test_a_broker_is_lost_until_it_is_heard(addresses: Broker) -> None:
@@ -227,12 +227,12 @@ def test_waiting_ends_when_the_wake_up_is_readable(folder: Path) -> None:
     sockets, bus = BrokerSockets(ipc(folder), wake_fds=(reader,)), Bus(ipc(folder), wake_fd=reader)
     with closing(sockets), closing(bus):
         os.write(writer, b"\x0f")
-        assert bus.hear(3600.0) == []
+        assert bus.receive(3600.0) == []
         sockets.wait(3600.0)
         let_time_pass(bus)
-        assert bus.hear(3600.0) == []
+        assert bus.receive(3600.0) == []
         assert bus.reconnects == 1
-        assert bus.hear(3600.0) == []
+        assert bus.receive(3600.0) == []
     os.close(reader)
     os.close(writer)
 
@@ -240,49 +240,49 @@ def test_waiting_ends_when_the_wake_up_is_readable(folder: Path) -> None:
 def test_nothing_is_kept_for_a_broker_that_is_away(addresses: Broker) -> None:
     """It is dropped and said so, and never arrives late."""
     with closing(Bus(addresses)) as bus:
-        assert not bus.say("status.x.", a_beat(state="old"))
-        assert bus.hear(0.0) == []
+        assert not bus.send("status.x.", a_beat(state="old"))
+        assert bus.receive(0.0) == []
         with closing(BrokerSockets(addresses)) as sockets:
             say_until_heard(sockets, bus, a_beat(state="new"))
 
 
 def test_a_sender_never_waits_for_a_slow_broker(addresses: Broker) -> None:
     """What does not fit is dropped and said so; what was taken arrives in order; then it goes on."""
-    with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses, say_hwm=2)) as bus:
+    with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses, send_hwm=2)) as bus:
         say_until_heard(sockets, bus, a_beat())
         taken = []
         for seq in range(1, 100_000):
-            if bus.say("frame.a.", a_frame(seq=seq, jpeg=bytes(9000))):
+            if bus.send("frame.a.", a_frame(seq=seq, jpeg=bytes(9000))):
                 taken.append(seq)
             elif len(taken) > 2:
                 break
         assert len(taken) < 10_000
         for seq in taken:
             assert next_message(sockets) == a_frame(seq=seq, jpeg=bytes(9000))
-        wait_for(lambda: bus.say("status.x.", a_beat()))
+        wait_for(lambda: bus.send("status.x.", a_beat()))
         assert next_message(sockets) == a_beat()
 
 
 def test_a_slow_hearer_costs_others_nothing(folder: Path) -> None:
     """What it cannot take is dropped for it alone."""
-    slow, fast = (Bus(ipc(folder), topics=["a."], hear_hwm=1) for _ in range(2))
+    slow, fast = (Bus(ipc(folder), topics=["a."], receive_hwm=1) for _ in range(2))
     with closing(BrokerSockets(ipc(folder))) as sockets, closing(slow), closing(fast):
         for bus in (slow, fast):
             publish_until_heard(sockets, bus, "a.")
-        while fast.hear(0.1):
+        while fast.receive(0.1):
             pass
         for seq in range(1, 3001):
             frame = a_frame(seq=seq, jpeg=bytes(5000))
             sockets.publish("a.", encode(frame))
-            assert fast.hear(PATIENCE_S) == [("a.", frame)]
+            assert fast.receive(PATIENCE_S) == [("a.", frame)]
 
 
 def test_the_last_words_leave_within_their_time(addresses: Broker) -> None:
-    """Said just before closing, heard after."""
+    """Sent just before closing, heard after."""
     with closing(BrokerSockets(addresses)) as sockets:
         bus = Bus(addresses)
         say_until_heard(sockets, bus, a_beat())
-        assert bus.say("status.x.", a_beat(state="bye"))
+        assert bus.send("status.x.", a_beat(state="bye"))
         bus.close(linger_s=PATIENCE_S)
         assert next_message(sockets) == a_beat(state="bye")
 
@@ -290,7 +290,7 @@ def test_the_last_words_leave_within_their_time(addresses: Broker) -> None:
 def test_closing_waits_for_nobody(addresses: Broker) -> None:
     """Without a broker there is nobody to take the last words."""
     bus = Bus(addresses)
-    bus.say("status.x.", a_beat())
+    bus.send("status.x.", a_beat())
     bus.close(linger_s=3600.0)
 
 
@@ -359,7 +359,7 @@ def test_malformed_messages_are_refused_by_the_broker(
         for _ in MALFORMED[:5]:
             sockets.wait(PATIENCE_S)
             with pytest.raises(WireError, match=r"parts|topic"):
-                sockets.said()
+                sockets.receive()
 
 
 def test_an_oversized_message_ends_only_its_own_connection(
@@ -488,7 +488,7 @@ sys.stdin.readline()
 received = 0
 while True:
     sockets.wait(0.3)
-    if sockets.said() is None:
+    if sockets.receive() is None:
         break
     received += 1
 print("alive", received, flush=True)

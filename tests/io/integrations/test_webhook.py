@@ -70,7 +70,7 @@ class Broker:
         """Answer what was asked."""
         while self.sockets.subscription() is not None:
             pass
-        while (said := self.sockets.said()) is not None:
+        while (said := self.sockets.receive()) is not None:
             message = decode(said[1])
             if isinstance(message, Fetch):
                 after = message.after_seq if message.source == self.events[0].source else 0

@@ -138,7 +138,7 @@ class _Demo:
     def _first_frame_s(self) -> float:
         until = time.monotonic() + START_WITHIN_S
         while time.monotonic() < until:
-            for _, message in self.bus.hear(0.1):
+            for _, message in self.bus.receive(0.1):
                 if isinstance(message, Frame):
                     self.bus.unsubscribe(f"frame.{CAMERA}.")
                     return time.monotonic()
@@ -212,7 +212,7 @@ class _Demo:
             self._listen(min(left_s, 0.2))
 
     def _listen(self, timeout_s: float) -> None:
-        for _, message in self.bus.hear(timeout_s):
+        for _, message in self.bus.receive(timeout_s):
             if isinstance(message, Beat):
                 self.beats[message.node] = Heard(message, time.monotonic() - message.age_s)
                 if message.node == SCREEN:

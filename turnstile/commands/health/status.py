@@ -59,7 +59,7 @@ def listen(broker: Broker, *, key: NodeKey | None = None) -> list[Heard]:
     try:
         until = time.monotonic() + ANSWER_WITHIN_S
         while (now := time.monotonic()) < until:
-            for _, message in bus.hear(until - now):
+            for _, message in bus.receive(until - now):
                 if isinstance(message, Beat):
                     if not heard:
                         until = time.monotonic() + LISTEN_S

@@ -91,9 +91,9 @@ def _watch(bus: Bus, watch: Watch, *, at: str) -> None:
 
 
 def _hear(bus: Bus, watch: Watch, timeout_s: float) -> None:
-    for _, message in bus.hear(timeout_s):
+    for _, message in bus.receive(timeout_s):
         if isinstance(message, Beat):
-            watch.hear(Heard(message, time.monotonic() - message.age_s))
+            watch.receive(Heard(message, time.monotonic() - message.age_s))
 
 
 def _page(view: View, bus: Bus, *, at: str, live: bool = False) -> RenderableType:

@@ -94,9 +94,9 @@ def _lines(bus: Bus, follower: Follower, *, follow: bool, until: Callable[[], bo
     while not until():
         now = time.monotonic()
         if now >= ask_at:
-            heard_out = not bus.broker_lost and bus.say("query.", follower.query())
+            heard_out = not bus.broker_lost and bus.send("query.", follower.query())
             ask_at = now + (ASK_EVERY_S if heard_out else ASK_AGAIN_S)
-        for _, message in bus.hear(max(0.0, ask_at - now)):
+        for _, message in bus.receive(max(0.0, ask_at - now)):
             if isinstance(message, Entries) and follower.accepts(message):
                 if answered and not follower.logger:
                     _say(f"logger {message.logger} answers again")

@@ -204,7 +204,7 @@ def listen(at: Broker, *, key: NodeKey | None = None) -> Beat | None:
     try:
         until_s = time.monotonic() + BROKER_SILENT_S
         while (left_s := until_s - time.monotonic()) > 0:
-            for _, message in bus.hear(left_s):
+            for _, message in bus.receive(left_s):
                 if isinstance(message, Beat):
                     return message
     finally:

@@ -25,7 +25,7 @@ _EGRESS_HWM = 200
 """For each node. A display that hangs keeps so many frames in the broker's memory: 100 MB at 500 kB."""
 
 
-class Said(NamedTuple):
+class Received(NamedTuple):
     """What a node said, not yet decoded."""
 
     topic: str
@@ -89,7 +89,7 @@ class BrokerSockets:
         if self._guard is not None:
             self._guard.answer()
 
-    def said(self) -> Said | None:
+    def receive(self) -> Received | None:
         """Return what a node said, not yet decoded; none when there is nothing more.
 
         Raises:
@@ -104,9 +104,9 @@ class BrokerSockets:
         if self._guard is not None:
             sender = self._guard.sender(frames[0], sum(len(frame) for frame in frames))
         about, body = topic_and_body([frame.bytes for frame in frames[:3]])
-        return Said(about, body, frames[0], sender)
+        return Received(about, body, frames[0], sender)
 
-    def refuse(self, said: Said, why: str) -> RefusedError:
+    def refuse(self, said: Received, why: str) -> RefusedError:
         """Count that a message was refused, and return what to raise."""
         if self._guard is None:
             return RefusedError(why)

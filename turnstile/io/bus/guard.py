@@ -30,7 +30,7 @@ from turnstile.dispatch.limits import Share, share_of
 from turnstile.dispatch.refusals import Refusals
 from turnstile.errors import ConfigError, RefusedError, TurnstileError
 from turnstile.io.bus.keys import KeyFolder
-from turnstile.protocol.roles import Identity, Role, may_hear
+from turnstile.protocol.roles import Identity, Role, may_subscribe
 from turnstile.site.settings import Camera, Site
 
 DOMAIN = "turnstile"
@@ -252,7 +252,7 @@ class Guard:
         if too_many or not peer.share.subscriptions.take(1, time.monotonic()):
             self.cut(frame)
             raise self._refuse(peer, frame, "too many subscriptions")
-        if not may_hear(peer.who, prefix, cameras=self._shown.get(peer.who.name, ())):
+        if not may_subscribe(peer.who, prefix, cameras=self._shown.get(peer.who.name, ())):
             raise self._refuse(peer, frame, f"a {peer.who.role} may not hear {prefix!r:.80}")
 
     def _refuse(self, peer: _Peer, frame: zmq.Frame, why: str) -> RefusedError:

@@ -41,8 +41,8 @@ class Bus:
         *,
         key: NodeKey | None = None,
         topics: Sequence[str] = (),
-        say_hwm: int = 100,
-        hear_hwm: int = 1000,
+        send_hwm: int = 100,
+        receive_hwm: int = 1000,
         wake_fd: int | None = None,
     ) -> None:
         """Connect; returns at once whether or not the broker is there.
@@ -51,8 +51,8 @@ class Bus:
             broker: where it is.
             key: what to be let in with; none on loopback and ipc, if the site has no keys.
             topics: prefixes to hear, besides the broker's own beat.
-            say_hwm: messages kept while the broker is slow; more are dropped, and all while it is away.
-            hear_hwm: messages kept for this node before the broker drops more.
+            send_hwm: messages kept while the broker is slow; more are dropped, and all while it is away.
+            receive_hwm: messages kept for this node before the broker drops more.
             wake_fd: a descriptor that ends waiting when readable, such as a signal's wake-up pipe.
 
         Raises:
@@ -63,7 +63,7 @@ class Bus:
         self.reconnects = 0
         self._broker, self._key = broker, key
         self._topics = list(dict.fromkeys([BROKER_TOPIC, *topics]))
-        self._say_hwm, self._hear_hwm = say_hwm, hear_hwm
+        self._say_hwm, self._hear_hwm = send_hwm, receive_hwm
         self._wake_fd = wake_fd
         self._context = zmq.Context()
         self._heard_once = False
@@ -75,7 +75,7 @@ class Bus:
         """Tell whether the broker was silent for 2 s, or has not been heard yet."""
         return not self._heard_once or time.monotonic() - self._heard_at > BROKER_SILENT_S
 
-    def say(self, topic: str, message: Message) -> bool:
+    def send(self, topic: str, message: Message) -> bool:
         """Send without waiting; return False when it was dropped: the queue is full or nobody is there."""
         try:
             self._push.send_multipart([topic.encode(), encode(message)], zmq.DONTWAIT)
@@ -85,7 +85,7 @@ class Bus:
         self._unsaid_at = 0.0
         return True
 
-    def hear(self, timeout_s: float) -> list[Heard]:
+    def receive(self, timeout_s: float) -> list[Heard]:
         """Wait for the first message, then return all that have come, at most 256.
 
         Returns an empty list after `timeout_s`, or as soon as `wake_fd` is readable. Messages that are not

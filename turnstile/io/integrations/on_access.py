@@ -79,7 +79,7 @@ class Door:
 
     def step(self, timeout_s: float) -> None:
         """Take in events, and start or watch over the command."""
-        for _, message in self.bus.hear(min(timeout_s, 0.02) if self.running else timeout_s):
+        for _, message in self.bus.receive(min(timeout_s, 0.02) if self.running else timeout_s):
             if isinstance(message, Access):
                 self._take(message)
         self._watch()
@@ -88,7 +88,7 @@ class Door:
         self.heart.state = "broker lost" if self.bus.broker_lost else "live"
         beat = self.heart.beat_if_due()
         if beat is not None:
-            self.bus.say(self.heart.topic, beat)
+            self.bus.send(self.heart.topic, beat)
 
     def close(self) -> None:
         """Let the command in hand end, but not for long."""

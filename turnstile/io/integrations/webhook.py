@@ -163,7 +163,7 @@ class WebhookNode:
 
     def step(self, timeout_s: float) -> None:
         """Hand on what came, note what was answered, and ask for more."""
-        for _, message in self.bus.hear(timeout_s):
+        for _, message in self.bus.receive(timeout_s):
             if isinstance(message, Log) and self.unanswered == 0:
                 for event in self.taken.sift(message).new:
                     self.taken.have(Event(event.source, event.seq))
@@ -180,7 +180,7 @@ class WebhookNode:
         self.heart.state = "broker lost" if self.bus.broker_lost else (self.sender.problem or "live")[:300]
         beat = self.heart.beat_if_due()
         if beat is not None:
-            self.bus.say(self.heart.topic, beat)
+            self.bus.send(self.heart.topic, beat)
 
     def close(self) -> None:
         """Stop sending and leave the bus."""
@@ -193,7 +193,7 @@ class WebhookNode:
         self.fetch_at = time.monotonic() + FETCH_S
         source, after_seq = self.progress.fetch_after
         fetch = Fetch(name=self.name, instance=self.instance, source=source, after_seq=after_seq)
-        self.bus.say("fetch.", fetch)
+        self.bus.send("fetch.", fetch)
 
 
 def signature(secret: bytes, body: bytes, *, at_s: int) -> str:
