@@ -30,7 +30,7 @@ from turnstile.io.screen.outputs import Outputs, open_outputs
 from turnstile.protocol.messages import Access, AnyMessage, Beat, Frame, Guide, Result
 from turnstile.protocol.topics import topic
 from turnstile.screen.scene import BrokerState, Scene
-from turnstile.site import settings
+from turnstile.site.settings import DisplaySettings, Site
 from turnstile.vision.arrays import PictureBgr
 from turnstile.vision.detect.haar import HaarDetector
 
@@ -202,7 +202,7 @@ def wire(start: node.Start) -> DisplayNode:
     )
 
 
-def _scene(site: settings.Site, display: settings.Display, camera: str) -> Scene:
+def _scene(site: Site, display: DisplaySettings, camera: str) -> Scene:
     return Scene(
         camera=camera,
         stale_after_s=display.stale_after_s,

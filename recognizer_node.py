@@ -38,7 +38,7 @@ from turnstile.protocol.messages import (
     Work,
 )
 from turnstile.protocol.topics import work_topic
-from turnstile.site.settings import Recognition
+from turnstile.site.settings import RecognitionSettings
 from turnstile.vision.encode.thumbnails import thumbnail
 from turnstile.vision.engines.engine import Analysis, Engine
 from turnstile.vision.engines.selection import make_engine
@@ -60,7 +60,7 @@ class RecognizerNode:
 
     name: str
     instance: str
-    settings: Recognition
+    settings: RecognitionSettings
     bus: Bus
     engine: Engine
     heart: Heart

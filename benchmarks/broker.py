@@ -34,7 +34,7 @@ from benchmarks.stage import Stage, a_site, free_ports, machine_cpu_s, thread_cp
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.site.machine import cores
 from turnstile.protocol.messages import Beat
-from turnstile.site import settings
+from turnstile.site.settings import CameraSettings, Site
 
 FRAME_BYTES = 50_000
 SATURATED = 0.9
@@ -116,10 +116,10 @@ WAYS: dict[str, Hire] = {
 }
 
 
-def a_broker(stage: Stage, cameras: int) -> tuple[settings.Site, int]:
+def a_broker(stage: Stage, cameras: int) -> tuple[Site, int]:
     """Start the broker for so many cameras; return its site and process id."""
     names = [f"camera-{number}" for number in range(cameras)]
-    site = a_site(stage.folder, {name: settings.Camera(source=0) for name in names})
+    site = a_site(stage.folder, {name: CameraSettings(source=0) for name in names})
     return site, stage.broker(site, stage.write_site(site))
 
 
@@ -231,7 +231,7 @@ def flood(jpeg: bytes, cameras: int, recognizers: int, *, seconds: float) -> Flo
     )
 
 
-def hear_beats(site: settings.Site, seconds: float) -> list[Beat]:
+def hear_beats(site: Site, seconds: float) -> list[Beat]:
     """Return the broker's beats of about `seconds`, at least two.
 
     Raises:

@@ -24,7 +24,7 @@ from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Access, Beat, Face, Frame, People, Ready, Result, Timings, Work
 from turnstile.protocol.topics import topic, work_topic
-from turnstile.site import settings
+from turnstile.site.settings import BrokerSettings, CameraSettings, DecisionSettings, LoggerSettings, Site
 
 FRAME_BYTES = 30_000
 THUMBNAIL_BYTES = 4_000
@@ -71,19 +71,19 @@ class Heard:
     """Entries in the logger's store in the end."""
 
 
-def the_site(stage: Stage, load: Load) -> settings.Site:
+def the_site(stage: Stage, load: Load) -> Site:
     """Return a site where the first vote decides, and a face left is gone soon."""
     return a_site(
         stage.folder,
-        {f"camera-{at}": settings.Camera(source=0) for at in range(load.cameras)},
-        decision=settings.Decision(
+        {f"camera-{at}": CameraSettings(source=0) for at in range(load.cameras)},
+        decision=DecisionSettings(
             votes_needed=1, votes_of=1, absence_s=0.5, rules=str(stage.folder / "rules.yaml")
         ),
-        loggers={LOGGER: settings.Logger(file=str(stage.folder / "access_log.txt"))},
+        loggers={LOGGER: LoggerSettings(file=str(stage.folder / "access_log.txt"))},
     )
 
 
-def send_frames(line: Line, broker: settings.Broker, *, load: Load, jpeg: bytes) -> None:
+def send_frames(line: Line, broker: BrokerSettings, *, load: Load, jpeg: bytes) -> None:
     """Say the frames of all cameras, evenly in time."""
     with contextlib.closing(Bus(broker)) as bus:
         counts = [0] * load.cameras
@@ -102,7 +102,7 @@ def send_frames(line: Line, broker: settings.Broker, *, load: Load, jpeg: bytes)
                 line.answers.send(None)
 
 
-def recognize(line: Line, broker: settings.Broker, *, deciding: bool) -> None:
+def recognize(line: Line, broker: BrokerSettings, *, deciding: bool) -> None:
     """Answer all work at once, and say in the end when each answer was said."""
     instance = f"{RECOGNIZER}-a1b2c3d4"
     random = np.random.default_rng(1)

@@ -24,7 +24,7 @@ from benchmarks.pictures import STAMP_BYTES, a_jpeg, stamp_of, stamped
 from benchmarks.players import Start, play_cameras, play_recognizer, ticks
 from benchmarks.report import Goal, Report, parse, percentiles
 from benchmarks.stage import Line, Player, Stage, a_site, free_ports
-from turnstile.site import settings
+from turnstile.site.settings import CameraSettings
 
 CAMERAS, FPS, FRAME_BYTES = 4, 30.0, 50_000
 EVEN_S, UNEVEN_S = (0.05, 0.05), (0.03, 0.2)
@@ -50,7 +50,7 @@ Hire = Callable[[Stage, bytes, Sequence[float]], list[Player]]
 def by_credit(stage: Stage, jpeg: bytes, work_s: Sequence[float]) -> list[Player]:
     """Hand out work through the broker."""
     names = [f"camera-{number}" for number in range(CAMERAS)]
-    site = a_site(stage.folder, {name: settings.Camera(source=0, max_fps=FPS) for name in names})
+    site = a_site(stage.folder, {name: CameraSettings(source=0, max_fps=FPS) for name in names})
     stage.broker(site, stage.write_site(site))
     recognizers = [
         stage.play(f"recognizer-{at}", play_recognizer, site.broker, f"recognizer-{at}", work_s=one)

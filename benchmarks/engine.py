@@ -29,7 +29,7 @@ import numpy as np
 from benchmarks.report import Cell, Goal, Report, parser, stay_on_one_core
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Hint
-from turnstile.site.settings import Recognition
+from turnstile.site.settings import RecognitionSettings
 from turnstile.vision.detect.search import overlap
 from turnstile.vision.encode.encoder import POLICIES, Encoder
 from turnstile.vision.engines.engine import Analysis, Engine
@@ -137,8 +137,8 @@ def face_recognition_as_it_comes() -> Analyse:
 def contenders() -> list[Contender]:
     """Return everything that is compared, the library's defaults first."""
 
-    def site(**fields: object) -> Recognition:
-        return msgspec.convert({"min_face_px": MIN_FACE_PX, **fields}, Recognition)
+    def site(**fields: object) -> RecognitionSettings:
+        return msgspec.convert({"min_face_px": MIN_FACE_PX, **fields}, RecognitionSettings)
 
     def of(engine: Engine) -> Analyse:
         return lambda jpeg, hint: engine.analyse(jpeg, hint=hint)

@@ -11,7 +11,7 @@ from turnstile.io.bus.keys import KeyFolder, NodeKey
 from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.messages import Frame, Message, Result, Timings
 from turnstile.protocol.roles import Identity
-from turnstile.site import settings
+from turnstile.site.settings import BrokerSettings
 
 INTRUDERS = (
     Identity("capture", "rogue_camera"),
@@ -30,7 +30,7 @@ Credentials = tuple[bytes, bytes, bytes]
 class Place:
     """What is attacked: a broker, its keys, its process, an honest camera, and a frame of it."""
 
-    broker: settings.Broker
+    broker: BrokerSettings
     keys: KeyFolder
     pid: int
     camera: str

@@ -25,7 +25,7 @@ from turnstile.commands.demo import samples
 from turnstile.errors import TurnstileError
 from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.messages import Beat, Frame, Result
-from turnstile.site import settings
+from turnstile.site.settings import CameraSettings, RecognitionSettings, Site
 
 FPS = 15.0
 CAMERA = "door"
@@ -128,16 +128,16 @@ def measure(engine: str | None, *, seconds: float) -> tuple[list[Hops], list[flo
     return hops, shown
 
 
-def the_site(stage: Stage, engine: str | None) -> settings.Site:
+def the_site(stage: Stage, engine: str | None) -> Site:
     """Return a site with one camera at which visitors stand, and one of them enrolled."""
     pictures = samples.folder()
     scenes = at_the_door([pictures / name for name in VISITORS], stage.folder)
-    camera = settings.Camera(
+    camera = CameraSettings(
         source=tuple(str(scene) for scene in scenes for _ in range(STAY_FRAMES)), max_fps=FPS, loop=True
     )
     if engine is None:
         return a_site(stage.folder, {CAMERA: camera})
-    recognition = settings.Recognition(engine=engine)  # type: ignore[arg-type]
+    recognition = RecognitionSettings(engine=engine)  # type: ignore[arg-type]
     site = a_site(stage.folder, {CAMERA: camera}, recognition=recognition)
     shutil.copy(pictures / ENROLLED, Path(site.gallery.faces) / "barack_obama.jpg")
     return site
@@ -195,8 +195,8 @@ def main() -> int:
     report.goal(
         Goal(what=f"only replies: {OVERHEAD}, p50", unit="ms", measured=medians[OVERHEAD], at_most=GOAL_MS)
     )
-    default = settings.Recognition().engine
-    engines = (default,) if options.quick else get_args(get_type_hints(settings.Recognition)["engine"])
+    default = RecognitionSettings().engine
+    engines = (default,) if options.quick else get_args(get_type_hints(RecognitionSettings)["engine"])
     for engine in engines:
         try:
             run = measure(engine, seconds=seconds)

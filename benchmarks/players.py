@@ -21,7 +21,7 @@ from turnstile.io.runner.node import Stop
 from turnstile.people.encodings import Encodings
 from turnstile.protocol.messages import Frame, Hint
 from turnstile.protocol.topics import topic, work_topic
-from turnstile.site import settings
+from turnstile.site.settings import BrokerSettings, RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.engines.engine import Analysis, Engine, EngineDescription
 
@@ -40,7 +40,7 @@ class SleepingEngine:
     @property
     def description(self) -> EngineDescription:
         """Return the site's own kind of encodings, which the broker asks for, of which there will be none."""
-        return EngineDescription(encoding=settings.Recognition().encoding, detector="none", runtime="asleep")
+        return EngineDescription(encoding=RecognitionSettings().encoding, detector="none", runtime="asleep")
 
     def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:  # noqa: ARG002 - an Engine
         """Return no faces after `work_s`."""
@@ -59,13 +59,13 @@ class SleepingEngine:
 
 
 def a_recognizer(
-    broker: settings.Broker, engine: Engine, *, name: str, instance: str, wake_fd: int | None = None
+    broker: BrokerSettings, engine: Engine, *, name: str, instance: str, wake_fd: int | None = None
 ) -> RecognizerNode:
     """Return the real node around another engine."""
     return RecognizerNode(
         name=name,
         instance=instance,
-        settings=settings.Recognition(),
+        settings=RecognitionSettings(),
         bus=Bus(broker, topics=("gallery.", work_topic(name, instance)), wake_fd=wake_fd),
         engine=engine,
         heart=Heart(node=name, instance=instance, role="recognizer"),
@@ -74,7 +74,7 @@ def a_recognizer(
 
 
 def play_cameras(
-    line: Line, broker: settings.Broker, names: Sequence[str], *, fps: float, jpeg: bytes
+    line: Line, broker: BrokerSettings, names: Sequence[str], *, fps: float, jpeg: bytes
 ) -> None:
     """Say `fps` frames a second for each of `names`, each on a bus of its own, until told to stop."""
     buses = [Bus(broker, send_hwm=2) for _ in names]
@@ -94,7 +94,7 @@ def play_cameras(
         bus.close()
 
 
-def play_recognizer(line: Line, broker: settings.Broker, name: str, *, work_s: float) -> None:
+def play_recognizer(line: Line, broker: BrokerSettings, name: str, *, work_s: float) -> None:
     """Recognize nothing, `work_s` a frame, until told to stop.
 
     Answers twice: when the first work has come, and with all `Start`s at the end.

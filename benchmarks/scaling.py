@@ -30,7 +30,7 @@ from turnstile.commands.demo import samples
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.site.machine import cores
 from turnstile.protocol.messages import Result
-from turnstile.site import settings
+from turnstile.site.settings import CameraSettings, RecognitionSettings
 
 WORK_S = 0.15
 CAMERAS, FPS, FRAME_BYTES = 40, 10.0, 20_000
@@ -59,7 +59,7 @@ Add = Callable[[int], Player]
 def by_credit(stage: Stage, jpeg: bytes) -> Add:
     """Start the broker and the cameras."""
     names = [f"camera-{number}" for number in range(CAMERAS)]
-    site = a_site(stage.folder, {name: settings.Camera(source=0, max_fps=FPS) for name in names})
+    site = a_site(stage.folder, {name: CameraSettings(source=0, max_fps=FPS) for name in names})
     stage.broker(site, stage.write_site(site))
     stage.play("cameras", play_cameras, site.broker, names, fps=FPS, jpeg=jpeg)
     return lambda at: stage.play(
@@ -107,8 +107,8 @@ def measure_engine(*, warm_up_s: float, seconds: float) -> list[float]:
     """
     with Stage() as stage:
         names = [f"camera-{number}" for number in range(REAL_CAMERAS)]
-        recognition = settings.Recognition(full_scan_every=1)
-        cameras = {name: settings.Camera(source=0, max_fps=REAL_FPS) for name in names}
+        recognition = RecognitionSettings(full_scan_every=1)
+        cameras = {name: CameraSettings(source=0, max_fps=REAL_FPS) for name in names}
         site = a_site(stage.folder, cameras, recognition=recognition)
         site_path = stage.write_site(site)
         stage.broker(site, site_path)

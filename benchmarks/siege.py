@@ -23,7 +23,7 @@ from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.messages import AnyMessage, Beat, Frame, People, Ready, Result, Taken, Work
 from turnstile.protocol.roles import Identity
 from turnstile.protocol.topics import topic
-from turnstile.site import settings
+from turnstile.site.settings import BrokerSettings, CameraSettings, KeysSettings
 
 CAMERAS = ("door", "gate")
 FPS = 15.0
@@ -132,8 +132,8 @@ class Siege:
         self._keys.create()
         for who in (*HONEST, *INTRUDERS):
             self._keys.add(who)
-        cameras = {camera: settings.Camera(source=0, max_fps=FPS) for camera in CAMERAS}
-        site = a_site(folder, cameras, keys=settings.Keys(folder=str(self._keys.path)))
+        cameras = {camera: CameraSettings(source=0, max_fps=FPS) for camera in CAMERAS}
+        site = a_site(folder, cameras, keys=KeysSettings(folder=str(self._keys.path)))
         self._broker = self._stage.program("broker.py", self._stage.write_site(site))
         self._honest = self._stage.play("honest", play_honest, site.broker, self._keys.path)
         self._honest.answer()
@@ -187,7 +187,7 @@ def play_attacker(line: Line, place: Place) -> None:
             line.answers.send(attack(place, time.monotonic() + span_s))
 
 
-def play_honest(line: Line, broker: settings.Broker, keys: Path) -> None:
+def play_honest(line: Line, broker: BrokerSettings, keys: Path) -> None:
     """Be the honest nodes until told to stop; answer what is asked, see `Honest.answer`."""
     folder = KeyFolder(keys)
 

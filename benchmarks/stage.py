@@ -28,7 +28,7 @@ import yaml
 
 from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.messages import Beat
-from turnstile.site import settings
+from turnstile.site.settings import BrokerSettings, CameraSettings, GallerySettings, Site
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_S = 3.0
@@ -111,7 +111,7 @@ class Stage:
                 program.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def write_site(self, site: settings.Site) -> Path:
+    def write_site(self, site: Site) -> Path:
         """Write a site file into the folder."""
         path = self.folder / "site.yaml"
         path.write_text(yaml.safe_dump(msgspec.to_builtins(site)), "utf-8")
@@ -125,13 +125,13 @@ class Stage:
         self._programs.append(started)
         return started
 
-    def broker(self, site: settings.Site, site_path: Path) -> int:
+    def broker(self, site: Site, site_path: Path) -> int:
         """Start the broker, wait until it is heard, and return its process id."""
         program = self.program("broker.py", site_path)
         self.await_broker(site, lambda: program.poll() is None)
         return program.pid
 
-    def await_broker(self, site: settings.Site, is_alive: Callable[[], bool]) -> None:
+    def await_broker(self, site: Site, is_alive: Callable[[], bool]) -> None:
         """Wait until a broker says that it has read the faces folder.
 
         Raises:
@@ -169,15 +169,15 @@ class Stage:
         return " ".join(path.read_text("utf-8", "replace")[-500:] for path in self.folder.glob("*.log"))
 
 
-def a_site(folder: Path, cameras: dict[str, settings.Camera], **sections: Any) -> settings.Site:
+def a_site(folder: Path, cameras: dict[str, CameraSettings], **sections: Any) -> Site:
     """Return a site on free loopback ports, its files in `folder`."""
     ingress, egress = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
     (folder / "faces").mkdir(exist_ok=True)
-    return settings.Site(
+    return Site(
         site="benchmark",
         cameras=cameras,
-        broker=settings.Broker(ingress=ingress, egress=egress, journal=str(folder / "journal.db")),
-        gallery=settings.Gallery(faces=str(folder / "faces"), cache=str(folder / "encodings")),
+        broker=BrokerSettings(ingress=ingress, egress=egress, journal=str(folder / "journal.db")),
+        gallery=GallerySettings(faces=str(folder / "faces"), cache=str(folder / "encodings")),
         **sections,
     )
 

@@ -29,7 +29,7 @@ from turnstile.io.log.database import Database
 from turnstile.io.log.store import LogName, Store
 from turnstile.protocol.messages import Access, Log
 from turnstile.protocol.reasons import Reason
-from turnstile.site import settings as config
+from turnstile.site.settings import LoggerSettings
 
 PICTURE_BYTES = 4096
 BATCHES = (1, 100)
@@ -109,7 +109,7 @@ def storing(address: str, exits: contextlib.ExitStack) -> Write:
 
 def logging(folder: Path, exits: contextlib.ExitStack) -> Write:
     """Return all that a logger does with what it fetched."""
-    settings = config.Logger(file=str(folder / "log.txt"), store=str(folder / "log.db"))
+    settings = LoggerSettings(file=str(folder / "log.txt"), store=str(folder / "log.db"))
     book = exits.enter_context(contextlib.closing(Book(settings, NAME, max_page_bytes=10_000)))
     return lambda batch: book.take(Log(source="aaaa", events=tuple(batch)))
 

@@ -33,7 +33,7 @@ from turnstile.people.gallery import Gallery, build_gallery, templates
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Access, Face, Result, Timings
 from turnstile.site.document import build
-from turnstile.site.settings import Decision, Site, Throttle
+from turnstile.site.settings import DecisionSettings, LockoutSettings, Site
 from turnstile.vision.engines.engine import Engine
 from turnstile.vision.engines.selection import make_engine
 
@@ -93,10 +93,10 @@ class Stage:
     """The clips, and how they are played."""
 
     def __init__(
-        self, *, material: Material, settings: Decision, people: dict[str, str], rate: float
+        self, *, material: Material, settings: DecisionSettings, people: dict[str, str], rate: float
     ) -> None:
         self.material, self.people = material, people
-        self.settings = msgspec.structs.replace(settings, throttle=Throttle(max_denials=0))
+        self.settings = msgspec.structs.replace(settings, throttle=LockoutSettings(max_denials=0))
         fps = 1 / (next(iter(material.clips.values()))[1].at_s or 1.0)
         self.step = max(1, round(fps / rate))
         self.rate = fps / self.step

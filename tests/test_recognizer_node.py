@@ -32,7 +32,7 @@ from turnstile.protocol.messages import (
     encode,
 )
 from turnstile.protocol.topics import work_topic
-from turnstile.site.settings import Broker, Recognition
+from turnstile.site.settings import BrokerSettings, RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.engines.engine import Analysis, EngineDescription
 
@@ -79,14 +79,14 @@ class Bench:
     """A recognizer node and a broker that the test plays, on one thread."""
 
     def __init__(self, folder: Path, stack: ExitStack, *, credits: int = 1) -> None:  # noqa: A002 - the term
-        addresses = Broker(ingress=f"ipc://{folder}/in", egress=f"ipc://{folder}/out")
+        addresses = BrokerSettings(ingress=f"ipc://{folder}/in", egress=f"ipc://{folder}/out")
         self.broker = stack.enter_context(closing(BrokerSockets(addresses)))
         self.engine = FakeEngine()
         self.stop = stack.enter_context(Stop())
         self.node = RecognizerNode(
             name=NAME,
             instance=INSTANCE,
-            settings=Recognition(credits=credits),
+            settings=RecognitionSettings(credits=credits),
             bus=Bus(addresses, topics=("gallery.", work_topic(NAME, INSTANCE))),
             engine=self.engine,
             heart=Heart(node=NAME, instance=INSTANCE, role="recognizer", period_s=3600.0),

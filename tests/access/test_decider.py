@@ -11,7 +11,7 @@ from turnstile.access.decider import Decider, Now
 from turnstile.access.rules import build
 from turnstile.protocol.messages import Access, Face, Guide
 from turnstile.protocol.reasons import ADVICE_FOR, ADVICE_WORDS, WORDS, Advice, Reason
-from turnstile.site.settings import Throttle
+from turnstile.site.settings import LockoutSettings
 
 MONDAY = dt.datetime(2026, 11, 23, 9, 30)  # noqa: DTZ001 - a local time
 DOORS = ("front_door", "store")
@@ -110,7 +110,7 @@ def test_rules_of_one_door_do_not_hold_at_another(site: Site) -> None:
 
 def test_many_denials_lock_one_door() -> None:
     """Everybody is denied there for a while, at the other door nobody is."""
-    throttle = Throttle(max_denials=2, window_s=60, lock_s=8)
+    throttle = LockoutSettings(max_denials=2, window_s=60, lock_s=8)
     settings = msgspec.structs.replace(SETTINGS, throttle=throttle)
     site = Site(Decider(settings=settings, encoding=""))
     for at in range(2):
@@ -125,7 +125,7 @@ def test_many_denials_lock_one_door() -> None:
 
 def test_who_leaves_a_locked_door_does_not_lengthen_the_lock() -> None:
     """A visit that ends undecided there is denied for the lock, like every other."""
-    throttle = Throttle(max_denials=1, window_s=60, lock_s=8)
+    throttle = LockoutSettings(max_denials=1, window_s=60, lock_s=8)
     site = Site(Decider(settings=msgspec.structs.replace(SETTINGS, throttle=throttle), encoding=""))
     site.see(seen(EVE), times=8)
     site.see(times=25)

@@ -2,14 +2,14 @@
 
 from turnstile.access.lockout import COUNTED, Tries, after, is_locked
 from turnstile.protocol.reasons import Reason
-from turnstile.site.settings import Throttle
+from turnstile.site.settings import LockoutSettings
 
-SETTINGS = Throttle(max_denials=3, window_s=60, lock_s=10, max_lock_s=35)
+SETTINGS = LockoutSettings(max_denials=3, window_s=60, lock_s=10, max_lock_s=35)
 S = 1_000_000_000
 
 
 def denied(
-    tries: Tries, *at_s: float, reason: Reason = Reason.UNKNOWN, settings: Throttle = SETTINGS
+    tries: Tries, *at_s: float, reason: Reason = Reason.UNKNOWN, settings: LockoutSettings = SETTINGS
 ) -> Tries:
     """Return what is remembered after denials at these times."""
     for one in at_s:
@@ -62,5 +62,5 @@ def test_after_a_quiet_time_locks_are_short_again() -> None:
 
 def test_it_can_be_switched_off() -> None:
     """0 denials mean never."""
-    off = Throttle(max_denials=0)
+    off = LockoutSettings(max_denials=0)
     assert denied(Tries(), *range(1, 50), settings=off) == Tries()

@@ -11,12 +11,12 @@ from turnstile.access.decider import Decider, Now
 from turnstile.access.replay import AnyRecord, Taken, Told, decode, differences, replay, taken, told
 from turnstile.errors import WireError
 from turnstile.protocol.messages import Face
-from turnstile.site.settings import Decision as Settings
+from turnstile.site.settings import DecisionSettings
 
 LOCAL = dt.datetime(2026, 11, 23, 9, 30)  # noqa: DTZ001 - a local time
 
 
-def a_decider(settings: Settings = SETTINGS) -> Decider:
+def a_decider(settings: DecisionSettings = SETTINGS) -> Decider:
     """Return a decider without rules."""
     return Decider(settings=settings, encoding="dlib-resnet-v1/raw")
 

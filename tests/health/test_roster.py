@@ -5,14 +5,14 @@ import msgspec
 from turnstile.health.roster import Heard, NodeStatus, Roster, call_roll
 from turnstile.io.runner.heart import Role
 from turnstile.protocol.messages import Beat
-from turnstile.site.settings import Camera, Display, Logger, Recognizer, Site
+from turnstile.site.settings import CameraSettings, DisplaySettings, LoggerSettings, RecognizerSettings, Site
 
 SITE = Site(
     site="test",
-    cameras={"door": Camera(source=0)},
-    recognizers={"recognizer-1": Recognizer()},
-    loggers={"log": Logger()},
-    displays={"screen": Display()},
+    cameras={"door": CameraSettings(source=0)},
+    recognizers={"recognizer-1": RecognizerSettings()},
+    loggers={"log": LoggerSettings()},
+    displays={"screen": DisplaySettings()},
 )
 
 
@@ -115,7 +115,7 @@ def test_nodes_of_the_site_that_were_not_heard_are_named() -> None:
 
 def test_numbered_processes_are_missed_one_by_one() -> None:
     """Of one for each core, nobody knows how many there should be: one is enough."""
-    pools = {"pool": Recognizer(count=3), "cores": Recognizer(count="auto")}
+    pools = {"pool": RecognizerSettings(count=3), "cores": RecognizerSettings(count="auto")}
     site = msgspec.structs.replace(SITE, recognizers=pools, loggers={}, displays={}, cameras={})
 
     def missing(*names: str) -> tuple[str, ...]:

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from turnstile.errors import ConfigError
 from turnstile.site.document import build
-from turnstile.site.settings import UNIT_BOUNDS, Broker, Camera, Decision, Display, Site
+from turnstile.site.settings import (
+    UNIT_BOUNDS,
+    BrokerSettings,
+    CameraSettings,
+    DecisionSettings,
+    DisplaySettings,
+    Site,
+)
 
 Document = dict[str, Any]
 
@@ -45,8 +52,8 @@ def refusal(document: object) -> str:
 def test_a_site_needs_a_name_and_a_camera() -> None:
     """Everything else has a default."""
     site = build(a_document())
-    assert site.cameras == {"front_door": Camera(source=0)}
-    assert site.broker == Broker()
+    assert site.cameras == {"front_door": CameraSettings(source=0)}
+    assert site.broker == BrokerSettings()
 
 
 def test_defaults_are_valid_themselves() -> None:
@@ -233,7 +240,7 @@ def test_a_recognizer_may_be_called_with_a_number() -> None:
 
 def test_a_display_without_cameras_shows_all() -> None:
     """None named stands for all."""
-    assert build(a_document(displays={"porter": {}})).displays == {"porter": Display()}
+    assert build(a_document(displays={"porter": {}})).displays == {"porter": DisplaySettings()}
 
 
 def test_the_first_bad_entry_of_many_is_named() -> None:
@@ -255,7 +262,9 @@ values = st.recursive(
     ),
     max_leaves=8,
 )
-keys = st.one_of(st.sampled_from([*Site.__struct_fields__, *Camera.__struct_fields__]), st.text(max_size=5))
+keys = st.one_of(
+    st.sampled_from([*Site.__struct_fields__, *CameraSettings.__struct_fields__]), st.text(max_size=5)
+)
 
 
 @given(st.one_of(values, st.dictionaries(keys, st.one_of(values, st.dictionaries(keys, values, max_size=3)))))
@@ -275,9 +284,9 @@ def test_any_section_is_valid_or_is_refused(section: str, content: Document) -> 
 def test_bounds_of_distances_follow_the_encodings() -> None:
     """Encodings of unit length lie closer together than raw ones; what the file states holds for either."""
     reference = {"engine": "reference"}
-    assert build(a_document(recognition=reference)).decision == Decision()
+    assert build(a_document(recognition=reference)).decision == DecisionSettings()
     decision = build(a_document(decision={"min_margin": 0.2})).decision
     assert decision.max_distance == UNIT_BOUNDS["max_distance"]
     assert decision.link_distance == UNIT_BOUNDS["link_distance"]
     assert decision.min_margin == 0.2
-    assert build(a_document(recognition={"policy": "raw"})).decision == Decision()
+    assert build(a_document(recognition={"policy": "raw"})).decision == DecisionSettings()

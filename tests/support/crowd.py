@@ -9,7 +9,7 @@ from tests.support.builders import START_NS, a_face, a_result, some_encodings
 from turnstile.access.visits import Decision, Door, fold, nobody_objects
 from turnstile.protocol.messages import Face
 from turnstile.protocol.reasons import Reason
-from turnstile.site.settings import Decision as Settings
+from turnstile.site.settings import DecisionSettings
 
 STEP_NS = 100_000_000
 """Time between two results at 10 a second."""
@@ -19,7 +19,7 @@ ANN, BOB, EVE = "Ann Lee", "Bob Ray", None
 
 _BODIES: dict[str | None, int] = {ANN: 1, BOB: 2, EVE: 3}
 
-SETTINGS = Settings(min_face_px=40, min_sharpness=20)
+SETTINGS = DecisionSettings(min_face_px=40, min_sharpness=20)
 
 
 def seen(
@@ -70,7 +70,7 @@ class Doorway:
 
     def __init__(
         self,
-        settings: Settings = SETTINGS,
+        settings: DecisionSettings = SETTINGS,
         *,
         objection: Callable[[str | None], Reason | None] = nobody_objects,
     ) -> None:

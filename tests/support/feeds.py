@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from turnstile.io.cameras import Feed, Shot, order_for
-from turnstile.site.settings import Camera
+from turnstile.site.settings import CameraSettings
 
 PATIENCE_S = 60.0
 
 
 @contextmanager
-def a_feed(camera: Camera, *, max_px: int = 9_000_000, open_timeout_s: float = PATIENCE_S) -> Iterator[Feed]:
+def a_feed(
+    camera: CameraSettings, *, max_px: int = 9_000_000, open_timeout_s: float = PATIENCE_S
+) -> Iterator[Feed]:
     """Give a feed of a camera named `front`, and close it."""
     order = order_for(camera, name="front", max_px=max_px)
     with closing(Feed(order, name="front", open_timeout_s=open_timeout_s)) as feed:

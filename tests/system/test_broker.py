@@ -51,7 +51,7 @@ from turnstile.protocol.messages import (
     encode,
 )
 from turnstile.protocol.topics import log_topic, topic, work_topic
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 
 pytestmark = pytest.mark.system
 
@@ -63,7 +63,7 @@ EVERYTHING = ("status.", "frame.", "result.", "access.", "query.", "entries.", "
 class Peer:
     """Somebody on the bus, and what he heard."""
 
-    def __init__(self, broker: Broker, *topics: str) -> None:
+    def __init__(self, broker: BrokerSettings, *topics: str) -> None:
         self.bus = Bus(broker, topics=topics)
         self.heard: list[tuple[str, AnyMessage]] = []
 
@@ -94,7 +94,7 @@ class Recognizer(Peer):
     """Takes work and answers as the test says."""
 
     def __init__(
-        self, broker: Broker, name: str = "recognizer-1", *, instance: str = "", engine: str = ""
+        self, broker: BrokerSettings, name: str = "recognizer-1", *, instance: str = "", engine: str = ""
     ) -> None:
         self.name, self.instance = name, instance or f"{name}-a1b2c3d4"
         self.engine = engine

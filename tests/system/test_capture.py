@@ -18,7 +18,7 @@ from tests.support.processes import PATIENCE_S, Process, Programs, stop
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.protocol.jpeg import check_jpeg
 from turnstile.protocol.messages import Beat, Frame, decode, encode
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 
 pytestmark = pytest.mark.system
 
@@ -29,7 +29,7 @@ END_S = 3.0
 class FakeBroker:
     """A broker of the test's own: it beats, and keeps what the camera says."""
 
-    def __init__(self, addresses: Broker) -> None:
+    def __init__(self, addresses: BrokerSettings) -> None:
         self.frames: list[Frame] = []
         self.beats: list[Beat] = []
         self._sockets = BrokerSockets(addresses)
@@ -80,7 +80,7 @@ class Door:
 
     def __init__(self, folder: Path, programs: Programs) -> None:
         self.folder = folder
-        self.addresses = Broker(ingress=f"ipc://{folder}/in", egress=f"ipc://{folder}/out")
+        self.addresses = BrokerSettings(ingress=f"ipc://{folder}/in", egress=f"ipc://{folder}/out")
         self._programs = programs
 
     def capture(self, **camera: Any) -> Process:

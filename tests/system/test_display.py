@@ -20,7 +20,7 @@ from turnstile.drawing.draw import AMBER, GREEN, MINT
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.site.file import load
 from turnstile.protocol.messages import Access, Beat, Frame, Message, decode, encode
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 
 pytestmark = pytest.mark.system
 
@@ -42,7 +42,7 @@ def a_shown_frame(seq: int) -> Frame:
 class Stage:
     """A camera, a recognizer that can be paused, and the broker between them and a display."""
 
-    def __init__(self, addresses: Broker) -> None:
+    def __init__(self, addresses: BrokerSettings) -> None:
         self.recognizing = True
         self.at_once = 1
         """Frames that come together, as after a hold-up."""

@@ -34,7 +34,7 @@ from turnstile.protocol.messages import (
     encode,
 )
 from turnstile.protocol.topics import log_topic, topic, work_topic
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 
 pytestmark = pytest.mark.system
 
@@ -55,7 +55,9 @@ class FakeBroker:
     Answers put into `odd_answers` are given instead, one for each Fetch.
     """
 
-    def __init__(self, addresses: Broker, *, source: str = "aaaa", journal: Sequence[Access] = ()) -> None:
+    def __init__(
+        self, addresses: BrokerSettings, *, source: str = "aaaa", journal: Sequence[Access] = ()
+    ) -> None:
         self.journal = list(journal)
         self.odd_answers: deque[Log] = deque()
         self.fetched: list[Fetch] = []
@@ -453,7 +455,7 @@ def test_the_lines_of_a_hostile_sender_cannot_steer_a_terminal(place: Place, bro
     assert not broker.fetched
 
 
-def visit(broker: Broker, person: str, *, seq: int) -> None:
+def visit(broker: BrokerSettings, person: str, *, seq: int) -> None:
     """Play camera and recognizer until the broker has decided about a person."""
     ready = a_ready()
     topics = [work_topic(ready.name, ready.instance), "access."]

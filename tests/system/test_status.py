@@ -14,7 +14,7 @@ from turnstile.health.roster import NodeStatus, Roster
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.site.file import load
 from turnstile.protocol.messages import Beat
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 
 pytestmark = pytest.mark.system
 
@@ -106,7 +106,7 @@ def test_a_hostile_state_cannot_steer_the_terminal(programs: Programs, config: P
     assert "\N{REPLACEMENT CHARACTER}[2J [red]live[/red]" in status(programs, config)[1]
 
 
-def say_beat(broker: Broker, *, state: str) -> None:
+def say_beat(broker: BrokerSettings, *, state: str) -> None:
     """Say a capture node's beat until the broker has published it."""
     beat = Beat(
         node="front_door",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from turnstile.commands.demo import samples
-from turnstile.site.settings import Recognition
+from turnstile.site.settings import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.engines.reference import ReferenceEngine
 from turnstile.vision.pictures import decode_enrolment
@@ -60,4 +60,4 @@ def as_jpeg() -> Encode:
 @pytest.fixture(scope="session")
 def reference() -> ReferenceEngine:
     """Return the reference engine with default settings."""
-    return ReferenceEngine(Recognition())
+    return ReferenceEngine(RecognitionSettings())

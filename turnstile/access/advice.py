@@ -3,13 +3,13 @@
 from turnstile.access.visits import Door, Visit
 from turnstile.protocol.messages import Advised, Guide, Result
 from turnstile.protocol.reasons import ADVICE_FOR, Advice
-from turnstile.site.settings import Decision as Settings
+from turnstile.site.settings import DecisionSettings
 
 PATIENCE_NS = 400_000_000
 """Time in view before anybody is advised: most people are recognised before. Unmeasured."""
 
 
-def guide(door: Door, result: Result, settings: Settings, *, locked: bool = False) -> Guide:
+def guide(door: Door, result: Result, settings: DecisionSettings, *, locked: bool = False) -> Guide:
     """Return the advice for the people in a result; empty when there is none to give.
 
     Args:

@@ -14,7 +14,7 @@ from turnstile.access.rules import NO_RULES, Rules, judge
 from turnstile.access.visits import Decision, Door, fold
 from turnstile.protocol.messages import Access, Guide, Result
 from turnstile.protocol.reasons import Reason
-from turnstile.site.settings import Decision as Settings
+from turnstile.site.settings import DecisionSettings
 
 
 class Now(NamedTuple):
@@ -30,7 +30,7 @@ class Now(NamedTuple):
 class Decider:
     """Folds every camera's results into decisions."""
 
-    settings: Settings
+    settings: DecisionSettings
     encoding: str
     """Which weights and policy made the distances."""
     rules: Rules = NO_RULES
@@ -106,7 +106,7 @@ class Decider:
         locked = lockout.is_locked(tries, now.monotonic_ns)
         return self._guides.to_say(guide(door, result, self.settings_at(camera), locked=locked))
 
-    def settings_at(self, camera: str) -> Settings:
+    def settings_at(self, camera: str) -> DecisionSettings:
         """Return the site's settings with what the rules say of a door."""
         rule = self.rules.doors.get(camera)
         if rule is None:

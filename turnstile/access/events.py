@@ -7,7 +7,7 @@ import msgspec
 
 from turnstile.access.visits import Decision
 from turnstile.protocol.messages import Access, Result
-from turnstile.site.settings import Decision as Settings
+from turnstile.site.settings import DecisionSettings
 
 
 class Circumstances(NamedTuple):
@@ -51,7 +51,7 @@ def to_access(decision: Decision, result: Result, circumstances: Circumstances) 
     )
 
 
-def config_hash(settings: Settings, *others: msgspec.Struct) -> str:
+def config_hash(settings: DecisionSettings, *others: msgspec.Struct) -> str:
     """Return a name for the settings, rules and whatever else decides: equal for equal contents."""
     contents = msgspec.json.encode((settings, *others), order="deterministic")
     return hashlib.sha256(contents).hexdigest()[:16]

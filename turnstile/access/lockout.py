@@ -7,7 +7,7 @@ import msgspec
 
 from turnstile.protocol.messages import Verdict
 from turnstile.protocol.reasons import Reason
-from turnstile.site.settings import Throttle as Settings
+from turnstile.site.settings import LockoutSettings
 
 COUNTED = frozenset(
     {Reason.UNKNOWN, Reason.AMBIGUOUS, Reason.OUTSIDE_SCHEDULE, Reason.NOT_ALLOWED, Reason.BLOCKED}
@@ -30,7 +30,7 @@ def is_locked(tries: Tries, now_ns: int) -> bool:
     return now_ns < tries.locked_until_ns
 
 
-def after(tries: Tries, verdict: Verdict, reason: Reason, now_ns: int, *, settings: Settings) -> Tries:
+def after(tries: Tries, verdict: Verdict, reason: Reason, now_ns: int, *, settings: LockoutSettings) -> Tries:
     """Return what is remembered after one more decision at the door."""
     if not settings.max_denials or verdict == "granted" or reason not in COUNTED:
         return tries
@@ -44,7 +44,7 @@ def after(tries: Tries, verdict: Verdict, reason: Reason, now_ns: int, *, settin
     return Tries(denied_ns=(), locked_until_ns=now_ns + _lock_ns(locks, settings), locks=locks)
 
 
-def _lock_ns(locks: int, settings: Settings) -> int:
+def _lock_ns(locks: int, settings: LockoutSettings) -> int:
     """Return how long the n-th lock in a row lasts."""
     longest_s = max(settings.lock_s, settings.max_lock_s)
     return round(min(settings.lock_s * 2.0 ** min(locks - 1, 60), longest_s) * 1e9)

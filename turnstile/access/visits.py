@@ -31,7 +31,7 @@ from turnstile.access.linking import Trail, follow, is_alike, link
 from turnstile.access.votes import Ballot, Finding, Vote, ballots, denial, grant
 from turnstile.protocol.messages import Face, Result, Verdict
 from turnstile.protocol.reasons import Reason
-from turnstile.site.settings import Decision as Settings
+from turnstile.site.settings import DecisionSettings
 
 MAX_STEP_NS = 500_000_000
 """The longest gap between two results that counts in full as observed."""
@@ -128,7 +128,7 @@ def nobody_objects(person: str | None) -> Reason | None:  # noqa: ARG001 - an Ob
 def fold(
     door: Door,
     result: Result,
-    settings: Settings,
+    settings: DecisionSettings,
     *,
     age_s: float = 0.0,
     objection: Objection = nobody_objects,
@@ -178,7 +178,7 @@ def _step(door: Door, result: Result, *, too_old: bool) -> _Step:
 
 
 def _carry_on(
-    door: Door, result: Result, cast: Sequence[Ballot], step: _Step, settings: Settings
+    door: Door, result: Result, cast: Sequence[Ballot], step: _Step, settings: DecisionSettings
 ) -> tuple[dict[str, Visit], dict[str, _Sight], list[Visit]]:
     """Return the visits that are open after a result, not yet decided upon; those seen in it; those ended."""
     before = door.visits
@@ -227,7 +227,7 @@ def _shadowed(visit: Visit) -> str:
     return visit.shadows if visit.verdict is None and visit.shadows else visit.visit
 
 
-def _see(visit: Visit, sight: _Sight, step: _Step, settings: Settings) -> Visit:
+def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -> Visit:
     """Return a visit after a frame that shows its face.
 
     A late frame only votes. A face linked by its name alone does not: it may be somebody else's.
@@ -248,14 +248,14 @@ def _see(visit: Visit, sight: _Sight, step: _Step, settings: Settings) -> Visit:
     return msgspec.structs.replace(visit, trail=trail, reason=ballot.reason, absent_ns=0)
 
 
-def _miss(visit: Visit, step: _Step, settings: Settings, *, displaced: bool) -> Visit:
+def _miss(visit: Visit, step: _Step, settings: DecisionSettings, *, displaced: bool) -> Visit:
     """Return a visit after a frame without its face. Another face in its place speaks against it."""
     if displaced and visit.verdict is None:
         visit = _with_vote(visit, _AGAINST, step, settings)
     return visit if step.late else msgspec.structs.replace(visit, absent_ns=visit.absent_ns + step.step_ns)
 
 
-def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: Settings) -> Visit:
+def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: DecisionSettings) -> Visit:
     vote = Vote(
         person=ballot.person,
         distance=ballot.distance,
@@ -266,7 +266,7 @@ def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: Settings) ->
     return msgspec.structs.replace(visit, votes=tuple(votes))
 
 
-def _find(visit: Visit, ballot: Ballot, settings: Settings, *, patience: int) -> Finding | None:
+def _find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, patience: int) -> Finding | None:
     """Return what the votes of a visit come to with a frame's; none while it stays open."""
     if visit.verdict is not None or ballot.reason is None:
         return None
@@ -280,14 +280,14 @@ def _find(visit: Visit, ballot: Ballot, settings: Settings, *, patience: int) ->
     return denial(visit.votes, visit.reasons, settings) if by_votes or by_time else None
 
 
-def _was_tried(visit: Visit, settings: Settings) -> bool:
+def _was_tried(visit: Visit, settings: DecisionSettings) -> bool:
     """Tell whether a visit that ended without a verdict is one to log: somebody's own, in enough frames."""
     seen_enough = visit.votes_seen >= settings.votes_needed
     stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
     return visit.verdict is None and not visit.shadows and seen_enough and stayed
 
 
-def _unfinished(visit: Visit, settings: Settings, objection: Objection) -> Decision:
+def _unfinished(visit: Visit, settings: DecisionSettings, objection: Objection) -> Decision:
     """Deny somebody who left before enough frames could be had."""
     finding = _overruled(denial(visit.votes, visit.reasons, settings), objection(None))
     return Decision(visit.visit, finding, Face(box_px=visit.trail.box_px))

@@ -7,7 +7,7 @@ import msgspec
 
 from turnstile.protocol.messages import Face, Result, Verdict
 from turnstile.protocol.reasons import Reason
-from turnstile.site.settings import Decision as Settings
+from turnstile.site.settings import DecisionSettings
 
 
 class Ballot(NamedTuple):
@@ -46,7 +46,7 @@ class Finding(NamedTuple):
     of: int
 
 
-def ballots(result: Result, settings: Settings, *, too_old: bool) -> list[Ballot]:
+def ballots(result: Result, settings: DecisionSettings, *, too_old: bool) -> list[Ballot]:
     """Return what each face of a result says. Only clear, big enough faces of timely results are votes."""
     nearest = max((face.box_px.width * face.box_px.height for face in result.faces), default=0)
     cast: list[Ballot] = []
@@ -76,7 +76,7 @@ def margin_of(face: Face) -> float | None:
     return face.second_distance - face.distance
 
 
-def grant(votes: Sequence[Vote], person: str | None, settings: Settings) -> Finding | None:
+def grant(votes: Sequence[Vote], person: str | None, settings: DecisionSettings) -> Finding | None:
     """Return the finding that enough of these votes are for `person`; none when they are not.
 
     Args:
@@ -96,7 +96,7 @@ def grant(votes: Sequence[Vote], person: str | None, settings: Settings) -> Find
     )
 
 
-def denial(votes: Sequence[Vote], reasons: Mapping[Reason, int], settings: Settings) -> Finding:
+def denial(votes: Sequence[Vote], reasons: Mapping[Reason, int], settings: DecisionSettings) -> Finding:
     """Return the finding that nobody was recognised, for the reason that prevailed in the visit's frames."""
     valid = _within_window(votes, settings)
     against = [vote for vote in valid if vote.person is None] or valid
@@ -112,7 +112,7 @@ def denial(votes: Sequence[Vote], reasons: Mapping[Reason, int], settings: Setti
     )
 
 
-def _named(face: Face, margin: float | None, settings: Settings) -> tuple[str | None, Reason]:
+def _named(face: Face, margin: float | None, settings: DecisionSettings) -> tuple[str | None, Reason]:
     if face.person is None or face.distance is None or face.distance > settings.max_distance:
         return None, Reason.UNKNOWN
     if margin is not None and margin < settings.min_margin:
@@ -120,7 +120,7 @@ def _named(face: Face, margin: float | None, settings: Settings) -> tuple[str | 
     return face.person, Reason.RECOGNISED
 
 
-def _within_window(votes: Sequence[Vote], settings: Settings) -> list[Vote]:
+def _within_window(votes: Sequence[Vote], settings: DecisionSettings) -> list[Vote]:
     newest_ns = max((vote.captured_ns for vote in votes), default=0)
     return [vote for vote in votes if newest_ns - vote.captured_ns <= settings.window_s * 1e9]
 

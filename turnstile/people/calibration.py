@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from turnstile.people.encodings import Encodings
 from turnstile.people.gallery import Gallery, is_averaged, means
-from turnstile.site.settings import Decision
+from turnstile.site.settings import DecisionSettings
 
 MAX_TRIALS = 500
 
@@ -160,7 +160,7 @@ def false_accepts(admissions: npt.NDArray[np.float32], *, max_distance: float) -
     return Rate(hits=int((admissions <= max_distance).sum()), trials=len(admissions))
 
 
-def stranger_rate(gallery: Gallery, decision: Decision) -> Rate:
+def stranger_rate(gallery: Gallery, decision: DecisionSettings) -> Rate:
     """Return how many enrolled pictures, each against all other people, would be taken for one of them.
 
     Of a large gallery `MAX_TRIALS` pictures are tried, evenly spread.

@@ -2,10 +2,10 @@
 
 from ipaddress import ip_address
 
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 
 
-def is_open(broker: Broker) -> bool:
+def is_open(broker: BrokerSettings) -> bool:
     """Tell whether any of a broker's addresses can be reached from another machine."""
     return any(not is_local(bind_address(broker, at)) for at in (broker.ingress, broker.egress)) or any(
         not is_local(at) for at in (broker.ingress, broker.egress)
@@ -23,7 +23,7 @@ def is_local(address: str) -> bool:
         return False
 
 
-def bind_address(broker: Broker, address: str) -> str:
+def bind_address(broker: BrokerSettings, address: str) -> str:
     """Return the address to bind for one that nodes connect to."""
     if address.startswith("ipc://"):
         return address

@@ -17,15 +17,15 @@ from turnstile.site.fields import (
 )
 from turnstile.site.settings import (
     UNIT_BOUNDS,
-    Broker,
-    Camera,
-    Display,
-    Host,
-    Logger,
-    Recognizer,
+    BrokerSettings,
+    CameraSettings,
+    DisplaySettings,
+    HostSettings,
+    LoggerSettings,
+    RecognizerSettings,
     Section,
     Site,
-    Webhook,
+    WebhookSettings,
 )
 
 
@@ -57,7 +57,9 @@ def _with_addresses(site: Site, document: object) -> Site:
         return site
     address = site.hosts[site.broker.host].address
     where = f"[{address}]" if ":" in address else address
-    ingress, egress = (default.replace("127.0.0.1", where) for default in (Broker().ingress, Broker().egress))
+    ingress, egress = (
+        default.replace("127.0.0.1", where) for default in (BrokerSettings().ingress, BrokerSettings().egress)
+    )
     return msgspec.structs.replace(
         site, broker=msgspec.structs.replace(site.broker, ingress=ingress, egress=egress)
     )
@@ -129,10 +131,10 @@ _PATTERNS = {
 }
 
 _NAMED: dict[str, type[Section]] = {
-    "hosts": Host,
-    "cameras": Camera,
-    "recognizers": Recognizer,
-    "loggers": Logger,
-    "displays": Display,
-    "webhooks": Webhook,
+    "hosts": HostSettings,
+    "cameras": CameraSettings,
+    "recognizers": RecognizerSettings,
+    "loggers": LoggerSettings,
+    "displays": DisplaySettings,
+    "webhooks": WebhookSettings,
 }

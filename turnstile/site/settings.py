@@ -21,14 +21,14 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A part of the site file: immutable, unknown keys refused."""
 
 
-class Host(Section, frozen=True, kw_only=True):
+class HostSettings(Section, frozen=True, kw_only=True):
     """One machine."""
 
     address: Address
     """How the other machines reach it."""
 
 
-class Broker(Section, frozen=True, kw_only=True):
+class BrokerSettings(Section, frozen=True, kw_only=True):
     """Where the broker is and what it lets through."""
 
     ingress: Endpoint = "tcp://127.0.0.1:5755"
@@ -52,14 +52,14 @@ class Broker(Section, frozen=True, kw_only=True):
     5755 and 5756 of that host's address."""
 
 
-class Keys(Section, frozen=True, kw_only=True):
+class KeysSettings(Section, frozen=True, kw_only=True):
     """Who is let in: everybody else is not, and all traffic is encrypted."""
 
     folder: Path = "../keys"
     """Folder of CURVE keys, made by ``turnstile keys``; a node's machine needs only its own key in it."""
 
 
-class Metrics(Section, frozen=True, kw_only=True):
+class MetricsSettings(Section, frozen=True, kw_only=True):
     """What the broker tells a monitoring system over HTTP: ``/metrics``, ``/healthz`` and ``/readyz``."""
 
     listen: Listen = "127.0.0.1:9464"
@@ -69,7 +69,7 @@ class Metrics(Section, frozen=True, kw_only=True):
     of nodes, cameras and machines and how busy each door is, though nobody's face or name."""
 
 
-class Gallery(Section, frozen=True, kw_only=True):
+class GallerySettings(Section, frozen=True, kw_only=True):
     """Who is enrolled."""
 
     faces: Path = "../faces"
@@ -78,7 +78,7 @@ class Gallery(Section, frozen=True, kw_only=True):
     """Folder for encodings by picture hash, on the broker's machine."""
 
 
-class Camera(Section, frozen=True, kw_only=True):
+class CameraSettings(Section, frozen=True, kw_only=True):
     """One camera, whose capture node bears its name."""
 
     source: Annotated[int, Meta(ge=0, le=1023)] | Path | Annotated[tuple[Path, ...], Meta(min_length=1)]
@@ -96,7 +96,7 @@ class Camera(Section, frozen=True, kw_only=True):
     """Which of the site's `hosts` it runs on."""
 
 
-class Recognition(Section, frozen=True, kw_only=True):
+class RecognitionSettings(Section, frozen=True, kw_only=True):
     """How recognizers find and encode faces; the same for all of them."""
 
     engine: Literal["reference", "accelerated"] = "accelerated"
@@ -164,7 +164,7 @@ class Recognition(Section, frozen=True, kw_only=True):
         return f"dlib-resnet-v1/{live}" if live == enrolled else f"dlib-resnet-v1/{live}+{enrolled}"
 
 
-class Recognizer(Section, frozen=True, kw_only=True):
+class RecognizerSettings(Section, frozen=True, kw_only=True):
     """Recognizers that the site expects; any number may join beyond those named."""
 
     host: str = ""
@@ -173,7 +173,7 @@ class Recognizer(Section, frozen=True, kw_only=True):
     each core of its host. One key, of NAME, serves all of them."""
 
 
-class Throttle(Section, frozen=True, kw_only=True):
+class LockoutSettings(Section, frozen=True, kw_only=True):
     """When a door is locked for a while because too many visits were denied. Unmeasured."""
 
     max_denials: Annotated[int, Meta(ge=0, le=10_000)] = 10
@@ -194,7 +194,7 @@ pictures taken years apart and 0.003 % of 99,224 impostor pairs; raw encodings a
 lie within 0.30 of them and of one of the three frames before; the nearest other person's frame at 0.306."""
 
 
-class Decision(Section, frozen=True, kw_only=True):
+class DecisionSettings(Section, frozen=True, kw_only=True):
     """When a visit is granted or denied. Defaults of distances are those for raw dlib encodings."""
 
     max_distance: Annotated[float, Meta(gt=0, le=2)] = 0.45
@@ -239,10 +239,10 @@ class Decision(Section, frozen=True, kw_only=True):
     """Who may use which door when, on the broker's machine; everyone enrolled everywhere if there is none."""
     record: str = ""
     """File to which all results are appended, without pictures, for `turnstile replay`; empty: none."""
-    throttle: Throttle = Throttle()
+    throttle: LockoutSettings = LockoutSettings()
 
 
-class Logger(Section, frozen=True, kw_only=True):
+class LoggerSettings(Section, frozen=True, kw_only=True):
     """The node that writes the access log."""
 
     file: Path = "../access_log.txt"
@@ -275,7 +275,7 @@ class Logger(Section, frozen=True, kw_only=True):
         return self.store or str(PurePath(self.file).with_suffix(".db"))
 
 
-class Webhook(Section, frozen=True, kw_only=True):
+class WebhookSettings(Section, frozen=True, kw_only=True):
     """A web address that gets each access event."""
 
     url: Annotated[str, Meta(pattern=URL_PATTERN, max_length=2000)]
@@ -285,7 +285,7 @@ class Webhook(Section, frozen=True, kw_only=True):
     """Where to keep how far the events were sent."""
 
 
-class Display(Section, frozen=True, kw_only=True):
+class DisplaySettings(Section, frozen=True, kw_only=True):
     """One window."""
 
     cameras: Annotated[tuple[Name, ...], Meta(max_length=64)] = ()
@@ -307,21 +307,21 @@ class Site(Section, frozen=True, kw_only=True):
     """A whole site."""
 
     site: Name
-    hosts: dict[HostName, Host] = {}
+    hosts: dict[HostName, HostSettings] = {}
     """The machines. None: everything runs on one. Else each node says which one it runs on."""
-    cameras: Annotated[dict[Name, Camera], Meta(min_length=1)]
-    broker: Broker = Broker()
-    keys: Keys | None = None
+    cameras: Annotated[dict[Name, CameraSettings], Meta(min_length=1)]
+    broker: BrokerSettings = BrokerSettings()
+    keys: KeysSettings | None = None
     """Needed wherever another machine can reach the broker, and then there without being named."""
-    metrics: Metrics | None = None
+    metrics: MetricsSettings | None = None
     """Without this section the broker answers no HTTP; ``metrics: {}`` is enough on one machine."""
-    gallery: Gallery = Gallery()
-    recognition: Recognition = Recognition()
-    recognizers: dict[Name, Recognizer] = {}
-    decision: Decision = Decision()
-    loggers: dict[Name, Logger] = {}
-    displays: dict[Name, Display] = {}
-    webhooks: dict[Name, Webhook] = {}
+    gallery: GallerySettings = GallerySettings()
+    recognition: RecognitionSettings = RecognitionSettings()
+    recognizers: dict[Name, RecognizerSettings] = {}
+    decision: DecisionSettings = DecisionSettings()
+    loggers: dict[Name, LoggerSettings] = {}
+    displays: dict[Name, DisplaySettings] = {}
+    webhooks: dict[Name, WebhookSettings] = {}
 
     def __post_init__(self) -> None:
         """Refuse what no single field can see to be wrong."""
@@ -372,7 +372,9 @@ class Site(Section, frozen=True, kw_only=True):
                         )
 
     def _refuse_unknown_hosts(self) -> None:
-        placed: dict[str, Broker | Camera | Recognizer | Logger | Display] = {"broker": self.broker}
+        placed: dict[
+            str, BrokerSettings | CameraSettings | RecognizerSettings | LoggerSettings | DisplaySettings
+        ] = {"broker": self.broker}
         for section in ("cameras", "recognizers", "loggers", "displays"):
             placed |= {f"{section}.{name}": node for name, node in getattr(self, section).items()}
         known = ", ".join(self.hosts)

@@ -18,7 +18,7 @@ from pathlib import PurePosixPath as Path
 
 from turnstile.errors import ConfigError
 from turnstile.site.plan import PROGRAMS, START_ORDER, Kind, Process, place_of
-from turnstile.site.settings import Camera, Site
+from turnstile.site.settings import CameraSettings, Site
 
 MEMORY: dict[Kind, str] = {
     "broker": "2G",
@@ -234,7 +234,7 @@ def _sandbox(machine: Machine, paths: Iterable[str], *, writes: Sequence[str], m
     )
 
 
-def is_device(camera: Camera) -> bool:
+def is_device(camera: CameraSettings) -> bool:
     """Tell whether a camera is a device of this machine."""
     source = camera.source
     return isinstance(source, int) or (isinstance(source, str) and source.startswith("/dev/"))

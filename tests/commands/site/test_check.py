@@ -9,7 +9,7 @@ from turnstile import __version__
 from turnstile.commands.cli import main
 from turnstile.commands.health.status import duration
 from turnstile.commands.site.check import source_in_words
-from turnstile.site.settings import Camera
+from turnstile.site.settings import CameraSettings
 
 
 def check(config: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -101,7 +101,7 @@ def test_a_site_file_with_a_mistake_gives_78_and_its_path(
 
 def test_the_password_of_a_camera_is_not_shown() -> None:
     """An address may hold one; the rest of the address is useful."""
-    camera = Camera(source="rtsp://guard:secret@10.0.0.5:554/stream1")
+    camera = CameraSettings(source="rtsp://guard:secret@10.0.0.5:554/stream1")
     assert source_in_words(camera) == "rtsp://guard:***@10.0.0.5:554/stream1"
 
 
@@ -111,7 +111,7 @@ def test_the_password_of_a_camera_is_not_shown() -> None:
 )
 def test_sources_are_put_in_words(source: int | str | tuple[str, ...], words: str) -> None:
     """As a person would call them."""
-    assert source_in_words(Camera(source=source)) == words
+    assert source_in_words(CameraSettings(source=source)) == words
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from turnstile.errors import SetupError
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.protocol.messages import Beat, encode
 from turnstile.protocol.roles import BROKER_TOPIC
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 
 NOBODY = 65534
 
@@ -31,13 +31,13 @@ def printed(*findings: Finding) -> str:
     return text.getvalue()
 
 
-def a_broker_at(folder: Path) -> Broker:
+def a_broker_at(folder: Path) -> BrokerSettings:
     """Return the addresses of a broker that nothing else on this machine uses."""
-    return Broker(ingress=f"ipc://{folder}/ingress", egress=f"ipc://{folder}/egress")
+    return BrokerSettings(ingress=f"ipc://{folder}/ingress", egress=f"ipc://{folder}/egress")
 
 
 @pytest.fixture
-def beating_broker(tmp_path: Path) -> Iterator[Broker]:
+def beating_broker(tmp_path: Path) -> Iterator[BrokerSettings]:
     """Give the addresses of something that beats as a broker does."""
     at, stop = a_broker_at(tmp_path), threading.Event()
     beat = Beat(node="broker", instance="b", role="broker", host="here", pid=1, version="0", uptime_s=3.0)
@@ -166,7 +166,7 @@ def test_a_screen_is_found(virtual_screen: str) -> None:
     assert finding.level == "ok"
 
 
-def test_a_running_broker_is_heard(beating_broker: Broker) -> None:
+def test_a_running_broker_is_heard(beating_broker: BrokerSettings) -> None:
     """Its beat names the machine that it runs on."""
     finding = examination.broker(beating_broker)
     assert finding.level == "ok"
@@ -184,7 +184,7 @@ def test_a_port_taken_by_something_else_is_a_problem(tmp_path: Path) -> None:
     """Something listens there that does not beat."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        at = Broker(ingress=f"ipc://{tmp_path}/ingress", egress=f"tcp://127.0.0.1:{port}")
+        at = BrokerSettings(ingress=f"ipc://{tmp_path}/ingress", egress=f"tcp://127.0.0.1:{port}")
         finding = examination.broker(at)
     assert finding.level == "problem"
     assert f"cannot bind tcp://127.0.0.1:{port}" in finding.found

@@ -13,7 +13,7 @@ from turnstile.io.site.file import load
 from turnstile.io.site.machine import cores, is_own_address, this_host
 from turnstile.io.supervise.control import claim, tell
 from turnstile.site.plan import worker_names
-from turnstile.site.settings import Host, Site
+from turnstile.site.settings import HostSettings, Site
 
 ELSEWHERE = "192.0.2.99"
 """An address of documentation, nobody's."""
@@ -127,7 +127,7 @@ def test_a_missing_key_is_refused_before_anything_starts(folder: Path) -> None:
 
 def test_a_machine_knows_its_names_and_addresses() -> None:
     """A name counts before an address; two addresses of one machine are one too many."""
-    mine, other = Host(address="127.0.0.1"), Host(address=ELSEWHERE)
+    mine, other = HostSettings(address="127.0.0.1"), HostSettings(address=ELSEWHERE)
     assert this_host({"a": other, "b": mine}) == "b"
     assert this_host({"a": other}) is None
     assert this_host({"a": mine, platform.node().upper(): other}) == platform.node().upper()

@@ -18,7 +18,7 @@ from turnstile.io.bus.keys import KeyFolder, NodeKey
 from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.messages import encode
 from turnstile.protocol.roles import Identity
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 
 PATIENCE_S = 30.0
 CAMERA = Identity("capture", "front_door")
@@ -35,7 +35,7 @@ class Place:
         self.keys.create()
         for who in (CAMERA, POOL, PORTER):
             self.keys.add(who)
-        self.broker = Broker(
+        self.broker = BrokerSettings(
             ingress=f"ipc://{folder}/in", egress=f"ipc://{folder}/out", max_frame_bytes=10_000
         )
         self.guard = Guard(self.keys, shown={"porter": ("front_door",)})

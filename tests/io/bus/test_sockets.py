@@ -24,7 +24,7 @@ from turnstile.io.bus.nodes import Bus, Heard
 from turnstile.protocol.messages import AnyMessage, Message, decode, encode
 from turnstile.protocol.roles import BROKER_TOPIC
 from turnstile.site.addresses import bind_address, is_local, is_open
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 
 PATIENCE_S = 30.0
 BEAT = a_beat(node="broker", instance="broker-1")
@@ -32,16 +32,16 @@ BODY = encode(BEAT)
 
 
 @pytest.fixture(params=["ipc", "tcp"])
-def addresses(request: pytest.FixtureRequest, folder: Path) -> Broker:
+def addresses(request: pytest.FixtureRequest, folder: Path) -> BrokerSettings:
     """Return addresses that are free: in the file system, and on loopback."""
     if request.param == "ipc":
         return ipc(folder)
-    return Broker(ingress=a_free_address(), egress=a_free_address())
+    return BrokerSettings(ingress=a_free_address(), egress=a_free_address())
 
 
-def ipc(folder: Path) -> Broker:
+def ipc(folder: Path) -> BrokerSettings:
     """Return a broker's addresses in a folder."""
-    return Broker(ingress=f"ipc://{folder}/in", egress=f"ipc://{folder}/out", max_frame_bytes=10_000)
+    return BrokerSettings(ingress=f"ipc://{folder}/in", egress=f"ipc://{folder}/out", max_frame_bytes=10_000)
 
 
 def a_free_address() -> str:
@@ -149,7 +149,7 @@ def let_time_pass(bus: Bus, seconds: float = 10.0) -> None:
     bus._heard_at -= seconds
 
 
-def test_what_is_said_arrives_and_what_is_published_is_heard(addresses: Broker) -> None:
+def test_what_is_said_arrives_and_what_is_published_is_heard(addresses: BrokerSettings) -> None:
     """Both ways, with topic and message."""
     with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses, topics=["access.a."])) as bus:
         wait_for_subscription(sockets, "access.a.")
@@ -161,7 +161,7 @@ def test_what_is_said_arrives_and_what_is_published_is_heard(addresses: Broker) 
         assert sockets.receive() is None
 
 
-def test_a_broker_is_lost_until_it_is_heard(addresses: Broker) -> None:
+def test_a_broker_is_lost_until_it_is_heard(addresses: BrokerSettings) -> None:
     """And again when it falls silent; any message of it counts."""
     with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses)) as bus:
         lost = [bus.broker_lost]
@@ -172,7 +172,7 @@ def test_a_broker_is_lost_until_it_is_heard(addresses: Broker) -> None:
         assert lost == [True, False, True]
 
 
-def test_a_node_finds_a_restarted_broker(addresses: Broker) -> None:
+def test_a_node_finds_a_restarted_broker(addresses: BrokerSettings) -> None:
     """By itself: what it subscribed to comes again, and what it says arrives."""
     with closing(Bus(addresses, topics=["access."])) as bus:
         for _ in range(3):
@@ -182,7 +182,7 @@ def test_a_node_finds_a_restarted_broker(addresses: Broker) -> None:
             assert not bus.broker_lost
 
 
-def test_sockets_are_made_anew_when_the_broker_falls_silent(addresses: Broker) -> None:
+def test_sockets_are_made_anew_when_the_broker_falls_silent(addresses: BrokerSettings) -> None:
     """A connection that a partition left half open would be silent for ever."""
     with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses, topics=["access."])) as bus:
         publish_until_heard(sockets, bus)
@@ -194,7 +194,7 @@ def test_sockets_are_made_anew_when_the_broker_falls_silent(addresses: Broker) -
         assert bus.reconnects == 1
 
 
-def test_a_busy_node_loses_nothing_that_waits(addresses: Broker) -> None:
+def test_a_busy_node_loses_nothing_that_waits(addresses: BrokerSettings) -> None:
     """After a stall of any length the messages that came meanwhile are heard, and the sockets are kept."""
     with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses, topics=["access."])) as bus:
         publish_until_heard(sockets, bus)
@@ -237,7 +237,7 @@ def test_waiting_ends_when_the_wake_up_is_readable(folder: Path) -> None:
     os.close(writer)
 
 
-def test_nothing_is_kept_for_a_broker_that_is_away(addresses: Broker) -> None:
+def test_nothing_is_kept_for_a_broker_that_is_away(addresses: BrokerSettings) -> None:
     """It is dropped and said so, and never arrives late."""
     with closing(Bus(addresses)) as bus:
         assert not bus.send("status.x.", a_beat(state="old"))
@@ -246,7 +246,7 @@ def test_nothing_is_kept_for_a_broker_that_is_away(addresses: Broker) -> None:
             say_until_heard(sockets, bus, a_beat(state="new"))
 
 
-def test_a_sender_never_waits_for_a_slow_broker(addresses: Broker) -> None:
+def test_a_sender_never_waits_for_a_slow_broker(addresses: BrokerSettings) -> None:
     """What does not fit is dropped and said so; what was taken arrives in order; then it goes on."""
     with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses, send_hwm=2)) as bus:
         say_until_heard(sockets, bus, a_beat())
@@ -277,7 +277,7 @@ def test_a_slow_hearer_costs_others_nothing(folder: Path) -> None:
             assert fast.receive(PATIENCE_S) == [("a.", frame)]
 
 
-def test_the_last_words_leave_within_their_time(addresses: Broker) -> None:
+def test_the_last_words_leave_within_their_time(addresses: BrokerSettings) -> None:
     """Sent just before closing, heard after."""
     with closing(BrokerSockets(addresses)) as sockets:
         bus = Bus(addresses)
@@ -287,7 +287,7 @@ def test_the_last_words_leave_within_their_time(addresses: Broker) -> None:
         assert next_message(sockets) == a_beat(state="bye")
 
 
-def test_closing_waits_for_nobody(addresses: Broker) -> None:
+def test_closing_waits_for_nobody(addresses: BrokerSettings) -> None:
     """Without a broker there is nobody to take the last words."""
     bus = Bus(addresses)
     bus.send("status.x.", a_beat())
@@ -313,7 +313,7 @@ def test_topics_can_be_taken_up_and_left(folder: Path) -> None:
         assert hear(bus) == [("b.", BEAT)]
 
 
-def test_a_subscriber_that_leaves_is_announced(addresses: Broker) -> None:
+def test_a_subscriber_that_leaves_is_announced(addresses: BrokerSettings) -> None:
     """That is how the broker learns of a recognizer's end."""
     with closing(BrokerSockets(addresses)) as sockets:
         with closing(Bus(addresses, topics=["work.a.a-1."])):
@@ -394,7 +394,7 @@ def test_subscriptions_that_are_none_are_counted(raw: "zmq.Context[zmq.Socket[by
         assert sockets.refused == 3
 
 
-def test_a_second_broker_is_told_that_there_is_one(addresses: Broker) -> None:
+def test_a_second_broker_is_told_that_there_is_one(addresses: BrokerSettings) -> None:
     """In the words of the site file, and without a trace left behind."""
     with closing(BrokerSockets(addresses)):
         if addresses.ingress.startswith("tcp"):
@@ -428,7 +428,7 @@ def test_nodes_reach_a_broker_over_ipv6() -> None:
             egress = probe.getsockopt_string(zmq.LAST_ENDPOINT)
     except zmq.ZMQError:
         pytest.skip("no IPv6 on this machine")
-    addresses = Broker(ingress=ingress, egress=egress)
+    addresses = BrokerSettings(ingress=ingress, egress=egress)
     with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses)) as bus:
         publish_until_heard(sockets, bus)
         say_until_heard(sockets, bus, a_beat())
@@ -448,7 +448,7 @@ def test_nodes_reach_a_broker_over_ipv6() -> None:
 )
 def test_loopback_is_bound_without_keys(address: str, bind_host: str, bound: str) -> None:
     """Nobody else reaches it."""
-    assert bind_address(Broker(ingress=address, bind_host=bind_host), address) == bound
+    assert bind_address(BrokerSettings(ingress=address, bind_host=bind_host), address) == bound
     assert is_local(bound)
 
 
@@ -467,7 +467,7 @@ def test_loopback_is_bound_without_keys(address: str, bind_host: str, bound: str
 )
 def test_what_others_reach_is_not_bound_without_keys(address: str, bind_host: str) -> None:
     """The refusal names the two commands that make keys; a node does not connect there either."""
-    addresses = Broker(ingress=address, egress="tcp://127.0.0.1:5756", bind_host=bind_host)
+    addresses = BrokerSettings(ingress=address, egress="tcp://127.0.0.1:5756", bind_host=bind_host)
     assert is_open(addresses)
     with pytest.raises(ConfigError, match=r"keys init --config .*keys bundle NAME --config"):
         BrokerSockets(addresses)

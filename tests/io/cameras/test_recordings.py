@@ -9,13 +9,13 @@ import pytest
 from tests.support.feeds import a_clip, a_feed, a_picture, assert_shown, grey_level, play, take_until
 from turnstile.errors import CameraError
 from turnstile.protocol.jpeg import check_jpeg
-from turnstile.site.settings import Camera
+from turnstile.site.settings import CameraSettings
 
 
 def test_a_clip_is_played_to_its_end(tmp_path: Path) -> None:
     """All its frames come in order, at its own pace, and then it has ended."""
     clip = a_clip(tmp_path / "clip.avi", fps=10, grey_levels=range(50, 250, 20))
-    with a_feed(Camera(source=clip)) as feed:
+    with a_feed(CameraSettings(source=clip)) as feed:
         shots = play(feed)
         assert feed.take(0) is None
     assert_shown(shots, range(50, 250, 20))
@@ -26,7 +26,7 @@ def test_a_clip_is_played_to_its_end(tmp_path: Path) -> None:
 def test_a_clip_is_thinned_to_the_rate_asked_for(tmp_path: Path) -> None:
     """Every third frame of 30 a second makes 10."""
     clip = a_clip(tmp_path / "clip.avi", fps=30, grey_levels=range(30, 210, 6))
-    with a_feed(Camera(source=clip, max_fps=10)) as feed:
+    with a_feed(CameraSettings(source=clip, max_fps=10)) as feed:
         shots = play(feed)
     assert_shown(shots, range(30, 210, 18))
     assert feed.counts["frames_in"] == 10
@@ -35,7 +35,7 @@ def test_a_clip_is_thinned_to_the_rate_asked_for(tmp_path: Path) -> None:
 def test_a_looping_clip_starts_again_and_its_capture_times_go_on(tmp_path: Path) -> None:
     """The clip's own time stamps go back at its end; the frames' do not."""
     clip = a_clip(tmp_path / "clip.avi", fps=30, grey_levels=range(50, 100, 10))
-    with a_feed(Camera(source=clip, loop=True, max_fps=60)) as feed:
+    with a_feed(CameraSettings(source=clip, loop=True, max_fps=60)) as feed:
         shots = take_until(feed, lambda: feed.counts["frames_in"] >= 12)
     levels, times = [grey_level(shot) for shot in shots], [shot.captured_ns for shot in shots]
     assert levels != sorted(levels)
@@ -46,7 +46,7 @@ def test_a_file_that_is_no_video_is_an_error(tmp_path: Path) -> None:
     """Trying again would not help, so the node must not pretend to wait for a camera."""
     (tmp_path / "clip.mp4").write_text("not a video")
     with (
-        a_feed(Camera(source=str(tmp_path / "clip.mp4"))) as feed,
+        a_feed(CameraSettings(source=str(tmp_path / "clip.mp4"))) as feed,
         pytest.raises(CameraError, match=r"front: cannot open .*clip.mp4 as video"),
     ):
         play(feed)
@@ -56,7 +56,7 @@ def test_pictures_come_at_the_rate_asked_for(tmp_path: Path) -> None:
     """A folder is played in the order of its names."""
     for index, level in enumerate((60, 120, 180)):
         a_picture(tmp_path / f"{index}.png", grey_level=level)
-    with a_feed(Camera(source=str(tmp_path), max_fps=5)) as feed:
+    with a_feed(CameraSettings(source=str(tmp_path), max_fps=5)) as feed:
         shots = play(feed)
     assert_shown(shots, (60, 120, 180))
     assert feed.counts["frames_in"] == 3
@@ -65,7 +65,7 @@ def test_pictures_come_at_the_rate_asked_for(tmp_path: Path) -> None:
 def test_a_rate_slower_than_the_read_time_out_is_no_loss(tmp_path: Path) -> None:
     """Waiting for the next picture is not a hanging read."""
     pictures = tuple(a_picture(tmp_path / f"{index}.jpg") for index in range(2))
-    with a_feed(Camera(source=pictures, max_fps=0.5, read_timeout_s=1.5)) as feed:
+    with a_feed(CameraSettings(source=pictures, max_fps=0.5, read_timeout_s=1.5)) as feed:
         assert len(play(feed)) == 2
     assert feed.counts["camera_lost"] == 0
 
@@ -79,7 +79,7 @@ def test_broken_pictures_are_left_out_counted_and_named_once(
     (tmp_path / "whole.jpg").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.jpg").write_text("no picture")
     (tmp_path / "empty.png").touch()
-    with a_feed(Camera(source=str(tmp_path), max_fps=100, loop=True)) as feed:
+    with a_feed(CameraSettings(source=str(tmp_path), max_fps=100, loop=True)) as feed:
         shots = take_until(feed, lambda: feed.counts["pictures_broken"] >= 7)
     assert {(shot.width_px, shot.height_px) for shot in shots} == {(160, 120)}
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
@@ -93,7 +93,7 @@ def test_a_picture_that_hangs_the_reader_is_passed_over(tmp_path: Path) -> None:
     a_picture(tmp_path / "0.jpg", grey_level=60)
     os.mkfifo(tmp_path / "1.jpg")
     a_picture(tmp_path / "2.jpg", grey_level=180)
-    with a_feed(Camera(source=str(tmp_path), max_fps=100, read_timeout_s=0.5)) as feed:
+    with a_feed(CameraSettings(source=str(tmp_path), max_fps=100, read_timeout_s=0.5)) as feed:
         shots = play(feed)
     assert_shown(shots, (60, 180))
     assert feed.counts["frames_in"] == 2
@@ -104,7 +104,7 @@ def test_a_last_picture_that_hangs_ends_the_pictures(tmp_path: Path) -> None:
     """There is nothing after it to go on with."""
     a_picture(tmp_path / "0.jpg")
     os.mkfifo(tmp_path / "1.jpg")
-    with a_feed(Camera(source=str(tmp_path), max_fps=100, read_timeout_s=0.5)) as feed:
+    with a_feed(CameraSettings(source=str(tmp_path), max_fps=100, read_timeout_s=0.5)) as feed:
         assert len(play(feed)) == 1
 
 
@@ -112,7 +112,7 @@ def test_pictures_of_which_none_is_good_are_an_error(tmp_path: Path) -> None:
     """The folder is the wrong one, and waiting would not change that."""
     (tmp_path / "text.jpg").write_text("no picture")
     with (
-        a_feed(Camera(source=str(tmp_path), loop=True)) as feed,
+        a_feed(CameraSettings(source=str(tmp_path), loop=True)) as feed,
         pytest.raises(CameraError, match="none of the 1 pictures can be used"),
     ):
         play(feed)
@@ -125,14 +125,16 @@ def test_frames_are_scaled_down_to_the_size_asked_for_and_never_up(tmp_path: Pat
         a_picture(tmp_path / "tall.png", size_px=(200, 800)),
         a_picture(tmp_path / "small.png", size_px=(40, 30)),
     )
-    with a_feed(Camera(source=pictures, size_px=(400, 400), max_fps=3)) as feed:
+    with a_feed(CameraSettings(source=pictures, size_px=(400, 400), max_fps=3)) as feed:
         shots = play(feed)
     assert [(shot.width_px, shot.height_px) for shot in shots] == [(400, 100), (100, 400), (40, 30)]
 
 
 def test_frames_are_scaled_down_to_what_the_broker_takes(tmp_path: Path) -> None:
     """A phone's picture is not sent only to be refused."""
-    with a_feed(Camera(source=a_picture(tmp_path / "big.png", size_px=(1000, 500))), max_px=20_000) as feed:
+    with a_feed(
+        CameraSettings(source=a_picture(tmp_path / "big.png", size_px=(1000, 500))), max_px=20_000
+    ) as feed:
         (shot,) = play(feed)
     assert (shot.width_px, shot.height_px) == (200, 100)
 
@@ -141,7 +143,7 @@ def test_frames_are_scaled_down_to_what_the_broker_takes(tmp_path: Path) -> None
 def test_frames_are_jpegs_that_the_broker_accepts(quality: int, tmp_path: Path) -> None:
     """Baseline, whole, of the size stated; more quality makes more bytes."""
     clip = a_clip(tmp_path / "clip.avi", fps=30, grey_levels=range(100, 103))
-    with a_feed(Camera(source=clip, jpeg_quality=quality, max_fps=60)) as feed:
+    with a_feed(CameraSettings(source=clip, jpeg_quality=quality, max_fps=60)) as feed:
         shots = play(feed)
     for shot in shots:
         assert check_jpeg(shot.jpeg, max_bytes=100_000, max_px=160 * 120) == (160, 120)

@@ -8,14 +8,14 @@ import pytest
 from turnstile.errors import ConfigError
 from turnstile.io.cameras.pipe import Order
 from turnstile.io.cameras.source import describe, order_for, webcam_trouble, without_secrets
-from turnstile.site.settings import Camera
+from turnstile.site.settings import CameraSettings
 
 Source = int | str | tuple[str, ...]
 
 
 def an_order(source: Source) -> Order:
     """Return the order for a camera named `front`."""
-    return order_for(Camera(source=source), name="front", max_px=1_000_000)
+    return order_for(CameraSettings(source=source), name="front", max_px=1_000_000)
 
 
 def a_file(path: Path) -> str:

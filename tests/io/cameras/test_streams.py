@@ -15,7 +15,7 @@ import pytest
 from tests.support.feeds import a_clip, a_feed, a_picture, play, take_until
 from tests.support.mjpeg_server import MjpegServer
 from turnstile.io.cameras import Feed
-from turnstile.site.settings import Camera
+from turnstile.site.settings import CameraSettings
 
 READ_TIMEOUT_S = 1.5
 
@@ -67,7 +67,7 @@ def entries(diary: pytest.LogCaptureFixture, word: str) -> int:
 def test_a_stream_gives_moving_pictures(server: MjpegServer) -> None:
     """They are stamped by this machine's clock as they come."""
     before_ns = time.time_ns()
-    with a_feed(Camera(source=server.address, max_fps=100)) as feed:
+    with a_feed(CameraSettings(source=server.address, max_fps=100)) as feed:
         shots = take_until(feed, lambda: feed.counts["frames_in"] >= 10)
     times = [before_ns, *(shot.captured_ns for shot in shots), time.time_ns()]
     assert times == sorted(set(times))
@@ -76,7 +76,7 @@ def test_a_stream_gives_moving_pictures(server: MjpegServer) -> None:
 
 def test_the_newest_frame_wins(server: MjpegServer) -> None:
     """Frames that are not taken in time are replaced and counted, and the one taken then is a fresh one."""
-    with a_feed(Camera(source=server.address, max_fps=100)) as feed:
+    with a_feed(CameraSettings(source=server.address, max_fps=100)) as feed:
         until_live(feed)
         from_now_ns = time.time_ns()
         server.wait_for_pictures(20)
@@ -90,7 +90,9 @@ def test_a_camera_that_hangs_is_lost_and_comes_back(
     server: MjpegServer, diary: pytest.LogCaptureFixture
 ) -> None:
     """The read never returns; that is noticed from outside, said once, and so is the camera's return."""
-    with a_feed(Camera(source=server.address, read_timeout_s=READ_TIMEOUT_S), open_timeout_s=3) as feed:
+    with a_feed(
+        CameraSettings(source=server.address, read_timeout_s=READ_TIMEOUT_S), open_timeout_s=3
+    ) as feed:
         until_live(feed)
         server.hanging = True
         until_lost(feed)
@@ -106,7 +108,7 @@ def test_a_camera_that_hangs_up_is_lost_and_comes_back(
     server: MjpegServer, diary: pytest.LogCaptureFixture
 ) -> None:
     """While it refuses connections, attempts are made and not written down."""
-    with a_feed(Camera(source=server.address, read_timeout_s=60)) as feed:
+    with a_feed(CameraSettings(source=server.address, read_timeout_s=60)) as feed:
         until_live(feed)
         server.refusing = 503
         server.drop()
@@ -123,7 +125,7 @@ def test_a_picture_that_stands_still_is_not_taken_for_a_live_one(
     server: MjpegServer, diary: pytest.LogCaptureFixture
 ) -> None:
     """A camera that repeats its last picture is lost, also after it was opened again, until it moves."""
-    with a_feed(Camera(source=server.address, read_timeout_s=READ_TIMEOUT_S)) as feed:
+    with a_feed(CameraSettings(source=server.address, read_timeout_s=READ_TIMEOUT_S)) as feed:
         until_live(feed)
         server.frozen = True
         until_lost(feed)
@@ -140,7 +142,7 @@ def test_a_camera_that_takes_the_connection_and_says_nothing_cannot_be_opened() 
     """Opening has a time limit of its own, and other connections are tried."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"rtsp://127.0.0.1:{listener.getsockname()[1]}/live"
-        with a_feed(Camera(source=address), open_timeout_s=3) as feed:
+        with a_feed(CameraSettings(source=address), open_timeout_s=3) as feed:
             until_lost(feed)
             assert feed.state == "lost: it could not be opened within 3 s"
             take_until(feed, lambda: feed.counts["camera_opened"] >= 2)
@@ -149,14 +151,14 @@ def test_a_camera_that_takes_the_connection_and_says_nothing_cannot_be_opened() 
 def test_a_pipe_that_nobody_writes_to_blocks_nothing(tmp_path: Path) -> None:
     """Opening it never returns, and the feed is closed all the same."""
     os.mkfifo(tmp_path / "pipe")
-    with a_feed(Camera(source=str(tmp_path / "pipe"))) as feed:
+    with a_feed(CameraSettings(source=str(tmp_path / "pipe"))) as feed:
         assert feed.take(0.5) is None
         assert feed.state == "opening"
 
 
 def test_closing_lets_go_of_a_camera_that_hangs(server: MjpegServer) -> None:
     """The connection is closed although the read never returned."""
-    with a_feed(Camera(source=server.address)) as feed:
+    with a_feed(CameraSettings(source=server.address)) as feed:
         until_live(feed)
         server.hanging = True
     server.wait_until_alone()
@@ -168,7 +170,7 @@ def test_a_refused_password_is_said_and_never_shown(
     """What FFmpeg says of the reason is passed on without what opens the camera."""
     server.refusing = 401
     address = server.address.replace("http://", "http://admin:s3cret@") + "?token=t0ken"
-    with a_feed(Camera(source=address)) as feed:
+    with a_feed(CameraSettings(source=address)) as feed:
         until_lost(feed)
     assert "401" in feed.state
     assert "s3cret" not in feed.state + diary.text
@@ -178,7 +180,7 @@ def test_a_refused_password_is_said_and_never_shown(
 def test_a_recording_on_a_server_is_played_at_its_own_pace(files: str, tmp_path: Path) -> None:
     """It comes as fast as the network, and is shown as fast as it was recorded."""
     a_clip(tmp_path / "clip.avi", fps=10, grey_levels=range(50, 250, 20))
-    with a_feed(Camera(source=f"{files}/clip.avi")) as feed:
+    with a_feed(CameraSettings(source=f"{files}/clip.avi")) as feed:
         shots = play(feed)
     assert feed.counts["frames_in"] >= 8
     assert shots[-1].captured_ns - shots[0].captured_ns > 0.5e9
@@ -187,14 +189,14 @@ def test_a_recording_on_a_server_is_played_at_its_own_pace(files: str, tmp_path:
 def test_the_address_of_a_single_picture_is_explained(files: str, tmp_path: Path) -> None:
     """Network cameras have both, and it is easily the wrong one that is copied."""
     a_picture(tmp_path / "snapshot.jpg")
-    with a_feed(Camera(source=f"{files}/snapshot.jpg")) as feed:
+    with a_feed(CameraSettings(source=f"{files}/snapshot.jpg")) as feed:
         until_lost(feed)
     assert "snapshot.jpg can be decoded; it must be a stream, not a single picture" in feed.state
 
 
 def test_a_webcam_that_is_not_there_is_tried_again(diary: pytest.LogCaptureFixture) -> None:
     """The operator reads once what is missing, and that it need not be started by hand."""
-    with a_feed(Camera(source=97)) as feed:
+    with a_feed(CameraSettings(source=97)) as feed:
         take_until(feed, lambda: feed.counts["camera_opened"] >= 3)
     assert feed.state.startswith("lost: cannot open webcam 97: ")
     assert entries(diary, "it is tried again every 0.5 to 30 s") == 1

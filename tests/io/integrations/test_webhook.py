@@ -20,7 +20,7 @@ from turnstile.io.integrations.webhook import Sender, WebhookNode, read_progress
 from turnstile.io.runner.heart import Heart
 from turnstile.protocol.messages import Access, Fetch, Log, decode, encode
 from turnstile.protocol.topics import log_topic
-from turnstile.site.settings import Site, Webhook
+from turnstile.site.settings import Site, WebhookSettings
 
 WITHIN_S = 20.0
 SECRET = b"sixteen bytes or more"
@@ -80,7 +80,7 @@ class Broker:
 
 def a_hook(site: Site, url: str, folder: Path) -> WebhookNode:
     """Return a webhook that begins where the state file says."""
-    settings = Webhook(url=url, secret_file="unused", state_file=str(folder / "state"))
+    settings = WebhookSettings(url=url, secret_file="unused", state_file=str(folder / "state"))
     return WebhookNode(
         name="hook",
         instance="hook-1",

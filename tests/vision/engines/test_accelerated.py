@@ -11,7 +11,7 @@ from PIL import Image
 from turnstile.errors import PictureError
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Hint
-from turnstile.site.settings import Recognition
+from turnstile.site.settings import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.hog import HogDetector
 from turnstile.vision.detect.search import Found, overlap
@@ -26,7 +26,9 @@ Encode = Callable[[PictureRgb], bytes]
 @pytest.fixture(scope="module", params=["hog", "cnn"])
 def engine(request: pytest.FixtureRequest) -> AcceleratedEngine:
     """Return the engine with either detector."""
-    return AcceleratedEngine(Recognition(engine="accelerated", detector=request.param, min_face_px=80))
+    return AcceleratedEngine(
+        RecognitionSettings(engine="accelerated", detector=request.param, min_face_px=80)
+    )
 
 
 def test_it_sees_the_faces_that_the_reference_engine_sees(
@@ -49,7 +51,7 @@ def test_raw_encodings_of_both_engines_may_be_compared(
     reference: ReferenceEngine, two_people: PictureRgb, as_jpeg: Encode
 ) -> None:
     """They bear the same name and lie next to each other, so both kinds of recognizers serve one site."""
-    raw = AcceleratedEngine(Recognition(engine="accelerated", policy="raw"))
+    raw = AcceleratedEngine(RecognitionSettings(engine="accelerated", policy="raw"))
     assert raw.description.encoding == reference.description.encoding == "dlib-resnet-v1/raw"
     ours, theirs = raw.analyse(as_jpeg(two_people)), reference.analyse(as_jpeg(two_people))
     distances = np.linalg.norm(ours.encodings[:, None] - theirs.encodings[None], axis=2)
@@ -90,7 +92,7 @@ def test_large_frames_are_decoded_no_larger_than_the_smallest_face_needs(
     two_people: PictureRgb, as_jpeg: Encode
 ) -> None:
     """Faces are found where they are all the same, and an empty frame is never decoded in full."""
-    engine = AcceleratedEngine(Recognition(min_face_px=240))
+    engine = AcceleratedEngine(RecognitionSettings(min_face_px=240))
     large = np.repeat(np.repeat(two_people, 3, axis=0), 3, axis=1)[:-1, :-2]
     jpeg = as_jpeg(large)
     assert HogDetector(min_face_px=240, second_look=OneFace()).reduction == 4
@@ -157,7 +159,7 @@ def test_the_description_says_what_runs(engine: AcceleratedEngine) -> None:
 
 def test_the_site_file_chooses_the_engine() -> None:
     """`make_engine` is what nodes call."""
-    assert isinstance(make_engine(Recognition(engine="accelerated")), AcceleratedEngine)
+    assert isinstance(make_engine(RecognitionSettings(engine="accelerated")), AcceleratedEngine)
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from turnstile.errors import PictureError
-from turnstile.site.settings import Recognition
+from turnstile.site.settings import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.engines.reference import ReferenceEngine
 from turnstile.vision.engines.selection import make_engine
@@ -88,19 +88,19 @@ def test_a_picture_of_two_people_cannot_be_enrolled(
 
 def test_a_small_face_cannot_be_enrolled(obama: PictureRgb) -> None:
     """The sentence says how wide it is and what is needed."""
-    strict = ReferenceEngine(Recognition(min_enrol_face_px=150))
+    strict = ReferenceEngine(RecognitionSettings(min_enrol_face_px=150))
     with pytest.raises(PictureError, match=r"too small \(\d+ pixels wide, needs 150\)"):
         strict.enrol(scaled(obama, 0.2))
 
 
 def test_the_smallest_face_sets_how_often_a_frame_is_doubled() -> None:
     """HOG needs 80 pixels: 40 is one doubling, as face_recognition does by default."""
-    assert "upsampled 1 times" in ReferenceEngine(Recognition(min_face_px=40)).description.detector
-    assert "upsampled 0 times" in ReferenceEngine(Recognition(min_face_px=100)).description.detector
-    assert "upsampled 2 times" in ReferenceEngine(Recognition(min_face_px=39)).description.detector
+    assert "upsampled 1 times" in ReferenceEngine(RecognitionSettings(min_face_px=40)).description.detector
+    assert "upsampled 0 times" in ReferenceEngine(RecognitionSettings(min_face_px=100)).description.detector
+    assert "upsampled 2 times" in ReferenceEngine(RecognitionSettings(min_face_px=39)).description.detector
 
 
 def test_the_site_file_names_the_engine() -> None:
     """`make_engine` is what nodes call."""
-    engine = make_engine(Recognition(engine="reference"))
+    engine = make_engine(RecognitionSettings(engine="reference"))
     assert engine.description.encoding == "dlib-resnet-v1/raw"

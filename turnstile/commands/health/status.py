@@ -18,7 +18,7 @@ from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
 from turnstile.protocol.messages import Beat
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 
 LISTEN_S = 1.5
 """Longer than the period of a beat, so that every living node is heard."""
@@ -52,7 +52,7 @@ def run(*, config_path: Path, as_json: bool) -> int:
     return EXIT_STOPPED
 
 
-def listen(broker: Broker, *, key: NodeKey | None = None) -> list[Heard]:
+def listen(broker: BrokerSettings, *, key: NodeKey | None = None) -> list[Heard]:
     """Return the beats of 1.5 s and those the broker repeats to newcomers; none if it does not answer."""
     bus = Bus(broker, key=key, topics=["status."])
     heard: list[Heard] = []

@@ -33,7 +33,7 @@ from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
 from turnstile.log.lines import without_person
 from turnstile.people.gallery import is_picture, person_of
-from turnstile.site import settings
+from turnstile.site.settings import Site
 
 PASSES = 5
 PAUSE_S = 1.0
@@ -65,7 +65,7 @@ _ENCODING = re.compile(r"\.?([0-9a-f]{64})\.(?:f32|[0-9]+)")
 class Erasure:
     """One run of the command."""
 
-    site: settings.Site
+    site: Site
     site_path: Path
     person: str
     pseudonym: str = field(default_factory=lambda: f"erased-{secrets.token_hex(4)}")

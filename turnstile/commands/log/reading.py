@@ -28,7 +28,7 @@ from turnstile.log.export import as_csv, as_jsonl, row
 from turnstile.log.lines import entry_of, format_entry
 from turnstile.log.question import TIMES, Question, moment
 from turnstile.protocol.reasons import Reason
-from turnstile.site import settings as config
+from turnstile.site.settings import LoggerSettings, Site
 
 COMMANDS = {
     "query": "Show entries of the access log.",
@@ -43,7 +43,7 @@ PATIENCE_S = 10.0
 class Opened(NamedTuple):
     """A log to read."""
 
-    settings: config.Logger
+    settings: LoggerSettings
     store: Store
 
 
@@ -90,7 +90,7 @@ def run(config_path: Path, name: str | None, command: Callable[[Opened], int]) -
     return code
 
 
-def open_log(site: config.Site, logger: str) -> Opened:
+def open_log(site: Site, logger: str) -> Opened:
     """Open the store of a logger, which must be there.
 
     Raises:

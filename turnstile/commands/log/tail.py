@@ -18,7 +18,7 @@ from turnstile.io.site.terminal import give_up_output, printable
 from turnstile.log.paging import MAX_LINES, Follower
 from turnstile.protocol.messages import Entries
 from turnstile.protocol.topics import topic
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 
 ASK_EVERY_S = 0.5
 ASK_AGAIN_S = 0.05
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def lines(
-    broker: Broker,
+    broker: BrokerSettings,
     *,
     key: NodeKey | None = None,
     last: int,

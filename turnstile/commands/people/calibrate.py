@@ -24,7 +24,7 @@ from turnstile.people.calibration import (
 )
 from turnstile.people.encodings import Encodings
 from turnstile.people.gallery import files_by_person, is_averaged
-from turnstile.site.settings import Decision, Site
+from turnstile.site.settings import DecisionSettings, Site
 from turnstile.vision.engines.engine import Engine
 from turnstile.vision.engines.selection import make_engine
 from turnstile.vision.pictures import decode_enrolment
@@ -54,7 +54,12 @@ def run(*, config_path: Path, strangers: Path | None, rate: float) -> int:
 
 
 def report(
-    pictures: Pictures, strangers: Encodings | None, decision: Decision, *, rate: float, console: Console
+    pictures: Pictures,
+    strangers: Encodings | None,
+    decision: DecisionSettings,
+    *,
+    rate: float,
+    console: Console,
 ) -> None:
     """Print close couples, pictures that disagree, and false accepts."""
     people = len(set(pictures.persons))
@@ -78,7 +83,7 @@ def report(
         console.print(f"For a rate of {rate:.3%}: decision.max_distance: {wanted:.3f}")
 
 
-def _print_couples(pictures: Pictures, decision: Decision, console: Console) -> None:
+def _print_couples(pictures: Pictures, decision: DecisionSettings, console: Console) -> None:
     table = Table(
         "distance", "person", "person", "pictures", box=None, pad_edge=False, title="Closest people"
     )
@@ -91,7 +96,7 @@ def _print_couples(pictures: Pictures, decision: Decision, console: Console) -> 
         console.print()
 
 
-def _print_disagreements(pictures: Pictures, decision: Decision, console: Console) -> None:
+def _print_disagreements(pictures: Pictures, decision: DecisionSettings, console: Console) -> None:
     for one in disagreements(pictures, max_distance=decision.max_distance):
         nearest = "" if one.other is None else f"; {one.other} is at {one.other_distance:.3f}"
         said = f"{one.file} lies {one.own_distance:.3f} from {one.person}'s other pictures{nearest}"

@@ -14,7 +14,7 @@ from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
 from turnstile.people.gallery import files_by_person
 from turnstile.site.plan import processes_on
-from turnstile.site.settings import Camera, Gallery, Site
+from turnstile.site.settings import CameraSettings, GallerySettings, Site
 from turnstile.vision.pictures import decode_enrolment
 
 
@@ -70,7 +70,7 @@ def ruled_by(site: Site) -> Iterator[tuple[str, str]]:
         yield "rules", f"{path}: {', '.join(_counted(*one) for one in named)}"
 
 
-def enrolled(gallery: Gallery) -> Iterator[tuple[str, str]]:
+def enrolled(gallery: GallerySettings) -> Iterator[tuple[str, str]]:
     """Give who is enrolled, and which pictures cannot be read. It does not look for faces: recognizers do."""
     folder = Path(gallery.faces)
     if not folder.is_dir():
@@ -104,7 +104,7 @@ def unreadable(folder: Path, files: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield from ((file, problem) for file, problem in zip(files, problems, strict=True) if problem)
 
 
-def source_in_words(camera: Camera) -> str:
+def source_in_words(camera: CameraSettings) -> str:
     """Return where a camera's pictures come from, without the password that an address may hold."""
     source = camera.source
     if isinstance(source, int):

@@ -12,7 +12,7 @@ from turnstile.commands.site import examination
 from turnstile.commands.site.examination import Finding, Level
 from turnstile.errors import ConfigError, TurnstileError
 from turnstile.io.site.file import load
-from turnstile.site.settings import Recognition, Site
+from turnstile.site.settings import RecognitionSettings, Site
 
 STYLES: Mapping[Level, str] = {"ok": "green", "note": "yellow", "problem": "bold red"}
 
@@ -40,7 +40,7 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
     if config_path is not None:
         site, finding = _site(config_path)
         yield finding
-    recognition = Recognition() if site is None else site.recognition
+    recognition = RecognitionSettings() if site is None else site.recognition
     yield from guarded("recognition", lambda: examination.encoding(recognition))
     if site is not None:
         its = site

@@ -24,7 +24,7 @@ from turnstile.io.bus.guard import Guard, guard_of
 from turnstile.io.bus.keys import NodeKey, key_to_look_on
 from turnstile.io.bus.nodes import BROKER_SILENT_S, Bus
 from turnstile.protocol.messages import Beat
-from turnstile.site.settings import Broker, Recognition, Site
+from turnstile.site.settings import BrokerSettings, RecognitionSettings, Site
 from turnstile.vision.opencv import require_opencv
 
 Level = Literal["ok", "note", "problem"]
@@ -152,7 +152,7 @@ def _window_opens(environment: Mapping[str, str]) -> bool:
     return finished.returncode == 0
 
 
-def encoding(recognition: Recognition) -> Iterator[Finding]:
+def encoding(recognition: RecognitionSettings) -> Iterator[Finding]:
     """Find and encode the face of a sample picture with the site's engine, and tell how long it took."""
     from turnstile.vision.engines.selection import make_engine
 
@@ -181,7 +181,7 @@ def site_broker(site: Site) -> Iterator[Finding]:
 
 
 def broker(
-    at: Broker, *, key: NodeKey | None = None, guarded: Callable[[], Guard | None] = lambda: None
+    at: BrokerSettings, *, key: NodeKey | None = None, guarded: Callable[[], Guard | None] = lambda: None
 ) -> Finding:
     """Tell whether a broker answers there, or else whether one could be started on this machine."""
     addresses = f"{at.ingress} and {at.egress}"
@@ -198,7 +198,7 @@ def broker(
     return Finding(subject="broker", found=f"not running; {addresses} are free on this machine")
 
 
-def listen(at: Broker, *, key: NodeKey | None = None) -> Beat | None:
+def listen(at: BrokerSettings, *, key: NodeKey | None = None) -> Beat | None:
     """Return the first beat of the broker, or none within the time in which a living one must have beaten."""
     bus = Bus(at, key=key)
     try:

@@ -16,7 +16,7 @@ from turnstile.io.runner.node import EXIT_CONFIG, EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.protocol.fields import Name
 from turnstile.protocol.roles import ROLES, Identity, is_own_name
-from turnstile.site.settings import Keys, Site
+from turnstile.site.settings import KeysSettings, Site
 
 DEFAULT_FOLDER = Path("keys")
 
@@ -126,7 +126,11 @@ def _keys(options: argparse.Namespace) -> tuple[KeyFolder, Site | None]:
     if options.config is None:
         return KeyFolder(options.folder or DEFAULT_FOLDER), None
     site = load(options.config)
-    beside = options.config.resolve().parent / Keys().folder if site.keys is None else Path(site.keys.folder)
+    beside = (
+        options.config.resolve().parent / KeysSettings().folder
+        if site.keys is None
+        else Path(site.keys.folder)
+    )
     return KeyFolder(options.folder or Path(os.path.normpath(beside))), site
 
 

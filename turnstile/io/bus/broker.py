@@ -12,8 +12,8 @@ from turnstile.io.bus.guard import Guard
 from turnstile.io.bus.keys import HOW
 from turnstile.io.bus.options import MAX_TOPIC_BYTES, make_watchful, new_socket, topic_and_body
 from turnstile.protocol.roles import Identity
-from turnstile.site import settings
 from turnstile.site.addresses import bind_address, is_local
+from turnstile.site.settings import BrokerSettings
 
 _CURVE_BYTES = 1024
 """The limit on a subscription holds for the handshake too, whose longest command has 257 and metadata."""
@@ -43,7 +43,7 @@ class BrokerSockets:
     """
 
     def __init__(
-        self, broker: settings.Broker, *, guard: Guard | None = None, wake_fds: Sequence[int] = ()
+        self, broker: BrokerSettings, *, guard: Guard | None = None, wake_fds: Sequence[int] = ()
     ) -> None:
         """Bind both.
 

@@ -31,7 +31,7 @@ from turnstile.dispatch.refusals import Refusals
 from turnstile.errors import ConfigError, RefusedError, TurnstileError
 from turnstile.io.bus.keys import KeyFolder
 from turnstile.protocol.roles import Identity, Role, may_subscribe
-from turnstile.site.settings import Camera, Site
+from turnstile.site.settings import CameraSettings, Site
 
 DOMAIN = "turnstile"
 LOOK_EVERY_S = 0.25
@@ -56,7 +56,7 @@ CUT_OFF_S = 10.0
 """How long a key stays out that was refused too often."""
 
 STRANGERS = "unknown or revoked keys"
-DEFAULT_MAX_FPS = Camera(source=0).max_fps
+DEFAULT_MAX_FPS = CameraSettings(source=0).max_fps
 
 log = logging.getLogger("turnstile")
 

@@ -10,8 +10,8 @@ from turnstile.io.bus.keys import HOW, NodeKey
 from turnstile.io.bus.options import make_reconnecting, new_socket, topic_and_body
 from turnstile.protocol.messages import AnyMessage, Message, decode, encode
 from turnstile.protocol.roles import BROKER_TOPIC
-from turnstile.site import settings
 from turnstile.site.addresses import is_local
+from turnstile.site.settings import BrokerSettings
 
 BROKER_SILENT_S = 2.0
 """Broker beats every half second; after this long without a word the sockets are made anew."""
@@ -37,7 +37,7 @@ class Bus:
 
     def __init__(
         self,
-        broker: settings.Broker,
+        broker: BrokerSettings,
         *,
         key: NodeKey | None = None,
         topics: Sequence[str] = (),

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from turnstile.errors import ConfigError
 from turnstile.io.cameras.pipe import Kind, Order
-from turnstile.site.settings import Camera
+from turnstile.site.settings import CameraSettings
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "rtp", "srt")
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -16,7 +16,7 @@ MAX_PICTURES = 100_000
 Place = int | str
 
 
-def order_for(camera: Camera, *, name: str, max_px: int) -> Order:
+def order_for(camera: CameraSettings, *, name: str, max_px: int) -> Order:
     """Return what the reader process of a camera is to do.
 
     A device that is not there is no error, since cameras are unplugged and plugged in.

@@ -39,7 +39,7 @@ from turnstile.io.site.file import load
 from turnstile.log.lines import Event, Progress
 from turnstile.protocol.messages import Access, Fetch, Log
 from turnstile.protocol.topics import log_topic
-from turnstile.site.settings import Webhook
+from turnstile.site.settings import WebhookSettings
 
 FETCH_S = 0.5
 POST_TIMEOUT_S = 10.0
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
 class Sender:
     """Posts events one after the other from a thread, each until it is answered with 2xx."""
 
-    def __init__(self, settings: Webhook, secret: bytes) -> None:
+    def __init__(self, settings: WebhookSettings, secret: bytes) -> None:
         self.problem = ""
         self.sent: queue.SimpleQueue[Access] = queue.SimpleQueue()
         self._waiting: queue.SimpleQueue[Access] = queue.SimpleQueue()
@@ -250,7 +250,7 @@ def write_progress(path: Path, progress: Progress) -> None:
     Path(file.name).replace(path)
 
 
-def _choose(webhooks: dict[str, Webhook], name: str | None) -> tuple[str, Webhook]:
+def _choose(webhooks: dict[str, WebhookSettings], name: str | None) -> tuple[str, WebhookSettings]:
     if name is None and len(webhooks) == 1:
         return next(iter(webhooks.items()))
     known = ", ".join(webhooks) or "none"

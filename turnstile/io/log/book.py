@@ -17,7 +17,7 @@ from turnstile.log.chain import Link
 from turnstile.log.lines import Event, entry_of, format_entry
 from turnstile.log.paging import Line, answer
 from turnstile.protocol.messages import Entries, Log, Query
-from turnstile.site import settings as config
+from turnstile.site.settings import LoggerSettings
 
 log = logging.getLogger("turnstile")
 
@@ -57,7 +57,7 @@ class Book:
 
     def __init__(
         self,
-        settings: config.Logger,
+        settings: LoggerSettings,
         name: LogName,
         *,
         max_page_bytes: int,

@@ -12,7 +12,7 @@ from turnstile.io.log.store import Erasure, Store
 from turnstile.io.log.tables import entries, erasures, logs, personal
 from turnstile.log.chain import Head
 from turnstile.log.lines import parse_entry
-from turnstile.site import settings as config
+from turnstile.site.settings import LoggerSettings
 
 PERIOD_S = 3600.0
 BATCH = 1000
@@ -112,7 +112,7 @@ def forget_lines(path: Path, *, before_ns: int) -> None:
 class Retention:
     """Keeps a log to the days that the site file allows; does a little each time until nothing is due."""
 
-    def __init__(self, settings: config.Logger, store: Store) -> None:
+    def __init__(self, settings: LoggerSettings, store: Store) -> None:
         self._settings, self._store = settings, store
         self._keep_at = 0.0
         self._lines_due = False

@@ -11,7 +11,7 @@ from turnstile.io.log.store import Store
 from turnstile.io.log.text import local_time
 from turnstile.log.chain import Finding, Head, Inspection, Link
 from turnstile.log.lines import Event, entry_of, format_entry, is_remark, parse_entry
-from turnstile.site import settings as config
+from turnstile.site.settings import LoggerSettings
 
 MAX_FINDINGS = 100
 
@@ -23,7 +23,7 @@ class Report(NamedTuple):
     lines: list[str]
 
 
-def inspect(store: Store, settings: config.Logger, *, against: bytes | None = None) -> Report:
+def inspect(store: Store, settings: LoggerSettings, *, against: bytes | None = None) -> Report:
     """Walk along a log from its first entry, while its logger may be writing it.
 
     Args:

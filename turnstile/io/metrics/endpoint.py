@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from turnstile.errors import ConfigError
 from turnstile.io.runner.watchdog import Pulse
-from turnstile.site import settings
+from turnstile.site.settings import MetricsSettings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -81,7 +81,7 @@ class Endpoint:
 
 
 def open_endpoint(
-    metrics: settings.Metrics | None,
+    metrics: MetricsSettings | None,
     registry: CollectorRegistry | None,
     *,
     pulse: Pulse,

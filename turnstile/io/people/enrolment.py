@@ -9,7 +9,7 @@ from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import FaceFolder, Unencoded
 from turnstile.people.calibration import stranger_rate
 from turnstile.people.gallery import EMPTY, Gallery, build_gallery, person_of, templates
-from turnstile.site import settings
+from turnstile.site.settings import DecisionSettings, GallerySettings
 
 MAX_PICTURES = 80_000
 """In a gallery: one travels as a message of at most 64 MB, and a picture takes up to 777 bytes of it, for its
@@ -130,7 +130,7 @@ class Enrolment:
             log.warning("faces/%s is not used: %s", printable, problem)
 
 
-def open_enrolment(gallery: settings.Gallery, engine: str) -> Enrolment:
+def open_enrolment(gallery: GallerySettings, engine: str) -> Enrolment:
     """Return the enrolment of a site, its folder's thread started."""
     cache = EncodingCache(Path(gallery.cache), engine)
     folder = FaceFolder(Path(gallery.faces), cache)
@@ -140,7 +140,7 @@ def open_enrolment(gallery: settings.Gallery, engine: str) -> Enrolment:
     return Enrolment(folder=folder, cache=cache, engine=engine)
 
 
-def say_what_it_admits(gallery: Gallery, decision: settings.Decision) -> float:
+def say_what_it_admits(gallery: Gallery, decision: DecisionSettings) -> float:
     """Say, from the enrolled pictures themselves, how often it takes strangers for somebody."""
     rate = stranger_rate(gallery, decision)
     sentence = "of %d enrolled pictures %d would be taken for somebody else: %.2f %%, at most %.2f %%"

@@ -7,12 +7,12 @@ import msgspec
 
 from turnstile.errors import ConfigError
 from turnstile.io.site import yaml_file
-from turnstile.site import settings
 from turnstile.site.addresses import is_local, is_open
 from turnstile.site.document import build
+from turnstile.site.settings import KeysSettings, LoggerSettings, MetricsSettings, Site
 
 
-def load(path: Path) -> settings.Site:
+def load(path: Path) -> Site:
     """Return the site that a file describes, its relative paths made absolute from the file's folder.
 
     Raises:
@@ -27,7 +27,7 @@ def load(path: Path) -> settings.Site:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _refuse_open_metrics(metrics: settings.Metrics | None) -> None:
+def _refuse_open_metrics(metrics: MetricsSettings | None) -> None:
     if metrics is not None and not metrics.open and not is_local(f"tcp://{metrics.listen}"):
         raise ConfigError(
             f"metrics.listen: others can reach {metrics.listen}, and no password is asked there; "
@@ -35,7 +35,7 @@ def _refuse_open_metrics(metrics: settings.Metrics | None) -> None:
         )
 
 
-def _absolute(site: settings.Site, folder: Path) -> settings.Site:
+def _absolute(site: Site, folder: Path) -> Site:
     def under(path: str) -> str:
         """Keep symbolic links, which may lead elsewhere later: a camera's in ``/dev/v4l/by-id``."""
         try:
@@ -52,7 +52,7 @@ def _absolute(site: settings.Site, folder: Path) -> settings.Site:
             return tuple(under(path) for path in one)
         return one if isinstance(one, int) or "://" in one else under(one)
 
-    def logger(one: settings.Logger) -> settings.Logger:
+    def logger(one: LoggerSettings) -> LoggerSettings:
         return msgspec.structs.replace(
             one,
             file=under(one.file),
@@ -60,7 +60,7 @@ def _absolute(site: settings.Site, folder: Path) -> settings.Site:
             witness=under(one.witness) if one.witness else "",
         )
 
-    keys = site.keys or (settings.Keys() if is_open(site.broker) else None)
+    keys = site.keys or (KeysSettings() if is_open(site.broker) else None)
     replace, broker, gallery = msgspec.structs.replace, site.broker, site.gallery
     return replace(
         site,

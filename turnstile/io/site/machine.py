@@ -6,7 +6,7 @@ import socket
 from collections.abc import Mapping
 
 from turnstile.errors import ConfigError
-from turnstile.site.settings import Host
+from turnstile.site.settings import HostSettings
 
 
 def cores() -> int:
@@ -16,7 +16,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def this_host(hosts: Mapping[str, Host]) -> str | None:
+def this_host(hosts: Mapping[str, HostSettings]) -> str | None:
     """Return the host that this machine is, by its name, else by an address of its own; or none.
 
     Raises:

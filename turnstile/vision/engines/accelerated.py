@@ -8,7 +8,7 @@ import numpy as np
 from turnstile.people.encodings import ENCODING_SIZE, Encodings
 from turnstile.protocol.fields import MAX_FACES, Box
 from turnstile.protocol.messages import Hint
-from turnstile.site.settings import Recognition
+from turnstile.site.settings import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.cnn import CnnDetector
 from turnstile.vision.detect.hog import HogDetector
@@ -38,7 +38,7 @@ class _Glance(NamedTuple):
 class AcceleratedEngine:
     """Finds faces near hinted boxes first, and encodes all faces of a frame in one batch."""
 
-    def __init__(self, recognition: Recognition) -> None:
+    def __init__(self, recognition: RecognitionSettings) -> None:
         self._recognition = recognition
         encoder = _load(cache.encoder_graph(), recognition)
         detector = _load(cache.detector_graph(), recognition)
@@ -129,7 +129,9 @@ class AcceleratedEngine:
         return self._pictures.encode(picture_rgb, [face])
 
 
-def _make_detector(recognition: Recognition, network: runtime.Network, *, min_face_px: int) -> Detector:
+def _make_detector(
+    recognition: RecognitionSettings, network: runtime.Network, *, min_face_px: int
+) -> Detector:
     """Return the detector that the site file asks for."""
     cnn = CnnDetector(
         network,
@@ -143,7 +145,7 @@ def _make_detector(recognition: Recognition, network: runtime.Network, *, min_fa
     return HogDetector(min_face_px=min_face_px, second_look=cnn)
 
 
-def _load(graph: bytes, recognition: Recognition) -> runtime.Network:
+def _load(graph: bytes, recognition: RecognitionSettings) -> runtime.Network:
     """Return a network on the runtime that the site file asks for."""
     return runtime.load(
         graph,

@@ -11,7 +11,7 @@ from turnstile.errors import ModelError
 from turnstile.people.encodings import Encodings
 from turnstile.protocol.fields import MAX_FACES, Box
 from turnstile.protocol.messages import Hint
-from turnstile.site.settings import Recognition
+from turnstile.site.settings import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.search import the_one_face
 from turnstile.vision.engines.engine import Analysis, EngineDescription
@@ -40,7 +40,7 @@ class ReferenceEngine:
     It scans every frame in full, so hints change nothing.
     """
 
-    def __init__(self, recognition: Recognition) -> None:
+    def __init__(self, recognition: RecognitionSettings) -> None:
         self._upsamplings = max(0, math.ceil(math.log2(HOG_FACE_PX / recognition.min_face_px)))
         self._min_enrol_face_px = recognition.min_enrol_face_px
         blank = np.zeros((160, 160, 3), np.uint8)

@@ -1,10 +1,10 @@
 """Which engine a site file asks for."""
 
-from turnstile.site.settings import Recognition
+from turnstile.site.settings import RecognitionSettings
 from turnstile.vision.engines.engine import Engine
 
 
-def make_engine(recognition: Recognition) -> Engine:
+def make_engine(recognition: RecognitionSettings) -> Engine:
     """Return the engine that the site file asks for, its models loaded and warmed up.
 
     Raises:
