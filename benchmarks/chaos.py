@@ -164,8 +164,8 @@ class Chaos:
     def _hall(self, camera: str, dice: random.Random) -> Hall:
         stills = samples.folder()
         views: dict[str | None, bytes] = {}
-        for scene in clip.SCENES:
-            views[scene.person] = _jpeg(clip.view(scene, stills=stills))
+        for appearance in clip.APPEARANCES:
+            views[appearance.person] = _jpeg(clip.view(appearance, stills=stills))
         hall = Hall(
             camera=camera,
             picture=self.folder / f"{camera}.jpg",

@@ -293,6 +293,17 @@ def test_only_the_bus_makes_sockets(path: Path) -> None:
     assert "zmq" not in {name.split(".")[0] for name in imports(path)}
 
 
+def test_a_class_name_stands_for_one_class() -> None:
+    """Whoever reads `Decision` need not ask which one; a leading underscore makes no other word of it."""
+    programs = [ROOT / f"{name}.py" for name in sorted(PROGRAMS)]
+    homes: dict[str, list[str]] = {}
+    for path in [*FILES, *programs]:
+        for node in syntax(path):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name.lstrip("_"), []).append(module_name(path))
+    assert not {name: modules for name, modules in homes.items() if len(modules) > 1}
+
+
 def test_the_broker_needs_no_model_runtime() -> None:
     """A broker runs on a machine without OpenCV, dlib or ONNX Runtime."""
     reached = reached_from(ROOT / "broker.py")

@@ -8,7 +8,16 @@ import pytest
 from tests.support.builders import START_NS, a_result, an_access
 from tests.support.crowd import ANN, EVE, SETTINGS, STEP_NS, seen
 from turnstile.access.decider import Decider, Now
-from turnstile.access.replay import AnyRecord, Taken, Told, decode, differences, replay, taken, told
+from turnstile.access.replay import (
+    AnyRecord,
+    RecordedResult,
+    RecordedVerdict,
+    decode,
+    differences,
+    replay,
+    taken,
+    told,
+)
 from turnstile.errors import WireError
 from turnstile.protocol.messages import Face
 from turnstile.site.settings import DecisionSettings
@@ -82,11 +91,11 @@ def test_recordings_hold_no_picture_and_no_token() -> None:
     """Encodings must be there: faces are linked by them."""
     face = msgspec.structs.replace(seen(ANN), thumbnail=b"jpeg")
     record = decode(taken(a_result(face), age_s=0.1, at_ns=1))
-    assert isinstance(record, Taken)
+    assert isinstance(record, RecordedResult)
     assert (record.result.token, record.result.faces[0].thumbnail) == ("", b"")
     assert record.result.faces[0].encoding == face.encoding
     access = decode(told(msgspec.structs.replace(an_access(), thumbnail=b"jpeg")))
-    assert isinstance(access, Told)
+    assert isinstance(access, RecordedVerdict)
     assert access.access.thumbnail == b""
 
 

@@ -21,7 +21,7 @@ def test_three_agreeing_frames_grant(doorway: Doorway) -> None:
     """Not two."""
     assert doorway.see(seen(ANN), times=2) == []
     (decision,) = doorway.see(seen(ANN, distance=0.25, margin=0.4))
-    found = decision.finding
+    found = decision.conclusion
     assert (found.verdict, found.person, found.reason) == ("granted", ANN, Reason.RECOGNISED)
     assert (found.votes, found.of) == (3, 3)
     assert found.distance == pytest.approx(0.25)
@@ -48,7 +48,7 @@ def test_a_stranger_is_denied_after_enough_frames(doorway: Doorway) -> None:
     """Eight votes, 0.7 s at ten a second."""
     assert doorway.see(seen(EVE), times=7) == []
     (decision,) = doorway.see(seen(EVE))
-    assert decision.finding.reason is Reason.UNKNOWN
+    assert decision.conclusion.reason is Reason.UNKNOWN
     assert doorway.see(seen(EVE), times=50) == []
 
 
@@ -227,8 +227,8 @@ def test_who_leaves_before_a_verdict_is_denied_when_the_visit_ends(doorway: Door
     doorway.see(seen(EVE), times=7)
     assert doorway.see(times=19) == []
     (decision,) = doorway.see(times=2)
-    assert (decision.finding.verdict, decision.finding.reason) == ("denied", Reason.UNKNOWN)
-    assert decision.finding.of == SETTINGS.votes_of
+    assert (decision.conclusion.verdict, decision.conclusion.reason) == ("denied", Reason.UNKNOWN)
+    assert decision.conclusion.of == SETTINGS.votes_of
     assert decision.face.box_px == seen(EVE).box_px
     assert doorway.see(times=50) == []
     doorway.see(seen(ANN), times=3)

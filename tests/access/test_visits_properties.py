@@ -114,7 +114,7 @@ many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 def test_nobody_is_granted_without_m_of_n(scene: Scene) -> None:
     """Behind every grant stand M timely results of different frames that each voted for that person."""
     for decision, count in play(scene):
-        found = decision.finding
+        found = decision.conclusion
         if found.verdict != "granted":
             continue
         assert found.reason is Reason.RECOGNISED
@@ -152,14 +152,14 @@ def test_somebody_who_stays_in_view_has_at_most_one_entry(scene: Scene) -> None:
 def test_nobody_is_granted_from_stale_results(scene: Scene) -> None:
     """When all results are too old, nobody is."""
     stale = Scene(scene.frames, [one._replace(age_s=STALE_S) for one in scene.deliveries])
-    assert all(decision.finding.verdict == "denied" for decision, _ in play(stale))
+    assert all(decision.conclusion.verdict == "denied" for decision, _ in play(stale))
 
 
 @many
 @given(scene=scenes(looks=st.sampled_from([UNKNOWN, AMBIGUOUS, SMALL, BLURRED, HIDDEN])))
 def test_nobody_is_granted_who_is_never_seen_well(scene: Scene) -> None:
     """No number of bad frames makes a good one."""
-    assert all(decision.finding.verdict == "denied" for decision, _ in play(scene))
+    assert all(decision.conclusion.verdict == "denied" for decision, _ in play(scene))
 
 
 @many
@@ -167,8 +167,8 @@ def test_nobody_is_granted_who_is_never_seen_well(scene: Scene) -> None:
 def test_a_stranger_beside_others_is_never_granted(scene: Scene) -> None:
     """Votes of the people beside them do not reach them."""
     for decision, _ in play(scene):
-        if decision.finding.verdict == "granted":
-            assert decision.face.box_px.left == PLACES[decision.finding.person]
+        if decision.conclusion.verdict == "granted":
+            assert decision.face.box_px.left == PLACES[decision.conclusion.person]
 
 
 @many
@@ -176,7 +176,7 @@ def test_a_stranger_beside_others_is_never_granted(scene: Scene) -> None:
 def test_losing_results_only_delays(scene: Scene, lost: set[int]) -> None:
     """Of who stays long enough to be seen in M timely results in a row, each has the right verdict."""
     scene.deliveries = [Delivery(at, 0, FRESH_S) for at in range(len(scene.frames)) if at not in lost]
-    granted = {decision.finding.person for decision, _ in play(scene)} - {None}
+    granted = {decision.conclusion.person for decision, _ in play(scene)} - {None}
     for person in (ANN, BOB):
         frames = sum((person, WELL) in scene.frames[one.frame] for one in scene.deliveries)
         assert (person in granted) is (frames >= SETTINGS.votes_needed)

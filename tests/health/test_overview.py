@@ -4,7 +4,7 @@ import msgspec
 
 from tests.site.test_settings import a_document
 from tests.support.builders import a_beat
-from turnstile.health.overview import MAX_PROCESSES, NO_LOSS, CameraRow, Loss, NodeRow, View, Watch
+from turnstile.health.overview import MAX_PROCESSES, NO_LOSS, CameraRow, Loss, NodeRow, Overview, Watch
 from turnstile.health.roster import Heard
 from turnstile.io.runner.heart import Role
 from turnstile.protocol.messages import Beat
@@ -24,7 +24,7 @@ def of(
     return msgspec.structs.replace(beat, role=role, counts=counts or {}, gauges=gauges or {})
 
 
-def view(*heard: tuple[float, Beat], now_s: float = NOW) -> View:
+def view(*heard: tuple[float, Beat], now_s: float = NOW) -> Overview:
     """Return what is shown after these beats, each with the second it was said at."""
     watch = Watch(site=build(a_document()))
     for said_s, beat in heard:
@@ -32,7 +32,7 @@ def view(*heard: tuple[float, Beat], now_s: float = NOW) -> View:
     return watch.view(now_s)
 
 
-def the_node(shown: View) -> NodeRow:
+def the_node(shown: Overview) -> NodeRow:
     """Return the row where there is one."""
     (row,) = shown.nodes
     return row

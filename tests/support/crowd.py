@@ -99,9 +99,9 @@ class Doorway:
     @property
     def verdicts(self) -> list[tuple[str, str | None]]:
         """Return all verdicts so far, with the person."""
-        return [(one.finding.verdict, one.finding.person) for one in self.decisions]
+        return [(one.conclusion.verdict, one.conclusion.person) for one in self.decisions]
 
     @property
     def reasons(self) -> list[Reason]:
         """Return all reasons so far."""
-        return [one.finding.reason for one in self.decisions]
+        return [one.conclusion.reason for one in self.decisions]

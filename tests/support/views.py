@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from turnstile.commands.demo import samples
-from turnstile.commands.demo.clip import SCENES
+from turnstile.commands.demo.clip import APPEARANCES
 
 OBAMA, OBAMA_AGAIN, BIDEN, NOBODY = "obama2.jpg", "obama3.jpg", "biden.jpg", "nobody"
 """Who can stand at a door: sample pictures that no test enrols for them, and an empty hall."""
@@ -36,7 +36,7 @@ def a_view(who: str) -> bytes:
 
 
 def _close_up(who: str) -> npt.NDArray[np.uint8]:
-    left, top, right, bottom = next(scene.face_px for scene in SCENES if scene.still == who)
+    left, top, right, bottom = next(one.face_px for one in APPEARANCES if one.still == who)
     still = cv2.imread(str(samples.folder() / who))
     assert still is not None
     scale = FACE_PX / (right - left)

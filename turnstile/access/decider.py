@@ -66,7 +66,7 @@ class Decider:
             self.doors.get(camera, Door()), result, settings, age_s=age_s, objection=objection
         )
         for decision in decisions:
-            found = decision.finding
+            found = decision.conclusion
             tries = lockout.after(
                 tries, found.verdict, found.reason, now.monotonic_ns, settings=self.settings.throttle
             )

@@ -24,18 +24,18 @@ class Circumstances(NamedTuple):
 
 def to_access(decision: Decision, result: Result, circumstances: Circumstances) -> Access:
     """Return a decision as an event without source and number, which the journal gives it."""
-    finding, granted = decision.finding, decision.finding.verdict == "granted"
+    conclusion, granted = decision.conclusion, decision.conclusion.verdict == "granted"
     return Access(
         source="",
         seq=0,
         camera=result.camera,
-        verdict=finding.verdict,
-        reason=finding.reason,
-        person=finding.person,
-        distance=finding.distance,
-        margin=finding.margin,
-        votes=finding.votes,
-        of=finding.of,
+        verdict=conclusion.verdict,
+        reason=conclusion.reason,
+        person=conclusion.person,
+        distance=conclusion.distance,
+        margin=conclusion.margin,
+        votes=conclusion.votes,
+        of=conclusion.of,
         visit=decision.visit,
         decided_ns=circumstances.decided_ns,
         captured_ns=result.captured_ns,

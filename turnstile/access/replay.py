@@ -20,27 +20,27 @@ MATCH_NS = 5_000_000_000
 """Verdicts on visits that began in another frame are compared when they are no further apart."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="t"):
+class Recorded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="t"):
     """What one entry of a recording has in common with the others."""
 
     at_ns: Nanoseconds
     """Broker's clock."""
 
 
-class Taken(Record, frozen=True, kw_only=True, tag="taken/1"):
+class RecordedResult(Recorded, frozen=True, kw_only=True, tag="taken/1"):
     """A result that the broker decided upon."""
 
     age_s: Seconds
     result: Result
 
 
-class Told(Record, frozen=True, kw_only=True, tag="told/1"):
+class RecordedVerdict(Recorded, frozen=True, kw_only=True, tag="told/1"):
     """A verdict given then."""
 
     access: Access
 
 
-AnyRecord = Taken | Told
+AnyRecord = RecordedResult | RecordedVerdict
 
 Change = Literal["other verdict", "other reason", "no longer decided", "newly decided"]
 
@@ -63,13 +63,13 @@ def taken(result: Result, *, age_s: float, at_ns: int) -> bytes:
     """Return a result as it is recorded: without its token and thumbnails."""
     faces = tuple(msgspec.structs.replace(face, thumbnail=b"") for face in result.faces)
     bare = msgspec.structs.replace(result, token="", faces=faces)
-    return _encoder.encode(Taken(at_ns=at_ns, age_s=age_s, result=bare))
+    return _encoder.encode(RecordedResult(at_ns=at_ns, age_s=age_s, result=bare))
 
 
 def told(access: Access) -> bytes:
     """Return a verdict as it is recorded: without its thumbnail."""
     bare = msgspec.structs.replace(access, thumbnail=b"")
-    return _encoder.encode(Told(at_ns=access.decided_ns, access=bare))
+    return _encoder.encode(RecordedVerdict(at_ns=access.decided_ns, access=bare))
 
 
 def decode(body: bytes) -> AnyRecord:
@@ -98,9 +98,9 @@ def replay(
     after: list[Access] = []
     for record in records:
         match record:
-            case Told():
+            case RecordedVerdict():
                 before.append(record.access)
-            case Taken():
+            case RecordedResult():
                 now = Now(record.at_ns, record.at_ns, local(record.at_ns))
                 after += decider.decide(record.result, age_s=record.age_s, now=now)
     return before, after

@@ -53,11 +53,11 @@ Span = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[
 GroupName = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RulesSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of the rules file: immutable, unknown keys refused."""
 
 
-class Allow(Part, frozen=True, kw_only=True):
+class Allow(RulesSection, frozen=True, kw_only=True):
     """Some people, at some times."""
 
     groups: tuple[GroupName, ...] = ()
@@ -68,7 +68,7 @@ class Allow(Part, frozen=True, kw_only=True):
     """Whether `hours` hold on holidays too."""
 
 
-class DoorRules(Part, frozen=True, kw_only=True):
+class DoorRules(RulesSection, frozen=True, kw_only=True):
     """What holds at one door."""
 
     allow: Annotated[tuple[Allow, ...], Meta(min_length=1)] | None = None
@@ -77,14 +77,14 @@ class DoorRules(Part, frozen=True, kw_only=True):
     min_face_px: Annotated[int, Meta(ge=0, le=10_000)] | None = None
 
 
-class Validity(Part, frozen=True, kw_only=True, rename={"from_": "from"}):
+class Validity(RulesSection, frozen=True, kw_only=True, rename={"from_": "from"}):
     """The days on which somebody may enter, both included."""
 
     from_: dt.date | None = None
     until: dt.date | None = None
 
 
-class Rules(Part, frozen=True, kw_only=True, dict=True):
+class Rules(RulesSection, frozen=True, kw_only=True, dict=True):
     """A whole rules file."""
 
     groups: dict[GroupName, tuple[PersonName, ...]] = {}

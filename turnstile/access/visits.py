@@ -28,7 +28,7 @@ from typing import NamedTuple
 import msgspec
 
 from turnstile.access.linking import Trail, follow, is_alike, link
-from turnstile.access.votes import Ballot, Finding, Vote, ballots, denial, grant
+from turnstile.access.votes import Ballot, Conclusion, Vote, ballots, denial, grant
 from turnstile.protocol.messages import Face, Result, Verdict
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
@@ -96,7 +96,7 @@ class Decision(NamedTuple):
     """A visit was granted or denied."""
 
     visit: str
-    finding: Finding
+    conclusion: Conclusion
     face: Face
     """The face of the frame that decided; of somebody who left undecided, only where it was last."""
 
@@ -153,9 +153,9 @@ def fold(
     decisions = [_unfinished(visit, settings, objection) for visit in gone if _was_tried(visit, settings)]
     for name in [name for name in visits if name in sights]:
         patience = SHADOW_PATIENCE if visits[name].shadows in visits else 1
-        finding = _find(visits[name], sights[name].ballot, settings, patience=patience)
-        if finding is not None:
-            decisions += _conclude(visits, name, finding, sights, objection)
+        conclusion = _find(visits[name], sights[name].ballot, settings, patience=patience)
+        if conclusion is not None:
+            decisions += _conclude(visits, name, conclusion, sights, objection)
     after = Door(
         visits=tuple(visits.values()),
         newest_ns=door.newest_ns if step.late else result.captured_ns,
@@ -266,7 +266,7 @@ def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: DecisionSett
     return msgspec.structs.replace(visit, votes=tuple(votes))
 
 
-def _find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, patience: int) -> Finding | None:
+def _find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, patience: int) -> Conclusion | None:
     """Return what the votes of a visit come to with a frame's; none while it stays open."""
     if visit.verdict is not None or ballot.reason is None:
         return None
@@ -289,19 +289,19 @@ def _was_tried(visit: Visit, settings: DecisionSettings) -> bool:
 
 def _unfinished(visit: Visit, settings: DecisionSettings, objection: Objection) -> Decision:
     """Deny somebody who left before enough frames could be had."""
-    finding = _overruled(denial(visit.votes, visit.reasons, settings), objection(None))
-    return Decision(visit.visit, finding, Face(box_px=visit.trail.box_px))
+    conclusion = _overruled(denial(visit.votes, visit.reasons, settings), objection(None))
+    return Decision(visit.visit, conclusion, Face(box_px=visit.trail.box_px))
 
 
-def _overruled(finding: Finding, reason: Reason | None) -> Finding:
-    """Return a finding, denied for this reason instead if there is one."""
-    return finding if reason is None else finding._replace(verdict="denied", reason=reason)
+def _overruled(conclusion: Conclusion, reason: Reason | None) -> Conclusion:
+    """Return a conclusion, denied for this reason instead if there is one."""
+    return conclusion if reason is None else conclusion._replace(verdict="denied", reason=reason)
 
 
 def _conclude(
     visits: dict[str, Visit],
     name: str,
-    finding: Finding,
+    conclusion: Conclusion,
     sights: Mapping[str, _Sight],
     objection: Objection,
 ) -> list[Decision]:
@@ -310,7 +310,7 @@ def _conclude(
     doubles = [
         one
         for one in visits.values()
-        if finding.person is not None and one.verdict and one.person == finding.person
+        if conclusion.person is not None and one.verdict and one.person == conclusion.person
     ]
     for double in doubles:
         if double.visit not in sights:
@@ -318,16 +318,16 @@ def _conclude(
             visits[double.visit] = msgspec.structs.replace(double, trail=trail, absent_ns=visit.absent_ns)
             del visits[name]
             return []
-    finding = _overruled(finding, Reason.AMBIGUOUS if doubles else objection(finding.person))
-    person = None if doubles else finding.person
+    conclusion = _overruled(conclusion, Reason.AMBIGUOUS if doubles else objection(conclusion.person))
+    person = None if doubles else conclusion.person
     visits[name] = msgspec.structs.replace(
         visit,
         trail=msgspec.structs.replace(visit.trail, person=person, certain=person is not None),
         votes=(),
-        verdict=finding.verdict,
+        verdict=conclusion.verdict,
         person=person,
     )
-    return [Decision(name, finding._replace(person=person), sights[name].face)]
+    return [Decision(name, conclusion._replace(person=person), sights[name].face)]
 
 
 _AGAINST = Ballot(person=None, reason=Reason.UNKNOWN, counts=True, distance=None, margin=None)

@@ -32,7 +32,7 @@ class Vote(msgspec.Struct, frozen=True, kw_only=True):
     captured_ns: int
 
 
-class Finding(NamedTuple):
+class Conclusion(NamedTuple):
     """What the votes of a visit come to."""
 
     verdict: Verdict
@@ -76,8 +76,8 @@ def margin_of(face: Face) -> float | None:
     return face.second_distance - face.distance
 
 
-def grant(votes: Sequence[Vote], person: str | None, settings: DecisionSettings) -> Finding | None:
-    """Return the finding that enough of these votes are for `person`; none when they are not.
+def grant(votes: Sequence[Vote], person: str | None, settings: DecisionSettings) -> Conclusion | None:
+    """Return the conclusion that enough of these votes are for `person`; none when they are not.
 
     Args:
         votes: the latest of a visit, at most `votes_of`, one a frame.
@@ -91,17 +91,17 @@ def grant(votes: Sequence[Vote], person: str | None, settings: DecisionSettings)
     if len(agreeing) < settings.votes_needed:
         return None
     best = min(agreeing, key=_by_distance)
-    return Finding(
+    return Conclusion(
         "granted", Reason.RECOGNISED, person, best.distance, best.margin, len(agreeing), len(valid)
     )
 
 
-def denial(votes: Sequence[Vote], reasons: Mapping[Reason, int], settings: DecisionSettings) -> Finding:
-    """Return the finding that nobody was recognised, for the reason that prevailed in the visit's frames."""
+def denial(votes: Sequence[Vote], reasons: Mapping[Reason, int], settings: DecisionSettings) -> Conclusion:
+    """Return the conclusion that nobody was recognised, for the reason most frames of the visit had."""
     valid = _within_window(votes, settings)
     against = [vote for vote in valid if vote.person is None] or valid
     best = min(against, key=_by_distance, default=None)
-    return Finding(
+    return Conclusion(
         "denied",
         _prevailing(reasons),
         None,

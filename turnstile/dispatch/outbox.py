@@ -15,7 +15,7 @@ Answer = Result | Template
 
 
 @dataclass(kw_only=True)
-class _Kept:
+class _Unconfirmed:
     answer: Answer
     until_s: float
     again_at_s: float
@@ -30,14 +30,14 @@ class Outbox:
 
     def __init__(self) -> None:
         self.lost = 0
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, _Unconfirmed] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def put(self, answer: Answer, *, lease_s: float, now_s: float) -> None:
         """Keep an answer that is said now for the first time; the oldest is given up beyond `MAX_KEPT`."""
-        self._kept[answer.token] = _Kept(
+        self._kept[answer.token] = _Unconfirmed(
             answer=answer, until_s=now_s + lease_s, again_at_s=now_s + SAY_AGAIN_S
         )
         if len(self._kept) > MAX_KEPT:

@@ -12,7 +12,7 @@ MAX_LABEL_CHARS = 64
 
 
 @dataclass(kw_only=True)
-class _Refused:
+class _RefusalCount:
     total: int = 0
     unsaid: int = 0
     said_at_s: float | None = None
@@ -22,13 +22,13 @@ class _Refused:
 class Refusals:
     """Totals by name, and what has not been said yet."""
 
-    by_name: dict[str, _Refused] = field(default_factory=dict)
+    by_name: dict[str, _RefusalCount] = field(default_factory=dict)
 
     def note(self, name: str, why: str, now_s: float) -> str | None:
         """Count a refusal; return a line for the log when the last line about this name is a minute old."""
         if name not in self.by_name and len(self.by_name) >= MAX_NAMES:
             name = OTHERS
-        refused = self.by_name.setdefault(name, _Refused())
+        refused = self.by_name.setdefault(name, _RefusalCount())
         refused.total += 1
         refused.unsaid += 1
         if refused.said_at_s is not None and now_s - refused.said_at_s < SAY_EVERY_S:

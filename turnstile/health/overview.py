@@ -50,7 +50,7 @@ class NodeRow(NamedTuple):
     loss: Loss
 
 
-class View(NamedTuple):
+class Overview(NamedTuple):
     """Everything at one moment."""
 
     roster: Roster
@@ -81,13 +81,13 @@ class Watch:
         if before is not None:
             self._losses[instance] = _loss(before, heard)
 
-    def view(self, now_s: float) -> View:
+    def view(self, now_s: float) -> Overview:
         """Return what is to be shown now."""
         roster = call_roll(self.site, self._heard.values(), now_s=now_s)
         broker = next((node for node in roster.nodes if node.role == "broker"), None)
         alive = None if broker is None or broker.silent else broker
         rows = [self._row(node) for node in roster.nodes]
-        return View(roster, broker, rows, self._cameras(roster, {} if alive is None else alive.gauges))
+        return Overview(roster, broker, rows, self._cameras(roster, {} if alive is None else alive.gauges))
 
     def _row(self, node: NodeStatus) -> NodeRow:
         gauges = {} if node.silent else node.gauges

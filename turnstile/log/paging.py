@@ -31,7 +31,7 @@ class Line(NamedTuple):
     text: str
 
 
-class Shelf(Protocol):
+class EntryReader(Protocol):
     """Where a logger finds its entries."""
 
     @property
@@ -45,13 +45,13 @@ class Shelf(Protocol):
         """Return the entries after a number, oldest first."""
 
 
-def answer(query: Query, shelf: Shelf, *, logger: str, max_page_bytes: int = MAX_PAGE_BYTES) -> Entries:
+def answer(query: Query, entries: EntryReader, *, logger: str, max_page_bytes: int = MAX_PAGE_BYTES) -> Entries:
     """Return the page that a query asks for, oldest line first, in the name of `logger`."""
-    newest, newest_event = shelf.newest
-    after = None if query.cursor is None else shelf.place(Event(query.log, query.cursor))
+    newest, newest_event = entries.newest
+    after = None if query.cursor is None else entries.place(Event(query.log, query.cursor))
     if after is None:
         after = max(0, newest - query.last)
-    lines = _page(shelf.lines(after=after, at_most=MAX_PAGE_LINES), max_page_bytes)
+    lines = _page(entries.lines(after=after, at_most=MAX_PAGE_LINES), max_page_bytes)
     place = lines[-1].event if lines else newest_event
     return Entries(
         asker=query.asker,

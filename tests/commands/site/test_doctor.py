@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from turnstile.commands.site import doctor, examination
-from turnstile.commands.site.examination import Finding
+from turnstile.commands.site.examination import ReportLine
 from turnstile.errors import SetupError
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.protocol.messages import Beat, encode
@@ -24,7 +24,7 @@ from turnstile.site.settings import BrokerSettings
 NOBODY = 65534
 
 
-def printed(*findings: Finding) -> str:
+def printed(*findings: ReportLine) -> str:
     """Return the report on `findings`."""
     text = io.StringIO()
     doctor.report(findings, console=Console(file=text, width=100))
@@ -75,11 +75,11 @@ def test_a_wrong_site_file_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFi
 def test_what_cannot_be_looked_at_is_a_finding() -> None:
     """One broken part does not end the look at the others."""
 
-    def broken() -> Iterator[Finding]:
-        yield Finding(subject="numpy", found="2")
+    def broken() -> Iterator[ReportLine]:
+        yield ReportLine(subject="numpy", found="2")
         raise ImportError("libfoo.so.1: cannot open")
 
-    def missing() -> Iterator[Finding]:
+    def missing() -> Iterator[ReportLine]:
         raise SetupError("sample faces are missing; run `make setup`")
 
     first, second = doctor.guarded("packages", broken)
@@ -91,8 +91,8 @@ def test_what_cannot_be_looked_at_is_a_finding() -> None:
 def test_the_report_says_what_to_do() -> None:
     """Advice stands below the table; brackets in what was found are text, not markup."""
     text = printed(
-        Finding(subject="Python", found="[3.12]"),
-        Finding(level="problem", subject="model", found="missing", advice="make distclean setup"),
+        ReportLine(subject="Python", found="[3.12]"),
+        ReportLine(level="problem", subject="model", found="missing", advice="make distclean setup"),
     )
     assert "[3.12]" in text
     assert "problem: model: make distclean setup" in text
@@ -101,7 +101,7 @@ def test_the_report_says_what_to_do() -> None:
 
 def test_notes_are_no_problems() -> None:
     """A machine without a camera is a fine recognizer."""
-    assert "everything that is needed" in printed(Finding(level="note", subject="camera", found="none"))
+    assert "everything that is needed" in printed(ReportLine(level="note", subject="camera", found="none"))
 
 
 def test_a_missing_or_empty_model_is_a_problem(tmp_path: Path) -> None:

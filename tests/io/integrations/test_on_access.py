@@ -12,7 +12,7 @@ import pytest
 from tests.support.builders import a_site, an_access
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.bus.nodes import Bus
-from turnstile.io.integrations.on_access import Door, is_expired
+from turnstile.io.integrations.on_access import OnAccess, is_expired
 from turnstile.io.runner.heart import Heart
 from turnstile.protocol.messages import Access, encode
 from turnstile.protocol.topics import topic
@@ -27,7 +27,7 @@ class Place:
     def __init__(self, site: Site, folder: Path) -> None:
         self.folder = folder
         self.broker = BrokerSockets(site.broker)
-        self.door = Door(
+        self.door = OnAccess(
             camera="front_door",
             command=(),
             timeout_s=10.0,

@@ -9,7 +9,7 @@ import pytest
 from tests.support.builders import a_box
 from tests.support.processes import PATIENCE_S
 from turnstile.errors import DisplayError
-from turnstile.io.screen.local_detection import Fallback, Found
+from turnstile.io.screen.local_detection import Fallback, LocalFaces
 from turnstile.protocol.fields import Box
 from turnstile.vision.arrays import PictureBgr
 
@@ -33,9 +33,9 @@ class SlowDetector:
         return [a_box(left=int(picture_bgr[0, 0, 0]))]
 
 
-def collect(fallback: Fallback, count: int) -> list[Found]:
+def collect(fallback: Fallback, count: int) -> list[LocalFaces]:
     """Return the next so many things found."""
-    found: list[Found] = []
+    found: list[LocalFaces] = []
     while len(found) < count:
         found += fallback.found()
     return found

@@ -9,7 +9,7 @@ from turnstile.errors import PictureError
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Hint
 from turnstile.vision.arrays import PictureRgb
-from turnstile.vision.detect.search import Found, distinct, find, overlap, part_around, the_one_face
+from turnstile.vision.detect.search import Detection, distinct, find, overlap, part_around, the_one_face
 
 PICTURE: PictureRgb = np.zeros((480, 640, 3), np.uint8)
 
@@ -28,7 +28,7 @@ def a_hint(*boxes: Box, age_s: float = 0.1, frames_since_full_scan: int = 0) -> 
 class FakeDetector:
     """Finds the faces that it was told are there."""
 
-    faces: list[Found]
+    faces: list[Detection]
     scans: int = 0
     searched: list[Box] = field(default_factory=list)
 
@@ -37,13 +37,13 @@ class FakeDetector:
         """Return a word."""
         return "fake"
 
-    def scan(self, picture_rgb: PictureRgb) -> list[Found]:
+    def scan(self, picture_rgb: PictureRgb) -> list[Detection]:
         """Return all faces."""
         assert picture_rgb is PICTURE
         self.scans += 1
         return self.faces
 
-    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Found]:
+    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Detection]:
         """Return the faces that touch a box."""
         assert picture_rgb is PICTURE
         self.searched.append(around)
@@ -52,7 +52,7 @@ class FakeDetector:
 
 def test_without_a_hint_the_whole_picture_is_searched() -> None:
     """The first frame of a camera has none."""
-    detector = FakeDetector([Found(box_px=a_box(), score=1.0)])
+    detector = FakeDetector([Detection(box_px=a_box(), score=1.0)])
     sighting = find(detector, PICTURE, None, full_scan_every=15)
     assert sighting.boxes_px == (a_box(),)
     assert sighting.full_scan
@@ -62,7 +62,7 @@ def test_without_a_hint_the_whole_picture_is_searched() -> None:
 def test_a_hinted_face_that_is_still_there_spares_the_full_scan() -> None:
     """Its new box is returned, not the hinted one."""
     moved = a_box(left=110)
-    detector = FakeDetector([Found(box_px=moved, score=1.0)])
+    detector = FakeDetector([Detection(box_px=moved, score=1.0)])
     sighting = find(detector, PICTURE, a_hint(a_box()), full_scan_every=15)
     assert sighting.boxes_px == (moved,)
     assert not sighting.full_scan
@@ -72,7 +72,7 @@ def test_a_hinted_face_that_is_still_there_spares_the_full_scan() -> None:
 def test_a_hinted_face_that_is_gone_leads_to_a_full_scan() -> None:
     """It may have jumped, and others may have come."""
     stays, jumped = a_box(left=10), a_box(left=400)
-    detector = FakeDetector([Found(box_px=stays, score=1.0), Found(box_px=jumped, score=1.0)])
+    detector = FakeDetector([Detection(box_px=stays, score=1.0), Detection(box_px=jumped, score=1.0)])
     sighting = find(detector, PICTURE, a_hint(stays, a_box(left=250)), full_scan_every=15)
     assert set(sighting.boxes_px) == {stays, jumped}
     assert sighting.full_scan
@@ -80,27 +80,27 @@ def test_a_hinted_face_that_is_gone_leads_to_a_full_scan() -> None:
 
 def test_a_hint_at_nobody_leads_to_a_full_scan() -> None:
     """So a person who enters an empty scene is seen in the first frame."""
-    detector = FakeDetector([Found(box_px=a_box(), score=1.0)])
+    detector = FakeDetector([Detection(box_px=a_box(), score=1.0)])
     assert find(detector, PICTURE, a_hint(), full_scan_every=15).full_scan
 
 
 def test_a_crowd_leads_to_a_full_scan() -> None:
     """Following each of many faces would cost more."""
     crowd = [a_box(left=90 * index) for index in range(7)]
-    detector = FakeDetector([Found(box_px=box, score=1.0) for box in crowd])
+    detector = FakeDetector([Detection(box_px=box, score=1.0) for box in crowd])
     assert find(detector, PICTURE, a_hint(*crowd), full_scan_every=15).full_scan
     assert detector.searched == []
 
 
 def test_an_old_hint_leads_to_a_full_scan() -> None:
     """After a second people are somewhere else."""
-    detector = FakeDetector([Found(box_px=a_box(), score=1.0)])
+    detector = FakeDetector([Detection(box_px=a_box(), score=1.0)])
     assert find(detector, PICTURE, a_hint(a_box(), age_s=1.5), full_scan_every=15).full_scan
 
 
 def test_a_newcomer_is_seen_within_the_stated_number_of_frames() -> None:
     """Of `full_scan_every` frames in a row, one is searched in full."""
-    detector = FakeDetector([Found(box_px=a_box(), score=1.0)])
+    detector = FakeDetector([Detection(box_px=a_box(), score=1.0)])
     since, full = 0, []
     for _ in range(12):
         hint = a_hint(a_box(), frames_since_full_scan=since)
@@ -112,13 +112,13 @@ def test_a_newcomer_is_seen_within_the_stated_number_of_frames() -> None:
 
 def test_every_frame_is_searched_in_full_if_the_site_says_so() -> None:
     """`full_scan_every: 1` switches hints off."""
-    detector = FakeDetector([Found(box_px=a_box(), score=1.0)])
+    detector = FakeDetector([Detection(box_px=a_box(), score=1.0)])
     assert find(detector, PICTURE, a_hint(a_box()), full_scan_every=1).full_scan
 
 
 def test_two_hints_at_one_face_give_it_once() -> None:
     """Hinted boxes may overlap after a crossing."""
-    detector = FakeDetector([Found(box_px=a_box(), score=1.0)])
+    detector = FakeDetector([Detection(box_px=a_box(), score=1.0)])
     sighting = find(detector, PICTURE, a_hint(a_box(left=95), a_box(left=105)), full_scan_every=15)
     assert sighting.boxes_px == (a_box(),)
 
@@ -126,14 +126,14 @@ def test_two_hints_at_one_face_give_it_once() -> None:
 def test_faces_come_biggest_first() -> None:
     """Whatever order the detector has."""
     small, big = a_box(side=40), a_box(left=300, side=120)
-    detector = FakeDetector([Found(box_px=small, score=2.0), Found(box_px=big, score=1.0)])
+    detector = FakeDetector([Detection(box_px=small, score=2.0), Detection(box_px=big, score=1.0)])
     assert find(detector, PICTURE, None, full_scan_every=15).boxes_px == (big, small)
 
 
 def test_of_overlapping_boxes_the_surest_stays() -> None:
     """Boxes that share more than 30 % of their union are one face."""
-    sure, doubtful = Found(box_px=a_box(), score=1.0), Found(box_px=a_box(left=110), score=0.2)
-    apart = Found(box_px=a_box(left=170), score=0.1)
+    sure, doubtful = Detection(box_px=a_box(), score=1.0), Detection(box_px=a_box(left=110), score=0.2)
+    apart = Detection(box_px=a_box(left=170), score=0.1)
     assert distinct([doubtful, apart, sure]) == [sure, apart]
     assert distinct([]) == []
 

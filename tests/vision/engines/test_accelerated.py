@@ -14,7 +14,7 @@ from turnstile.protocol.messages import Hint
 from turnstile.site.settings import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.hog import HogDetector
-from turnstile.vision.detect.search import Found, overlap
+from turnstile.vision.detect.search import Detection, overlap
 from turnstile.vision.engines.accelerated import AcceleratedEngine
 from turnstile.vision.engines.reference import ReferenceEngine
 from turnstile.vision.engines.selection import make_engine
@@ -173,15 +173,15 @@ class OneFace:
         """Return a word."""
         return "sees faces everywhere"
 
-    def scan(self, picture_rgb: PictureRgb) -> list[Found]:
+    def scan(self, picture_rgb: PictureRgb) -> list[Detection]:
         """Refuse: HOG does this."""
         raise AssertionError(picture_rgb.shape)
 
-    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Found]:
+    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Detection]:
         """Return the place itself."""
         assert picture_rgb.ndim == 3
         self.asked.append(around)
-        return [Found(box_px=around, score=0.5)]
+        return [Detection(box_px=around, score=0.5)]
 
 
 def test_a_sure_face_needs_no_second_look(obama: PictureRgb) -> None:

@@ -84,7 +84,7 @@ def test_a_network_cut_off_between_two_layers_is_refused() -> None:
     contents = cache.model_file(cache.ENCODER_FILE).read_bytes()
     network = dlib_file.read(contents, name="resnet")
     for layers in (network.layers[:-1], network.layers[:20], network.layers[1:]):
-        cut = dlib_file.Network(input_mean=network.input_mean, layers=layers, windows=None)
+        cut = dlib_file.DlibNetwork(input_mean=network.input_mean, layers=layers, windows=None)
         with pytest.raises(ModelError):
             onnx_graph.encoder(cut)
 

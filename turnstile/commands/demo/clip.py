@@ -19,7 +19,7 @@ WALK_S, LEAVE_S, EMPTY_S = 3.0, 1.6, 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class Appearance:
     """One visit: who, from which still, and for how long."""
 
     still: str
@@ -30,45 +30,49 @@ class Scene:
     stay_s: float
 
 
-SCENES = (
-    Scene(still="obama2.jpg", face_px=(171, 290, 438, 558), person="Barack Obama", stay_s=9.0),
-    Scene(still="biden.jpg", face_px=(419, 241, 740, 562), person=None, stay_s=9.0),
-    Scene(still="obama3.jpg", face_px=(633, 277, 954, 598), person="Barack Obama", stay_s=15.0),
+APPEARANCES = (
+    Appearance(still="obama2.jpg", face_px=(171, 290, 438, 558), person="Barack Obama", stay_s=9.0),
+    Appearance(still="biden.jpg", face_px=(419, 241, 740, 562), person=None, stay_s=9.0),
+    Appearance(still="obama3.jpg", face_px=(633, 277, 954, 598), person="Barack Obama", stay_s=15.0),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """When a scene's person is in view, in seconds from the clip's start."""
+    """When a appearance's person is in view, in seconds from the clip's start."""
 
-    scene: Scene
+    appearance: Appearance
     appears_s: float
     arrives_s: float
     leaves_s: float
     gone_s: float
 
 
-def timetable(scenes: tuple[Scene, ...] = SCENES) -> tuple[Span, ...]:
-    """Return when each scene happens; the clip ends `EMPTY_S` after the last."""
+def timetable(appearances: tuple[Appearance, ...] = APPEARANCES) -> tuple[Span, ...]:
+    """Return when each appearance happens; the clip ends `EMPTY_S` after the last."""
     spans, now_s = [], EMPTY_S / 2
-    for scene in scenes:
+    for appearance in appearances:
         arrives_s = now_s + WALK_S
-        leaves_s = arrives_s + scene.stay_s
+        leaves_s = arrives_s + appearance.stay_s
         gone_s = leaves_s + LEAVE_S
         spans.append(
-            Span(scene=scene, appears_s=now_s, arrives_s=arrives_s, leaves_s=leaves_s, gone_s=gone_s)
+            Span(
+                appearance=appearance, appears_s=now_s, arrives_s=arrives_s, leaves_s=leaves_s, gone_s=gone_s
+            )
         )
         now_s = gone_s + EMPTY_S
     return tuple(spans)
 
 
-def render(path: Path, *, stills: Path, scenes: tuple[Scene, ...] = SCENES) -> tuple[Span, ...]:
+def render(
+    path: Path, *, stills: Path, appearances: tuple[Appearance, ...] = APPEARANCES
+) -> tuple[Span, ...]:
     """Write the clip, 640x480 at 15 frames a second, and return its timetable.
 
     Raises:
         PictureError: a still is missing, or the clip cannot be written.
     """
-    spans = timetable(scenes)
+    spans = timetable(appearances)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (WIDTH_PX, HEIGHT_PX))
     if not writer.isOpened():
         raise PictureError(f"{path}: the clip cannot be written")
@@ -80,29 +84,29 @@ def render(path: Path, *, stills: Path, scenes: tuple[Scene, ...] = SCENES) -> t
     return spans
 
 
-def view(scene: Scene | None, *, stills: Path) -> Picture:
-    """Return one picture of the clip: a scene's person near the camera, or the empty hall.
+def view(appearance: Appearance | None, *, stills: Path) -> Picture:
+    """Return one picture of the clip: a appearance's person near the camera, or the empty hall.
 
     Raises:
         PictureError: the still is missing.
     """
     frame = _hall()
-    if scene is not None:
-        span = timetable((scene,))[0]
-        _place(frame, _card(scene, stills), span, span.arrives_s)
+    if appearance is not None:
+        span = timetable((appearance,))[0]
+        _place(frame, _card(appearance, stills), span, span.arrives_s)
     return frame
 
 
 def _frames(spans: tuple[Span, ...], stills: Path) -> Iterator[Picture]:
     hall = _hall()
-    cards = {span.scene.still: _card(span.scene, stills) for span in spans}
+    cards = {span.appearance.still: _card(span.appearance, stills) for span in spans}
     noise = np.random.default_rng(seed=7).normal(0.0, 3.0, (8, HEIGHT_PX, WIDTH_PX, 3)).astype(np.int8)
     for number in range(round((spans[-1].gone_s + EMPTY_S) * FPS)):
         now_s = number / FPS
         frame = hall.copy()
         for span in spans:
             if span.appears_s <= now_s < span.gone_s:
-                _place(frame, cards[span.scene.still], span, now_s)
+                _place(frame, cards[span.appearance.still], span, now_s)
         yield np.asarray(cv2.add(frame, noise[number % len(noise)], dtype=cv2.CV_8U), dtype=np.uint8)
 
 
@@ -129,13 +133,13 @@ class _Card:
     face_width_px: int
 
 
-def _card(scene: Scene, stills: Path) -> _Card:
-    still = cv2.imread(str(stills / scene.still))
+def _card(appearance: Appearance, stills: Path) -> _Card:
+    still = cv2.imread(str(stills / appearance.still))
     if still is None:
-        raise PictureError(f"{stills / scene.still}: the still is missing or not a picture")
-    near = NEAR_FACE_PX / (scene.face_px[2] - scene.face_px[0])
+        raise PictureError(f"{stills / appearance.still}: the still is missing or not a picture")
+    near = NEAR_FACE_PX / (appearance.face_px[2] - appearance.face_px[0])
     still = cv2.resize(still, None, fx=near, fy=near, interpolation=cv2.INTER_AREA)
-    left, top, right, bottom = (round(edge * near) for edge in scene.face_px)
+    left, top, right, bottom = (round(edge * near) for edge in appearance.face_px)
     width, height = right - left, bottom - top
     x0, x1 = max(0, left - width), min(still.shape[1], right + width)
     y0, y1 = max(0, top - height * 3 // 4), min(still.shape[0], bottom + height * 2)

@@ -194,7 +194,8 @@ class _Demo:
         self, logged: Visits, spans: tuple[clip.Span, ...], codes: dict[str, int]
     ) -> Iterable[str]:
         shown: Visits = [
-            ("denied" if span.scene.person is None else "granted", span.scene.person) for span in spans
+            ("denied" if span.appearance.person is None else "granted", span.appearance.person)
+            for span in spans
         ]
         if logged != shown:
             yield f"the clip shows {shown}, the log says {logged}"

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from turnstile.commands.health.status import ANSWER_WITHIN_S, PLAIN_WIDTH, duration
 from turnstile.errors import ConfigError
-from turnstile.health.overview import CameraRow, NodeRow, View, Watch
+from turnstile.health.overview import CameraRow, NodeRow, Overview, Watch
 from turnstile.health.roster import Heard
 from turnstile.io.bus.keys import key_to_look_on
 from turnstile.io.bus.nodes import Bus
@@ -96,7 +96,7 @@ def _hear(bus: Bus, watch: Watch, timeout_s: float) -> None:
             watch.receive(Heard(message, time.monotonic() - message.age_s))
 
 
-def _page(view: View, bus: Bus, *, at: str, live: bool = False) -> RenderableType:
+def _page(view: Overview, bus: Bus, *, at: str, live: bool = False) -> RenderableType:
     parts: list[RenderableType] = [_headline(view, bus, at=at), Text(), _nodes(view.nodes), Text()]
     parts.append(_cameras(view.cameras))
     parts += [
@@ -107,7 +107,7 @@ def _page(view: View, bus: Bus, *, at: str, live: bool = False) -> RenderableTyp
     return Group(*parts)
 
 
-def _headline(view: View, bus: Bus, *, at: str) -> Text:
+def _headline(view: Overview, bus: Bus, *, at: str) -> Text:
     if bus.broker_lost:
         return Text(f"no broker answers at {at}", style="bold red")
     if view.broker is None:

@@ -47,7 +47,7 @@ def run(*, config_path: Path, person: str) -> int:
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_CONFIG
-    erasure = Erasure(site=site, site_path=config_path, person=unicodedata.normalize("NFC", person))
+    erasure = ErasureRun(site=site, site_path=config_path, person=unicodedata.normalize("NFC", person))
     for line in erasure.run():
         sys.stdout.write(f"{printable(line)}\n")
     for problem in erasure.problems:
@@ -62,7 +62,7 @@ _ENCODING = re.compile(r"\.?([0-9a-f]{64})\.(?:f32|[0-9]+)")
 
 
 @dataclass(kw_only=True)
-class Erasure:
+class ErasureRun:
     """One run of the command."""
 
     site: Site

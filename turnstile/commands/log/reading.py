@@ -40,7 +40,7 @@ PATIENCE_S = 10.0
 """How long a command waits for the logger to finish a transaction."""
 
 
-class Opened(NamedTuple):
+class OpenLog(NamedTuple):
     """A log to read."""
 
     settings: LoggerSettings
@@ -57,7 +57,7 @@ def main(command: str, argv: Sequence[str]) -> int:
 def head(config_path: Path, name: str | None) -> int:
     """Print the newest entry's number and hash, to keep elsewhere; return 0, 1 or 78."""
 
-    def show(opened: Opened) -> int:
+    def show(opened: OpenLog) -> int:
         newest = opened.store.head
         sys.stdout.write(f"{newest.number} {newest.hash.hex()}\n")
         return EXIT_STOPPED
@@ -65,7 +65,7 @@ def head(config_path: Path, name: str | None) -> int:
     return run(config_path, name, show)
 
 
-def run(config_path: Path, name: str | None, command: Callable[[Opened], int]) -> int:
+def run(config_path: Path, name: str | None, command: Callable[[OpenLog], int]) -> int:
     """Call a command with the log that a site file names, and return its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -90,7 +90,7 @@ def run(config_path: Path, name: str | None, command: Callable[[Opened], int]) -
     return code
 
 
-def open_log(site: Site, logger: str) -> Opened:
+def open_log(site: Site, logger: str) -> OpenLog:
     """Open the store of a logger, which must be there.
 
     Raises:
@@ -100,7 +100,7 @@ def open_log(site: Site, logger: str) -> Opened:
     settings = site.loggers[logger]
     store = Store(Database(settings.store_address, patience_s=PATIENCE_S), LogName(site.site, logger))
     store.open(create=False)
-    return Opened(settings, store)
+    return OpenLog(settings, store)
 
 
 def condition(question: Question) -> ColumnElement[bool]:
@@ -126,7 +126,7 @@ def _person(name: str) -> ColumnElement[bool]:
     return or_(same, personal.c.person == name, personal.c.pseudonym == name)
 
 
-def _found(opened: Opened, question: Question, *, pictures: bool = False) -> Iterator[Link]:
+def _found(opened: OpenLog, question: Question, *, pictures: bool = False) -> Iterator[Link]:
     where = condition(question)
     if question.at_most is None:
         return opened.store.links(where, pictures=pictures)
@@ -135,14 +135,14 @@ def _found(opened: Opened, question: Question, *, pictures: bool = False) -> Ite
     return opened.store.links(where, after=first - 1, pictures=pictures)
 
 
-def _query(opened: Opened, options: argparse.Namespace) -> int:
+def _query(opened: OpenLog, options: argparse.Namespace) -> int:
     for link in _found(opened, _question(options)):
         line = format_entry(entry_of(link, at=local_time(link.record.decided_ns)))
         sys.stdout.write(f"{printable(line)}\n")
     return EXIT_STOPPED
 
 
-def _export(opened: Opened, options: argparse.Namespace) -> int:
+def _export(opened: OpenLog, options: argparse.Namespace) -> int:
     folder: Path | None = options.thumbnails
     found = _found(opened, _question(options), pictures=folder is not None)
     rows = (
@@ -167,7 +167,7 @@ def _save_picture(link: Link, folder: Path | None) -> str | None:
     return str(file)
 
 
-def _verify(opened: Opened, options: argparse.Namespace) -> int:
+def _verify(opened: OpenLog, options: argparse.Namespace) -> int:
     report = inspect(opened.store, opened.settings, against=options.against)
     for line in report.lines:
         sys.stdout.write(f"{printable(line)}\n")

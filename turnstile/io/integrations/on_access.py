@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         return EXIT_CONFIG
     name = name if key is None else key.who.name
     with Stop() as stop, closing(Pulse()) as pulse:
-        door = Door(
+        door = OnAccess(
             camera=options.camera,
             command=options.command_line,
             timeout_s=options.timeout,
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 @dataclass(kw_only=True)
-class Door:
+class OnAccess:
     """The events of one camera, and the command that is run for each."""
 
     camera: str

@@ -63,7 +63,7 @@ class Fetched(NamedTuple):
     log: Log
 
 
-class _Kept(NamedTuple):
+class _OpenVisits(NamedTuple):
     """The open visits of a camera."""
 
     camera: str
@@ -104,7 +104,9 @@ class Journal:
     """Why nothing can be written now; empty when it can."""
     waiting: int = 0
     """Decisions that are not on disk yet."""
-    _inbox: "queue.SimpleQueue[_Decided | _Kept | Fetch | None]" = field(default_factory=queue.SimpleQueue)
+    _inbox: "queue.SimpleQueue[_Decided | _OpenVisits | Fetch | None]" = field(
+        default_factory=queue.SimpleQueue
+    )
     _outbox: "queue.SimpleQueue[Access | Fetched]" = field(default_factory=queue.SimpleQueue)
     _acked: dict[str, tuple[int, int]] = field(default_factory=dict)
     _pending: list[_Decided] = field(default_factory=list)
@@ -137,7 +139,7 @@ class Journal:
 
     def keep_door(self, camera: str, door: Door) -> None:
         """Note that a decided visit has ended."""
-        self._inbox.put(_Kept(camera, door))
+        self._inbox.put(_OpenVisits(camera, door))
 
     def fetch(self, fetch: Fetch) -> None:
         """Take a logger's question, which also says what it has; the answer comes from `outcomes`."""
@@ -198,7 +200,7 @@ class Journal:
                     return False, list(fetches.values())
                 case _Decided():
                     self._take_decision(one)
-                case _Kept(camera, door):
+                case _OpenVisits(camera, door):
                     self._doors_to_keep[camera] = door
                 case Fetch():
                     fetches[one.name, one.instance] = one

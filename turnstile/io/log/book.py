@@ -23,7 +23,7 @@ log = logging.getLogger("turnstile")
 
 
 @dataclass(kw_only=True)
-class Shelf:
+class StoreReader:
     """The store's entries as those who tail get them."""
 
     store: Store
@@ -71,7 +71,7 @@ class Book:
         self._text = TextLog(Path(settings.file), self._store)
         self._witness = Witness(Path(settings.witness), str(name)) if settings.witness else None
         self._retention = Retention(settings, self._store)
-        self._shelf = Shelf(store=self._store)
+        self._reader = StoreReader(store=self._store)
         self._logger = name.logger
         self._max_page_bytes = max_page_bytes
         self._trouble = ""
@@ -139,7 +139,7 @@ class Book:
         if not self._store.database.is_open:
             return None
         try:
-            return answer(query, self._shelf, logger=self._logger, max_page_bytes=self._max_page_bytes)
+            return answer(query, self._reader, logger=self._logger, max_page_bytes=self._max_page_bytes)
         except LogError as error:
             self._failed(error)
             return None

@@ -15,7 +15,7 @@ from turnstile.protocol.fields import Box
 from turnstile.vision.arrays import PictureBgr
 
 
-class Detector(Protocol):
+class LocalDetector(Protocol):
     """What finds faces in a picture."""
 
     def find(self, picture_bgr: PictureBgr) -> Sequence[Box]:
@@ -24,7 +24,7 @@ class Detector(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class LocalFaces:
     """What local detection found in one picture."""
 
     camera: str
@@ -37,12 +37,12 @@ class Found:
 class Fallback:
     """Runs a detector in a daemon thread. Pictures offered must not be changed afterwards."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: LocalDetector) -> None:
         """Start the thread; it sleeps until a picture is offered."""
         self.runs = 0
         self._detector = detector
         self._offered: dict[str, tuple[int, PictureBgr]] = {}
-        self._found: list[Found] = []
+        self._found: list[LocalFaces] = []
         self._change = threading.Condition()
         self._ends = False
         self._thread = threading.Thread(target=self._work, name="fallback", daemon=True)
@@ -54,7 +54,7 @@ class Fallback:
             self._offered[camera] = (captured_ns, picture_bgr)
             self._change.notify()
 
-    def found(self) -> list[Found]:
+    def found(self) -> list[LocalFaces]:
         """Return what was found since the last call, oldest first.
 
         Raises:
@@ -80,7 +80,9 @@ class Fallback:
             boxes = tuple(self._detector.find(picture))
             took_s = time.monotonic() - began_s
             with self._change:
-                found = Found(camera=camera, captured_ns=captured_ns, boxes_px=boxes, took_ms=took_s * 1000)
+                found = LocalFaces(
+                    camera=camera, captured_ns=captured_ns, boxes_px=boxes, took_ms=took_s * 1000
+                )
                 self._found.append(found)
                 self.runs += 1
                 self._change.wait_for(lambda: self._ends, timeout=took_s)

@@ -14,7 +14,7 @@ import numpy as np
 from turnstile.protocol.fields import Box
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect import pyramid
-from turnstile.vision.detect.search import AREA_BELOW, Found, Part, part_around
+from turnstile.vision.detect.search import AREA_BELOW, Detection, Region, part_around
 from turnstile.vision.models import dlib_file
 from turnstile.vision.models.runtime import Network
 
@@ -32,7 +32,7 @@ BACKGROUND = (122.782, 117.001, 104.298)
 """The mean colour, which the network's input subtracts."""
 
 
-class _Window(NamedTuple):
+class _SlidingWindow(NamedTuple):
     """One place where the network sees a face; right and bottom are inclusive, as dlib's are."""
 
     score: float
@@ -58,18 +58,18 @@ class CnnDetector:
         """Return what it is and runs on, for people."""
         return f"cnn, scan at {self._scale:.2f}, {self._network.description}"
 
-    def scan(self, picture_rgb: PictureRgb) -> list[Found]:
+    def scan(self, picture_rgb: PictureRgb) -> list[Detection]:
         """Return the faces of a picture, clipped to it."""
         height, width = picture_rgb.shape[:2]
-        everything = Part(left=0, top=0, right=width, bottom=height, scale=self._scale)
+        everything = Region(left=0, top=0, right=width, bottom=height, scale=self._scale)
         return self._run(everything, picture_rgb, levels=None)
 
-    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Found]:
+    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Detection]:
         """Return faces at and close to a box, of about its size."""
         part = part_around(around, within=picture_rgb, face_px=CLOSE_FACE_PX)
         return self._run(part, picture_rgb, levels=CLOSE_LEVELS)
 
-    def _run(self, part: Part, whole: PictureRgb, *, levels: int | None) -> list[Found]:
+    def _run(self, part: Region, whole: PictureRgb, *, levels: int | None) -> list[Detection]:
         pixels = whole[part.top : part.bottom, part.left : part.right]
         width, height = (round(side * part.scale) for side in (pixels.shape[1], pixels.shape[0]))
         if pixels.size == 0 or width < CELL_PX or height < CELL_PX:
@@ -81,10 +81,10 @@ class CnnDetector:
         for face in self.windows(pixels, levels=levels):
             box = part.box(face.left, face.top, face.right + 1, face.bottom + 1, within=whole.shape)
             if box is not None:
-                found.append(Found(box_px=box, score=face.score))
+                found.append(Detection(box_px=box, score=face.score))
         return found
 
-    def windows(self, picture_rgb: PictureRgb, *, levels: int | None = None) -> list[_Window]:
+    def windows(self, picture_rgb: PictureRgb, *, levels: int | None = None) -> list[_SlidingWindow]:
         """Return what dlib's `cnn_face_detection_model_v1` returns for a picture without upsampling.
 
         Args:
@@ -100,22 +100,22 @@ class CnnDetector:
         ]
         return self._distinct(sorted(places, reverse=True))
 
-    def _place(self, layout: pyramid.Layout, score: float, row: int, column: int) -> _Window:
+    def _place(self, layout: pyramid.Layout, score: float, row: int, column: int) -> _SlidingWindow:
         x, y = column * CELL_PX + FIRST_CELL_PX, row * CELL_PX + FIRST_CELL_PX
         reach_x, reach_y = (self._windows.width_px - 1) / 2, (self._windows.height_px - 1) / 2
         tile = layout.nearest(x, y)
         left, top = layout.to_picture(x - reach_x, y - reach_y, tile=tile)
         right, bottom = layout.to_picture(x + reach_x, y + reach_y, tile=tile)
-        return _Window(score, _round(left), _round(top), _round(right), _round(bottom))
+        return _SlidingWindow(score, _round(left), _round(top), _round(right), _round(bottom))
 
-    def _distinct(self, surest_first: list[_Window]) -> list[_Window]:
-        kept: list[_Window] = []
+    def _distinct(self, surest_first: list[_SlidingWindow]) -> list[_SlidingWindow]:
+        kept: list[_SlidingWindow] = []
         for place in surest_first:
             if not any(self._is_the_same(place, other) for other in kept):
                 kept.append(place)
         return kept
 
-    def _is_the_same(self, one: _Window, other: _Window) -> bool:
+    def _is_the_same(self, one: _SlidingWindow, other: _SlidingWindow) -> bool:
         """Tell whether two windows show one face, by the part they share of the rectangle around both."""
         width = min(one.right, other.right) - max(one.left, other.left) + 1
         height = min(one.bottom, other.bottom) - max(one.top, other.top) + 1
@@ -129,7 +129,7 @@ class CnnDetector:
         return shared / around > self._windows.max_overlap or covered > self._windows.max_covered
 
 
-def _area(place: _Window) -> int:
+def _area(place: _SlidingWindow) -> int:
     return (place.right - place.left + 1) * (place.bottom - place.top + 1)
 
 

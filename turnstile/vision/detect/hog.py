@@ -22,7 +22,7 @@ import numpy as np
 
 from turnstile.protocol.fields import Box
 from turnstile.vision.arrays import REDUCTIONS, PictureGrey, PictureRgb, Reduction
-from turnstile.vision.detect.search import AREA_BELOW, Detector, Found, Part, distinct, part_around
+from turnstile.vision.detect.search import AREA_BELOW, Detection, Detector, Region, distinct, part_around
 from turnstile.vision.models import cache as modelcache
 
 COARSE_FACE_PX = 57
@@ -79,18 +79,18 @@ class HogDetector:
         """Return by how much a JPEG may be decoded smaller for `coarse`, and still be large enough."""
         return max(by for by in REDUCTIONS if by * self._coarse_scale <= 1 or by == 1)
 
-    def scan(self, picture_rgb: PictureRgb) -> list[Found]:
+    def scan(self, picture_rgb: PictureRgb) -> list[Detection]:
         """Return the faces of a picture, clipped to it."""
         grey = np.asarray(cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2GRAY), np.uint8)
         return self.settle(picture_rgb, self.coarse(grey, reduced=1))
 
-    def coarse(self, picture: PictureGrey, *, reduced: Reduction) -> list[Found]:
+    def coarse(self, picture: PictureGrey, *, reduced: Reduction) -> list[Detection]:
         """Return where faces may be, in pixels of the whole picture, from one decoded smaller."""
         height, width = (side * reduced for side in picture.shape[:2])
-        everything = Part(left=0, top=0, right=width, bottom=height, scale=self._coarse_scale)
+        everything = Region(left=0, top=0, right=width, bottom=height, scale=self._coarse_scale)
         return self._run(picture, everything, (height, width), min_score=COARSE_MIN_SCORE)
 
-    def settle(self, picture_rgb: PictureRgb, coarse: Sequence[Found]) -> list[Found]:
+    def settle(self, picture_rgb: PictureRgb, coarse: Sequence[Detection]) -> list[Detection]:
         """Return which of the places are faces, clipped, after another look at the doubtful ones."""
         sure = [found for found in coarse if found.score >= SURE_SCORE]
         doubts = sorted(
@@ -103,7 +103,7 @@ class HogDetector:
         ]
         return distinct([*(_clipped(found, picture_rgb) for found in sure), *again])
 
-    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Found]:
+    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Detection]:
         """Return faces at and close to a box, of about its size."""
         part = part_around(around, within=picture_rgb, face_px=CLOSE_FACE_PX)
         pixels = picture_rgb[part.top : part.bottom, part.left : part.right]
@@ -111,8 +111,8 @@ class HogDetector:
         return found or self._second_look.search(picture_rgb, around)
 
     def _run(
-        self, pixels: PictureRgb | PictureGrey, part: Part, whole: tuple[int, ...], *, min_score: float
-    ) -> list[Found]:
+        self, pixels: PictureRgb | PictureGrey, part: Region, whole: tuple[int, ...], *, min_score: float
+    ) -> list[Detection]:
         """Return what dlib finds in the pixels of a part, made as large as the part's scale says."""
         width, height = (
             round(side * part.scale) for side in (part.right - part.left, part.bottom - part.top)
@@ -126,13 +126,13 @@ class HogDetector:
         for place, score in zip(places, scores, strict=True):
             box = part.box(place.left(), place.top(), place.right() + 1, place.bottom() + 1, within=whole)
             if box is not None:
-                found.append(Found(box_px=box, score=score))
+                found.append(Detection(box_px=box, score=score))
         return found
 
 
-def _clipped(found: Found, picture_rgb: PictureRgb) -> Found:
+def _clipped(found: Detection, picture_rgb: PictureRgb) -> Detection:
     """Return a place within the picture: one decoded smaller covers up to 7 pixels more."""
     height, width = picture_rgb.shape[:2]
     box = found.box_px
     inside = Box(left=box.left, top=box.top, right=min(box.right, width), bottom=min(box.bottom, height))
-    return Found(box_px=inside, score=found.score)
+    return Detection(box_px=inside, score=found.score)

@@ -28,7 +28,7 @@ SAME_FACE_OVERLAP = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class Detection:
     """A face and how sure the detector is of it."""
 
     box_px: Box
@@ -44,11 +44,11 @@ class Detector(Protocol):
         """Return what it is and runs on, for people."""
         ...
 
-    def scan(self, picture_rgb: PictureRgb) -> list[Found]:
+    def scan(self, picture_rgb: PictureRgb) -> list[Detection]:
         """Return the faces of a picture, clipped to it."""
         ...
 
-    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Found]:
+    def search(self, picture_rgb: PictureRgb, around: Box) -> list[Detection]:
         """Return faces at and close to a box, of about its size."""
         ...
 
@@ -76,7 +76,7 @@ def find(detector: Detector, picture_rgb: PictureRgb, hint: Hint | None, *, full
     return in_full(detector.scan(picture_rgb))
 
 
-def in_full(found: Sequence[Found]) -> Sighting:
+def in_full(found: Sequence[Detection]) -> Sighting:
     """Return what a search of the whole picture found."""
     return Sighting(boxes_px=_boxes(found), full_scan=True)
 
@@ -90,21 +90,21 @@ def is_worth_following(hint: Hint, *, full_scan_every: int) -> bool:
     )
 
 
-def _best(candidates: Sequence[Found], around: Box) -> Found | None:
+def _best(candidates: Sequence[Detection], around: Box) -> Detection | None:
     """Return the surest face that touches a box, or none."""
     touching = [found for found in candidates if overlap(found.box_px, around) > 0]
     return max(touching, key=lambda found: found.score, default=None)
 
 
-def _boxes(found: Sequence[Found]) -> tuple[Box, ...]:
+def _boxes(found: Sequence[Detection]) -> tuple[Box, ...]:
     """Return each face's box once, biggest first."""
     boxes = [face.box_px for face in distinct(found)]
     return tuple(sorted(boxes, key=lambda box: -box.width * box.height))
 
 
-def distinct(found: Sequence[Found]) -> list[Found]:
+def distinct(found: Sequence[Detection]) -> list[Detection]:
     """Return the surest one of faces that overlap, surest first."""
-    kept: list[Found] = []
+    kept: list[Detection] = []
     for face in sorted(found, key=lambda face: -face.score):
         if all(overlap(face.box_px, other.box_px) <= SAME_FACE_OVERLAP for other in kept):
             kept.append(face)
@@ -137,7 +137,7 @@ def overlap(one: Box, other: Box) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class Region:
     """A part of a picture and how to get from its scaled pixels back to the picture's."""
 
     left: int
@@ -163,11 +163,11 @@ class Part:
         return clipped if clipped.width > 0 and clipped.height > 0 else None
 
 
-def part_around(box: Box, *, within: PictureRgb, face_px: float) -> Part:
+def part_around(box: Box, *, within: PictureRgb, face_px: float) -> Region:
     """Return the surroundings of a box, scaled so that the box becomes `face_px` wide."""
     height, width = within.shape[:2]
     reach_x, reach_y = round(MARGIN * box.width), round(MARGIN * box.height)
-    return Part(
+    return Region(
         left=min(width, max(0, box.left - reach_x)),
         top=min(height, max(0, box.top - reach_y)),
         right=max(0, min(width, box.right + reach_x)),

@@ -13,8 +13,8 @@ from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.cnn import CnnDetector
 from turnstile.vision.detect.hog import HogDetector
 from turnstile.vision.detect.search import (
+    Detection,
     Detector,
-    Found,
     Sighting,
     find,
     in_full,
@@ -30,7 +30,7 @@ from turnstile.vision.pictures import decode_frame, decode_frame_grey, sharpness
 class _Glance(NamedTuple):
     """Where faces may be in a frame, and what it took to see; no places when there was no glance."""
 
-    places: list[Found] | None = None
+    places: list[Detection] | None = None
     decode_ms: float = 0.0
     detect_ms: float = 0.0
 

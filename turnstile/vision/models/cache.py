@@ -127,7 +127,7 @@ def _from_cache(kept: Path) -> bytes | None:
 def _build(contents: bytes, name: str, kind: str) -> bytes:
     from turnstile.vision.models import onnx_graph  # noqa: PLC0415 - onnx takes 0.3 s to import and is needed only here
 
-    build: Callable[[dlib_file.Network], bytes] = getattr(onnx_graph, kind)
+    build: Callable[[dlib_file.DlibNetwork], bytes] = getattr(onnx_graph, kind)
     return build(dlib_file.read(contents, name=name))
 
 

@@ -82,7 +82,7 @@ class Windows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network:
+class DlibNetwork:
     """A whole network file."""
 
     input_mean: tuple[float, float, float]
@@ -92,7 +92,7 @@ class Network:
     """None when the network is no detector."""
 
 
-def read(contents: bytes, *, name: str) -> Network:
+def read(contents: bytes, *, name: str) -> DlibNetwork:
     """Return the network in a dlib file, its affine and batch-normalization layers folded into convolutions.
 
     Args:
@@ -173,7 +173,7 @@ _LAYERS = ("con_4", "affine_", "bn_con2", "relu_", "max_pool_2", "avg_pool_2", "
 _TAG = re.compile(b"|".join(b"\x01%c%s" % (len(tag), tag.encode()) for tag in (*_LOSSES, *_INPUTS, *_LAYERS)))
 
 
-def _read(cursor: _Cursor) -> Network:
+def _read(cursor: _Cursor) -> DlibNetwork:
     input_mean: tuple[float, float, float] | None = None
     windows: Windows | None = None
     layers: list[Layer] = []
@@ -189,7 +189,7 @@ def _read(cursor: _Cursor) -> Network:
             layers.append(_read_layer(tag, cursor))
     if input_mean is None or not layers:
         raise _NotThisFormatError("no network layers are found in it")
-    return Network(input_mean=input_mean, layers=tuple(layers), windows=windows)
+    return DlibNetwork(input_mean=input_mean, layers=tuple(layers), windows=windows)
 
 
 def _read_layer(tag: str, cursor: _Cursor) -> Layer:

@@ -16,10 +16,10 @@ from turnstile.people.encodings import ENCODING_SIZE
 from turnstile.vision.models.dlib_file import (
     AddPrevious,
     Convolution,
+    DlibNetwork,
     Floats,
     Layer,
     Matrix,
-    Network,
     Pool,
     Relu,
 )
@@ -30,7 +30,7 @@ CHIP_PX = 150
 OPSET = 17
 
 
-def encoder(network: Network) -> bytes:
+def encoder(network: DlibNetwork) -> bytes:
     """Return an ONNX file: ``chips`` uint8 `(n, 150, 150, 3)` to ``encodings`` float32 `(n, 128)`.
 
     Raises:
@@ -50,7 +50,7 @@ def encoder(network: Network) -> bytes:
     )
 
 
-def detector(network: Network) -> bytes:
+def detector(network: DlibNetwork) -> bytes:
     """Return an ONNX file: ``planes`` float32 `(1, 3, height, width)` to ``scores`` `(1, 1, rows, columns)`.
 
     Raises:
@@ -78,7 +78,7 @@ def detector(network: Network) -> bytes:
     )
 
 
-def _start_with_raw_pixels(network: Network) -> list[Layer]:
+def _start_with_raw_pixels(network: DlibNetwork) -> list[Layer]:
     """Return the layers with the input's normalization folded into the first."""
     first = network.layers[0]
     if not isinstance(first, Convolution) or first.pad or first.weights.shape[1] != 3:
