@@ -45,7 +45,9 @@ class EntryReader(Protocol):
         """Return the entries after a number, oldest first."""
 
 
-def answer(query: Query, entries: EntryReader, *, logger: str, max_page_bytes: int = MAX_PAGE_BYTES) -> Entries:
+def answer(
+    query: Query, entries: EntryReader, *, logger: str, max_page_bytes: int = MAX_PAGE_BYTES
+) -> Entries:
     """Return the page that a query asks for, oldest line first, in the name of `logger`."""
     newest, newest_event = entries.newest
     after = None if query.cursor is None else entries.place(Event(query.log, query.cursor))
