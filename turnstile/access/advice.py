@@ -1,4 +1,4 @@
-"""What the people at a door could do to be decided about, taken from why they are not."""
+"""Advice: what the people at a door could do to be recognised, from why they are not."""
 
 from turnstile.access.visits import Door, Visit
 from turnstile.protocol.messages import Advised, Guide, Result
@@ -6,7 +6,7 @@ from turnstile.protocol.reasons import ADVICE_FOR, Advice
 from turnstile.site.settings import DecisionSettings
 
 PATIENCE_NS = 400_000_000
-"""Time in view before anybody is advised: most people are recognised before. Unmeasured."""
+"""Time in view before advice is given. Most people are recognised earlier. Unmeasured."""
 
 
 def guide(door: Door, result: Result, settings: DecisionSettings, *, locked: bool = False) -> Guide:
@@ -15,7 +15,7 @@ def guide(door: Door, result: Result, settings: DecisionSettings, *, locked: boo
     Args:
         door: after the result.
         result: the camera's newest.
-        settings: with what the rules say of this door.
+        settings: the site's, with the rules of this door.
         locked: whether decisions at this door are denied now.
     """
     open_now = {visit.trail.box_px: visit for visit in door.visits if not visit.absent_ns}
@@ -36,7 +36,7 @@ def guide(door: Door, result: Result, settings: DecisionSettings, *, locked: boo
 
 
 class Guides:
-    """Which guides to say: a change at once, standing advice again after a while, nothing twice."""
+    """Which guides to publish: a change at once, and unchanged advice again after a while."""
 
     REPEAT_NS = 500_000_000
 
@@ -44,7 +44,7 @@ class Guides:
         self._said: dict[str, Guide] = {}
 
     def to_say(self, guide: Guide) -> Guide | None:
-        """Return the guide when it is to be said now."""
+        """Return the guide if it is to be published now, else `None`."""
         said = self._said.get(guide.camera)
         old = () if said is None else tuple(one.advice for one in said.advice)
         changed = old != tuple(one.advice for one in guide.advice)

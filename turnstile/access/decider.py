@@ -1,4 +1,4 @@
-"""What the broker decides with: the doors, the rules, and the tries at each door. Pure: times come in."""
+"""The decider: the doors, the rules, and each door's lockout. Pure: times are arguments."""
 
 import datetime as dt
 from dataclasses import dataclass, field
@@ -32,21 +32,21 @@ class Decider:
 
     settings: DecisionSettings
     encoding: str
-    """Which weights and policy made the distances."""
+    """Weights and policy behind the distances."""
     rules: Rules = NO_RULES
     doors: dict[str, Door] = field(default_factory=dict)
     tries: dict[str, Tries] = field(default_factory=dict)
     _guides: Guides = field(default_factory=Guides)
     _glimpses: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    """For each camera, the latest pictures of the people who are not decided upon, by visit."""
+    """Camera → visit → the latest picture of somebody without a verdict."""
 
     @property
     def config_hash(self) -> str:
-        """Return the name of all that decides: equal for equal settings and rules."""
+        """Return a hash of the settings and rules that decide."""
         return config_hash(self.settings, self.rules)
 
     def decide(self, result: Result, *, age_s: float, now: Now) -> list[Access]:
-        """Take in a result, and return the events of its decisions, not numbered yet.
+        """Fold a result and return the events of its decisions, not numbered yet.
 
         Args:
             result: with encodings and thumbnails.
@@ -82,7 +82,7 @@ class Decider:
         return [to_access(decision, result, circumstances) for decision in decisions]
 
     def _with_picture(self, camera: str, decision: Decision) -> Decision:
-        """Return the decision upon somebody who has left with the picture kept of them."""
+        """Return the decision about somebody who has left, with the latest picture kept."""
         kept = self._glimpses.get(camera, {}).get(decision.visit, b"")
         if decision.face.thumbnail or not kept:
             return decision
@@ -98,7 +98,7 @@ class Decider:
         }
 
     def guide(self, result: Result, *, now: Now) -> Guide | None:
-        """Return what to say to the people in a result just decided upon; none when it is said already."""
+        """Return the advice for the people in a result; `None` if it has been published already."""
         camera = result.camera
         door, tries = self.doors.get(camera, Door()), self.tries.get(camera, Tries())
         if result.captured_ns < door.newest_ns:
@@ -107,7 +107,7 @@ class Decider:
         return self._guides.to_say(guide(door, result, self.settings_at(camera), locked=locked))
 
     def settings_at(self, camera: str) -> DecisionSettings:
-        """Return the site's settings with what the rules say of a door."""
+        """Return the site's settings with the rules of a door."""
         rule = self.rules.doors.get(camera)
         if rule is None:
             return self.settings

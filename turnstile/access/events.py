@@ -1,4 +1,4 @@
-"""A decision as the event that doors, displays and the log are told of."""
+"""A decision as the event that doors, displays and the log receive."""
 
 import hashlib
 from typing import NamedTuple
@@ -18,12 +18,12 @@ class Circumstances(NamedTuple):
     valid_s: float
     """How long a grant lasts."""
     encoding: str
-    """Which weights and policy made the distances."""
+    """Weights and policy behind the distances."""
     config_hash: str
 
 
 def to_access(decision: Decision, result: Result, circumstances: Circumstances) -> Access:
-    """Return a decision as an event without source and number, which the journal gives it."""
+    """Return a decision as an event; the journal adds source and number."""
     conclusion, granted = decision.conclusion, decision.conclusion.verdict == "granted"
     return Access(
         source="",
@@ -52,6 +52,6 @@ def to_access(decision: Decision, result: Result, circumstances: Circumstances) 
 
 
 def config_hash(settings: DecisionSettings, *others: msgspec.Struct) -> str:
-    """Return a name for the settings, rules and whatever else decides: equal for equal contents."""
+    """Return a hash of the settings, rules and whatever else decides."""
     contents = msgspec.json.encode((settings, *others), order="deterministic")
     return hashlib.sha256(contents).hexdigest()[:16]

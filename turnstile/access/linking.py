@@ -1,9 +1,9 @@
 """Which face of a frame continues which visit: by encoding first, by place where encodings are missing.
 
 A face is the same person as a trail when their encodings are at most `link_distance` apart, or when both are
-taken for the same enrolled person; then it may be anywhere in the picture. It is somebody else when neither
-holds. Only a face or a trail without an encoding is linked by its place alone. Each face continues at most
-one trail and each trail has at most one face; the nearest pairs go first.
+recognised as the same enrolled person. Then it may be anywhere in the picture. Otherwise it is somebody else.
+Only a face or a trail without an encoding is linked by its place alone. Each face continues at most one
+trail, and each trail has at most one face. The nearest pairs go first.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
     encodings: tuple[bytes, ...] = ()
     """The latest, newest last, at most `MAX_RECENT`: little-endian float32 `(128,)` each."""
     person: str | None = None
-    """Whom its frames were last taken for; nobody when they were for nobody yet."""
+    """The person its frames were last recognised as; `None` before the first."""
     certain: bool = False
     """A verdict named `person`: a face of another name is somebody else."""
 
@@ -48,13 +48,13 @@ class Links(NamedTuple):
     fresh: tuple[int, ...]
     """Faces that continue none."""
     displaced: dict[int, int]
-    """Fresh face → the trail that has no face in this frame and in whose place this one stands."""
+    """New face → the unseen trail whose place it takes."""
 
 
 def link(
     trails: Sequence[Trail], faces: Sequence[Face], names: Sequence[str | None], *, link_distance: float
 ) -> Links:
-    """Return which faces continue which trails; `names[i]` is whom `faces[i]` would vote for."""
+    """Return which faces continue which trails; `names[i]` is the person `faces[i]` would vote for."""
     gaps = encoding_gaps(trails, faces)
     costs = [
         (cost, t, f)
@@ -81,7 +81,7 @@ def link(
 
 
 def follow(trail: Trail, face: Face, *, person: str | None, keep_encoding: bool) -> Trail:
-    """Return the trail after one more face, whose encoding it is compared by from now on if that is kept."""
+    """Return the trail after one more face. `keep_encoding` adds the face's encoding to those compared."""
     encodings = trail.encodings
     if keep_encoding and is_encoding(face.encoding):
         encodings = (*encodings, face.encoding)[-MAX_RECENT:]
@@ -94,7 +94,7 @@ def follow(trail: Trail, face: Face, *, person: str | None, keep_encoding: bool)
 
 
 def is_alike(trail: Trail, face: Face, *, link_distance: float) -> bool:
-    """Tell whether a face's encoding is near the trail's, as far as both have any."""
+    """Tell whether a face's encoding is near the trail's; true if either has none."""
     return not encoding_gaps([trail], [face])[0, 0] > link_distance
 
 
@@ -120,7 +120,7 @@ def apart_widths(a: Box, b: Box) -> float:
 
 
 def _cost(trail: Trail, face: Face, name: str | None, *, gap: float, link_distance: float) -> float | None:
-    """Return how badly a face continues a trail; none when it cannot."""
+    """Return how badly a face continues a trail; `None` if it cannot."""
     if trail.certain and name is not None and name != trail.person:
         return None
     apart = apart_widths(trail.box_px, face.box_px)

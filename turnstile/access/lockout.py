@@ -12,17 +12,17 @@ from turnstile.site.settings import LockoutSettings
 COUNTED = frozenset(
     {Reason.UNKNOWN, Reason.AMBIGUOUS, Reason.OUTSIDE_SCHEDULE, Reason.NOT_ALLOWED, Reason.BLOCKED}
 )
-"""Denials that are tries: of a face that was seen well. Those while the door is locked do not lengthen it."""
+"""Denials that count as tries: those of a face seen well. Denials while the door is locked do not count."""
 
 
 class Tries(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of one door's denials."""
 
     denied_ns: tuple[int, ...] = ()
-    """When, within the window, oldest first."""
+    """Times within the window, oldest first."""
     locked_until_ns: int = 0
     locks: int = 0
-    """How many times in a row it was locked, each soon after the other."""
+    """How many locks in a row."""
 
 
 def is_locked(tries: Tries, now_ns: int) -> bool:

@@ -1,7 +1,7 @@
-"""Recorded results, folded again with other settings: which verdicts would be others.
+"""Replay: recorded results, folded again with other settings, to show which verdicts change.
 
-A recording holds what reached the decision: results with their encodings and without pictures, how late
-each was, and the verdicts given. Pure: a recording comes in as records, whoever read them.
+A recording holds what the decision was made from: results with encodings but no pictures, how late each was,
+and the verdicts. Pure: a recording comes as records.
 """
 
 import datetime as dt
@@ -17,11 +17,11 @@ from turnstile.protocol.fields import Nanoseconds, Seconds
 from turnstile.protocol.messages import Access, Result
 
 MATCH_NS = 5_000_000_000
-"""Verdicts on visits that began in another frame are compared when they are no further apart."""
+"""Largest gap between two verdicts that are compared although their visits began in other frames."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="t"):
-    """What one entry of a recording has in common with the others."""
+    """Fields of every record."""
 
     at_ns: Nanoseconds
     """Broker's clock."""
@@ -35,7 +35,7 @@ class RecordedResult(Recorded, frozen=True, kw_only=True, tag="taken/1"):
 
 
 class RecordedVerdict(Recorded, frozen=True, kw_only=True, tag="told/1"):
-    """A verdict given then."""
+    """A recorded verdict."""
 
     access: Access
 
@@ -46,13 +46,13 @@ Change = Literal["other verdict", "other reason", "no longer decided", "newly de
 
 
 class Difference(NamedTuple):
-    """A visit on which another verdict is given."""
+    """A visit whose verdict differs."""
 
     change: Change
     before: Access | None
     after: Access | None
     at_ns: int
-    """Broker's clock: when it was decided upon then, or would be now."""
+    """Broker's clock: when it was decided, or would be now."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -76,7 +76,7 @@ def decode(body: bytes) -> AnyRecord:
     """Return a record.
 
     Raises:
-        WireError: it is none.
+        WireError: it is not a record.
     """
     try:
         return _decoder.decode(body)
@@ -87,12 +87,12 @@ def decode(body: bytes) -> AnyRecord:
 def replay(
     records: Iterable[AnyRecord], decider: Decider, *, local: Callable[[int], dt.datetime]
 ) -> tuple[list[Access], list[Access]]:
-    """Return the verdicts given then, and those that `decider` gives on the same results.
+    """Return the recorded verdicts, and those that `decider` gives on the same results.
 
     Args:
         records: in the order recorded.
         decider: with the settings and rules to try, and no doors open yet.
-        local: the time of the rules at a time of the broker's clock, in nanoseconds.
+        local: converts nanoseconds of the broker's clock to the local time of the rules.
     """
     before: list[Access] = []
     after: list[Access] = []
@@ -107,7 +107,7 @@ def replay(
 
 
 def differences(before: Iterable[Access], after: Iterable[Access]) -> list[Difference]:
-    """Return the visits whose verdict, person or reason is another, in the order of time."""
+    """Return the visits whose verdict, person or reason differs, in order of time."""
     missing = list(before)
     found: list[Difference] = []
     fresh: list[Access] = []

@@ -1,4 +1,4 @@
-"""Who may use which door, and when: the rules file, decoded, and judged.
+"""The rules file: who may use which door, and when.
 
 ::
 
@@ -72,7 +72,7 @@ class DoorRules(RulesSection, frozen=True, kw_only=True):
     """What holds at one door."""
 
     allow: Annotated[tuple[Allow, ...], Meta(min_length=1)] | None = None
-    """Whoever is in none of these may not use it; without it, everyone enrolled may."""
+    """Only people of these entries may use the door; without it, everyone enrolled may."""
     nearest_only: bool | None = None
     min_face_px: Annotated[int, Meta(ge=0, le=10_000)] | None = None
 
@@ -96,16 +96,16 @@ class Rules(RulesSection, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def blocked_keys(self) -> frozenset[str]:
-        """Return the blocked people as they are compared."""
+        """Return the blocked people in the form that is compared."""
         return frozenset(map(key_of, self.blocked))
 
     @cached_property
     def validities(self) -> dict[str, Validity]:
-        """Return the validities by people as they are compared."""
+        """Return the validities by person, in the form that is compared."""
         return {key_of(person): validity for person, validity in self.valid.items()}
 
     def named(self) -> set[str]:
-        """Return everybody whom the file names, as written."""
+        """Return every name in the file, as written."""
         allowed = (one.people for door in self.doors.values() for one in door.allow or ())
         lists = (*self.groups.values(), *allowed, tuple(self.valid), self.blocked)
         return {person for people in lists for person in people}
@@ -122,7 +122,7 @@ def build(document: object, *, doors: Iterable[str]) -> Rules:
         doors: the site's cameras.
 
     Raises:
-        RulesError: an unknown key, door or group, a wrong type, an impossible value; it knows the place.
+        RulesError: an unknown key, door or group, a wrong type, an impossible value. It names the place.
     """
     if document is None:
         return NO_RULES
@@ -145,7 +145,7 @@ def build(document: object, *, doors: Iterable[str]) -> Rules:
 
 
 def judge(rules: Rules, person: str, door: str, local: dt.datetime) -> Reason | None:
-    """Return why somebody recognised may not use a door at a local time; none when they may."""
+    """Return why a recognised person may not use a door at a local time; `None` if they may."""
     key = key_of(person)
     if key in rules.blocked_keys:
         return Reason.BLOCKED
@@ -163,13 +163,13 @@ def judge(rules: Rules, person: str, door: str, local: dt.datetime) -> Reason | 
 
 
 def unenrolled(rules: Rules, persons: Iterable[str]) -> list[str]:
-    """Return whom the rules name and nobody enrolled is called, which may be a slip of the pen."""
+    """Return the names in the rules that nobody enrolled has; a typing error is likely."""
     enrolled = set(map(key_of, persons))
     return sorted(person for person in rules.named() if key_of(person) not in enrolled)
 
 
 def key_of(person: str) -> str:
-    """Return a name as it is compared."""
+    """Return a name in the form that is compared."""
     return " ".join(person.replace("_", " ").split()).casefold()
 
 
@@ -243,7 +243,7 @@ def _located(document: object, error: msgspec.ValidationError) -> RulesError:
 
 
 def _culprit(document: object, place: list[str | int], said: str) -> str:
-    """Return the key below `place` without whose neighbours the same error is raised."""
+    """Return the key below `place` that raises the same error by itself."""
     here: Any = document
     for step in place:
         here = here[step]

@@ -1,25 +1,28 @@
-"""From faces in frames to one decision a person and visit.
+"""From faces in frames to one decision for each person and visit.
 
-`fold` is a pure function: the visits open at a camera and one more result give the visits open after it and
-the decisions made by it. It reads no clock: time is that of the camera's own frames, and the broker says how
-old a result is.
+`fold` is a pure function. It takes a camera's open visits and one more result. It returns the visits that are
+open afterwards and the decisions made. Time is that of the camera's own frames; the broker says how old a
+result is.
 
-- Faces are linked to visits by encoding and place (`turnstile.access.linking`). A face that continues none
-  begins one; no vote passes from one person to another.
-- A frame votes for the nearest person when that one is at most `max_distance` away and `min_margin` ahead of
-  the second-best person, else for unknown. Too small, blurred or late frames do not vote.
+- Faces are linked to visits by encoding and place (`turnstile.access.linking`). A face that continues no
+  visit begins one. No vote passes from one person to another.
+- A frame votes for the nearest person if that person is at most `max_distance` away and the second-best
+  person is at least `min_margin` farther. Otherwise it votes for unknown. Too small, blurred or late frames
+  do not vote.
 - Granted: `votes_needed` of the last `votes_of` votes within `window_s` are for one person, and there is no
-  objection. Denied: after `deny_after_votes` votes or `deny_after_s` in view, for the reason that prevailed;
-  who leaves earlier than that, but after `votes_needed` votes, is denied when the visit ends.
-- A verdict is final for the visit, and covers nobody else: a face that takes a person's place has a visit of
-  its own from its first frame on. While the two cannot yet be told from one face seen badly (a hand before
-  it), that visit only shadows the first: it ends without a trace when the first face is back, and is denied
-  only after `SHADOW_PATIENCE` times as many votes.
-- A visit ends after `absence_s` of observed absence: the time between results in which it was not seen, each
-  step counted as at most `MAX_STEP_NS`, so that an outage of any length is a short absence. Somebody with a
-  verdict who is recognised again before that is not decided upon again.
-- Results of several recognizers may come out of order. One older than the newest may vote; it neither begins
-  nor ends a visit. A frame counts once however often its result comes.
+  objection.
+- Denied: after `deny_after_votes` votes or `deny_after_s` in view, for the most frequent reason. A visit that
+  ends without a verdict after `votes_needed` votes is denied.
+- A verdict is final for the visit and covers one person only. A face that takes that person's place has a
+  visit of its own from its first frame on.
+- The new visit only shadows the first one while both may be the same face seen badly, such as behind a hand.
+  It ends without an entry when the first face is back. It is denied only after `SHADOW_PATIENCE` times as
+  many votes.
+- A visit ends after `absence_s` of observed absence: the time between results in which it was not seen. Each
+  step counts as at most `MAX_STEP_NS`, so an outage of any length is a short absence. Somebody with a verdict
+  who is recognised again before the end is not decided upon again.
+- Results of several recognizers may come out of order. An older one may vote; it neither begins nor
+  ends a visit. A frame counts once however often its result comes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,8 +40,10 @@ MAX_STEP_NS = 500_000_000
 """The longest gap between two results that counts in full as observed."""
 
 CLOCK_JUMP_NS = 2_000_000_000
-"""A timely result this much older than the newest one may mean that the camera's clock was set back: at once
-when its frame was numbered later, else after so many that it cannot be stragglers."""
+"""A timely result this much older than the newest one may mean that the camera's clock was set back.
+
+If its frame has a later number, that is certain at once; else after more than `MAX_STRAGGLERS` such
+results."""
 
 MAX_STRAGGLERS = 10
 
@@ -56,7 +61,7 @@ MAX_VISITS = 64
 clock stands still may begin visits without end."""
 
 Objection = Callable[[str | None], Reason | None]
-"""Says why a person who was recognised, or nobody, must be denied for another reason; none when not."""
+"""Returns a further reason to deny a person (`None`: unknown), or `None` if there is none."""
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,16 +73,16 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """The latest, at most `votes_of`, in the order of capture."""
     votes_seen: int = 0
     reasons: dict[Reason, int] = {}
-    """How many frames said what."""
+    """Reason → how many frames gave it."""
     reason: Reason | None = None
-    """What the latest frame said; none when it was not asked, as others are nearer."""
+    """The latest frame's reason; `None` if another face was nearer (`nearest_only`)."""
     in_view_ns: int = 0
     absent_ns: int = 0
     shadows: str = ""
-    """The visit in whose place this one began, while they may be one."""
+    """The visit whose place this one took, while both may be the same person."""
     verdict: Verdict | None = None
     person: str | None = None
-    """Whom the verdict is about; nobody means unknown."""
+    """The person of the verdict; `None` means unknown."""
 
 
 class Door(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +103,7 @@ class Decision(NamedTuple):
     visit: str
     conclusion: Conclusion
     face: Face
-    """The face of the frame that decided; of somebody who left undecided, only where it was last."""
+    """The face in the deciding frame; of a visit that ended undecided, only its last box."""
 
 
 class _Step(NamedTuple):
@@ -107,9 +112,9 @@ class _Step(NamedTuple):
     captured_ns: int
     step_ns: int
     late: bool
-    """Older than the newest result: it may vote, and changes nothing else."""
+    """Older than the newest result, so it may vote but changes nothing else."""
     set_back: bool
-    """The newest result after all, and the camera's clock shows less than before."""
+    """Newest in number, though the camera's clock was set back."""
     behind: int
 
 
@@ -140,7 +145,7 @@ def fold(
         result: of a frame of this door's camera, with the faces' encodings.
         settings: the site's, with what the rules say of this door.
         age_s: how long the frame took from the broker and back.
-        objection: why somebody may not enter although recognised.
+        objection: why a recognised person may not enter.
     """
     frame = (result.seq, result.captured_ns)
     if frame in door.folded:
@@ -180,7 +185,7 @@ def _step(door: Door, result: Result, *, too_old: bool) -> _Step:
 def _carry_on(
     door: Door, result: Result, cast: Sequence[Ballot], step: _Step, settings: DecisionSettings
 ) -> tuple[dict[str, Visit], dict[str, _Sight], list[Visit]]:
-    """Return the visits that are open after a result, not yet decided upon; those seen in it; those ended."""
+    """Return the visits open after a result, those seen in it, and those that ended."""
     before = door.visits
     if step.set_back:
         before = tuple(msgspec.structs.replace(visit, votes=()) for visit in before)
@@ -213,7 +218,7 @@ def _carry_on(
 
 
 def _newest(visits: dict[str, Visit], sights: Mapping[str, _Sight]) -> dict[str, Visit]:
-    """Return as many visits as may be open: those in view, and of the others the latest seen."""
+    """Return at most `MAX_VISITS` visits: those in view first, then those seen latest."""
     if len(visits) <= MAX_VISITS:
         return visits
     newest_first = list(visits)[::-1]
@@ -223,7 +228,7 @@ def _newest(visits: dict[str, Visit], sights: Mapping[str, _Sight]) -> dict[str,
 
 
 def _shadowed(visit: Visit) -> str:
-    """Return what a visit that begins in another's place shadows: that one, or what it shadows itself."""
+    """Return the visit that a new one shadows: the displaced one, or what that one shadows."""
     return visit.shadows if visit.verdict is None and visit.shadows else visit.visit
 
 
@@ -267,7 +272,7 @@ def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: DecisionSett
 
 
 def _find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, patience: int) -> Conclusion | None:
-    """Return what the votes of a visit come to with a frame's; none while it stays open."""
+    """Return the conclusion of a visit's votes with this frame's; `None` while it stays open."""
     if visit.verdict is not None or ballot.reason is None:
         return None
     promising = ballot.counts and ballot.person is not None
@@ -281,14 +286,14 @@ def _find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, patience:
 
 
 def _was_tried(visit: Visit, settings: DecisionSettings) -> bool:
-    """Tell whether a visit that ended without a verdict is one to log: somebody's own, in enough frames."""
+    """Tell whether a visit that ended undecided becomes an entry: no shadow, and in enough frames."""
     seen_enough = visit.votes_seen >= settings.votes_needed
     stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
     return visit.verdict is None and not visit.shadows and seen_enough and stayed
 
 
 def _unfinished(visit: Visit, settings: DecisionSettings, objection: Objection) -> Decision:
-    """Deny somebody who left before enough frames could be had."""
+    """Deny a visit that ended without a verdict."""
     conclusion = _overruled(denial(visit.votes, visit.reasons, settings), objection(None))
     return Decision(visit.visit, conclusion, Face(box_px=visit.trail.box_px))
 
@@ -305,7 +310,7 @@ def _conclude(
     sights: Mapping[str, _Sight],
     objection: Objection,
 ) -> list[Decision]:
-    """Settle a visit in `visits` and return the decision; none when its person is decided upon already."""
+    """Settle a visit and return its decision; no decision if its person has a verdict already."""
     visit = visits[name]
     doubles = [
         one
@@ -331,4 +336,4 @@ def _conclude(
 
 
 _AGAINST = Ballot(person=None, reason=Reason.UNKNOWN, counts=True, distance=None, margin=None)
-"""What a frame says of a visit that has somebody else's face in its place."""
+"""The ballot against a visit whose place somebody else's face has taken."""

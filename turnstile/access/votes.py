@@ -14,9 +14,9 @@ class Ballot(NamedTuple):
     """What one face of one frame says."""
 
     person: str | None
-    """Near enough and ahead of everybody else; nobody means unknown."""
+    """The person near enough and ahead of everybody else; `None` means unknown."""
     reason: Reason | None
-    """Why it counts for nobody, or does not count; `RECOGNISED` for somebody; none when it is not asked."""
+    """`RECOGNISED`, or why it is for nobody or does not count; `None` if the face is not to be decided."""
     counts: bool
     """Whether it is a vote."""
     distance: float | None
@@ -47,7 +47,7 @@ class Conclusion(NamedTuple):
 
 
 def ballots(result: Result, settings: DecisionSettings, *, too_old: bool) -> list[Ballot]:
-    """Return what each face of a result says. Only clear, big enough faces of timely results are votes."""
+    """Return the ballot of each face of a result. Only clear, big enough faces of timely results vote."""
     nearest = max((face.box_px.width * face.box_px.height for face in result.faces), default=0)
     cast: list[Ballot] = []
     for face in result.faces:
@@ -70,18 +70,18 @@ def ballots(result: Result, settings: DecisionSettings, *, too_old: bool) -> lis
 
 
 def margin_of(face: Face) -> float | None:
-    """Return how much farther the second-best person is; none when there is no second."""
+    """Return how much farther the second-best person is; `None` if there is no second."""
     if face.distance is None or face.second_distance is None:
         return None
     return face.second_distance - face.distance
 
 
 def grant(votes: Sequence[Vote], person: str | None, settings: DecisionSettings) -> Conclusion | None:
-    """Return the conclusion that enough of these votes are for `person`; none when they are not.
+    """Return the conclusion that enough of these votes are for `person`; `None` if not.
 
     Args:
         votes: the latest of a visit, at most `votes_of`, one a frame.
-        person: whom the frame at hand is for.
+        person: the person of the frame at hand.
         settings: how many must agree.
     """
     if person is None:
@@ -130,7 +130,7 @@ def _by_distance(vote: Vote) -> float:
 
 
 def _prevailing(reasons: Mapping[Reason, int]) -> Reason:
-    """Return the commonest reason; frames that named people without agreeing make it ambiguous."""
+    """Return the most frequent reason. It is `AMBIGUOUS` if frames named people without agreeing."""
     counts = dict.fromkeys(Reason, 0) | dict(reasons)
     counts[Reason.AMBIGUOUS] += counts.pop(Reason.RECOGNISED)
     return max(counts, key=lambda reason: (counts[reason], reason is Reason.UNKNOWN))

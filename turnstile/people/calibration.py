@@ -1,9 +1,8 @@
 """How well a gallery keeps its people apart, and which distance admits how many strangers.
 
-Everything is computed from encodings at hand: pictures of enrolled people, and of strangers if there are
-any. A stranger is let in when the nearest person is within `max_distance` and at least `min_margin` nearer
-than the second-best: the rule by which one frame votes. Several votes decide, so a door lets in fewer than
-these.
+All is computed from encodings of enrolled pictures, and of strangers if there are any. A stranger is let in
+by the rule by which one frame votes: the nearest person is within `max_distance`, and the second-best at
+least `min_margin` farther. Several votes decide, so a door lets in fewer.
 """
 
 import math
@@ -24,13 +23,13 @@ Distances = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """Enrolled pictures; the three parts belong together by position."""
+    """Enrolled pictures: three lists of equal length."""
 
     persons: tuple[str, ...]
     files: tuple[str, ...]
     encodings: Encodings
     averaged: bool = False
-    """Faces are compared with the mean of a person's pictures, not with each: `gallery.templates`."""
+    """Compare faces with the mean of a person's pictures (`gallery.templates`), not with each."""
 
     def __post_init__(self) -> None:
         if not len(self.persons) == len(self.files) == len(self.encodings):
@@ -51,12 +50,12 @@ class CloseCouple:
 
 @dataclass(frozen=True, kw_only=True)
 class Disagreement:
-    """A picture that does not lie with the others of its person."""
+    """A picture that is far from the others of its person."""
 
     person: str
     file: str
     own_distance: float
-    """To the nearest other picture of the same person."""
+    """Distance to the nearest other picture of the same person."""
     other: str | None
     """The nearest other person."""
     other_distance: float | None
@@ -64,7 +63,7 @@ class Disagreement:
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """How many of so many trials."""
+    """Hits in a number of trials."""
 
     hits: int
     trials: int
@@ -112,7 +111,7 @@ def close_couples(pictures: Pictures, *, count: int) -> list[CloseCouple]:
 
 
 def disagreements(pictures: Pictures, *, max_distance: float) -> list[Disagreement]:
-    """Return the pictures that another person is nearer to, or no other of the same person is near to.
+    """Return the pictures that are nearer to another person, or far from all others of their own person.
 
     A person with one picture cannot disagree. The worst come first.
     """
@@ -143,10 +142,10 @@ def disagreements(pictures: Pictures, *, max_distance: float) -> list[Disagreeme
 def admission_distances(
     pictures: Pictures, strangers: Encodings | None = None, *, min_margin: float
 ) -> npt.NDArray[np.float32]:
-    """Return for each trial the `max_distance` from which on a stranger is taken for somebody.
+    """Return for each trial the `max_distance` from which a stranger passes as somebody.
 
     A trial is a stranger against the whole gallery or, without strangers, an enrolled picture against
-    everybody but its own person. Infinite where the margin rules the stranger out whatever the distance.
+    everybody but its own person. Infinite where the margin always keeps the stranger out.
     """
     if strangers is not None:
         return _admission(_to_persons(strangers, pictures), min_margin)
@@ -163,7 +162,7 @@ def false_accepts(admissions: npt.NDArray[np.float32], *, max_distance: float) -
 def stranger_rate(gallery: Gallery, decision: DecisionSettings) -> Rate:
     """Return how many enrolled pictures, each against all other people, would be taken for one of them.
 
-    Of a large gallery `MAX_TRIALS` pictures are tried, evenly spread.
+    In a large gallery, `MAX_TRIALS` pictures, evenly spread, are tried.
     """
     chosen = np.unique(np.linspace(0, len(gallery.owners) - 1, MAX_TRIALS).astype(int))
     persons = tuple(gallery.persons[gallery.owners[at]] for at in chosen)
@@ -181,7 +180,7 @@ def distance_for(admissions: npt.NDArray[np.float32], *, rate: float) -> float |
     """Return the largest distance, in steps of 0.001, that lets in at most this share of the strangers.
 
     Returns:
-        None when there are too few trials to tell: a rate needs at least `1 / rate` of them.
+        `None` if there are too few trials: a rate needs at least `1 / rate`.
     """
     if len(admissions) * rate < 1:
         return None

@@ -1,4 +1,4 @@
-"""Encodings: what dlib's network makes of a face, and what counts as one."""
+"""Encodings: their form, and which bytes are a valid one."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ Encodings = npt.NDArray[np.float32]
 """float32 `(n, 128)`: one row a face; `n` may be 0."""
 
 MAX_LENGTH = 2.0
-"""Of an encoding; dlib's are 1.3 to 1.5 long. Two of them are at most 4 apart: `messages.Distance`."""
+"""Length of an encoding; dlib's are 1.3 to 1.5. Two are at most 4 apart: `messages.Distance`."""
 
 
 def is_encoding(data: bytes) -> bool:

@@ -24,7 +24,7 @@ _UNFIT = re.compile(rf"[{STEERING}\ud800-\udfff]")
 
 
 class Match(NamedTuple):
-    """The nearest person of one face, and how far the next other person is."""
+    """The nearest person to one face, and the distance to the second-best person."""
 
     person: str | None
     distance: float | None
@@ -39,7 +39,7 @@ class Gallery:
     """Everyone enrolled, as one matrix."""
 
     version: str
-    """Names the content: equal versions hold equal encodings of equal people."""
+    """Hash of the content: equal versions hold equal encodings of equal people."""
     engine: str
     persons: tuple[str, ...]
     owners: npt.NDArray[np.intp]
@@ -58,7 +58,7 @@ class Gallery:
         return np.asarray(np.einsum("ij,ij->i", self.encodings, self.encodings), dtype=np.float32)
 
     def _match_one(self, face: Encodings, squares: npt.NDArray[np.float32]) -> Match:
-        """Return the match of one face from its squared distances, less a constant; they are used up."""
+        """Return the match of one face from its squared distances (less a constant), which it overwrites."""
         best = int(squares.argmin())
         owner = self.owners[best]
         squares[self.owners == owner] = np.inf
@@ -97,11 +97,11 @@ def build_gallery(engine: str, encodings: Iterable[tuple[str, bytes]]) -> Galler
 
 
 def templates(gallery: Gallery) -> Gallery:
-    """Return what faces are compared with: for each person the mean of the pictures, scaled to unit length.
+    """Return what faces are compared with: each person's mean of the pictures, scaled to unit length.
 
-    Raw encodings are compared with each picture, as `face_recognition` does. On LFW, for galleries of 100
-    people with 3 pictures each, at the distance that admits 0.1 % of strangers, means recognise 88 % of the
-    enrolled in one frame and the nearest pictures 81 % (`benchmarks.accuracy`, 2026-11).
+    Raw encodings are compared with each picture, as `face_recognition` does. On LFW, with 100 people of 3
+    pictures each, means recognise 88 % of the enrolled in one frame and the nearest pictures 81 %
+    (`benchmarks.accuracy`, 2026-11, at the distance that admits 0.1 % of strangers).
     """
     if not is_averaged(gallery.engine) or not gallery.persons:
         return gallery
@@ -115,7 +115,7 @@ def templates(gallery: Gallery) -> Gallery:
 
 
 def is_averaged(engine: str) -> bool:
-    """Tell whether people are compared with by the mean of their pictures, with encodings of this name."""
+    """Tell whether encodings of this name are compared with the mean of a person's pictures."""
     return not engine.endswith("/raw")
 
 
@@ -124,7 +124,7 @@ def means(encodings: Encodings, owners: npt.NDArray[np.intp]) -> Encodings:
 
     Args:
         encodings: `(n, 128)`.
-        owners: `(n,)`: whose each is, from 0 to people - 1, nobody left out.
+        owners: `(n,)`: the index of each row's person. Every index from 0 to people - 1 occurs.
     """
     sums = np.zeros((int(owners.max()) + 1, encodings.shape[1]), np.float32)
     np.add.at(sums, owners, encodings)
@@ -133,7 +133,7 @@ def means(encodings: Encodings, owners: npt.NDArray[np.intp]) -> Encodings:
 
 
 def to_message(gallery: Gallery) -> People:
-    """Return the gallery as it travels."""
+    """Return the gallery as a message."""
     return People(
         version=gallery.version,
         engine=gallery.engine,
@@ -147,7 +147,7 @@ def from_message(people: People) -> Gallery:
     """Return the gallery that a message carries.
 
     Raises:
-        WireError: its parts do not fit each other, or an encoding is none.
+        WireError: its parts do not fit each other, or an encoding is not valid.
     """
     if len(people.encodings) != ENCODING_BYTES * len(people.owners):
         raise WireError(f"People.encodings has {len(people.encodings)} bytes for {len(people.owners)} owners")
@@ -176,7 +176,7 @@ def is_picture(file: str) -> bool:
 
 
 def person_of(file: str) -> str | None:
-    """Return the person that a picture's path below the faces folder names; none if it names nobody.
+    """Return the person that a picture's path below the faces folder names; `None` if it names nobody.
 
     ``barack_obama.jpg``, ``barack_obama_2.jpg`` and ``barack_obama/anything.jpg`` are Barack Obama.
     """
