@@ -13,12 +13,12 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 BENCHMARKS = $(filter-out guided,$(basename $(notdir $(shell grep -l '^if __name__' benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup environment demo test coverage check format bench fuzz lock clean distclean
+.PHONY: help setup environment development demo test coverage check format bench fuzz lock clean distclean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: environment ## make .venv from the lock and fetch the sample faces; a second run installs nothing
+setup: environment ## make .venv with what running needs and fetch the sample faces; a second run installs nothing
 	@$(BIN)/python -m turnstile.commands.demo.samples
 	@$(BIN)/python -m turnstile.vision.opencv
 
@@ -26,25 +26,28 @@ environment:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit($(TOO_OLD))'
 	@$(PYTHON) tools/setup.py
 
+development: environment ## add what checks, tests and benchmarks need to .venv
+	@$(PYTHON) tools/setup.py --development
+
 demo: setup ## five programs, real faces, about 90 seconds
 	@$(BIN)/turnstile demo
 
-test: setup ## run all tests
+test: setup development ## run all tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-coverage: setup ## run the tests without processes and fail when they reach less than FLOOR percent of the core
+coverage: setup development ## run the tests without processes and fail when they reach less than FLOOR percent of the core
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not system" --cov --cov-report=term --cov-fail-under=$(FLOOR) $(ARGS)
 
-check: environment ## formatting, lint and types
+check: development ## formatting, lint and types
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
-format: environment ## format the code and sort its imports
+format: development ## format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## run every benchmark with short settings; CLIPS=, PORTRAITS= and LFW= are folders some of them need
+bench: setup development ## run every benchmark with short settings; CLIPS=, PORTRAITS= and LFW= are folders some of them need
 	@set -e; for name in $(BENCHMARKS); do \
 		case $$name in \
 			accuracy) need="$(LFW)" with="--lfw $(LFW)" what=LFW;; \
@@ -59,16 +62,16 @@ bench: setup ## run every benchmark with short settings; CLIPS=, PORTRAITS= and 
 		else echo "== $$name is left out: it needs $$what=FOLDER"; fi; \
 	done
 
-fuzz: setup ## fuzz every decoder for EACH_S seconds, guided by coverage; installs atheris, which is large
+fuzz: setup development ## fuzz every decoder for EACH_S seconds, guided by coverage; installs atheris, which is large
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
 		--require-hashes -r requirements/fuzz.txt
 	@$(BIN)/python -m benchmarks.guided --seconds $(EACH_S)
 
-lock: environment ## pin everything anew; LOCKFLAGS=--upgrade takes the newest versions
-	@$(LOCK) --override requirements/overrides.txt --output-file requirements/lock.txt requirements/dev.in
-	@$(LOCK) --override requirements/overrides.txt --constraint requirements/lock.txt \
+lock: development ## pin everything anew; LOCKFLAGS=--upgrade takes the newest versions
+	@$(LOCK) --override requirements/overrides.txt --output-file requirements/dev.txt requirements/dev.in
+	@$(LOCK) --override requirements/overrides.txt --constraint requirements/dev.txt \
 		--output-file requirements/runtime.txt requirements/runtime.in
-	@$(LOCK) --constraint requirements/lock.txt --output-file requirements/build.txt requirements/build.in
+	@$(LOCK) --constraint requirements/dev.txt --output-file requirements/build.txt requirements/build.in
 	@$(LOCK) --output-file requirements/fuzz.txt requirements/fuzz.in
 
 clean: ## remove caches

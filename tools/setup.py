@@ -1,8 +1,12 @@
-"""Make `.venv` from the lock: everything pinned, hashed, and built without a compiler or root.
+"""Make `.venv` in two stages: what running needs, then what development needs besides.
 
-Run by `make setup`, which checks that this Python is 3.11 or newer. A stamp inside `.venv` names the lock it
-was made from, so a second run installs nothing. The stamp is written last and taken away first: set-up that
-was interrupted starts over instead of trusting what half an installation left behind.
+`make setup` runs the first, `make development` both. Everything is pinned, hashed, and built without a
+compiler or root. Each stage leaves a stamp inside `.venv` that names the files it was made from, so a second
+run installs nothing. A stamp is written last: set-up that was interrupted starts over instead of trusting
+what half an installation left behind.
+
+pip installs, because it comes with Python and reads the machine's own index settings. uv is faster, but it
+would have to be installed first, and it ignores those settings.
 """
 
 import argparse
@@ -15,35 +19,59 @@ import subprocess
 import sys
 import venv
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-STAMP_NAME = "turnstile-setup"
-INPUTS = ("requirements/build.txt", "requirements/lock.txt")
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One part of the environment, and the stamp that says what it was made from."""
+
+    stamp_name: str
+    inputs: tuple[str, ...]
+
+    def key(self, root: Path) -> str:
+        """Return what this stage depends on: this Python and the contents of the files it is made from."""
+        digest = hashlib.sha256(f"{sys.version}\n{sys.base_prefix}\n{root}\n".encode())
+        for name in self.inputs:
+            digest.update(hashlib.sha256((root / name).read_bytes()).digest())
+        return digest.hexdigest()
+
+    def stamp(self, root: Path) -> Path:
+        """Return where the stamp stands."""
+        return root / ".venv" / self.stamp_name
+
+    def is_complete(self, root: Path) -> bool:
+        """Tell whether this stage was completed from these very inputs."""
+        try:
+            return self.stamp(root).read_text("ascii") == self.key(root)
+        except (OSError, UnicodeDecodeError):
+            return False
+
+    def complete(self, root: Path) -> None:
+        """Write the stamp, whole or not at all."""
+        new = self.stamp(root).with_suffix(".new")
+        new.write_text(self.key(root), "ascii")
+        new.replace(self.stamp(root))
+
+
+RUNTIME = Stage(stamp_name="turnstile-setup", inputs=("requirements/build.txt", "requirements/runtime.txt"))
+DEVELOPMENT = Stage(stamp_name="turnstile-setup-development", inputs=("requirements/dev.txt",))
 
 
 class SetupError(Exception):
     """Set-up cannot go on; the text says what to do."""
 
 
-def key(root: Path) -> str:
-    """Return what the environment depends on: this Python and the contents of the files it is made from."""
-    digest = hashlib.sha256(f"{sys.version}\n{sys.base_prefix}\n{root}\n".encode())
-    for name in INPUTS:
-        digest.update(hashlib.sha256((root / name).read_bytes()).digest())
-    return digest.hexdigest()
-
-
 def is_current(root: Path) -> bool:
-    """Tell whether `.venv` was completed from these very inputs, or is a link to another checkout's.
+    """Tell whether nothing in `.venv` has to be made anew.
 
-    Making one anew through a link would empty the other's first.
+    Development may be missing, but not half installed or made from other inputs: only a new environment rids
+    `.venv` of what those left.
     """
-    if (root / ".venv").is_symlink():
-        return True
-    try:
-        return (root / ".venv" / STAMP_NAME).read_text("ascii") == key(root)
-    except (OSError, UnicodeDecodeError):
+    if not RUNTIME.is_complete(root):
         return False
+    return DEVELOPMENT.is_complete(root) or not DEVELOPMENT.stamp(root).exists()
 
 
 def check_interpreter(modules: Collection[str]) -> None:
@@ -58,27 +86,38 @@ def check_interpreter(modules: Collection[str]) -> None:
 
 
 def make(root: Path) -> None:
-    """Make `.venv` anew and install the lock and this package into it."""
+    """Make `.venv` anew and install what running needs and this package into it."""
     folder = root / ".venv"
-    (folder / STAMP_NAME).unlink(missing_ok=True)
+    RUNTIME.stamp(root).unlink(missing_ok=True)
     print(f"making {folder}", flush=True)
     venv.EnvBuilder(with_pip=True, clear=True, symlinks=True).create(folder)
-    python = folder / "bin" / "python"
-    _pip(python, root, "--only-binary", ":all:", "--require-hashes", "-r", "requirements/build.txt")
-    _pip(python, root, "--require-hashes", "--use-pep517", "-r", "requirements/lock.txt")
-    _pip(python, root, "--editable", ".")
-    stamp = folder / (STAMP_NAME + ".new")
-    stamp.write_text(key(root), "ascii")
-    stamp.replace(folder / STAMP_NAME)
+    _pip(root, "--only-binary", ":all:", "--require-hashes", "-r", "requirements/build.txt")
+    _pip(root, "--require-hashes", "--use-pep517", "-r", "requirements/runtime.txt")
+    _pip(root, "--editable", ".")
+    RUNTIME.complete(root)
 
 
-def _pip(python: Path, root: Path, *arguments: str) -> None:
+def develop(root: Path) -> None:
+    """Install what development needs besides into `.venv`; an empty stamp stands there meanwhile."""
+    DEVELOPMENT.stamp(root).write_bytes(b"")
+    _pip(root, "--require-hashes", "--use-pep517", "-r", "requirements/dev.txt")
+    DEVELOPMENT.complete(root)
+
+
+def _pip(root: Path, *arguments: str) -> None:
     """Run `pip install` so that it takes only what `arguments` name."""
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command = [
+        str(root / ".venv/bin/python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     command += ["--no-deps", "--no-build-isolation", *arguments]
     print("pip install", *arguments, flush=True)
     if subprocess.run(command, cwd=root, check=False).returncode != 0:
-        raise SetupError("pip could not install, for the reason above; mend it and run `make setup` again")
+        raise SetupError("pip could not install, for the reason above; mend it and run `make` again")
 
 
 @contextlib.contextmanager
@@ -93,16 +132,22 @@ def alone(root: Path) -> Iterator[None]:
 
 
 def main() -> int:
-    """Bring `.venv` in line with the lock. Return 0, or 1 with the reason printed."""
+    """Bring `.venv` in line with what is pinned. Return 0, or 1 with the reason printed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent)
-    root: Path = parser.parse_args().root.resolve()
+    parser.add_argument("--development", action="store_true", help="install what development needs, too")
+    options = parser.parse_args()
+    root: Path = options.root.resolve()
     with alone(root):
-        if is_current(root):
+        # A link leads to another checkout's. Making one anew through it would empty the other's first.
+        if (root / ".venv").is_symlink():
             return 0
         try:
-            check_interpreter([module.name for module in pkgutil.iter_modules()])
-            make(root)
+            if not is_current(root):
+                check_interpreter([module.name for module in pkgutil.iter_modules()])
+                make(root)
+            if options.development and not DEVELOPMENT.is_complete(root):
+                develop(root)
         except (SetupError, OSError, subprocess.CalledProcessError) as error:
             print(f"set-up failed: {error}", file=sys.stderr)
             return 1

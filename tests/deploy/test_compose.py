@@ -117,7 +117,7 @@ def test_what_the_image_is_made_of_is_there() -> None:
 
 def test_the_image_takes_what_is_locked_and_needed_to_run() -> None:
     """The same versions as everywhere, nothing for tests, nothing left out."""
-    locked = _pinned("lock.txt")
+    locked = _pinned("dev.txt")
     running = _pinned("runtime.txt")
     assert running.items() <= locked.items()
     wanted = {
