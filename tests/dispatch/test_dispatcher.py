@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
+from tests.support.builders import a_frame
 from turnstile.dispatch.dispatcher import (
     MAX_ATTEMPTS,
     MAX_FINISHED,
@@ -44,7 +45,7 @@ def a_job(
     key: str = "door", seq: int = 1, *, kind: Literal["frame", "picture"] = "frame", came_ns: int = 0
 ) -> Job:
     """Return a frame of a camera, or a picture."""
-    return Job(kind=kind, key=key, seq=seq, body=None, came_ns=came_ns)
+    return Job(kind=kind, key=key, seq=seq, body=a_frame(seq=seq), came_ns=came_ns)
 
 
 def offer(pool: Dispatcher, *cameras: str, seq: int = 1, came_ns: int = 0) -> None:

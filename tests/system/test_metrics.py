@@ -59,7 +59,7 @@ import broker
 class HangingNode(broker.BrokerNode):
     def step(self, timeout_s):
         super().step(timeout_s)
-        if self.beats:
+        if self.board.beats:
             threading.Event().wait()
 
 broker.BrokerNode = HangingNode

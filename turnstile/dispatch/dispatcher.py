@@ -11,9 +11,12 @@ given the same work; an answer said twice is taken once.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from turnstile.people.encodings import Unencoded
+from turnstile.protocol.messages import Frame
 
 MAX_ATTEMPTS = 2
 MAX_PICTURES = 100_000
@@ -29,8 +32,7 @@ class Job:
     key: str
     """The camera's name, or the picture's hash."""
     seq: int
-    body: object
-    """The broker's own: what to send."""
+    body: Frame | Unencoded
     came_ns: int
     attempts: int = 0
 
@@ -85,6 +87,15 @@ class Dispatcher:
     def recognizers(self) -> tuple[str, ...]:
         """Return who is listening, ready or not."""
         return tuple(self._recognizers)
+
+    @property
+    def cameras(self) -> Collection[str]:
+        """Return the cameras that a frame came from, until they are forgotten."""
+        return self._newest_ns.keys()
+
+    def silent_cameras(self, since_ns: int) -> list[str]:
+        """Return the cameras whose newest frame came before a time."""
+        return [camera for camera, came_ns in self._newest_ns.items() if came_ns < since_ns]
 
     @property
     def waiting_pictures(self) -> int:

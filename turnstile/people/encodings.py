@@ -1,5 +1,7 @@
 """Encodings: their form, and which bytes are a valid one."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +14,15 @@ Encodings = npt.NDArray[np.float32]
 
 MAX_LENGTH = 2.0
 """Length of an encoding; dlib's are 1.3 to 1.5. Two are at most 4 apart: `messages.Distance`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unencoded:
+    """An enrolment picture that no encoding is known of."""
+
+    file: str
+    digest: str
+    data: bytes
 
 
 def is_encoding(data: bytes) -> bool:

@@ -1,5 +1,16 @@
 """Topics: the first part of a message, by which subscribers are found. Each ends in a dot."""
 
+from typing import NamedTuple
+
+from turnstile.protocol.messages import Message
+
+
+class Outgoing(NamedTuple):
+    """A message, and the topic under which it is to be published."""
+
+    topic: str
+    message: Message
+
 
 def work_topic(name: str, instance: str) -> str:
     """Return the topic on which one recognizer process, and nobody else, gets its work."""

@@ -17,7 +17,8 @@ from turnstile.errors import TurnstileError
 from turnstile.io.bus.nodes import MAX_HEARD_BYTES
 from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.enrolment import MAX_PICTURES, Enrolment
-from turnstile.io.people.folder import MAX_PICTURE_BYTES, FaceFolder, Listing, Unencoded, watch
+from turnstile.io.people.folder import MAX_PICTURE_BYTES, FaceFolder, Listing, watch
+from turnstile.people.encodings import Unencoded
 from turnstile.people.gallery import build_gallery, to_message
 from turnstile.protocol.messages import encode
 
@@ -112,7 +113,7 @@ def encode_all(enrolment: Enrolment, *files: str) -> None:
     waiting = set(files)
     while waiting:
         picture = next_unencoded(enrolment)
-        enrolment.take_encoding(picture.digest, an_encoding(sum(picture.data)))
+        enrolment.keep_encoding(picture.digest, an_encoding(sum(picture.data)))
         waiting.discard(picture.file)
     enrolment.rebuild()
 
@@ -148,7 +149,7 @@ def test_only_what_changed_is_encoded_again(place: Place) -> None:
     bob = put(place.faces / "bob.jpg", "bob")
     picture = next_unencoded(enrolment)
     assert picture == Unencoded(file="bob.jpg", digest=bob, data=b"bob")
-    enrolment.take_encoding(bob, an_encoding(2))
+    enrolment.keep_encoding(bob, an_encoding(2))
     assert enrolment.rebuild()
     assert list(enrolment.gallery.persons) == ["Ann", "Bob"]
     versions.append(enrolment.gallery.version)
@@ -158,7 +159,7 @@ def test_only_what_changed_is_encoded_again(place: Place) -> None:
     assert picture.digest == other
     assert enrolment.rebuild()
     assert list(enrolment.gallery.persons) == ["Ann"]
-    enrolment.take_encoding(other, an_encoding(3))
+    enrolment.keep_encoding(other, an_encoding(3))
     enrolment.rebuild()
     assert list(enrolment.gallery.persons) == ["Ann", "Bob"]
     versions.append(enrolment.gallery.version)
@@ -358,7 +359,7 @@ def test_a_picture_without_a_face_is_said_once(place: Place, caplog: pytest.LogC
     digest = put(place.faces / "ann.jpg", "a wall")
     enrolment = place.enrolment()
     picture = next_unencoded(enrolment)
-    enrolment.take_problem(picture.digest, "there is no face in it")
+    enrolment.keep_problem(picture.digest, "there is no face in it")
     put(place.faces / "bob.jpg", "a wall")
     refresh_until(enrolment, lambda: len(reports(caplog)) == 2)
     put(place.faces / "cid.jpg", "cid")
@@ -377,7 +378,7 @@ def test_a_picture_that_comes_back_is_tried_again(place: Place) -> None:
     """Deleting and adding it is how a person asks for that."""
     put(place.faces / "ann.jpg", "ann")
     enrolment = place.enrolment()
-    enrolment.take_problem(next_unencoded(enrolment).digest, "two recognizers failed on it")
+    enrolment.keep_problem(next_unencoded(enrolment).digest, "two recognizers failed on it")
     (place.faces / "ann.jpg").unlink()
     refresh_until(enrolment, lambda: not enrolment.hashes)
     assert enrolment.problems == {}

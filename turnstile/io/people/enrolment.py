@@ -6,8 +6,9 @@ from pathlib import Path
 
 from turnstile.errors import TurnstileError
 from turnstile.io.people.cache import EncodingCache
-from turnstile.io.people.folder import FaceFolder, Unencoded
+from turnstile.io.people.folder import FaceFolder
 from turnstile.people.calibration import stranger_rate
+from turnstile.people.encodings import Unencoded
 from turnstile.people.gallery import EMPTY, Gallery, build_gallery, person_of, templates
 from turnstile.site.settings import DecisionSettings, GallerySettings
 
@@ -54,7 +55,7 @@ class Enrolment:
         """
         if not self.folder.watching:
             raise TurnstileError("the faces folder is no longer watched; see the error before")
-        self._take_listings()
+        self._read_listings()
         gone, self._gone = self._gone - set(self.hashes.values()), set()
         return sorted(gone)
 
@@ -62,12 +63,12 @@ class Enrolment:
         """Return a picture to hand out; none when there is none now."""
         while not self.folder.unencoded.empty():
             picture = self.folder.unencoded.get()
-            self._take_listings()  # the one that names it was put before it, perhaps just now
+            self._read_listings()  # the one that names it was put before it, perhaps just now
             if picture.digest in self.hashes.values() and picture.digest not in self.encodings:
                 return picture
         return None
 
-    def take_encoding(self, digest: str, encoding: bytes) -> None:
+    def keep_encoding(self, digest: str, encoding: bytes) -> None:
         """Keep the encoding of a picture, unless it was removed meanwhile."""
         if digest not in self.hashes.values():
             return
@@ -75,7 +76,7 @@ class Enrolment:
         self.encodings[digest] = encoding
         self._changed = True
 
-    def take_problem(self, digest: str, problem: str) -> None:
+    def keep_problem(self, digest: str, problem: str) -> None:
         """Say, once for each file, why a picture cannot be used."""
         self.problems[digest] = problem
         for file, other in self.hashes.items():
@@ -108,7 +109,7 @@ class Enrolment:
             )
         self.surplus = max(0, surplus)
 
-    def _take_listings(self) -> None:
+    def _read_listings(self) -> None:
         while not self.folder.listings.empty():
             listing = self.folder.listings.get()
             self._gone |= set(self.hashes.values())
@@ -140,8 +141,8 @@ def open_enrolment(gallery: GallerySettings, engine: str) -> Enrolment:
     return Enrolment(folder=folder, cache=cache, engine=engine)
 
 
-def say_what_it_admits(gallery: Gallery, decision: DecisionSettings) -> float:
-    """Say, from the enrolled pictures themselves, how often it takes strangers for somebody."""
+def log_stranger_rate(gallery: Gallery, decision: DecisionSettings) -> float:
+    """Log how often enrolled people would be taken for somebody else, and return that rate."""
     rate = stranger_rate(gallery, decision)
     sentence = "of %d enrolled pictures %d would be taken for somebody else: %.2f %%, at most %.2f %%"
     log.info(sentence, rate.trials, rate.hits, 100 * rate.value, 100 * rate.at_most)

@@ -17,6 +17,7 @@ import watchfiles
 
 from turnstile.io.people.cache import EncodingCache
 from turnstile.io.site.descriptors import are_used_up
+from turnstile.people.encodings import Unencoded
 from turnstile.people.gallery import is_picture, person_of
 
 MAX_PICTURE_BYTES = 24 * 2**20
@@ -40,15 +41,6 @@ class Listing:
     """Hash → encoding, for those in the cache."""
     problems: dict[str, str]
     """Path → why it cannot be used."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unencoded:
-    """A picture that no encoding is known of."""
-
-    file: str
-    digest: str
-    data: bytes
 
 
 Changes = Callable[[Path, threading.Event], Iterator[object]]

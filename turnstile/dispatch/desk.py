@@ -1,0 +1,175 @@
+"""The dispatch desk: frames and pictures come in, work for recognizers goes out.
+
+Pure: times are arguments, monotonic nanoseconds. It returns what is to be sent and sends nothing itself.
+
+Policy: a frame must be a baseline JPEG of the size it states, within the site's limits. A camera or a
+recognizer beyond the site's limits is refused and counted; cameras of the site file always have a place.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from turnstile.dispatch.dispatcher import Assignment, Dispatcher, Job
+from turnstile.dispatch.hints import Hints
+from turnstile.errors import PictureError, WireError
+from turnstile.people.encodings import Unencoded, is_encoding
+from turnstile.protocol.jpeg import check_jpeg
+from turnstile.protocol.messages import Frame, Picture, Result, Template, Work
+from turnstile.protocol.topics import work_topic
+from turnstile.site.settings import BrokerSettings
+
+PICTURE_LEASE_S = 20.0
+FORGET_CAMERA_S = 3600.0
+
+
+class Handout(NamedTuple):
+    """Work to send, and the assignment that it is for."""
+
+    assignment: Assignment
+    message: Work | Picture
+
+
+class Recognized(NamedTuple):
+    """A result that was asked for."""
+
+    result: Result
+    """With the time that its frame bore, whatever the recognizer says."""
+    assignment: Assignment
+    now_ns: int
+
+    @property
+    def age_s(self) -> float:
+        """Return how long the frame took from the broker and back."""
+        return (self.now_ns - self.assignment.job.came_ns) / 1e9
+
+
+@dataclass(kw_only=True)
+class DispatchDesk:
+    """What waits for recognizers, and what they have in hand."""
+
+    limits: BrokerSettings
+    cameras: Collection[str]
+    """Those of the site file."""
+    new_token: Callable[[], str]
+    dispatcher: Dispatcher = field(init=False)
+    hints: Hints = field(default_factory=Hints)
+
+    def __post_init__(self) -> None:
+        """Begin with no recognizers and nothing to do."""
+        self.dispatcher = Dispatcher(
+            lease_ns=round(self.limits.lease_s * 1e9),
+            picture_lease_ns=round(PICTURE_LEASE_S * 1e9),
+            new_token=self.new_token,
+        )
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Return the totals for the beat."""
+        return self.dispatcher.counts
+
+    def gauges(self) -> dict[str, float]:
+        """Return the present values for the beat."""
+        return {
+            "recognizers": len(self.dispatcher.recognizers),
+            "cameras": len(self.dispatcher.cameras),
+            "pictures_waiting": self.dispatcher.waiting_pictures,
+        }
+
+    def take(self, frame: Frame, now_ns: int) -> bool:
+        """Queue a frame; return False if there are too many cameras.
+
+        Raises:
+            PictureError: it is not a baseline JPEG of the size it states, or larger than allowed.
+        """
+        limits = self.limits
+        size = check_jpeg(frame.jpeg, max_bytes=limits.max_frame_bytes, max_px=limits.max_frame_px)
+        if size != (frame.width_px, frame.height_px):
+            raise PictureError("a frame whose picture is not of the size it says")
+        known = frame.camera in self.dispatcher.cameras or frame.camera in self.cameras
+        if not known and len(self.dispatcher.cameras) >= limits.max_cameras:
+            self.counts["refused_cameras"] += 1
+            return False
+        self.counts["frames_in"] += 1
+        self.dispatcher.offer_frame(
+            Job(kind="frame", key=frame.camera, seq=frame.seq, body=frame, came_ns=now_ns)
+        )
+        return True
+
+    def due(self, now_ns: int) -> list[Handout]:
+        """Return the work to send now."""
+        return [self._handout(assignment, now_ns) for assignment in self.dispatcher.assign(now_ns)]
+
+    def joined(self, recognizer: str) -> None:
+        """Note that a recognizer listens to its work topic, if there is room for one more."""
+        if len(self.dispatcher.recognizers) < self.limits.max_recognizers:
+            self.dispatcher.joined(recognizer)
+        else:
+            self.counts["refused_recognizers"] += 1
+
+    def recognized(self, result: Result, now_ns: int) -> Recognized | None:
+        """Return a result if it is still wanted, and learn from it where the faces are.
+
+        Raises:
+            WireError: it is for other work than its token's, or has an encoding that is none.
+        """
+        assignment = self._finish(result)
+        if assignment is None:
+            return None
+        frame = assignment.job.body
+        if not isinstance(frame, Frame) or (result.camera, result.seq) != (frame.camera, frame.seq):
+            raise WireError("a result for other work than its token's")
+        if any(face.encoding and not is_encoding(face.encoding) for face in result.faces):
+            raise WireError("a face whose encoding is not 128 finite numbers")
+        self.counts["results"] += 1
+        result = msgspec.structs.replace(result, captured_ns=frame.captured_ns)
+        if result.problem:
+            self.counts["bad_frames"] += 1
+        else:
+            self.hints.learn(result)
+        return Recognized(result, assignment, now_ns)
+
+    def encoded(self, template: Template) -> Unencoded | None:
+        """Return the picture that a template is of, if it is still wanted.
+
+        Raises:
+            WireError: it is for other work than its token's.
+        """
+        assignment = self._finish(template)
+        if assignment is None:
+            return None
+        if not isinstance(assignment.job.body, Unencoded):
+            raise WireError("a template for other work than its token's")
+        return assignment.job.body
+
+    def forget_silent(self, now_ns: int) -> list[str]:
+        """Forget the cameras that sent nothing for an hour, and return their names."""
+        gone = self.dispatcher.silent_cameras(now_ns - round(FORGET_CAMERA_S * 1e9))
+        for camera in gone:
+            self.dispatcher.forget_camera(camera)
+            self.hints.forget(camera)
+        return gone
+
+    def _finish(self, answer: Result | Template) -> Assignment | None:
+        return self.dispatcher.finish(answer.token, work_topic(answer.name, answer.instance))
+
+    def _handout(self, assignment: Assignment, now_ns: int) -> Handout:
+        job, token = assignment.job, assignment.token
+        lease_s = (assignment.expires_ns - assignment.handed_ns) / 1e9
+        if isinstance(job.body, Unencoded):
+            picture = Picture(token=token, lease_s=lease_s, file=job.body.file, data=job.body.data)
+            return Handout(assignment, picture)
+        work = Work(
+            token=token,
+            lease_s=lease_s,
+            camera=job.body.camera,
+            seq=job.body.seq,
+            captured_ns=job.body.captured_ns,
+            waited_ms=(now_ns - job.came_ns) / 1e6,
+            jpeg=job.body.jpeg,
+            hint=self.hints.hint(job.body),
+        )
+        return Handout(assignment, work)

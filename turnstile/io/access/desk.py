@@ -1,0 +1,146 @@
+"""The access desk: results become decisions, and decisions become events once they are on disk.
+
+It returns what is to be published and publishes nothing itself.
+
+Policy: nobody hears of a decision before the journal has it. A change of the rules file holds from the next
+result on.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from turnstile.access.decider import Decider, Now
+from turnstile.access.replay import taken, told
+from turnstile.access.rules import Rules, unenrolled
+from turnstile.dispatch.desk import Recognized
+from turnstile.io.access.recording import ResultFile
+from turnstile.io.journal.journal import Fetched, Journal
+from turnstile.io.metrics.hops import Meter
+from turnstile.io.site.rules_file import RulesFile
+from turnstile.protocol.messages import Access, Fetch, Result
+from turnstile.protocol.topics import Outgoing, log_topic, topic
+from turnstile.site.settings import Site
+
+log = logging.getLogger("turnstile")
+
+
+@dataclass(kw_only=True)
+class AccessDesk:
+    """What decides, and where decisions are kept until all loggers have them."""
+
+    cameras: Collection[str]
+    """Those of the site file, which are never forgotten."""
+    decider: Decider
+    rules: RulesFile
+    journal: Journal
+    recording: ResultFile | None
+    meter: Meter
+    counts: Counter[str] = field(default_factory=Counter)
+    _decided: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Camera → its open visits that are decided."""
+    _compared: tuple[Rules, Sequence[str]] | None = None
+    """The rules and the enrolled people that were last compared."""
+    _unenrolled: list[str] = field(default_factory=list)
+
+    def gauges(self) -> dict[str, float]:
+        """Return the present values for the beat."""
+        return {
+            "decisions_waiting": self.journal.waiting,
+            "rules_refused": 1.0 if self.rules.problem else 0.0,
+        }
+
+    def take(self, message: Recognized | Fetch) -> list[Outgoing]:
+        """Decide upon a result, or look up what a logger asks for; return advice for those at the door."""
+        if isinstance(message, Fetch):
+            self.journal.fetch(message)
+            return []
+        if message.age_s > self.decider.settings.max_result_age_s:
+            self.counts["results_too_old"] += 1
+        return [] if message.result.problem else self._decide(message.result, message.age_s)
+
+    def due(self, *, enrolled: Sequence[str] | None) -> list[Outgoing]:
+        """Take over new rules, and return the decisions that are on disk and what loggers asked for.
+
+        Args:
+            enrolled: who is, to compare the rules with; `None` while that is not known.
+        """
+        if self.rules.refresh():
+            self.decider.rules = self.rules.rules
+        if enrolled is not None:
+            self._warn_of_unenrolled(enrolled)
+        return [self._outgoing(outcome) for outcome in self.journal.outcomes()]
+
+    def forget(self, camera: str) -> None:
+        """Forget a camera that is gone, unless the site file names it."""
+        if camera not in self.cameras:
+            self.decider.forget(camera)
+            self._decided.pop(camera, None)
+
+    def close(self) -> None:
+        """Stop looking at the rules file, and finish the journal and the recording."""
+        self.rules.close()
+        self.journal.close()
+        if self.recording is not None:
+            self.recording.close()
+
+    def _decide(self, result: Result, age_s: float) -> list[Outgoing]:
+        wall_ns = time.time_ns()
+        now = Now(wall_ns, time.monotonic_ns(), self.rules.local(wall_ns / 1e9))
+        events = self.decider.decide(result, age_s=age_s, now=now)
+        self.meter.decided(result.camera, time.monotonic_ns() - now.monotonic_ns)
+        if self.recording is not None:
+            self.recording.write(taken(result, age_s=age_s, at_ns=wall_ns))
+            for event in events:
+                self.recording.write(told(event))
+        self._put_on_record(result.camera, events)
+        guide = self.decider.guide(result, now=now)
+        return [] if guide is None else [Outgoing(topic("guide", guide.camera), guide)]
+
+    def _put_on_record(self, camera: str, events: list[Access]) -> None:
+        """Give the journal the decisions, and the door's open visits when a decided one has ended."""
+        door = self.decider.doors[camera]
+        for event in events:
+            self.journal.record(event, door)
+        decided = tuple(visit.visit for visit in door.visits if visit.verdict is not None)
+        if not events and decided != self._decided.get(camera, ()):
+            self.journal.keep_door(camera, door)
+        self._decided[camera] = decided
+
+    def _outgoing(self, outcome: Access | Fetched) -> Outgoing:
+        if isinstance(outcome, Fetched):
+            return Outgoing(log_topic(outcome.fetch.name, outcome.fetch.instance), outcome.log)
+        self.counts[outcome.verdict] += 1
+        self.meter.published(outcome)
+        return Outgoing(topic("access", outcome.camera), outcome)
+
+    def _warn_of_unenrolled(self, enrolled: Sequence[str]) -> None:
+        """Warn once of people whom the rules name and nobody enrolled is called."""
+        before, self._compared = self._compared, (self.decider.rules, enrolled)
+        if self._compared == before:
+            return
+        missing = unenrolled(self.decider.rules, enrolled)
+        if missing and missing != self._unenrolled:
+            log.warning("the rules name people who are not enrolled: %s", ", ".join(missing))
+            self._unenrolled = missing
+
+
+def open_access_desk(site: Site, journal: Journal, meter: Meter) -> AccessDesk:
+    """Read the rules, and begin the recording if the site wants one."""
+    rules = RulesFile(Path(site.decision.rules), doors=site.cameras)
+    return AccessDesk(
+        cameras=site.cameras.keys(),
+        decider=Decider(
+            settings=site.decision,
+            encoding=site.recognition.encoding,
+            rules=rules.rules,
+            doors=journal.doors,
+        ),
+        rules=rules,
+        journal=journal,
+        recording=ResultFile(Path(site.decision.record)) if site.decision.record else None,
+        meter=meter,
+    )

@@ -1,0 +1,75 @@
+"""The board: the last beat of every process, and what the broker's own beat tells.
+
+Times are arguments, monotonic nanoseconds. It returns what is to be published and publishes nothing itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from turnstile.dispatch.refusals import keep_counting
+from turnstile.health.last_beats import LastBeats
+from turnstile.io.metrics.hops import Meter
+from turnstile.io.metrics.nodes import REFUSED_FROM
+from turnstile.io.runner.heart import Heart
+from turnstile.protocol.messages import Beat
+from turnstile.protocol.topics import Outgoing, topic
+
+MAX_NAMES_REFUSED = 64
+"""Most names listed with refusal counts in one beat."""
+
+
+class BrokerDesk(Protocol):
+    """What each desk of the broker tells of itself."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Return its totals since the start."""
+        ...
+
+    def gauges(self) -> Mapping[str, float]:
+        """Return its present values."""
+        ...
+
+
+@dataclass(kw_only=True)
+class Board:
+    """The last beats of all nodes, and the broker's own heart."""
+
+    heart: Heart
+    meter: Meter
+    desks: Sequence[BrokerDesk]
+    beats: LastBeats = field(default_factory=LastBeats)
+
+    def take(self, beat: Beat, now_ns: int) -> None:
+        """Keep a node's beat for newcomers, and add up what it counts."""
+        self.beats.keep(beat, now_ns / 1e9)
+        self.meter.heard(beat)
+
+    def due(self, now_ns: int, *, refused_subscriptions: int, refused: Mapping[str, int]) -> list[Outgoing]:
+        """Return the broker's beat if it is time for one.
+
+        Args:
+            now_ns: the time.
+            refused_subscriptions: how many so far.
+            refused: totals of the names whose messages were refused most often.
+        """
+        for desk in self.desks:
+            self.heart.take(desk.counts)
+        self.heart.counts["refused_subscriptions"] = refused_subscriptions
+        keep_counting(self.heart.counts, refused, start=REFUSED_FROM, at_most=MAX_NAMES_REFUSED)
+        for name in [name for name in self.heart.gauges if "." in name]:
+            del self.heart.gauges[name]  # a camera's, which may be gone
+        for gauges in (*(desk.gauges() for desk in self.desks), self.meter.loads.tell(now_ns)):
+            for name, value in gauges.items():
+                self.heart.gauge(name, value)
+        beat = self.heart.beat_if_due()
+        if beat is None:
+            return []
+        self.take(beat, now_ns)
+        self.beats.forget(now_ns / 1e9)
+        return [Outgoing(self.heart.topic, beat)]
+
+    def last_beats(self, prefix: str, now_ns: int) -> list[Outgoing]:
+        """Return the last beats whose topics begin with what a newcomer subscribed to."""
+        return [Outgoing(topic("status", beat.node), beat) for beat in self.beats.under(prefix, now_ns / 1e9)]

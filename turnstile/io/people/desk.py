@@ -1,0 +1,128 @@
+"""The people desk: enrolment pictures become work for recognizers, and their answers become the gallery.
+
+Times are arguments, monotonic nanoseconds. It returns what is to be published and publishes nothing itself.
+
+Policy: recognizers get no work before the faces folder has been read once. The gallery is built again at
+most four times a second. Everybody gets it when it changes; a recognizer that says it holds another gets it
+on its own topic, again after 3 s if it still does.
+"""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+
+from turnstile.dispatch.desk import DispatchDesk
+from turnstile.dispatch.dispatcher import Job
+from turnstile.errors import WireError
+from turnstile.io.people.enrolment import Enrolment, log_stranger_rate
+from turnstile.people.encodings import is_encoding
+from turnstile.people.gallery import to_message
+from turnstile.protocol.messages import Ready, Template
+from turnstile.protocol.topics import Outgoing, work_topic
+from turnstile.site.settings import DecisionSettings
+
+GALLERY_PERIOD_NS = 250_000_000
+RESEND_NS = 3_000_000_000
+"""When to send a gallery again to a recognizer that does not say that it has it: large ones take a while."""
+
+log = logging.getLogger("turnstile")
+
+
+@dataclass(kw_only=True)
+class PeopleDesk:
+    """The enrolment, and which recognizer was sent which gallery."""
+
+    enrolment: Enrolment
+    dispatch: DispatchDesk
+    decision: DecisionSettings
+    counts: Counter[str] = field(default_factory=Counter)
+    enrolled: tuple[str, ...] | None = None
+    """Who was when no picture waited to be encoded; `None` before that."""
+    _sent: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Recognizer → the version that it was sent, and when."""
+    _built_ns: int | None = None
+    _stranger_rate: float | None = None
+
+    def gauges(self) -> dict[str, float]:
+        """Return the present values for the beat."""
+        values: dict[str, float] = {
+            "people": len(self.enrolment.gallery.persons),
+            "pictures_refused": len(self.enrolment.problems) + self.enrolment.surplus,
+        }
+        return values if self._stranger_rate is None else values | {"stranger_rate": self._stranger_rate}
+
+    def take(self, message: Ready | Template, now_ns: int) -> list[Outgoing]:
+        """Note that a recognizer is ready, or keep the encoding that it made; return a gallery it lacks.
+
+        Raises:
+            WireError: a template that is no encoding, is of another engine, or is for other work.
+        """
+        if isinstance(message, Ready):
+            return self._greet(message, now_ns)
+        self._keep(message)
+        return []
+
+    def due(self, now_ns: int) -> list[Outgoing]:
+        """Queue pictures to be encoded, and return the gallery if it changed.
+
+        Raises:
+            TurnstileError: the faces folder is no longer watched.
+        """
+        self._queue_pictures(now_ns)
+        early = self._built_ns is not None and now_ns - self._built_ns < GALLERY_PERIOD_NS
+        if early or not self.enrolment.rebuild():
+            return []
+        self._built_ns = now_ns
+        gallery, dispatcher = self.enrolment.gallery, self.dispatch.dispatcher
+        log.info("gallery: %d people, %d pictures", len(gallery.persons), len(gallery.owners))
+        if not dispatcher.waiting_pictures:
+            self.enrolled = gallery.persons
+            if len(gallery.persons) > 1:
+                self._stranger_rate = log_stranger_rate(gallery, self.decision)
+        for recognizer in dispatcher.recognizers:
+            self._sent[recognizer] = (gallery.version, now_ns)
+        return [Outgoing("gallery.", to_message(self.enrolment.templates))]
+
+    def set_aside(self, digest: str) -> None:
+        """Refuse a picture that two recognizers failed on."""
+        self.enrolment.keep_problem(digest, "two recognizers failed on it")
+
+    def left(self, recognizer: str) -> None:
+        """Forget what a recognizer was sent, as its connection closed."""
+        self._sent.pop(recognizer, None)
+
+    def _greet(self, ready: Ready, now_ns: int) -> list[Outgoing]:
+        recognizer, version = work_topic(ready.name, ready.instance), self.enrolment.gallery.version
+        if not self.enrolment.read:
+            return []
+        if not self.dispatch.dispatcher.ready(recognizer, credits=ready.credits):
+            return []
+        sent, sent_ns = self._sent.get(recognizer, ("", 0))
+        if ready.gallery_version == version or (sent == version and now_ns - sent_ns <= RESEND_NS):
+            return []
+        self._sent[recognizer] = (version, now_ns)
+        return [Outgoing(recognizer, to_message(self.enrolment.templates))]
+
+    def _keep(self, template: Template) -> None:
+        picture = self.dispatch.encoded(template)
+        if picture is None:
+            return
+        if template.problem:
+            self.enrolment.keep_problem(picture.digest, template.problem)
+        elif template.engine == self.enrolment.engine and is_encoding(template.encoding):
+            self.enrolment.keep_encoding(picture.digest, template.encoding)
+        else:
+            self.enrolment.keep_problem(picture.digest, f"{template.name} answered with no encoding of it")
+            raise WireError("a template that is no encoding, or of another engine than the site's")
+
+    def _queue_pictures(self, now_ns: int) -> None:
+        dispatcher = self.dispatch.dispatcher
+        for digest in self.enrolment.refresh():
+            dispatcher.withdraw_picture(digest)
+        while dispatcher.waiting_pictures < 2 * max(1, len(dispatcher.recognizers)):
+            picture = self.enrolment.next_unencoded()
+            if picture is None:
+                return
+            dispatcher.offer_picture(
+                Job(kind="picture", key=picture.digest, seq=0, body=picture, came_ns=now_ns)
+            )
