@@ -354,11 +354,11 @@ import signal
 import sys
 import time
 from tests.system.test_broker import Recognizer
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 
 asked = []
 signal.signal(signal.SIGUSR1, lambda number, frame: asked.append(number))
-recognizer = Recognizer(Broker(ingress=sys.argv[1], egress=sys.argv[2]), "hanging")
+recognizer = Recognizer(BrokerSettings(ingress=sys.argv[1], egress=sys.argv[2]), "hanging")
 work = recognizer.next_work()
 print(work.seq, flush=True)
 while not asked:

@@ -479,10 +479,10 @@ def test_what_others_reach_is_not_bound_without_keys(address: str, bind_host: st
 STALLED_BROKER = """
 import sys, time
 from pathlib import Path
-from turnstile.site.settings import Broker
+from turnstile.site.settings import BrokerSettings
 from turnstile.io.bus.broker import BrokerSockets
 at = Path(sys.argv[1])
-sockets = BrokerSockets(Broker(ingress=f"ipc://{at}/in", egress=f"ipc://{at}/out"))
+sockets = BrokerSockets(BrokerSettings(ingress=f"ipc://{at}/in", egress=f"ipc://{at}/out"))
 print("bound", flush=True)
 sys.stdin.readline()
 received = 0
