@@ -51,7 +51,7 @@ from turnstile.protocol.messages import (
     encode,
     for_everybody,
 )
-from turnstile.protocol.roles import why_not_send
+from turnstile.protocol.permissions import why_not_send
 from turnstile.protocol.topics import Outgoing, topic, work_topic
 
 DRAIN_S = 0.003

@@ -26,7 +26,8 @@ from turnstile.log import lines as accesslog
 from turnstile.people.gallery import from_message
 from turnstile.protocol.jpeg import check_jpeg
 from turnstile.protocol.messages import Access, Frame, People, Result, Work, decode, encode
-from turnstile.protocol.roles import ROLES, Identity, may_subscribe, why_not_send
+from turnstile.protocol.permissions import may_subscribe, why_not_send
+from turnstile.protocol.roles import ROLES, Identity
 from turnstile.vision.models import dlib_file
 
 MAX_FRAME_BYTES, MAX_FRAME_PX = 4 * 2**20, 9_000_000

@@ -45,7 +45,7 @@ MAY_SAY: dict[str, tuple[type[Message], ...]] = {
     "display": (Beat,),
     "observer": (Query, Beat),
 }
-"""Written down again, so that `turnstile.protocol.roles` is not asked about itself."""
+"""Written down again, so that `turnstile.protocol.permissions` is not asked about itself."""
 
 HONEST = {
     "capture": "door",

@@ -1,7 +1,6 @@
 """A valid message of every type: seeds for damage, and what a key of the wrong role may try to say."""
 
 from benchmarks.pictures import a_jpeg
-from turnstile.io.runner.heart import Role
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import (
     Access,
@@ -25,12 +24,13 @@ from turnstile.protocol.messages import (
     Work,
 )
 from turnstile.protocol.reasons import Reason
+from turnstile.protocol.roles import NodeRole
 
 SIZE_PX = (64, 48)
 _WORK_ID = "aa"
 
 
-def one_of_each(name: str = "front_door", *, role: Role = "capture") -> list[AnyMessage]:
+def one_of_each(name: str = "front_door", *, role: NodeRole = "capture") -> list[AnyMessage]:
     """Return a valid message of every type, in a node's name wherever it has one."""
     jpeg, (width, height) = _JPEG, SIZE_PX
     box = Box(left=1, top=2, right=3, bottom=4)

@@ -22,8 +22,8 @@ from turnstile.errors import RefusedError
 from turnstile.io.bus.broker import BrokerSockets, Received
 from turnstile.io.bus.nodes import Bus, Heard
 from turnstile.io.runner import node
-from turnstile.io.runner.heart import Role
 from turnstile.protocol.messages import Frame, Message, Result, Work, decode
+from turnstile.protocol.roles import NodeRole
 
 Stamps = dict[str, dict[int, int]]
 """Point on the way → the frame's number → when it came by."""
@@ -159,7 +159,7 @@ def play_recognizer(line: Line, site_path: Path, *, replies_only: bool) -> None:
     line.answers.send(ports[0].found)
 
 
-def _run(line: Line, role: Role, wire: Callable[[node.Start], node.Node], site_path: Path) -> None:
+def _run(line: Line, role: NodeRole, wire: Callable[[node.Start], node.Node], site_path: Path) -> None:
     """Run a node as its program does, and send this process the signal that stops it when told to stop."""
 
     def end() -> None:

@@ -6,8 +6,8 @@ from tests.site.test_settings import a_document
 from tests.support.builders import a_beat
 from turnstile.health.overview import MAX_PROCESSES, NO_LOSS, CameraRow, Loss, NodeRow, Overview, Watch
 from turnstile.health.roster import Heard
-from turnstile.io.runner.heart import Role
 from turnstile.protocol.messages import Beat
+from turnstile.protocol.roles import NodeRole
 from turnstile.site.document import build
 
 NOW = 1000.0
@@ -16,7 +16,7 @@ NOW = 1000.0
 def of(
     beat: Beat,
     *,
-    role: Role = "capture",
+    role: NodeRole = "capture",
     counts: dict[str, int] | None = None,
     gauges: dict[str, float] | None = None,
 ) -> Beat:

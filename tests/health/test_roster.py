@@ -3,8 +3,8 @@
 import msgspec
 
 from turnstile.health.roster import Heard, NodeStatus, Roster, call_roll
-from turnstile.io.runner.heart import Role
 from turnstile.protocol.messages import Beat
+from turnstile.protocol.roles import NodeRole
 from turnstile.site.settings import CameraSettings, DisplaySettings, LoggerSettings, RecognizerSettings, Site
 
 SITE = Site(
@@ -20,7 +20,7 @@ def a_beat(
     node: str,
     *,
     said_s: float = 100.0,
-    role: Role = "recognizer",
+    role: NodeRole = "recognizer",
     instance: str = "",
     state: str = "live",
     counts: dict[str, int] | None = None,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from turnstile.protocol.messages import Beat
+from turnstile.protocol.roles import NODE_ROLES
 from turnstile.site.plan import is_process_of, place_of, processes
 from turnstile.site.settings import Site
 
@@ -15,7 +16,6 @@ SILENT_AFTER_S = 3.0
 
 _RATES = ("frames_out_per_s", "frames_in_per_s")
 _LOSSES = ("dropped_", "refused_", "bad_")
-_ROLES = ("broker", "capture", "recognizer", "logger", "display", "observer")
 
 
 class Heard(NamedTuple):
@@ -80,7 +80,7 @@ def call_roll(site: Site, heard: Iterable[Heard], *, now_s: float) -> Roster:
             latest[one.beat.instance] = one
     processes: defaultdict[tuple[int, str], list[NodeStatus]] = defaultdict(list)
     for one in latest.values():
-        processes[_ROLES.index(one.beat.role), one.beat.node].append(_status(one, now_s=now_s))
+        processes[NODE_ROLES.index(one.beat.role), one.beat.node].append(_status(one, now_s=now_s))
     nodes = [status for _, same in sorted(processes.items()) for status in _current(same)]
     names = {status.node for status in nodes}
     missing = tuple(_missing(site, names))

@@ -60,6 +60,7 @@ from turnstile.protocol.fields import (
     Token,
 )
 from turnstile.protocol.reasons import Advice, Reason
+from turnstile.protocol.roles import NodeRole
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="t"):
@@ -320,7 +321,7 @@ class Beat(Message, frozen=True, kw_only=True, tag="beat/1"):
 
     node: Name
     instance: Name
-    role: Literal["broker", "capture", "recognizer", "logger", "display", "observer"]
+    role: NodeRole
     host: Text
     pid: Count
     version: Text

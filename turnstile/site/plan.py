@@ -7,12 +7,12 @@ from turnstile.errors import ConfigError
 from turnstile.protocol.roles import Identity, Role, is_own_name
 from turnstile.site.settings import Site
 
-Kind = Literal["broker", "logger", "webhook", "recognizer", "capture", "display"]
-START_ORDER: tuple[Kind, ...] = get_args(Kind)
+ProcessKind = Literal["broker", "logger", "webhook", "recognizer", "capture", "display"]
+START_ORDER: tuple[ProcessKind, ...] = get_args(ProcessKind)
 """They stop the other way round: when the recognizers drain, nothing new comes and all that is decided is
 still heard and logged."""
 
-SECTIONS: dict[Kind, str] = {
+SECTIONS: dict[str, str] = {
     "broker": "broker",
     "logger": "loggers",
     "webhook": "webhooks",
@@ -20,9 +20,9 @@ SECTIONS: dict[Kind, str] = {
     "capture": "cameras",
     "display": "displays",
 }
+"""Process kind or role → the site file's section in which it stands."""
 
-
-PROGRAMS: dict[Kind, str] = {
+PROGRAMS: dict[ProcessKind, str] = {
     "broker": "broker.py",
     "logger": "logger_node.py",
     "recognizer": "recognizer_node.py",
@@ -35,7 +35,7 @@ PROGRAMS: dict[Kind, str] = {
 class Process(NamedTuple):
     """One process of a site."""
 
-    kind: Kind
+    kind: ProcessKind
     name: str
     key: str
     """The name in the site file and on its key; a recognizer's own name may have a number besides."""
@@ -47,7 +47,7 @@ class Process(NamedTuple):
         return None if self.kind == "broker" else Identity(_ROLES[self.kind], self.key)
 
 
-_ROLES: dict[Kind, Role] = {
+_ROLES: dict[ProcessKind, Role] = {
     "logger": "logger",
     "webhook": "logger",
     "recognizer": "recognizer",

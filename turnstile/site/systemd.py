@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath as Path
 
 from turnstile.errors import ConfigError
-from turnstile.site.plan import PROGRAMS, START_ORDER, Kind, Process, place_of
+from turnstile.site.plan import PROGRAMS, START_ORDER, Process, ProcessKind, place_of
 from turnstile.site.settings import CameraSettings, Site
 
-MEMORY: dict[Kind, str] = {
+MEMORY: dict[ProcessKind, str] = {
     "broker": "2G",
     "logger": "512M",
     "recognizer": "2G",

@@ -18,7 +18,7 @@ from turnstile.commands.site.examination import ReportLine
 from turnstile.errors import SetupError
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.protocol.messages import Beat, encode
-from turnstile.protocol.roles import BROKER_TOPIC
+from turnstile.protocol.permissions import BROKER_TOPIC
 from turnstile.site.settings import BrokerSettings
 
 NOBODY = 65534

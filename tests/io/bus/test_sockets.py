@@ -22,7 +22,7 @@ from turnstile.io.bus.guard import Guard
 from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.bus.nodes import Bus, Heard
 from turnstile.protocol.messages import AnyMessage, Message, decode, encode
-from turnstile.protocol.roles import BROKER_TOPIC
+from turnstile.protocol.permissions import BROKER_TOPIC
 from turnstile.site.addresses import bind_address, is_local, is_open
 from turnstile.site.settings import BrokerSettings
 

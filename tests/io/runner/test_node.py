@@ -14,8 +14,9 @@ from tests.support.builders import a_site, write_site
 from tests.support.processes import Programs, stop
 from turnstile import __version__
 from turnstile.errors import ConfigError, ModelError
-from turnstile.io.runner.heart import Heart, Role
+from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.node import Node, Start, Stop, choose_name, default_recognizer, run
+from turnstile.protocol.roles import NodeRole
 
 DOC = "Do one thing.\n\nSay what it hears.\n    python a_node.py --config FILE\n"
 
@@ -48,7 +49,7 @@ class FakeNode:
         self.closed += 1
 
 
-def drive(node: FakeNode, config: Path, *options: str, role: Role = "capture") -> int:
+def drive(node: FakeNode, config: Path, *options: str, role: NodeRole = "capture") -> int:
     """Run a node to its end and return its exit code."""
     return run(role, node.wire, doc=DOC, argv=["--config", str(config), *options])
 
@@ -258,7 +259,7 @@ def test_the_log_is_as_talkative_as_asked(
     ],
 )
 def test_a_node_is_named_by_the_site_or_is_the_only_one(
-    folder: Path, role: Role, given: str | None, name: str
+    folder: Path, role: NodeRole, given: str | None, name: str
 ) -> None:
     """Recognizers may be called anything, as they come and go."""
     site = a_site(
@@ -289,7 +290,7 @@ def test_a_node_is_named_by_the_site_or_is_the_only_one(
     ],
 )
 def test_a_wrong_name_is_refused_with_the_right_ones(
-    folder: Path, role: Role, given: str | None, words: str
+    folder: Path, role: NodeRole, given: str | None, words: str
 ) -> None:
     """On the command line, before anything starts."""
     site = a_site(folder, cameras=["front_door", "back_door"])

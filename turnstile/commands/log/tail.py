@@ -17,6 +17,7 @@ from turnstile.io.site.file import load
 from turnstile.io.site.terminal import give_up_output, printable
 from turnstile.log.paging import MAX_LINES, Follower
 from turnstile.protocol.messages import Entries
+from turnstile.protocol.roles import instance_of
 from turnstile.protocol.topics import topic
 from turnstile.site.settings import BrokerSettings
 
@@ -80,7 +81,7 @@ def lines(
     Raises:
         LogError: no logger answered within 3 s.
     """
-    asker = f"{'tail' if key is None else key.who.name[:50]}-{secrets.token_hex(4)}"
+    asker = instance_of("tail" if key is None else key.who.name, secrets.token_hex(4))
     bus = Bus(broker, key=key, topics=[topic("entries", asker)], wake_fd=wake_fd)
     try:
         yield from _lines(bus, Follower(asker, last=last), follow=follow, until=until)

@@ -5,7 +5,7 @@ that concerns them, from which cameras of other machines have lost their sources
 Whoever has the file has the keys in it: it is its owner's alone, and belongs deleted once unpacked.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,18 +19,12 @@ from turnstile.io.site import yaml_file
 from turnstile.io.site.file import load
 from turnstile.protocol.fields import Name
 from turnstile.protocol.roles import Identity, Role
-from turnstile.site.plan import processes_on
+from turnstile.site.plan import SECTIONS, processes_on
 
 MAX_BYTES = 1024 * 1024
 ELSEWHERE = "on another machine"
 SITE_FILE, KEYS = "site.yaml", "keys"
 
-_SECTION_OF: Mapping[Role, str] = {
-    "capture": "cameras",
-    "recognizer": "recognizers",
-    "logger": "loggers",
-    "display": "displays",
-}
 _LEFT_OUT = ("gallery", "decision", "rules", "metrics")
 """What only the broker reads."""
 
@@ -150,7 +144,7 @@ def _part_for(document: object, holders: Sequence[Holder]) -> dict[str, object]:
     part = {name: section for name, section in document.items() if name not in _LEFT_OUT}
     hooks = document.get("webhooks") or {}
     part["webhooks"] = {one.name: hooks[one.name] for one in holders if one.name in hooks}
-    own = {(_SECTION_OF.get(one.role), one.name) for one in holders if one.name not in hooks}
+    own = {(SECTIONS.get(one.role), one.name) for one in holders if one.name not in hooks}
     for section in ("recognizers", "loggers", "displays"):
         entries = part.get(section) or {}
         names = [name for in_section, name in own if in_section == section]

@@ -30,7 +30,8 @@ from turnstile.dispatch.limits import Share, share_of
 from turnstile.dispatch.refusals import Refusals
 from turnstile.errors import ConfigError, RefusedError, TurnstileError
 from turnstile.io.bus.keys import KeyFolder
-from turnstile.protocol.roles import Identity, Role, may_subscribe
+from turnstile.protocol.permissions import may_subscribe
+from turnstile.protocol.roles import Identity, Role
 from turnstile.site.settings import CameraSettings, Site
 
 DOMAIN = "turnstile"

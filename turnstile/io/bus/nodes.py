@@ -9,7 +9,7 @@ from turnstile.errors import ConfigError, WireError
 from turnstile.io.bus.keys import HOW, NodeKey
 from turnstile.io.bus.options import make_reconnecting, new_socket, topic_and_body
 from turnstile.protocol.messages import AnyMessage, Message, decode, encode
-from turnstile.protocol.roles import BROKER_TOPIC
+from turnstile.protocol.permissions import BROKER_TOPIC
 from turnstile.site.addresses import is_local
 from turnstile.site.settings import BrokerSettings
 

@@ -13,7 +13,7 @@ from turnstile.errors import WireError
 
 MAX_RECORD_BYTES = 64 * 2**20
 
-Kind = Literal["webcam", "stream", "clip", "pictures"]
+SourceKind = Literal["webcam", "stream", "clip", "pictures"]
 
 
 class _PipeRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,7 +23,7 @@ class _PipeRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Order(_PipeRecord, frozen=True, tag="order"):
     """What to read, and what to make of it."""
 
-    kind: Kind
+    kind: SourceKind
     places: tuple[int | str, ...]
     """The webcam's number or device, the stream's address, the clip's path, or the pictures' paths."""
     max_fps: float

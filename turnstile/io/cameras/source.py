@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from turnstile.errors import ConfigError
-from turnstile.io.cameras.pipe import Kind, Order
+from turnstile.io.cameras.pipe import Order, SourceKind
 from turnstile.site.settings import CameraSettings
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "rtp", "srt")
@@ -82,7 +82,7 @@ def webcam_trouble(device: Place) -> str:
     return f"{path} gives no pictures: another program uses it, or it is not the camera's picture device"
 
 
-def _resolve(source: Place | tuple[str, ...]) -> tuple[Kind, tuple[Place, ...]]:
+def _resolve(source: Place | tuple[str, ...]) -> tuple[SourceKind, tuple[Place, ...]]:
     if isinstance(source, int):
         if source < 0:
             raise ConfigError(f"{source}; webcams are numbered from 0")
@@ -105,7 +105,7 @@ def _address(address: str) -> str:
     return address
 
 
-def _path(source: str) -> tuple[Kind, tuple[Place, ...]]:
+def _path(source: str) -> tuple[SourceKind, tuple[Place, ...]]:
     path = Path(source)
     if source.startswith("/dev/") or path.is_char_device():
         return "webcam", (source,)

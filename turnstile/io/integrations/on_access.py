@@ -27,6 +27,7 @@ from turnstile.io.runner.node import EXIT_CONFIG, EXIT_STOPPED, Stop, configure_
 from turnstile.io.runner.watchdog import Pulse
 from turnstile.io.site.file import load
 from turnstile.protocol.messages import Access
+from turnstile.protocol.roles import instance_of
 from turnstile.protocol.topics import topic
 from turnstile.site.settings import Site
 
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
             command=options.command_line,
             timeout_s=options.timeout,
             bus=Bus(site.broker, key=key, topics=[topic("access", options.camera)], wake_fd=stop.fileno),
-            heart=Heart(node=name, instance=f"{name[:50]}-{secrets.token_hex(4)}", role="observer"),
+            heart=Heart(node=name, instance=instance_of(name, secrets.token_hex(4)), role="observer"),
         )
         work(door, stop, pulse)
     return EXIT_STOPPED

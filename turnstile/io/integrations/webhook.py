@@ -38,6 +38,7 @@ from turnstile.io.runner.watchdog import Pulse
 from turnstile.io.site.file import load
 from turnstile.log.lines import Event, Progress
 from turnstile.protocol.messages import Access, Fetch, Log
+from turnstile.protocol.roles import instance_of
 from turnstile.protocol.topics import log_topic
 from turnstile.site.settings import WebhookSettings
 
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     except ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - the sentence is enough
         return EXIT_CONFIG
-    instance = f"{name[:50]}-{secrets.token_hex(4)}"
+    instance = instance_of(name, secrets.token_hex(4))
     with Stop() as stop, closing(Pulse()) as pulse:
         hook = WebhookNode(
             name=name,

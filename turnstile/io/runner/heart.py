@@ -5,13 +5,11 @@ import platform
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from turnstile import __version__
 from turnstile.protocol.messages import Beat
+from turnstile.protocol.roles import NodeRole
 from turnstile.protocol.topics import topic
-
-Role = Literal["broker", "capture", "recognizer", "logger", "display", "observer"]
 
 PERIOD_S = 1.0
 BROKER_PERIOD_S = 0.5
@@ -25,7 +23,13 @@ class Heart:
     """
 
     def __init__(
-        self, *, node: str, instance: str, role: Role, rates: Sequence[str] = (), period_s: float = PERIOD_S
+        self,
+        *,
+        node: str,
+        instance: str,
+        role: NodeRole,
+        rates: Sequence[str] = (),
+        period_s: float = PERIOD_S,
     ) -> None:
         """Start counting; `rates` names the counts whose change a second is sent as ``<name>_per_s``."""
         self.state = "starting"

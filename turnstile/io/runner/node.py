@@ -21,24 +21,18 @@ import msgspec
 from turnstile import __version__
 from turnstile.errors import ConfigError, DisplayError, TurnstileError
 from turnstile.io.bus.keys import KeyFolder, NodeKey
-from turnstile.io.runner.heart import Heart, Role
+from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.watchdog import Pulse
 from turnstile.io.site.file import load
 from turnstile.protocol.fields import Name
-from turnstile.protocol.roles import Identity
+from turnstile.protocol.roles import Identity, NodeRole, instance_of
 from turnstile.site import restarts
+from turnstile.site.plan import SECTIONS
 from turnstile.site.settings import Site
 
 EXIT_STOPPED, EXIT_CRASHED = 0, 1
 EXIT_CONFIG, EXIT_UNAVAILABLE = restarts.EXIT_CONFIG, restarts.EXIT_UNAVAILABLE
 STEP_S = 0.1
-
-_SECTIONS: dict[Role, str] = {
-    "capture": "cameras",
-    "recognizer": "recognizers",
-    "logger": "loggers",
-    "display": "displays",
-}
 
 log = logging.getLogger("turnstile")
 
@@ -135,7 +129,7 @@ class Node(Protocol):
 
 
 def run(
-    role: Role,
+    role: NodeRole,
     wire: Callable[[Start], Node],
     *,
     doc: str | None,
@@ -162,7 +156,7 @@ def run(
 
 
 def _drive(
-    role: Role,
+    role: NodeRole,
     wire: Callable[[Start], Node],
     *,
     site: Site,
@@ -178,7 +172,7 @@ def _drive(
             site_path=options.config,
             key=key,
             name=name,
-            instance=f"{name[:50]}-{secrets.token_hex(4)}",
+            instance=instance_of(name, secrets.token_hex(4)),
             options=options,
             stop=stop,
             pulse=pulse,
@@ -244,7 +238,7 @@ def configure_logging(level: str) -> None:
         logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it says "3 changes detected" at INFO
 
 
-def key_for(site: Site, role: Role, name: str) -> NodeKey | None:
+def key_for(site: Site, role: NodeRole, name: str) -> NodeKey | None:
     """Return the key of a node; none for the broker, and for all if the site has no keys.
 
     Raises:
@@ -255,7 +249,7 @@ def key_for(site: Site, role: Role, name: str) -> NodeKey | None:
     return KeyFolder(Path(site.keys.folder)).node_key(Identity(role, name))
 
 
-def choose_name(site: Site, role: Role, name: str | None) -> str:
+def choose_name(site: Site, role: NodeRole, name: str | None) -> str:
     """Return the node's name: as given, or the only one the site has.
 
     Any name will do for a recognizer, since they may be added at any time; without one it is the host's.
@@ -267,14 +261,14 @@ def choose_name(site: Site, role: Role, name: str | None) -> str:
         return "broker"
     if role == "recognizer":
         return _recognizer_name(site, name or default_recognizer(platform.node()))
-    names = tuple(getattr(site, _SECTIONS[role]))
+    names = tuple(getattr(site, SECTIONS[role]))
     if name is None and len(names) == 1:
         return str(names[0])
     known = ", ".join(names) or "none"
     if name is None:
-        raise ConfigError(f"--name is needed: the site's {_SECTIONS[role]} are: {known}")
+        raise ConfigError(f"--name is needed: the site's {SECTIONS[role]} are: {known}")
     if name not in names:
-        raise ConfigError(f"--name {name}: the site has no such {role}; its {_SECTIONS[role]} are: {known}")
+        raise ConfigError(f"--name {name}: the site has no such {role}; its {SECTIONS[role]} are: {known}")
     return name
 
 
