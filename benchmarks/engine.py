@@ -238,9 +238,9 @@ def encoder_times(*, rounds: int) -> list[tuple[str, float]]:
 START = """
 import pathlib, re, resource, sys, time
 started = time.perf_counter()
-from turnstile.site.settings import Recognition
+from turnstile.site.settings import RecognitionSettings
 from turnstile.vision.engines.engine import make_engine
-engine = make_engine(Recognition(engine=sys.argv[1], min_face_px=60))
+engine = make_engine(RecognitionSettings(engine=sys.argv[1], min_face_px=60))
 engine.analyse(sys.stdin.buffer.read())
 seconds = time.perf_counter() - started
 status = pathlib.Path("/proc/self/status")
