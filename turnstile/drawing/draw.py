@@ -1,7 +1,7 @@
-"""From a picture and a `View` to what a person sees: boxes, names, banners and words, at any size.
+"""From a picture and a `View` to a tile: boxes, names, banners and notices, at any size.
 
 Pictures are uint8 `(height, width, 3)`, blue first. A tile is the rectangle of the canvas that shows one
-camera; all sizes follow from the tile's, so a wall of sixteen reads like one window.
+camera. All sizes follow from the tile's, so a wall of sixteen tiles is as legible as one window.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ LIGHT_COLOURS: dict[Light, Colour] = {"live": MINT, "waiting": GREY, "stale": AM
 VERDICT_COLOURS = {"granted": GREEN, "denied": RED}
 
 ASPECT = 1.5
-"""Between pictures of 4:3 and of 16:9."""
+"""Between the shapes of 4:3 and of 16:9."""
 
 MIN_TEXT_PX = 11
 GAP_PX = 6
@@ -54,8 +54,8 @@ class Fitted:
 def keep_to_calling_thread() -> None:
     """Have OpenCV start no threads of its own, in this whole process.
 
-    A display shares its machine: pictures of this size gain nothing from a second core, and on a busy one the
-    slowest in twenty took 1.8 instead of 5.9 ms to scale, 4.8 instead of 9.1 ms to decode.
+    A display shares its machine, and pictures of this size gain nothing from a second core. On a busy machine
+    p95 to scale fell from 5.9 to 1.8 ms, and p95 to decode from 9.1 to 4.8 ms.
     """
     cv2.setNumThreads(1)
 
@@ -110,7 +110,7 @@ def draw_tile(tile: PictureBgr, base: Fitted, view: View) -> None:
 
 
 def _unit(tile: PictureBgr) -> float:
-    """Return the measure all sizes of a tile follow from: its height, or what 16:9 makes of its width."""
+    """Return the size that all others of a tile follow from: its height, or 9/16 of its width."""
     return float(min(tile.shape[0], tile.shape[1] * 9 / 16 * 1.25))
 
 
@@ -176,7 +176,7 @@ def _draw_title(tile: PictureBgr, view: View) -> None:
 
 
 def _draw_advice(tile: PictureBgr, advice: str) -> None:
-    """Draw what people could do below the title, in the middle, large enough to read from the door."""
+    """Draw advice below the title, centred and large enough to read from the door."""
     size = _text_px(tile, 0.05)
     pad = round(size * 0.5)
     text = shortened(advice, size, tile.shape[1] - 4 * pad, bold=True)
@@ -188,7 +188,7 @@ def _draw_advice(tile: PictureBgr, advice: str) -> None:
 
 
 def _draw_strip(tile: PictureBgr, notice: Notice) -> None:
-    """Draw a warning along the bottom, the picture staying in sight."""
+    """Draw a warning along the bottom, over the picture."""
     size = _text_px(tile, 0.036)
     pad = round(size * 0.6)
     high, width = line_height(size) + 2 * pad, tile.shape[1]
@@ -205,7 +205,7 @@ def _draw_strip(tile: PictureBgr, notice: Notice) -> None:
 
 
 def _draw_card(tile: PictureBgr, notice: Notice) -> None:
-    """Draw words in the middle: there is no picture, or an old one."""
+    """Draw a notice in the middle, for want of a fresh picture."""
     room = round(tile.shape[1] * 0.9)
     large, small = _text_px(tile, 0.062), _text_px(tile, 0.034)
     title = shortened(notice.title, large, room, bold=True)
@@ -219,7 +219,7 @@ def _draw_card(tile: PictureBgr, notice: Notice) -> None:
 
 
 def _draw_banners(tile: PictureBgr, banners: Sequence[Banner]) -> None:
-    """Draw the decisions upwards from the bottom, the newest lowest."""
+    """Draw the decisions from the bottom up, the newest lowest."""
     bottom = tile.shape[0]
     for banner in reversed(banners):
         if bottom < tile.shape[0] * 0.5:
@@ -232,7 +232,7 @@ def _draw_banners(tile: PictureBgr, banners: Sequence[Banner]) -> None:
 
 
 def _draw_banner(tile: PictureBgr, banner: Banner, bottom: int) -> int:
-    """Draw one decision that ends at `bottom`, and return where it begins."""
+    """Draw one decision with its lower edge at `bottom`; return its upper edge."""
     width = tile.shape[1]
     large, small = _text_px(tile, 0.062), _text_px(tile, 0.042)
     pad = round(large * 0.5)
@@ -257,7 +257,7 @@ def _draw_banner(tile: PictureBgr, banner: Banner, bottom: int) -> int:
 
 
 def _draw_sign(tile: PictureBgr, centre: tuple[int, int], radius: int, banner: Banner) -> None:
-    """Draw a tick or a cross, so that nobody has to tell green from red."""
+    """Draw a tick or a cross, for people who cannot tell green from red."""
     x, y = centre
     blend(tile, _disc(radius), at=(x - radius, y - radius), colour=WHITE)
     colour, thick, r = VERDICT_COLOURS[banner.verdict], max(2, round(radius * 0.22)), radius * 0.42
@@ -271,7 +271,7 @@ def _draw_sign(tile: PictureBgr, centre: tuple[int, int], radius: int, banner: B
 
 
 def _shade(tile: PictureBgr, edges: tuple[int, int, int, int], colour: Colour, cover: float) -> None:
-    """Cover a rectangle with a colour, 0 leaving the picture and 1 hiding it."""
+    """Cover a rectangle with a colour: 0 leaves the picture, 1 hides it."""
     left, top, right, bottom = edges
     under = tile[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
     if under.size:
@@ -287,7 +287,7 @@ def _solid(shape: tuple[int, ...], colour: Colour) -> PictureBgr:
 
 @lru_cache(maxsize=32)
 def _fade(height: int, width: int) -> PictureBgr:
-    """Return what to multiply the top of a tile with for a title to be read: dark above, nothing below."""
+    """Return the factors that darken the top of a tile behind its title, and leave the rest."""
     rows = np.linspace(70, 255, height).astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(rows[:, None, None], (height, width, 3)))
 

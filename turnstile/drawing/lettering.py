@@ -1,8 +1,8 @@
-"""Text on pictures: smooth at any size, in any script a font on this machine has, and cheap to draw again.
+"""Text on pictures: smooth at any size, in any script that a font on this machine has.
 
-OpenCV's own fonts know ASCII only. Pillow brings a good typeface (Aileron), again ASCII only, so text with
-other letters is set in DejaVu Sans, which OpenCV's Linux wheels bring, or in the first font of the
-system that has all its letters. A line is rendered once and kept as a mask; drawing it again is a blend.
+OpenCV's own fonts have ASCII only. Pillow's typeface (Aileron) has ASCII only, too. Text with other letters
+is set in DejaVu Sans, which OpenCV's Linux wheels bring, or in the first system font that has all letters. A
+line is rendered once and kept as a mask, so drawing it again is cheap.
 """
 
 import math
@@ -25,17 +25,17 @@ Colour = tuple[int, int, int]
 """Blue, green, red, each 0 to 255."""
 
 BOLDNESS = 0.018
-"""Width added around a glyph for bold, of the size: Aileron comes in one weight."""
+"""Width added around a glyph for bold, as a part of the size: Aileron has one weight."""
 
 OTHER_FONTS: Final = (
     *("DejaVuSansCondensed.ttf", "DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial.ttf"),
     *("NotoSansCJK-Regular.ttc", "PingFang.ttc", "msyh.ttc", "wqy-microhei.ttc", "DroidSansFallbackFull.ttf"),
     *("Arial Unicode.ttf", "unifont.ttf"),
 )
-"""Looked for in OpenCV's folder and where this system keeps fonts, in this order."""
+"""Fonts to look for in OpenCV's folder and in the system's, in this order."""
 
 OTHER_FONTS_SCALE = 0.94
-"""Their letters are larger than Aileron's at the same size."""
+"""Scale of the other fonts, whose letters are larger than Aileron's at the same size."""
 
 SMALL_PX = 18
 """Up to this size letters are set four times larger and reduced: set at whole pixels, words run together."""
@@ -57,7 +57,7 @@ def line_height(size_px: int) -> int:
 
 @lru_cache(maxsize=512)
 def shortened(text: str, size_px: int, max_width_px: int, *, bold: bool = False) -> str:
-    """Return the text, cut and ended with an ellipsis when it would be wider; empty when nothing fits."""
+    """Return the text, cut with an ellipsis if it would be wider; empty if nothing fits."""
     if width_of(text, size_px, bold=bold) <= max_width_px:
         return text
     for end in range(len(text) - 1, 0, -1):
@@ -70,12 +70,12 @@ def shortened(text: str, size_px: int, max_width_px: int, *, bold: bool = False)
 def write(
     picture: PictureBgr, text: str, *, at: tuple[int, int], size_px: int, colour: Colour, bold: bool = False
 ) -> None:
-    """Draw a line of text whose top left corner is at `at`; what is outside of the picture is cut off."""
+    """Draw a line of text with its top left corner at `at`; parts outside of the picture are cut off."""
     blend(picture, _line(text, size_px, bold), at=at, colour=colour)
 
 
 def blend(picture: PictureBgr, mask: Mask, *, at: tuple[int, int], colour: Colour) -> None:
-    """Cover a picture with a colour where and as far as the mask says, its top left corner at `at`."""
+    """Blend a colour into a picture by a mask, whose top left corner is at `at`."""
     left, top = at
     height, width = picture.shape[:2]
     from_x, from_y = max(0, -left), max(0, -top)
@@ -113,12 +113,12 @@ def _line(text: str, size_px: int, bold: bool) -> Mask:  # noqa: FBT001 - positi
 
 
 def _printable(text: str) -> str:
-    """Return the text on one line, its accents joined to their letters (file names may hold them apart)."""
+    """Return the text on one line in composed form (NFC); file names may hold accents apart."""
     return "".join(letter if letter.isprintable() else " " for letter in unicodedata.normalize("NFC", text))
 
 
 def _family(text: str) -> str:
-    """Return the font for a text: the first that has all its letters, or else most of them."""
+    """Return the first font that has all letters of a text, or else the font that has most of them."""
     letters = frozenset(text) - {" "}
     if all(_has("", letter) for letter in letters):
         return ""
@@ -134,7 +134,7 @@ def _family(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _has(family: str, letter: str) -> bool:
-    """Tell whether a font has a letter, that is, does not draw the same box as for what is none."""
+    """Tell whether a font has a letter: it draws something other than its box for a missing letter."""
     try:
         font = _font(family, 24)
     except OSError:

@@ -1,4 +1,4 @@
-"""One camera's tile on the canvas of a display: the picture in it, and what is drawn on that."""
+"""A pane: one camera's tile on the canvas of a display, with its picture and what is drawn on it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Pane:
     """A part of the canvas."""
     base: Fitted
     reduced: Reduction = 1
-    """Pixels of the frame, each way, for one pixel of the picture as decoded."""
+    """Pixels of the frame for one pixel of the decoded picture, in each direction."""
     view: View | None = None
     """As drawn last."""
     new_picture: bool = True
@@ -30,10 +30,10 @@ class Pane:
     def show(self, frame: Frame, *, now_s: float) -> PictureBgr:
         """Take a frame as the picture to draw on, and return its pixels, which are not to be changed.
 
-        They come at full size or a half, a quarter or an eighth of it: the least that fills the tile.
+        They come at full size, a half, a quarter or an eighth: the smallest that fills the tile.
 
         Raises:
-            PictureError: it cannot be decoded; the picture before it stays.
+            PictureError: it cannot be decoded; the previous picture stays.
         """
         size_px = self.tile.shape[1], self.tile.shape[0]
         self.reduced = _reduction(frame, size_px)
@@ -45,7 +45,7 @@ class Pane:
         return picture
 
     def local(self, boxes_px: Sequence[Box], *, captured_ns: int) -> None:
-        """Take what local detection found in a picture that `show` returned."""
+        """Take the result of local detection in a picture that `show` returned."""
         k = self.reduced
         boxes = [
             Box(left=b.left * k, top=b.top * k, right=b.right * k, bottom=b.bottom * k) for b in boxes_px
@@ -53,7 +53,7 @@ class Pane:
         self.scene.local(boxes, captured_ns=captured_ns)
 
     def draw(self, view: View) -> bool:
-        """Draw the tile, unless nothing about it changed; return whether it was drawn."""
+        """Draw the tile if anything about it changed; return whether it was drawn."""
         if view == self.view and not self.new_picture:
             return False
         draw_tile(self.tile, self.base, view)
@@ -77,7 +77,7 @@ def make_canvas(size_px: tuple[int, int]) -> PictureBgr:
 
 
 def _reduction(frame: Frame, size_px: tuple[int, int]) -> Reduction:
-    """Return the most a frame can be reduced by while it still fills a tile of this width and height."""
+    """Return the largest reduction at which a frame still fills a tile of this width and height."""
     spare = max(frame.width_px / size_px[0], frame.height_px / size_px[1])
     choices: tuple[Reduction, ...] = (8, 4, 2)
     return next((choice for choice in choices if spare >= choice), 1)

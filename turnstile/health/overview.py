@@ -18,14 +18,14 @@ class Loss(NamedTuple):
 
     per_s: float
     reason: str
-    """The most frequent one; empty when there was none."""
+    """The most frequent reason; empty if there was none."""
 
 
 NO_LOSS = Loss(0.0, "")
 
 
 class CameraRow(NamedTuple):
-    """How a camera is served; what is not known is none."""
+    """How a camera is served; unknown values are `None`."""
 
     camera: str
     sent_per_s: float | None
@@ -33,25 +33,25 @@ class CameraRow(NamedTuple):
     wait_ms: float | None
     """Longest wait for a recognizer in the broker's last period."""
     age_ms: float | None
-    """Of the oldest frame at its result, since it came to the broker, in that period."""
+    """Largest age of a frame at its result, since it came to the broker, in that period."""
     state: str
 
 
 class NodeRow(NamedTuple):
-    """What a process does."""
+    """One process: its rates, ages and losses."""
 
     status: NodeStatus
     in_per_s: float | None
     out_per_s: float | None
     busy: float | None
-    """The share of its time that a recognizer works."""
+    """The share of time in which a recognizer works."""
     age_ms: float | None
-    """How old a frame is, or how long a camera waits, where it is handed on."""
+    """The age of a frame, or the wait of a camera, where the process hands it on."""
     loss: Loss
 
 
 class Overview(NamedTuple):
-    """Everything at one moment."""
+    """All nodes and cameras at one moment."""
 
     roster: Roster
     broker: NodeStatus | None
@@ -68,7 +68,7 @@ class Watch:
     _losses: dict[str, Loss] = field(default_factory=dict)
 
     def receive(self, heard: Heard) -> None:
-        """Take in a beat; one that is older than the process's last changes nothing."""
+        """Add a beat; one that is older than the process's last changes nothing."""
         instance = heard.beat.instance
         before = self._heard.get(instance)
         if before is not None and before.said_s >= heard.said_s:
@@ -82,7 +82,7 @@ class Watch:
             self._losses[instance] = _loss(before, heard)
 
     def view(self, now_s: float) -> Overview:
-        """Return what is to be shown now."""
+        """Return the overview at this moment."""
         roster = call_roll(self.site, self._heard.values(), now_s=now_s)
         broker = next((node for node in roster.nodes if node.role == "broker"), None)
         alive = None if broker is None or broker.silent else broker
@@ -129,7 +129,7 @@ def _state(capture: NodeStatus | None) -> str:
 
 
 def _loss(before: Heard, now: Heard) -> Loss:
-    """Return what was lost between two beats of a process, a second: counts only grow while it lives."""
+    """Return losses a second between two beats of a process, whose counts only grow."""
     elapsed_s = max(now.said_s - before.said_s, 0.1)
     counts = now.beat.counts
     lost = {

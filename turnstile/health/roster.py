@@ -12,21 +12,21 @@ from turnstile.site.plan import is_process_of, place_of, processes
 from turnstile.site.settings import Site
 
 SILENT_AFTER_S = 3.0
-"""A node beats about once a second; after this long without a beat it is called silent."""
+"""A node beats about once a second; it is silent after this long without a beat."""
 
 _RATES = ("frames_out_per_s", "frames_in_per_s")
 _LOSSES = ("dropped_", "refused_", "bad_")
 
 
 class Heard(NamedTuple):
-    """A beat, and when it was said, in seconds on the hearer's monotonic clock."""
+    """A beat and its time, in seconds on the receiver's monotonic clock."""
 
     beat: Beat
     said_s: float
 
 
 class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one process of a node."""
+    """The state of one process of a node."""
 
     node: str
     instance: str
@@ -45,7 +45,7 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def frames_per_s(self) -> float | None:
-        """Return the rate of frames that leave the node, else of those that come; none if it counts none."""
+        """Return the rate of frames that leave the node, else of those that arrive; `None` without either."""
         return next((self.gauges[name] for name in _RATES if name in self.gauges), None)
 
     @property
@@ -55,23 +55,23 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Roster(msgspec.Struct, frozen=True, kw_only=True):
-    """The nodes that were heard, and those named in the site file that were not."""
+    """The nodes that were heard, and those of the site file that were not."""
 
     nodes: tuple[NodeStatus, ...]
     missing: tuple[str, ...]
-    """As the site file has them: ``cameras.front_door``."""
+    """Names as in the site file: ``cameras.front_door``."""
 
 
 def is_loss(count: str) -> bool:
-    """Tell whether a count is of what was dropped, refused or found bad."""
+    """Tell whether a count is of dropped, refused or bad items."""
     return count.startswith(_LOSSES)
 
 
 def call_roll(site: Site, heard: Iterable[Heard], *, now_s: float) -> Roster:
     """Return the state at `now_s` of all nodes heard.
 
-    Of the processes of one node, those that are silent are left out if another one is alive, and all but the
-    latest if none is: they were stopped and started again.
+    A node's silent processes are left out if another process of it is alive. If none is, only the latest is
+    kept: the others were stopped and started again.
     """
     latest: dict[str, Heard] = {}
     for one in heard:
@@ -112,7 +112,7 @@ def _status(heard: Heard, *, now_s: float) -> NodeStatus:
 
 
 def _missing(site: Site, heard: Collection[str]) -> Iterator[str]:
-    """Give the nodes that the site file names and nobody heard; of ``count: auto``, one is enough."""
+    """Yield the nodes that the site file names and nobody heard; for ``count: auto``, one is enough."""
     for one in processes(site, cores=1):
         pool = site.recognizers[one.key] if one.kind == "recognizer" else None
         if pool is not None and pool.count == "auto":

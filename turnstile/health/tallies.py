@@ -1,9 +1,9 @@
-"""What nodes counted, added up so that it only grows, whoever restarts.
+"""Tallies: what nodes counted, added up so that restarts do not reset it.
 
-A node's counts start again at 0 with each of its processes, and two processes may share a name for a while. A
-tally adds what each process counted since this broker first heard it, or since its start if that was later;
-so a rate taken over it is right across restarts of nodes. When the broker restarts, tallies start at 0, which
-monitoring systems know how to read; what nodes counted while there was no broker is in none.
+A node's counts start at 0 with each of its processes, and two processes may share a name for a while. A tally
+adds what each process counted since this broker first heard it, or since its start if that was later. Rates
+are therefore right across restarts of nodes. When the broker restarts, tallies start at 0, which monitoring
+systems expect. Counts made while there was no broker are in no tally.
 
 Pure: times are arguments.
 """
@@ -20,13 +20,13 @@ from turnstile.protocol.messages import Beat
 FORGET_AFTER_S = 3600.0
 MAX_TALLIES = 4096
 MAX_PROCESSES = 16
-"""Of one tally: more at a time have one name, role and machine only if somebody plays tricks."""
+"""Most processes of one tally: more at a time under one name, role and machine are an attack."""
 
 MAX_HOST_CHARS = 64
 
 
 class Who(NamedTuple):
-    """Whose a tally is: processes that share all three follow one another."""
+    """The key of a tally: processes that share all three follow one another."""
 
     node: str
     role: str
@@ -41,7 +41,7 @@ class Tally:
     said_s: float
     totals: Counter[str] = field(default_factory=Counter)
     processes: dict[str, tuple[float, Mapping[str, int]]] = field(default_factory=dict)
-    """When each was heard last, and its counts then; the one silent longest first."""
+    """Time and counts of each process's last beat; the process silent longest is first."""
 
     def is_silent(self, now_s: float) -> bool:
         """Tell whether no beat came for 3 s."""
@@ -53,15 +53,15 @@ class Tally:
 
 
 class Tallies:
-    """The tallies of a site, the one silent longest first."""
+    """The tallies of a site; the one silent longest is first."""
 
     def __init__(self, *, began_s: float) -> None:
-        """Start; `began_s` is when this broker did."""
+        """Start; `began_s` is when this broker started."""
         self._began_s = began_s
         self._tallies: dict[Who, Tally] = {}
 
     def take(self, beat: Beat, now_s: float) -> None:
-        """Add what a process counted since its beat before."""
+        """Add what a process counted since its previous beat."""
         who = Who(beat.node, beat.role, _plain(beat.host))
         tally = self._tallies.pop(who, None)
         if tally is None:
@@ -80,7 +80,7 @@ class Tallies:
         tally.processes[beat.instance] = now_s, _higher(before, beat.counts)
 
     def forget(self, now_s: float) -> None:
-        """Forget who has been silent for an hour."""
+        """Forget processes that have been silent for an hour."""
         gone = [who for who, tally in self._tallies.items() if now_s - tally.said_s >= FORGET_AFTER_S]
         for who in gone:
             del self._tallies[who]
@@ -92,18 +92,18 @@ class Tallies:
         return len(self._tallies)
 
     def _first(self, beat: Beat, now_s: float) -> Mapping[str, int]:
-        """Return what a process that is heard for the first time had counted before it could be heard."""
+        """Return what a newly heard process had counted before this broker could hear it."""
         started_while_we_listened = beat.uptime_s <= now_s - self._began_s
         return {} if started_while_we_listened else beat.counts
 
 
 def _higher(before: Mapping[str, int], counts: Mapping[str, int]) -> Mapping[str, int]:
-    """Return the highest that each count has been, so that one that goes down and up is not added twice."""
+    """Return the highest value of each count, so that one that goes down and up is not added twice."""
     if all(count >= before.get(name, 0) for name, count in counts.items()):
         return counts
     return {name: max(count, before.get(name, 0)) for name, count in counts.items()}
 
 
 def _plain(host: str) -> str:
-    """Return a machine's name as a label: short, and nothing in it but what prints."""
+    """Return a machine's name as a label: short and printable."""
     return "".join(char if char.isprintable() else "?" for char in host[:MAX_HOST_CHARS])

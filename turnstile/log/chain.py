@@ -1,15 +1,16 @@
-"""The chain of the access log: what each entry is bound to, and what an inspection finds.
+"""The chain of the access log: what each entry's hash covers, and what a verification finds.
 
 An entry's hash is SHA-256 over `FORM`, the hash of the entry before it (32 zero bytes before the first) and
 the entry's `Record` as JSON: keys sorted, no spaces, numbers in their shortest form, bytes as base64, UTF-8.
 So an entry that was changed, removed or moved no longer fits its neighbours.
 
-Personal fields are not in the record. It holds a commitment to each, HMAC-SHA256 keyed by a salt of 32 random
-bytes over the field as MessagePack, and field and salt stand elsewhere. While they are there the commitment
-proves that the field is as it was; once both are erased it tells nothing, and the chain still verifies.
+Personal fields are not in the record. The record holds a commitment to each: HMAC-SHA256 of the field as
+MessagePack, keyed by a salt of 32 random bytes. Field and salt are stored elsewhere. While both exist, the
+commitment proves that the field is unchanged. Once both are erased it tells nothing, and the chain still
+verifies.
 
-What a chain cannot show is that its end was cut off or that all of it was written anew. A `Head`, the newest
-number and hash, kept where the log's writer cannot change it, shows both.
+A chain cannot show that its end was cut off, or that all of it was written anew. A `Head` shows both: the
+newest number and hash, kept where the log's writer cannot change it.
 """
 
 import hashlib
@@ -24,14 +25,14 @@ from turnstile.protocol.messages import Access, Verdict
 FORM = b"turnstile-entry/1\n"
 BEFORE_FIRST = bytes(32)
 MAX_MOVED = 200
-"""Of entries that do not give their hash, how many are compared with each other to find moved ones."""
+"""Most entries with a wrong hash that are compared with each other to find moved ones."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What an entry says for ever, and what its hash is taken over."""
+    """The permanent part of an entry, which its hash covers."""
 
     log: str
-    """Whose log: ``site/logger``."""
+    """The log's name: ``site/logger``."""
     number: int
     """Position in the log, from 1."""
     source: str
@@ -58,19 +59,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     config_hash: str
     person_commitment: bytes
     thumbnail_commitment: bytes
-    """Empty when the event came without a picture."""
+    """Empty if the event came without a picture."""
 
 
 class Personal(NamedTuple):
-    """What an entry says of a person until it is erased. A salt goes with what it is the salt of."""
+    """The part of an entry that can be erased. Each salt is erased with its field."""
 
     person: str | None
-    """Nobody means unknown; meaningless without its salt."""
+    """`None` means unknown; meaningless without its salt."""
     person_salt: bytes | None
     thumbnail: bytes | None
     thumbnail_salt: bytes | None
     pseudonym: str | None = None
-    """Stands for the person since the name was erased."""
+    """Replaces the person's name after an erasure."""
 
 
 class Link(NamedTuple):
@@ -142,12 +143,12 @@ def seal(previous: bytes, record: Record) -> bytes:
 
 
 def commitment(value: str | bytes | None, salt: bytes) -> bytes:
-    """Return what binds an entry to a personal field without telling it."""
+    """Return the commitment to a personal field, which does not reveal it."""
     return hmac.digest(salt, msgspec.msgpack.encode(value), "sha256")
 
 
 class Finding(NamedTuple):
-    """Something that is not as it was written."""
+    """Something that differs from what was written."""
 
     number: int
     """The entry; 0 for the log as a whole."""
@@ -165,7 +166,7 @@ class Inspection:
     """
 
     def __init__(self, floor: Head = START, *, erasures: Iterable[str] = ()) -> None:
-        """Begin after `floor`, the last entry that retention removed; `erasures` are the pseudonyms given."""
+        """Begin after `floor`, the last entry that retention removed; `erasures` are pseudonyms."""
         self.entries = self.erased = self.without_picture = 0
         self.head = self._floor = floor
         self._erasures = frozenset(erasures)
@@ -184,7 +185,7 @@ class Inspection:
         self._wanted[wanted] = words
 
     def take(self, link: Link) -> None:
-        """Look at the entry after the last one."""
+        """Check the next entry."""
         number = link.record.number
         sound = seal(link.previous, link.record) == link.hash
         if number > self.head.number + 1:
@@ -203,7 +204,7 @@ class Inspection:
                 self._find(number, f"{_entry(number)} is not the one that {words}: the log was rewritten")
 
     def finish(self) -> list[Finding]:
-        """Return all that was found, in order of entries."""
+        """Return all findings, in order of entries."""
         for number, kept in sorted(self._heads.items()):
             for head, words in kept:
                 self._compare_absent(number, head, words)
@@ -251,7 +252,7 @@ class Inspection:
 
 
 def _moved(changed: list[Link]) -> Mapping[int, int]:
-    """Return, for those that would give their hash under another's number, that number."""
+    """Return, for each entry that fits another's number, that number."""
     some = changed[:MAX_MOVED]
     numbers = sorted({near for link in some for near in _near(link.record.number)})
     found: dict[int, int] = {}
@@ -277,7 +278,7 @@ def _entry(number: int) -> str:
 
 
 def _plain(value: float | None) -> float | None:
-    """Return a number as every database gives it back: SQLite knows no negative zero."""
+    """Return a number as every database returns it: SQLite has no negative zero."""
     return None if value is None else float(value) + 0.0
 
 

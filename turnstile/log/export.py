@@ -11,7 +11,7 @@ import msgspec
 from turnstile.log.chain import Link
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection)."""
+"""A spreadsheet runs a cell that begins with one of these (OWASP, CSV injection)."""
 
 _FIELDS = (
     *("number", "time", "camera", "verdict", "person", "reason", "distance", "margin", "votes", "of"),
@@ -34,15 +34,15 @@ def row(link: Link, *, at: datetime, thumbnail: str | None = None) -> Mapping[st
 
 
 def as_jsonl(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Give each row as one line of JSON; what is not known is null."""
+    """Give each row as one line of JSON; unknown values are null."""
     for one in rows:
         yield msgspec.json.encode(one).decode() + "\n"
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Give a line of headings, then each row (RFC 4180); what is not known is empty.
+    """Give a line of headings, then each row (RFC 4180); unknown values are empty.
 
-    A text that a spreadsheet would run as a formula gets a ``'`` before it.
+    A text that a spreadsheet would run as a formula is prefixed with ``'``.
     """
     yield _csv_line(_FIELDS)
     for one in rows:

@@ -1,4 +1,4 @@
-r"""The access log's text: one line a visit, made to be read, searched, and taken apart again.
+r"""The access log's text: one line a visit, for people to read and programs to parse.
 
 ::
 
@@ -6,10 +6,10 @@ r"""The access log's text: one line a visit, made to be read, searched, and take
     2026-11-22T11:01:31.480+01:00  front_door    DENIED   unknown               0.7310  8/8    unknown     event=9f…:18
 
 The fields are time, camera, verdict, name, distance, votes, reason and the event's source and number.
-Two or more spaces part them and none holds two spaces in a row, so ``awk -F'  +' '$3 == "DENIED"'`` works.
-Whatever a name holds, it stays one field of one line: characters that do not print, ``\`` and ``…`` are
-written as ``\u000a``, and so is the first letter of a person who is really called "unknown". What is longer
-than its field allows ends in ``…``. A line that begins with ``#`` is a remark.
+Two or more spaces separate them, and no field holds two spaces in a row. ``awk -F'  +' '$3 == "DENIED"'``
+works. A name always stays one field of one line. Characters that do not print, ``\`` and ``…`` are written
+as ``\u000a``. So is the first letter of a person who is called "unknown". A field that is too long ends in
+``…``. A line that begins with ``#`` is a remark.
 """  # noqa: E501 - two lines of the log as they are
 
 import re
@@ -55,18 +55,18 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     camera: str
     verdict: Verdict
     person: str | None
-    """Nobody means unknown."""
+    """`None` means unknown."""
     distance: float | None
     """Rounded to four decimals."""
     votes: int
     of: int
     reason: str
-    """One of `turnstile.protocol.reasons.Reason`, or of an older or newer version's."""
+    """A `turnstile.protocol.reasons.Reason`, perhaps of another version."""
     event: Event
 
 
 def entry_of(link: Link, *, at: datetime) -> Entry:
-    """Return what the text tells of a stored entry; `at` is its `decided_ns` in the zone of the log."""
+    """Return the text entry of a stored entry; `at` is its `decided_ns` in the zone of the log."""
     record, personal = link.record, link.personal
     return Entry(
         at=at.replace(microsecond=at.microsecond // 1000 * 1000),
@@ -135,13 +135,13 @@ def parse_entry(line: str) -> Entry:
 
 
 def event_of(line: str) -> Event | None:
-    """Return the event at the end of a line; none when there is none. Remarks may have one too."""
+    """Return the event at the end of a line, which remarks may have too; `None` if there is none."""
     found = _EVENT.search(line)
     return None if found is None else Event(found[1], int(found[2]))
 
 
 def without_person(line: str, person: str, pseudonym: str) -> str:
-    """Return a line with a pseudonym for the name, if it is that person's; else as it is."""
+    """Return a line with the person's name replaced by a pseudonym; other people's lines are unchanged."""
     fields = _GAP.split(line)
     if len(fields) != 8 or fields[3] != _person_field(person):
         return line
@@ -154,31 +154,31 @@ def is_remark(line: str) -> bool:
 
 
 def continuation(after: Event) -> str:
-    """Return the remark that begins a new file when the log went on in another one up to `after`."""
+    """Return the remark at the start of a new file, when entries up to `after` are in another file."""
     return f"{_REMARK} continues after event={after.source}:{after.seq}"
 
 
 def may_begin_line(text: str) -> bool:
-    """Tell whether `text` could be the beginning of one of the log's lines, however short."""
+    """Tell whether `text` could be the beginning of one of the log's lines."""
     shape = re.sub("[0-9]", "0", text[:11])
     return text.startswith(_REMARK) or "0000-00-00T".startswith(shape)
 
 
 class Batch(NamedTuple):
-    """What a `Log` holds for one access log."""
+    """The events of a `Log`, sorted for one access log."""
 
     new: tuple[Access, ...]
     repeated: int
-    """Events it has already."""
+    """Events that the log has already."""
     refused: int
-    """Events after a gap, which cannot be taken before those in the gap."""
+    """Events after a gap; those in the gap must come first."""
 
 
 class Progress:
-    """Which events an access log has: all those of each source up to a number.
+    """The events an access log has: all of each source up to a number.
 
     Attributes:
-        newest: the event logged last; none before the first.
+        newest: the event logged last; `None` before the first.
     """
 
     def __init__(self) -> None:
@@ -188,7 +188,7 @@ class Progress:
 
     @property
     def fetch_after(self) -> Event:
-        """Return the event to fetch after, in the journal that answered last; number 0 when there is none."""
+        """Return the event to fetch after, in the journal that answered last; number 0 if there is none."""
         return Event(self._source, self._last_seqs.get(self._source, 0))
 
     def has(self, event: Event) -> bool:
@@ -202,9 +202,9 @@ class Progress:
         self._last_seqs[event.source] = max(event.seq, self._last_seqs.get(event.source, 0))
 
     def sift(self, log: Log) -> Batch:
-        """Tell which events of a `Log` to write, in order; `have` is to be called once they are written.
+        """Return which events of a `Log` to write, in order. Call `have` once they are written.
 
-        From a source never seen before, the first event may have any number: a journal keeps only so many.
+        The first event of a new source may have any number, as a journal keeps only some.
         """
         self._source = log.source
         last_seq = self._last_seqs.get(log.source)
@@ -236,7 +236,7 @@ def _time(text: str) -> datetime:
 
 
 def _escaped(text: str, reserved: str, *, max_chars: int) -> str:
-    """Return `text` as one field that is not `reserved`, ending in an ellipsis when it had to be cut."""
+    """Return `text` as one field that is not `reserved`, cut with an ellipsis if it is too long."""
     pieces: list[str] = []
     for at, char in enumerate(text):
         edge = char == " " and (at in {0, len(text) - 1} or text[at - 1] == " ")

@@ -1,8 +1,7 @@
-"""Tailing the access log over the bus: what a logger answers, and what the one who tails makes of it.
+"""Paging of the access log over the bus: a logger's answers, and the reader that asks for them.
 
-A place in the log is named by an event (`Entries.log` holds its source, `Entries.cursor` its number), not by
-a position in some file. So a place stays good when the logger is restarted, when the file is rotated, and
-with another logger.
+A place in the log is an event (`Entries.log` holds its source, `Entries.cursor` its number), not a position
+in a file. It stays valid when the logger restarts, when the file is rotated, and with another logger.
 """
 
 from collections.abc import Sequence
@@ -12,34 +11,34 @@ from turnstile.log.lines import Event, event_of
 from turnstile.protocol.messages import Entries, Query
 
 MAX_LINES = 10_000
-"""A query asks for no more."""
+"""Most entries a query may ask for."""
 
 MAX_PAGE_BYTES = 128 * 1024
-"""Text in one answer, about 800 lines; `Entries.more` says that others follow."""
+"""Largest answer, about 800 lines; `Entries.more` says that more follow."""
 
 MAX_PAGE_LINES = 1000
 RESUME_LINES = 1000
-"""Lines to look through when a logger does not know the place where the last answer ended."""
+"""Lines to search when a logger does not know where the last answer ended."""
 
 
 class Line(NamedTuple):
     """An entry as text."""
 
     number: int
-    """Its position in the log, from 1 without gaps."""
+    """Position in the log, from 1 without gaps."""
     event: Event
     text: str
 
 
 class EntryReader(Protocol):
-    """Where a logger finds its entries."""
+    """The entries that a logger pages through."""
 
     @property
     def newest(self) -> tuple[int, Event]:
-        """Return the number and event of the newest entry; 0 and no source when there is none."""
+        """Return the number and event of the newest entry; 0 and an empty source if there is none."""
 
     def place(self, event: Event) -> int | None:
-        """Return the number to go on after for somebody who has an event; none if its journal is unknown."""
+        """Return the number of an event that a reader has; `None` if its journal is unknown."""
 
     def lines(self, *, after: int, at_most: int) -> Sequence[Line]:
         """Return the entries after a number, oldest first."""
@@ -48,7 +47,7 @@ class EntryReader(Protocol):
 def answer(
     query: Query, entries: EntryReader, *, logger: str, max_page_bytes: int = MAX_PAGE_BYTES
 ) -> Entries:
-    """Return the page that a query asks for, oldest line first, in the name of `logger`."""
+    """Return the page that a query asks for, oldest line first, as an answer of `logger`."""
     newest, newest_event = entries.newest
     after = None if query.cursor is None else entries.place(Event(query.log, query.cursor))
     if after is None:
@@ -66,7 +65,7 @@ def answer(
 
 
 def _page(lines: Sequence[Line], room_bytes: int) -> Sequence[Line]:
-    """Return the first lines, as many as there is room for, and at least one."""
+    """Return the first lines that fit, and at least one."""
     for at, line in enumerate(lines):
         room_bytes -= len(line.text.encode())
         if room_bytes < 0 and at:
@@ -75,11 +74,11 @@ def _page(lines: Sequence[Line], room_bytes: int) -> Sequence[Line]:
 
 
 class Follower:
-    """One who tails: asks, and takes each line once, from the first logger that answers.
+    """A reader that asks and takes each line once, from the first logger that answers.
 
     Attributes:
         logger: the logger that answers; empty before the first answer. Clear it to accept another.
-        more: whether the logger has further lines already, so that asking again at once pays.
+        more: whether the logger has further lines, so that it pays to ask again at once.
     """
 
     def __init__(self, asker: str, *, last: int) -> None:
@@ -92,13 +91,13 @@ class Follower:
         self._seen: dict[str, int] = {}
 
     def query(self) -> Query:
-        """Return what to ask next; asking twice does no harm."""
+        """Return the next query; sending it twice does no harm."""
         if self._place is None:
             return Query(asker=self._asker, last=self._last)
         return Query(asker=self._asker, last=RESUME_LINES, log=self._place.source, cursor=self._place.seq)
 
     def accepts(self, entries: Entries) -> bool:
-        """Tell whether an answer is ours, and from the logger we listen to."""
+        """Tell whether an answer is for us and from the logger we read."""
         return entries.asker == self._asker and self.logger in {"", entries.logger}
 
     def take(self, entries: Entries) -> list[str]:

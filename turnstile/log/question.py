@@ -1,4 +1,4 @@
-"""Asking a log: which entries are wanted, and when is "2h"."""
+"""A question to a log: which entries are wanted, and what "2h" means."""
 
 import re
 from datetime import datetime, time, timedelta
@@ -16,10 +16,10 @@ TIMES = "2h (ago; s, m, h, d, w), 2026-11-22, 2026-11-22T08:30 or 2026-11-22T08:
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries are wanted; what is not given does not matter."""
+    """Which entries are wanted; a field that is `None` does not restrict."""
 
     person: str | None = None
-    """A name, in any case, or a pseudonym; ``unknown`` is everybody who was not recognised."""
+    """A name in any case, or a pseudonym; ``unknown`` is everybody who was not recognised."""
     camera: str | None = None
     verdict: Verdict | None = None
     reason: str | None = None
@@ -27,19 +27,19 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     until_ns: int | None = None
     """Exclusive."""
     at_most: Annotated[int, Meta(ge=1)] | None = None
-    """Only the newest so many."""
+    """Only this many of the newest."""
 
 
 def moment(text: str, *, now: datetime, end: bool = False) -> int:
     """Return the time that a text names, in nanoseconds since 1970.
 
     Args:
-        text: see `TIMES`. Without a zone it is in that of `now`.
+        text: see `TIMES`. Without a zone it is in the zone of `now`.
         now: the time now, with its zone.
         end: whether a bare date means the end of that day, not its beginning.
 
     Raises:
-        LogError: it names none.
+        LogError: it names no time.
     """
     ago = _AGO.fullmatch(text)
     try:

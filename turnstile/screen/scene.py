@@ -1,14 +1,14 @@
-"""What a display shows of one camera besides the picture: boxes, banners and notices, as plain values.
+"""The scene: boxes, banners and notices that a display shows over one camera's picture, as plain values.
 
-`Scene` is told of frames, results, decisions and beats as they come, with the display's own monotonic time,
-and says in a `View` what to draw. Its rules:
+`Scene` takes frames, results, decisions and beats with the display's own monotonic time. `View` is what to
+draw. Rules:
 
 - Boxes and names come from the latest result while it is fresh (`turnstile.screen.freshness`).
-- While stale, boxes come from local detection: never with a name, and no banner is up beside them.
-- A banner stands for one visit, as long as the site says; a decision that comes too late for the picture on
+- While stale, boxes come from local detection, without names and without banners.
+- A banner shows one visit for the time that the site sets. A decision that comes too late for the picture on
   screen is not shown.
-- Advice to people at the door is shown while results are fresh, until taken back or no longer repeated.
-- With the broker or the camera lost the picture is old: nothing is drawn on it, and words say so.
+- Advice is shown while results are fresh, until it is withdrawn or no longer repeated.
+- When the broker or the camera is lost, nothing is drawn on the old picture, and a notice says so.
 """
 
 from collections import deque
@@ -22,13 +22,13 @@ from turnstile.protocol.reasons import ADVICE_WORDS, WORDS
 from turnstile.screen.freshness import Freshness, see_frame, see_result
 
 CAMERA_SILENT_S = 2.0
-"""Without a picture for so long a camera counts as lost, or for 2.5 of its own periods if that is longer."""
+"""A camera is lost after this long without a picture, or after 2.5 of its periods if longer."""
 
 LATE_S = 2.0
 """A decision older than the picture on screen by more than this and the banner's time is not shown."""
 
 ADVICE_S = 1.5
-"""How long advice is shown that is neither repeated nor taken back; the broker repeats it twice a second."""
+"""How long advice is shown without a repeat; the broker repeats it twice a second."""
 
 MAX_BANNERS = 3
 _RATE_OVER = 31
@@ -51,7 +51,7 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Banner:
-    """A decision about one visit, for all to see."""
+    """A decision about one visit, as shown."""
 
     verdict: Verdict
     title: str
@@ -61,7 +61,7 @@ class Banner:
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """What is the matter, in words."""
+    """A notice in words."""
 
     title: str
     detail: str = ""
@@ -85,7 +85,7 @@ class View:
 
     @property
     def state(self) -> str:
-        """Say in a few words how things are with this camera."""
+        """Return the state of this camera in a few words."""
         return self.notice.title if self.notice is not None else self.light
 
     @property
@@ -96,15 +96,15 @@ class View:
 
 @dataclass(kw_only=True)
 class Scene:
-    """One camera as one display sees it. All `now_s` are of one monotonic clock."""
+    """One camera as one display shows it. Every `now_s` is of one monotonic clock."""
 
     camera: str
     stale_after_s: float
     banner_s: float
     max_distance: float
-    """Largest distance at which a face bears a name."""
+    """Largest distance at which a face gets a name."""
     max_fps: float
-    """What the camera delivers at most."""
+    """The camera's largest frame rate."""
     freshness: Freshness = field(default_factory=Freshness)
     _frame_px: tuple[int, int] = (1, 1)
     _shown_s: deque[float] = field(default_factory=lambda: deque(maxlen=_RATE_OVER))
@@ -116,7 +116,7 @@ class Scene:
     _lost: str | None = None
 
     def frame(self, *, captured_ns: int, size_px: tuple[int, int], now_s: float) -> None:
-        """Take note that a frame of this width and height is on screen."""
+        """Note that a frame of this width and height is on screen."""
         was_stale = self.freshness.stale
         self.freshness = see_frame(self.freshness, captured_ns, stale_after_ns=self._stale_after_ns)
         self._frame_px = size_px
@@ -145,7 +145,7 @@ class Scene:
             self._local = tuple(boxes_px)
 
     def access(self, access: Access, *, now_s: float) -> bool:
-        """Take a decision; return whether it is shown: once, and not when the picture is long past it."""
+        """Take a decision; return whether it is shown: once, and not if the picture is far newer."""
         frame_ns = self.freshness.frame_ns
         limit_ns = (self.banner_s + LATE_S) * 1e9
         late = frame_ns is not None and abs(frame_ns - access.captured_ns) > limit_ns
@@ -155,17 +155,17 @@ class Scene:
         return True
 
     def guide(self, guide: Guide, *, now_s: float) -> None:
-        """Take the advice to people at the door, which replaces the advice before."""
+        """Take advice to people at the door; it replaces the previous advice."""
         words = dict.fromkeys(ADVICE_WORDS[one.advice] for one in guide.advice)
         self._advice = ("  ·  ".join(words), now_s)
 
     def beat(self, beat: Beat) -> None:
-        """Take the camera's own word on whether it is lost."""
+        """Take the camera's own state: whether it is lost."""
         word, _, why = beat.state.partition(":")
         self._lost = (why.strip() or "no reason given") if word.startswith("lost") else None
 
     def view(self, *, now_s: float, broker: BrokerState, broker_at: str = "", trouble: str = "") -> View:
-        """Return what to draw now; `trouble` is why the broker lets nobody enter at present."""
+        """Return what to draw; `trouble` is why the broker lets nobody enter now."""
         self._banners = [
             (access, since_s) for access, since_s in self._banners if now_s < since_s + self.banner_s
         ]
