@@ -191,6 +191,11 @@ class Progress:
         """Return the event to fetch after, in the journal that answered last; number 0 if there is none."""
         return Event(self._source, self._last_seqs.get(self._source, 0))
 
+    @property
+    def last_seqs(self) -> dict[str, int]:
+        """Return the last event of each journal."""
+        return dict(self._last_seqs)
+
     def has(self, event: Event) -> bool:
         """Tell whether the log has an event."""
         return event.seq <= self._last_seqs.get(event.source, 0)

@@ -9,15 +9,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from tests.support.builders import an_access
 from turnstile.errors import ConfigError, LogError
 from turnstile.io.log.database import Database, StoreAbsentError
 from turnstile.io.log.retention import erase_person, forget_entries, forget_pictures
 from turnstile.io.log.store import PAGE, LogName, Store
-from turnstile.io.log.tables import entries
-from turnstile.log.chain import START, Inspection, Personal
+from turnstile.io.log.tables import entries, erasures, logs, schema
+from turnstile.log.chain import START, Personal
+from turnstile.log.inspection import Inspection, KeptHead
 from turnstile.log.lines import Event
+from turnstile.log.notes import EventsMissing, Fact, NameErased
 from turnstile.protocol.messages import Access
 
 NAME = LogName("site", "logger")
@@ -59,11 +62,16 @@ def numbers(store: Store) -> list[tuple[int, str, int]]:
 
 def findings(store: Store) -> list[str]:
     """Return what an inspection of the whole log finds."""
-    inspection = Inspection(store.floor, erasures=[one.pseudonym for one in store.erasures()])
-    inspection.expect([(store.head, "the store has")])
-    for link in store.links(pictures=True):
+    inspection = Inspection(store.floor)
+    inspection.expect([KeptHead(store.head, "the store has")])
+    for link in store.chain(after=store.floor.number, pictures=True):
         inspection.take(link)
-    return [finding.words for finding in inspection.finish()]
+    return [finding.words for finding in inspection.finish(store.progress.last_seqs)]
+
+
+def facts(store: Store) -> list[Fact]:
+    """Return what the notes of a log say."""
+    return [link.note.fact for link in store.notes(up_to=store.head.number)]
 
 
 def test_what_is_stored_is_given_back_as_it_was(stores: Callable[..., Store]) -> None:
@@ -202,13 +210,13 @@ def test_an_erased_person_has_a_pseudonym_and_nothing_else(stores: Callable[...,
     assert [link.personal for link in store.links(pictures=True)][:2] == [gone, gone]
     assert [link.personal.person for link in store.links()] == [None, None, "Bob"]
     assert [link.personal.person for link in other.links()] == ["Ann", "Ann", "Bob"]
-    assert [(one.pseudonym, one.entries) for one in store.erasures()] == [("erased-1", 2)]
+    assert facts(store) == [NameErased(pseudonym="erased-1", entries=2)]
     assert findings(store) == findings(other) == []
     assert erase_person(store, "Ann", "erased-2") == 0
     store.database.clean()
     store.append(some_accesses(4, person="Ann"), text_number=0)
     assert erase_person(store, "Ann", "erased-1") == 1
-    assert [one.entries for one in store.erasures()] == [3]
+    assert facts(store)[1:] == [NameErased(pseudonym="erased-1", entries=1)]
     assert findings(store) == []
 
 
@@ -254,7 +262,48 @@ def test_tampering_with_the_tables_is_found(stores: Callable[..., Store], statem
     store.append(some_accesses(1, 2, 3, 4), text_number=0)
     with store.database.writing() as connection:
         connection.exec_driver_sql(statement)
-    assert found in findings(store)[0]
+    assert any(found in words for words in findings(store))
+
+
+def test_a_command_and_the_logger_may_write_one_log_in_turn(stores: Callable[..., Store]) -> None:
+    """Each reads the head again in the transaction that extends it, so the chain does not fork."""
+    logger, command = stores(), stores()
+    logger.append(some_accesses(1, 2), text_number=0)
+    assert erase_person(command, "Ann", "erased-1") == 2
+    logger.append(some_accesses(3, person="Bob"), text_number=0)
+    assert [link.record.number for link in logger.links()] == [1, 2, 4]
+    assert findings(logger) == []
+
+
+def test_a_gap_is_passed_with_a_note(stores: Callable[..., Store]) -> None:
+    """Events go on after it, also after a restart, and an inspection accounts for it."""
+    store = stores()
+    store.append(some_accesses(1), text_number=0)
+    gap = EventsMissing(source="aaaa", first_seq=2, last_seq=7)
+    store.note(gap, at_ns=5)
+    assert stores().progress.fetch_after == Event("aaaa", 7)
+    store.append(some_accesses(8), text_number=0)
+    assert (facts(store), findings(store)) == ([gap], [])
+
+
+def test_a_store_of_version_1_is_brought_up_to_date(stores: Callable[..., Store]) -> None:
+    """What it erased and removed before there were notes is noted; a reader asks for that first."""
+    store = stores()
+    store.append([*some_accesses(1, 2), *some_accesses(3, person="Bob")], text_number=0)
+    erase_person(store, "Ann", "erased-1")
+    with store.database.writing() as connection:
+        head = connection.execute(select(entries.c.hash).where(entries.c.number == 3)).scalar_one()
+        connection.execute(logs.update().values(head_number=3, head_hash=head))
+        connection.exec_driver_sql("DROP TABLE notes")
+        erasures.create(connection)
+        row = {"log_id": store.id, "pseudonym": "erased-1", "erased_ns": 1, "entries": 2}
+        connection.execute(erasures.insert().values(**row))
+        connection.execute(schema.update().values(version=1))
+    with pytest.raises(LogError, match="start its logger once"):
+        stores(create=False)
+    upgraded = stores()
+    assert facts(upgraded) == [NameErased(pseudonym="erased-1", entries=2)]
+    assert findings(upgraded) == []
 
 
 def test_swapped_rows_are_found(stores: Callable[..., Store]) -> None:

@@ -5,16 +5,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from turnstile.errors import LogError
 from turnstile.io.log.database import Database
 from turnstile.io.log.retention import Retention
-from turnstile.io.log.store import LogName, Store
-from turnstile.io.log.text import RETRY_S, TextLog, local_time
+from turnstile.io.log.store import LogName, Store, number_of
+from turnstile.io.log.text import RETRY_S, TextLog, line_of
 from turnstile.io.log.witness import Witness
 from turnstile.log.chain import Link
-from turnstile.log.lines import Event, entry_of, format_entry
+from turnstile.log.lines import Event
 from turnstile.log.paging import Line, answer
 from turnstile.protocol.messages import Entries, Log, Query
 from turnstile.site.settings import LoggerSettings
@@ -43,7 +44,13 @@ class StoreReader:
 
     def lines(self, *, after: int, at_most: int) -> Sequence[Line]:
         """Return entries as lines."""
-        return [_line(link) for link in self.store.page(after=after, at_most=at_most)]
+        found, event = list[Line](), None
+        for link in islice(self.store.chain(after=after), at_most):
+            if isinstance(link, Link):
+                event = Event(link.record.source, link.record.seq)
+            if event is not None:  # a place is named by an event, so a note is told after one
+                found.append(Line(number_of(link), event, line_of(link)))
+        return found
 
 
 class Book:
@@ -171,9 +178,3 @@ class Book:
         if self._trouble != words:
             log.error("%s", words)
             self._trouble = words
-
-
-def _line(link: Link) -> Line:
-    record = link.record
-    text = format_entry(entry_of(link, at=local_time(record.decided_ns)))
-    return Line(record.number, Event(record.source, record.seq), text)

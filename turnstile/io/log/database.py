@@ -26,6 +26,7 @@ from sqlalchemy.pool import NullPool
 
 from turnstile.errors import ConfigError, LogError
 from turnstile.io.log import tables
+from turnstile.io.log.upgrade import upgrade
 
 _POSTGRESQL = {
     "connect_timeout": "2",
@@ -129,7 +130,7 @@ class Database:
                 driver.execute("VACUUM")
                 return
             driver.autocommit = True
-            for table in (tables.personal, tables.entries):
+            for table in (tables.personal, tables.entries, tables.notes):
                 driver.execute(f"VACUUM FULL {table.name}")
             driver.autocommit = False
 
@@ -156,6 +157,11 @@ class Database:
                 tables.metadata.create_all(connection)
                 connection.execute(tables.schema.insert().values(version=tables.VERSION))
             version = connection.execute(select(tables.schema.c.version)).scalar_one()
+            if version == 1 and create:
+                upgrade(connection)
+                version = tables.VERSION
+            if version == 1:
+                raise LogError(f"the store {self.address} is of version 1; start its logger once")
             if version != tables.VERSION:
                 raise ConfigError(
                     f"the store {self.address} is of version {version}; this Turnstile has {tables.VERSION}"

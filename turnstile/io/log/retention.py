@@ -4,14 +4,16 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from turnstile.errors import LogError
+from turnstile.io.log.chained import add_notes
 from turnstile.io.log.rewriting import log_files, rewrite
-from turnstile.io.log.store import Erasure, Store
-from turnstile.io.log.tables import entries, erasures, logs, personal
+from turnstile.io.log.store import Store
+from turnstile.io.log.tables import entries, logs, notes, personal
 from turnstile.log.chain import Head
 from turnstile.log.lines import parse_entry
+from turnstile.log.notes import EntriesRemoved, Fact, NameErased, PicturesRemoved
 from turnstile.site.settings import LoggerSettings
 
 PERIOD_S = 3600.0
@@ -29,16 +31,19 @@ def erase_person(store: Store, person: str, pseudonym: str) -> int:
     """
     nothing = dict.fromkeys(("person", "person_salt", "thumbnail", "thumbnail_salt"))
     theirs = and_(personal.c.log_id == store.id, personal.c.person == person)
-    same = and_(erasures.c.log_id == store.id, erasures.c.pseudonym == pseudonym)
     with store.database.writing() as connection:
         count = connection.execute(
             personal.update().where(theirs).values(**nothing, pseudonym=pseudonym)
         ).rowcount
-        more = erasures.update().where(same).values(entries=erasures.c.entries + count)
-        if count and not connection.execute(more).rowcount:
-            erasure = Erasure(pseudonym, time.time_ns(), count)
-            connection.execute(erasures.insert().values(**erasure._asdict(), log_id=store.id))
+        if count:
+            note(connection, store, NameErased(pseudonym=pseudonym, entries=count))
     return count
+
+
+def note(connection: Connection, store: Store, fact: Fact) -> None:
+    """Put a note after the head, in the transaction that does what it tells."""
+    (link,) = add_notes(connection, store.id, [fact], log=str(store.name), at_ns=time.time_ns())
+    store.head = Head(link.note.number, link.hash)
 
 
 def forget_pictures(store: Store, *, before_ns: int) -> int:
@@ -62,6 +67,8 @@ def forget_pictures(store: Store, *, before_ns: int) -> int:
         numbers = list(connection.execute(old).scalars())
         theirs = and_(personal.c.log_id == store.id, personal.c.number.in_(numbers))
         connection.execute(personal.update().where(theirs).values(thumbnail=None, thumbnail_salt=None))
+        if numbers:
+            note(connection, store, PicturesRemoved(up_to=max(numbers), before_ns=before_ns))
     return len(numbers)
 
 
@@ -78,17 +85,29 @@ def forget_entries(store: Store, *, before_ns: int) -> int:
         kept = connection.execute(
             select(func.min(entries.c.number)).where(mine, entries.c.decided_ns >= before_ns)
         ).scalar_one()
-        last = min((kept or store.head.number) - 1, store.floor.number + BATCH)
+        newest = connection.execute(select(func.max(entries.c.number)).where(mine)).scalar_one()
+        last = min((kept or newest or 0) - 1, store.floor.number + BATCH)
         if last <= store.floor.number:
             return 0
-        sealed = connection.execute(select(entries.c.hash).where(mine, entries.c.number == last)).scalar_one()
+        sealed = _hash_of(connection, store, last)
         connection.execute(personal.delete().where(personal.c.log_id == store.id, personal.c.number <= last))
         connection.execute(entries.delete().where(mine, entries.c.number <= last))
+        connection.execute(notes.delete().where(notes.c.log_id == store.id, notes.c.number <= last))
         connection.execute(
             logs.update().where(logs.c.id == store.id).values(floor_number=last, floor_hash=sealed)
         )
+        note(connection, store, EntriesRemoved(up_to=last, up_to_hash=sealed, before_ns=before_ns))
     forgotten, store.floor = last - store.floor.number, Head(last, sealed)
     return forgotten
+
+
+def _hash_of(connection: Connection, store: Store, number: int) -> bytes:
+    for table in (entries, notes):
+        where = (table.c.log_id == store.id, table.c.number == number)
+        found = connection.execute(select(table.c.hash).where(*where)).scalar_one_or_none()
+        if found is not None:
+            return bytes(found)
+    raise LogError(f"entry {number} is missing; nothing is removed before `verify` is content")
 
 
 def forget_lines(path: Path, *, before_ns: int) -> None:

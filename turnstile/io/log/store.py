@@ -7,14 +7,18 @@ from it.
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from heapq import merge
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, null, select
 
+from turnstile.io.log.chained import add_notes, locked_head
 from turnstile.io.log.database import Database, StoreAbsentError
-from turnstile.io.log.tables import entries, erasures, logs, personal, progress
+from turnstile.io.log.tables import entries, logs, notes, personal, progress
 from turnstile.log.chain import START, Head, Link, Personal, Record, Salts, extend
 from turnstile.log.lines import Event, Progress
+from turnstile.log.notes import EventsMissing, Fact, Note, NoteLink
 from turnstile.protocol.messages import Access
 
 PAGE = 1000
@@ -33,14 +37,6 @@ class LogName(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.site}/{self.logger}"
-
-
-class Erasure(NamedTuple):
-    """A name that was taken out of the log."""
-
-    pseudonym: str
-    erased_ns: int
-    entries: int
 
 
 def _nowhere(_: str) -> None:
@@ -107,13 +103,14 @@ class Store:
         Raises:
             LogError: they could not be stored. Whether they were is seen on opening the store again.
         """
-        head, links = self.head, list[Link]()
-        for access in events:
-            salts = Salts(secrets.token_bytes(32), secrets.token_bytes(32))
-            link = extend(head, access, log=str(self.name), salts=salts)
-            head = Head(link.record.number, link.hash)
-            links.append(link)
+        links = list[Link]()
         with self.database.writing() as connection:
+            head = locked_head(connection, self._id)
+            for access in events:
+                salts = Salts(secrets.token_bytes(32), secrets.token_bytes(32))
+                link = extend(head, access, log=str(self.name), salts=salts)
+                head = Head(link.record.number, link.hash)
+                links.append(link)
             self._insert(connection, links, head, text_number=text_number)
             self._fault_point("before commit")
         self._fault_point("after commit")
@@ -170,12 +167,43 @@ class Store:
         """Return the number of a journal's oldest entry that is kept."""
         return self._one_number(func.min, entries.c.source == source)
 
-    def erasures(self) -> list[Erasure]:
-        """Return whose names were taken out, oldest first."""
-        columns = (erasures.c.pseudonym, erasures.c.erased_ns, erasures.c.entries)
-        query = select(*columns).where(erasures.c.log_id == self._id).order_by(erasures.c.erased_ns)
-        with self.database.reading() as connection:
-            return [Erasure(*row) for row in connection.execute(query)]
+    def note(self, *facts: Fact, at_ns: int) -> list[NoteLink]:
+        """Record what happened to the log itself; an `EventsMissing` counts as taken.
+
+        Raises:
+            LogError: it could not be stored.
+        """
+        missing = [fact for fact in facts if isinstance(fact, EventsMissing)]
+        with self.database.writing() as connection:
+            links = add_notes(connection, self._id, facts, log=str(self.name), at_ns=at_ns)
+            self._set_progress(connection, {one.source: one.last_seq for one in missing})
+        self.head = Head(links[-1].note.number, links[-1].hash)
+        for one in missing:
+            self.progress.have(Event(one.source, one.last_seq))
+        return links
+
+    def notes(self, *, after: int = 0, up_to: int) -> Iterator[NoteLink]:
+        """Give notes in order of number, page by page."""
+        while True:
+            wanted = (notes.c.number > after, notes.c.number <= up_to)
+            query = select(notes).where(notes.c.log_id == self._id, *wanted)
+            with self.database.reading() as connection:
+                rows = connection.execute(query.order_by(notes.c.number).limit(PAGE)).all()
+            for row in rows:
+                fact = msgspec.json.decode(row.fact, type=Fact)
+                note = Note(log=str(self.name), number=row.number, at_ns=row.at_ns, fact=fact)
+                yield NoteLink(note, row.previous, row.hash)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1].number
+
+    def chain(
+        self, *, after: int = 0, up_to: int | None = None, pictures: bool = False
+    ) -> Iterator[Link | NoteLink]:
+        """Give entries and notes in order of number, up to the newest now unless `up_to` says otherwise."""
+        last = self.head.number if up_to is None else up_to
+        entry_links = self.links(entries.c.number <= last, after=after, pictures=pictures)
+        return merge(entry_links, self.notes(after=after, up_to=last), key=number_of)
 
     @property
     def id(self) -> int:
@@ -191,13 +219,7 @@ class Store:
     def _insert(self, connection: Connection, links: Sequence[Link], head: Head, *, text_number: int) -> None:
         connection.execute(entries.insert(), [self._entry_row(link) for link in links])
         connection.execute(personal.insert(), [self._personal_row(link) for link in links])
-        last_seqs = {link.record.source: link.record.seq for link in links}
-        for source, last_seq in last_seqs.items():
-            mine = and_(progress.c.log_id == self._id, progress.c.source == source)
-            if not connection.execute(progress.update().where(mine).values(last_seq=last_seq)).rowcount:
-                connection.execute(
-                    progress.insert().values(log_id=self._id, source=source, last_seq=last_seq)
-                )
+        self._set_progress(connection, {link.record.source: link.record.seq for link in links})
         connection.execute(
             logs.update()
             .where(logs.c.id == self._id)
@@ -208,6 +230,14 @@ class Store:
                 text_number=text_number,
             )
         )
+
+    def _set_progress(self, connection: Connection, last_seqs: Mapping[str, int]) -> None:
+        for source, last_seq in last_seqs.items():
+            mine = and_(progress.c.log_id == self._id, progress.c.source == source)
+            if not connection.execute(progress.update().where(mine).values(last_seq=last_seq)).rowcount:
+                connection.execute(
+                    progress.insert().values(log_id=self._id, source=source, last_seq=last_seq)
+                )
 
     def _entry_row(self, link: Link) -> dict[str, Any]:
         row = {name: getattr(link.record, name) for name in _FIELDS}
@@ -248,6 +278,11 @@ class Store:
         known = {str(source): int(last_seq) for source, last_seq in connection.execute(taken)}
         for source in sorted(known, key=lambda one: one == row["source"]):
             self.progress.have(Event(source, known[source]))
+
+
+def number_of(link: Link | NoteLink) -> int:
+    """Return the position of an entry or a note in its log."""
+    return link.note.number if isinstance(link, NoteLink) else link.record.number
 
 
 def _empty(name: LogName) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 One store holds the logs of any number of sites and loggers. `entries` is what the chain is over and is only
 ever added to, and cut at its old end by retention. What is personal stands in `personal`, so that it can be
-erased. Columns of `entries` are the fields of `turnstile.log.chain.Record`.
+erased. Columns of `entries` are the fields of `turnstile.log.chain.Record`. `notes` stand in the chain too.
 """
 
 from sqlalchemy import (
@@ -19,8 +19,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1
-"""Of these tables. A store of another version is refused, not changed."""
+VERSION = 2
+"""Of these tables. A logger brings a store of version 1 up to date; any other version is refused."""
 
 metadata = MetaData()
 
@@ -100,12 +100,24 @@ personal = Table(
     Index("personal_by_person", "log_id", "person"),
 )
 
-erasures = Table(
-    "erasures",
+notes = Table(
+    "notes",
     metadata,
     Column("log_id", Integer, ForeignKey("logs.id"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("fact", LargeBinary, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+"""What happened to a log itself, in one sequence of numbers and one chain with its entries."""
+
+erasures = Table(
+    "erasures",
+    MetaData(),
+    Column("log_id", Integer, primary_key=True),
     Column("pseudonym", String, primary_key=True),
     Column("erased_ns", BigInteger, nullable=False),
     Column("entries", BigInteger, nullable=False),
 )
-"""Whose names were erased, told by what now stands in their place."""
+"""Of version 1 only: whose names were erased. Version 2 has notes of it."""

@@ -9,13 +9,15 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from turnstile.errors import LogError
-from turnstile.io.log.store import Store
+from turnstile.io.log.store import PAGE, Store, number_of
 from turnstile.io.log.text_file import LogFile
 from turnstile.log.chain import Link
 from turnstile.log.lines import Event, entry_of, event_of, format_entry
+from turnstile.log.notes import NoteLink, note_number, remark
 
 RETRY_S = 1.0
 
@@ -71,7 +73,11 @@ class TextLog:
         if links and links[0].record.number == self.number + 1:
             self._write(links)
         while self._file.is_open and self.number < self._store.head.number:
-            self._write(self._store.page(after=self.number))
+            page = list(islice(self._store.chain(after=self.number), PAGE))
+            if not page:
+                self.number = self._store.head.number  # nothing there: `verify` says what is missing
+            else:
+                self._write(page)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -99,23 +105,28 @@ class TextLog:
                 "the access log has %d lines that the store has not: was the store lost?", len(self._there)
             )
         newest = {event.source: event for event in events}
+        noted = [number for line in lines if (number := note_number(line)) is not None]
         for event in sorted(newest.values(), key=events.index, reverse=True):
             number = self._store.number_at(event)
             if number is not None:
-                self.number = number
+                following = [one for one in noted if number < one <= self._store.head.number]
+                self.number = max(number, *following, 0)
                 return
         self.number = max(self.number, self._store.text_number, self._store.floor.number)
 
-    def _write(self, links: Sequence[Link]) -> None:
+    def _write(self, links: Sequence[Link | NoteLink]) -> None:
         if not self._file.is_open:
             return
-        entries = [entry_of(link, at=local_time(link.record.decided_ns)) for link in links]
+        lines = [line_of(link) for link in links if not self._is_there(link)]
         try:
-            self._file.append([format_entry(entry) for entry in entries if entry.event not in self._there])
+            self._file.append(lines)
         except LogError as error:
             self._failed(error)
             return
-        self.number = links[-1].record.number
+        self.number = number_of(links[-1])
+
+    def _is_there(self, link: Link | NoteLink) -> bool:
+        return isinstance(link, Link) and _event(link) in self._there
 
     def _failed(self, error: LogError) -> None:
         self._open_at = time.monotonic() + RETRY_S
@@ -126,6 +137,13 @@ class TextLog:
 
 def _event(link: Link) -> Event:
     return Event(link.record.source, link.record.seq)
+
+
+def line_of(link: Link | NoteLink) -> str:
+    """Return an entry or a note as its line, its time in this machine's zone."""
+    if isinstance(link, NoteLink):
+        return remark(link.note, at=local_time(link.note.at_ns))
+    return format_entry(entry_of(link, at=local_time(link.record.decided_ns)))
 
 
 def local_time(wall_ns: int) -> datetime:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from turnstile.errors import LogError
 from turnstile.log.chain import START, Head
+from turnstile.log.inspection import KeptHead
 
 PERIOD_S = 60.0
 """A head is kept so often, if there is a new one, and when the logger stops."""
@@ -58,8 +59,8 @@ class Witness:
         self._kept, self.trouble = head, ""
 
 
-def read(path: Path, log: str) -> Iterator[tuple[Head, str]]:
-    """Give the heads of a log that a file holds, each with words that say where and when it was kept.
+def read(path: Path, log: str) -> Iterator[KeptHead]:
+    """Give the heads of a log that a file holds, each with where and when it was kept.
 
     A line that a crash cut short is passed over.
 
@@ -75,7 +76,9 @@ def read(path: Path, log: str) -> Iterator[tuple[Head, str]]:
         fields = line.split("  ")
         if len(fields) == 4 and fields[1] == log and fields[2].isdecimal() and len(fields[3]) == 64:
             try:
-                yield Head(int(fields[2]), bytes.fromhex(fields[3])), f"{path} kept at {fields[0]}"
+                head = Head(int(fields[2]), bytes.fromhex(fields[3]))
+                at_ns = round(datetime.fromisoformat(fields[0]).timestamp() * 1e9)
+                yield KeptHead(head, f"{path} kept at {fields[0]}", at_ns)
             except ValueError:
                 continue
 

@@ -1,0 +1,43 @@
+"""A store of version 1 becomes one of version 2: what stood beside the chain becomes notes in it."""
+
+import time
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, inspect, select
+
+from turnstile.io.log.chained import add_notes
+from turnstile.io.log.tables import VERSION, entries, erasures, logs, notes, personal, schema
+from turnstile.log.notes import EntriesRemoved, Fact, NameErased, PicturesRemoved
+
+
+def upgrade(connection: Connection) -> None:
+    """Make the table of notes, and note what was erased and removed before there were any."""
+    notes.create(connection)
+    for row in connection.execute(select(logs)).mappings().all():
+        facts = list(_facts(connection, row["id"], row["floor_number"], row["floor_hash"]))
+        if facts:
+            add_notes(
+                connection, row["id"], facts, log=f"{row['site']}/{row['logger']}", at_ns=time.time_ns()
+            )
+    connection.execute(schema.update().values(version=VERSION))
+
+
+def _facts(connection: Connection, log_id: int, floor: int, floor_hash: bytes) -> Iterator[Fact]:
+    if floor:
+        yield EntriesRemoved(up_to=floor, up_to_hash=floor_hash, before_ns=0)
+    same = (entries.c.log_id == personal.c.log_id) & (entries.c.number == personal.c.number)
+    bare = (
+        select(entries.c.number)
+        .select_from(entries.join(personal, same))
+        .where(entries.c.log_id == log_id, personal.c.thumbnail.is_(None), personal.c.pseudonym.is_(None))
+        .where(entries.c.thumbnail_commitment != b"")
+        .order_by(entries.c.number.desc())
+        .limit(1)
+    )
+    newest_bare = connection.execute(bare).scalar_one_or_none()
+    if newest_bare is not None:
+        yield PicturesRemoved(up_to=newest_bare, before_ns=0)
+    if inspect(connection).has_table(erasures.name):
+        where = erasures.c.log_id == log_id
+        for row in connection.execute(select(erasures).where(where).order_by(erasures.c.erased_ns)):
+            yield NameErased(pseudonym=row.pseudonym, entries=row.entries)

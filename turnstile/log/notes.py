@@ -1,0 +1,130 @@
+"""Notes: entries of the chain that say what happened to the log itself, not at a door.
+
+A note has the next number of the log and the same kind of hash, as an entry has. So whoever removes a name,
+a picture or old entries leaves a trace that cannot be taken back unseen.
+"""
+
+import hashlib
+import re
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+FORM = b"turnstile-note/1\n"
+_REMARK = re.compile(r"# \S+  note ([0-9]{1,19}): ")
+
+
+class SourceBegan(msgspec.Struct, frozen=True, kw_only=True, tag="source"):
+    """From here on, events come from another journal."""
+
+    source: str
+    before: str
+    """The journal before."""
+    before_seq: int
+    """The last event that was taken from it."""
+    reason: str = ""
+
+
+class EventsMissing(msgspec.Struct, frozen=True, kw_only=True, tag="gap"):
+    """Events of a journal that will never come: the journal has them no more."""
+
+    source: str
+    first_seq: int
+    last_seq: int
+
+    @property
+    def count(self) -> int:
+        """Return how many are missing."""
+        return self.last_seq - self.first_seq + 1
+
+
+class NameErased(msgspec.Struct, frozen=True, kw_only=True, tag="erasure"):
+    """A pseudonym stands in the place of a name."""
+
+    pseudonym: str
+    entries: int
+
+
+class PicturesRemoved(msgspec.Struct, frozen=True, kw_only=True, tag="pictures"):
+    """Retention removed the pictures of entries decided before a time."""
+
+    up_to: int
+    """The newest entry that lost its picture."""
+    before_ns: int
+
+
+class EntriesRemoved(msgspec.Struct, frozen=True, kw_only=True, tag="retention"):
+    """Retention removed the oldest entries, all decided before a time."""
+
+    up_to: int
+    """The newest entry that was removed."""
+    up_to_hash: bytes
+    before_ns: int
+
+
+Fact = SourceBegan | EventsMissing | NameErased | PicturesRemoved | EntriesRemoved
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """What its hash is taken over."""
+
+    log: str
+    """Whose log: ``site/logger``."""
+    number: int
+    """Position in the log, from 1, in one sequence with the entries."""
+    at_ns: int
+    """Clock of the machine that wrote it."""
+    fact: Fact
+
+
+class NoteLink(NamedTuple):
+    """A note as it is stored."""
+
+    note: Note
+    previous: bytes
+    hash: bytes
+
+
+def seal_note(previous: bytes, note: Note) -> bytes:
+    """Return the hash of a note that follows the entry or note with the hash `previous`."""
+    return hashlib.sha256(FORM + previous + msgspec.json.encode(note, order="sorted")).digest()
+
+
+def link_note(previous: bytes, note: Note) -> NoteLink:
+    """Return a note as it is stored after the entry or note with the hash `previous`."""
+    return NoteLink(note, previous, seal_note(previous, note))
+
+
+def words_of(fact: Fact) -> str:
+    """Return what a note says, as a sentence without its full stop."""
+    match fact:
+        case SourceBegan():
+            why = f": {fact.reason}" if fact.reason else ""
+            return f"events come from journal {fact.source} after event {fact.before}:{fact.before_seq}{why}"
+        case EventsMissing(source=source, count=1):
+            return f"event {source}:{fact.first_seq} is missing; the journal has it no more"
+        case EventsMissing():
+            seqs = f"{fact.source}:{fact.first_seq} to {fact.last_seq}"
+            return f"{fact.count} events, {seqs}, are missing; the journal has them no more"
+        case NameErased(entries=entries):
+            return f"{fact.pseudonym} stands for a name that was erased in {_counted(entries)}"
+        case PicturesRemoved():
+            return f"old pictures of entries up to {fact.up_to} were removed for their age"
+        case EntriesRemoved():
+            return f"entries up to {fact.up_to} were removed for their age"
+
+
+def remark(note: Note, *, at: datetime) -> str:
+    """Return a note as a line of the text; `at` is its `at_ns` in the zone of the log."""
+    return f"# {at.isoformat(timespec='milliseconds')}  note {note.number}: {words_of(note.fact)}"
+
+
+def note_number(line: str) -> int | None:
+    """Return the number of the note that a line tells; `None` if it tells none."""
+    found = _REMARK.match(line)
+    return None if found is None else int(found[1])
+
+
+def _counted(entries: int) -> str:
+    return "1 entry" if entries == 1 else f"{entries} entries"
