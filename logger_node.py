@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from turnstile.commands.log import reading, tail
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.log.book import Book
-from turnstile.io.log.store import LogName
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
+from turnstile.io.store.store import LogName
 from turnstile.log.paging import MAX_PAGE_BYTES
 from turnstile.protocol.messages import Fetch, Log, Query
 from turnstile.protocol.topics import log_topic, topic

@@ -25,8 +25,8 @@ import msgspec
 from benchmarks.report import Goal, Report, parse, percentiles
 from tests.support import postgresql
 from turnstile.io.log.book import Book
-from turnstile.io.log.database import Database
-from turnstile.io.log.store import LogName, Store
+from turnstile.io.store.database import Database
+from turnstile.io.store.store import LogName, Store
 from turnstile.protocol.messages import Access, Log
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import LoggerSettings

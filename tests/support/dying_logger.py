@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tests.support.builders import START_NS, an_access
 from turnstile.io.log.book import Book
-from turnstile.io.log.store import LogName
 from turnstile.io.site.file import load
+from turnstile.io.store.store import LogName
 from turnstile.protocol.messages import Access, Log
 
 BATCH = 3

@@ -11,8 +11,8 @@ import pytest
 from tests.support.builders import START_NS, an_access, write_site
 from turnstile.commands.log import reading
 from turnstile.io.log.book import Book
-from turnstile.io.log.store import LogName
 from turnstile.io.site.file import load
+from turnstile.io.store.store import LogName
 from turnstile.protocol.messages import Access, Log
 
 HOUR_NS = 3600 * 10**9

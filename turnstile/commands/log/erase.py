@@ -25,12 +25,12 @@ from pathlib import Path
 from turnstile.commands.log.reading import open_log
 from turnstile.errors import ConfigError, JournalError, LogError
 from turnstile.io.journal.erasure import Request, erase_from_journal
-from turnstile.io.log.database import StoreAbsentError
 from turnstile.io.log.retention import erase_person
 from turnstile.io.log.rewriting import log_files, rewrite
 from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
+from turnstile.io.store.database import StoreAbsentError
 from turnstile.log.lines import without_person
 from turnstile.people.gallery import is_picture, person_of
 from turnstile.site.settings import Site

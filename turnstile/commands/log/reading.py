@@ -15,14 +15,14 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, and_, func, or_
 
 from turnstile.errors import ConfigError, LogError
-from turnstile.io.log.database import Database
-from turnstile.io.log.store import LogName, Store
-from turnstile.io.log.tables import entries, personal
 from turnstile.io.log.text import local_time
 from turnstile.io.log.verification import inspect
 from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED, choose_name
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import give_up_output, printable
+from turnstile.io.store.database import Database
+from turnstile.io.store.store import LogName, Store
+from turnstile.io.store.tables import entries, personal
 from turnstile.log.chain import Link
 from turnstile.log.export import as_csv, as_jsonl, row
 from turnstile.log.lines import entry_of, format_entry

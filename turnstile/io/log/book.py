@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 
 from turnstile.errors import LogError
-from turnstile.io.log.database import Database
 from turnstile.io.log.retention import Retention
-from turnstile.io.log.store import LogName, Store, number_of
 from turnstile.io.log.text import RETRY_S, TextLog, line_of
 from turnstile.io.log.witness import Witness
+from turnstile.io.store.database import Database
+from turnstile.io.store.store import LogName, Store, number_of
 from turnstile.log.chain import Link
 from turnstile.log.lines import Event
 from turnstile.log.paging import Line, answer

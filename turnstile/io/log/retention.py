@@ -7,10 +7,10 @@ from pathlib import Path
 from sqlalchemy import Connection, and_, func, select
 
 from turnstile.errors import LogError
-from turnstile.io.log.chained import add_notes
 from turnstile.io.log.rewriting import log_files, rewrite
-from turnstile.io.log.store import Store
-from turnstile.io.log.tables import entries, logs, notes, personal
+from turnstile.io.store.chained import add_notes
+from turnstile.io.store.store import Store
+from turnstile.io.store.tables import entries, logs, notes, personal
 from turnstile.log.chain import Head
 from turnstile.log.lines import parse_entry
 from turnstile.log.notes import EntriesRemoved, Fact, NameErased, PicturesRemoved

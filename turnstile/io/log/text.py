@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 
 from turnstile.errors import LogError
-from turnstile.io.log.store import PAGE, Store, number_of
 from turnstile.io.log.text_file import LogFile
+from turnstile.io.store.store import PAGE, Store, number_of
 from turnstile.log.chain import Link
 from turnstile.log.lines import Event, entry_of, event_of, format_entry
 from turnstile.log.notes import NoteLink, note_number, remark

@@ -4,8 +4,8 @@ from datetime import tzinfo
 from pathlib import Path
 
 from turnstile.errors import LogError
-from turnstile.io.log.store import Store
 from turnstile.io.log.text import local_time
+from turnstile.io.store.store import Store
 from turnstile.log.chain import Link
 from turnstile.log.lines import Event, entry_of, event_of, format_entry, is_remark, parse_entry
 

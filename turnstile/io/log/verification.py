@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from turnstile.io.log import witness
-from turnstile.io.log.store import Store
 from turnstile.io.log.text import local_time
 from turnstile.io.log.text_inspection import TextInspection
+from turnstile.io.store.store import Store
 from turnstile.log.chain import Head, Link
 from turnstile.log.inspection import Finding, Inspection, KeptHead
 from turnstile.log.notes import EntriesRemoved, NoteLink, PicturesRemoved, words_of

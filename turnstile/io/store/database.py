@@ -25,8 +25,8 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from turnstile.errors import ConfigError, LogError
-from turnstile.io.log import tables
-from turnstile.io.log.upgrade import upgrade
+from turnstile.io.store import tables
+from turnstile.io.store.upgrade import upgrade
 
 _POSTGRESQL = {
     "connect_timeout": "2",

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, inspect, select
 
-from turnstile.io.log.chained import add_notes
-from turnstile.io.log.tables import VERSION, entries, erasures, logs, notes, personal, schema
+from turnstile.io.store.chained import add_notes
+from turnstile.io.store.tables import VERSION, entries, erasures, logs, notes, personal, schema
 from turnstile.log.notes import EntriesRemoved, Fact, NameErased, PicturesRemoved
 
 

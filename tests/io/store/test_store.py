@@ -13,10 +13,10 @@ from sqlalchemy import select
 
 from tests.support.builders import an_access
 from turnstile.errors import ConfigError, LogError
-from turnstile.io.log.database import Database, StoreAbsentError
 from turnstile.io.log.retention import erase_person, forget_entries, forget_pictures
-from turnstile.io.log.store import PAGE, LogName, Store
-from turnstile.io.log.tables import entries, erasures, logs, schema
+from turnstile.io.store.database import Database, StoreAbsentError
+from turnstile.io.store.store import PAGE, LogName, Store
+from turnstile.io.store.tables import entries, erasures, logs, schema
 from turnstile.log.chain import START, Personal
 from turnstile.log.inspection import Inspection, KeptHead
 from turnstile.log.lines import Event

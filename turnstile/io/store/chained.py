@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection, select
 
-from turnstile.io.log.tables import logs, notes
+from turnstile.io.store.tables import logs, notes
 from turnstile.log.chain import Head
 from turnstile.log.notes import Fact, Note, NoteLink, link_note
 

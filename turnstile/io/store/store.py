@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, null, select
 
-from turnstile.io.log.chained import add_notes, locked_head
-from turnstile.io.log.database import Database, StoreAbsentError
-from turnstile.io.log.tables import entries, logs, notes, personal, progress
+from turnstile.io.store.chained import add_notes, locked_head
+from turnstile.io.store.database import Database, StoreAbsentError
+from turnstile.io.store.tables import entries, logs, notes, personal, progress
 from turnstile.log.chain import START, Head, Link, Personal, Record, Salts, extend
 from turnstile.log.lines import Event, Progress
 from turnstile.log.notes import EventsMissing, Fact, Note, NoteLink

@@ -1,0 +1,1 @@
+"""The database that an access log stands in: tables, chain, notes, and one log in it."""
