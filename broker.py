@@ -52,6 +52,7 @@ from turnstile.protocol.messages import (
     for_everybody,
 )
 from turnstile.protocol.permissions import why_not_send
+from turnstile.protocol.state import State
 from turnstile.protocol.topics import Outgoing, topic, work_topic
 
 DRAIN_S = 0.003
@@ -84,7 +85,8 @@ class BrokerNode:
         self._publish(self.access.due(enrolled=self.people.enrolled))
         self._publish(self.people.due(now_ns))
         self._hand_out_work(now_ns)
-        self.heart.state = self.access.journal.problem or "live"
+        problem = self.access.journal.problem
+        self.heart.report(State.DEGRADED if problem else State.LIVE, problem)
         if self.heart.is_due:
             self._beat(now_ns)
 

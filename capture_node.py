@@ -1,7 +1,7 @@
 """Capture: one camera becomes frames on the bus.
 
-Hears: nothing but the broker's beat.
-Says: ``frame/1`` to ``frame.<camera>.`` and its beat, whose state is ``live`` or ``lost: why``.
+Receives: the broker's beat.
+Sends: `Frame` to ``frame.<camera>.`` and its beat, whose state is the camera's.
 Policy: the newest frame wins. One frame waits for this loop and two for the broker; whatever does not fit
 is dropped, never waited for, and counted by reason: ``dropped_superseded``, ``dropped_frozen``,
 ``dropped_too_large``, ``dropped_no_broker``, ``dropped_queue_full``. A camera that fails, hangs or stands
@@ -43,7 +43,6 @@ class CaptureNode:
     seq: int = 0
     captured_ns: int = 0
     """Of the newest frame: it never goes back, even if the machine's clock does."""
-    broker_lost: bool = True
     too_large_said: bool = False
 
     def step(self, timeout_s: float) -> None:
@@ -51,14 +50,11 @@ class CaptureNode:
         shot = self.feed.take(timeout_s)
         if shot is not None:
             self._send(shot)
-        self._mind_the_broker()
-        self.heart.state = self.feed.state
+        self.bus.receive(0.0)  # the broker's beat
+        self.heart.report(self.feed.state, self.feed.detail)
         self.heart.take(self.feed.counts)
-        beat = self.heart.beat_if_due()
-        if beat is not None:
-            self.bus.send(self.heart.topic, beat)
-            if beat.state == "ended":
-                self.stop.request()
+        if self.heart.beat(self.bus) and self.feed.ended:
+            self.stop.request()
 
     def close(self) -> None:
         """Let go of the camera and the bus."""
@@ -100,15 +96,6 @@ class CaptureNode:
                 self.max_frame_bytes,
                 self.camera,
             )
-
-    def _mind_the_broker(self) -> None:
-        self.bus.receive(0.0)
-        if self.bus.broker_lost != self.broker_lost:
-            self.broker_lost = self.bus.broker_lost
-            if self.broker_lost:
-                log.warning("%s: broker lost; frames are dropped until it is back", self.camera)
-            else:
-                log.info("%s: broker found", self.camera)
 
 
 def wire(start: node.Start) -> CaptureNode:

@@ -28,6 +28,7 @@ from turnstile.io.runner.heart import Heart
 from turnstile.io.screen.local_detection import Fallback
 from turnstile.io.screen.outputs import Outputs, open_outputs
 from turnstile.protocol.messages import Access, AnyMessage, Beat, Frame, Guide, Result
+from turnstile.protocol.state import State
 from turnstile.protocol.topics import topic
 from turnstile.screen.scene import BrokerState, Scene
 from turnstile.site.settings import DisplaySettings, Site
@@ -68,7 +69,8 @@ class DisplayNode:
         drawn = self._draw()
         if not self.outputs.put(self.canvas, changed=drawn, now_s=time.monotonic()):
             self.stop.request()
-        self._beat()
+        self.heart.report(State.LIVE)
+        self.heart.beat(self.bus)
 
     def close(self) -> None:
         """Finish the files and close the window."""
@@ -120,8 +122,8 @@ class DisplayNode:
                     self.heart.count("verdicts_in" if counts else "verdicts_too_late")
                 case Guide(camera=camera) if camera in self.panes:
                     self.panes[camera].scene.guide(message, now_s=now_s)
-                case Beat(role="broker", state=state):
-                    self.trouble = "" if state == "live" else state
+                case Beat(role="broker", state=state, detail=detail):
+                    self.trouble = (detail or "no reason given") if state is State.DEGRADED else ""
                 case Beat(node=camera) if camera in self.panes:
                     self.panes[camera].scene.beat(message)
                 case _:
@@ -154,13 +156,6 @@ class DisplayNode:
         if drawn:
             self.heart.gauge("draw_ms", round((time.monotonic() - began_s) * 1e3, 2))
         return drawn
-
-    def _beat(self) -> None:
-        self.heart.state = "live" if self.broker == "heard" else "broker lost"
-        self.heart.take({"refused_messages": self.bus.refused, "reconnects": self.bus.reconnects})
-        beat = self.heart.beat_if_due()
-        if beat is not None:
-            self.bus.send(self.heart.topic, beat)
 
 
 def wire(start: node.Start) -> DisplayNode:

@@ -15,7 +15,6 @@ fetched; it tries again every second.
     python logger_node.py verify --config FILE [--against HASH]
 """
 
-import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -29,13 +28,10 @@ from turnstile.io.runner.heart import Heart
 from turnstile.io.store.store import LogName
 from turnstile.log.paging import MAX_PAGE_BYTES
 from turnstile.protocol.messages import Fetch, Log, Query
+from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic, topic
 
 FETCH_S = 0.3
-MAX_STATE_CHARS = 300
-"""A path in an error may be longer than a beat's state may be."""
-
-log = logging.getLogger("turnstile")
 
 
 @dataclass(kw_only=True)
@@ -48,7 +44,6 @@ class LoggerNode:
     heart: Heart
     book: Book
     fetch_at: float = 0.0
-    broker_lost: bool = True
 
     def step(self, timeout_s: float) -> None:
         """Log what came, answer who asked, and fetch when it is time."""
@@ -63,7 +58,6 @@ class LoggerNode:
                     self.bus.send(topic("entries", message.asker), answer)
         if self.book.keep_open() and time.monotonic() >= self.fetch_at:
             self._fetch()
-        self._note_broker()
         self._beat()
 
     def close(self) -> None:
@@ -78,22 +72,13 @@ class LoggerNode:
         )
         self.fetch_at = time.monotonic() + FETCH_S
 
-    def _note_broker(self) -> None:
-        if self.broker_lost != self.bus.broker_lost:
-            self.broker_lost = self.bus.broker_lost
-            log.info("broker %s", "lost" if self.broker_lost else "found")
-
     def _beat(self) -> None:
-        self.heart.state = (self.book.trouble or ("broker lost" if self.broker_lost else "live"))[
-            :MAX_STATE_CHARS
-        ]
+        trouble = self.book.trouble
+        self.heart.report(State.DEGRADED if trouble else State.LIVE, trouble)
         self.heart.take(self.book.counts)
-        self.heart.take({"refused_messages": self.bus.refused, "reconnects": self.bus.reconnects})
         self.heart.gauge("write_ms", round(self.book.write_ms, 3))
         self.heart.gauge("last_seq", self.book.fetch_after.seq)
-        beat = self.heart.beat_if_due()
-        if beat is not None:
-            self.bus.send(self.heart.topic, beat)
+        self.heart.beat(self.bus)
 
 
 def wire(start: node.Start) -> LoggerNode:

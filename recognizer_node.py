@@ -37,6 +37,7 @@ from turnstile.protocol.messages import (
     Timings,
     Work,
 )
+from turnstile.protocol.state import State
 from turnstile.protocol.topics import work_topic
 from turnstile.site.settings import RecognitionSettings
 from turnstile.vision.encode.thumbnails import thumbnail
@@ -83,13 +84,8 @@ class RecognizerNode:
         if self._until_ready_s() <= 0 and not self.stop.requested:
             self._say_ready()
         self.heart.counts["dropped_answers"] = self.outbox.lost
-        self.heart.counts["refused_messages"] = self.bus.refused
-        self.heart.state = (
-            f"{'broker lost' if self.bus.broker_lost else 'live'}, {self.engine.description.runtime}"
-        )
-        beat = self.heart.beat_if_due()
-        if beat is not None:
-            self.bus.send(self.heart.topic, beat)
+        self.heart.report(State.LIVE, self.engine.description.runtime)
+        self.heart.beat(self.bus)
 
     def close(self) -> None:
         """Say goodbye, and give the broker a moment to take the last answers."""

@@ -54,7 +54,7 @@ WORLD: dict[str, set[str]] = {
     "io.bus": {"dispatch", "io.site", "protocol", "site"},
     "io.runner": {"io.bus", "io.site", "protocol", "site"},
     "io.access": {"access", "dispatch", "io.journal", "io.metrics", "io.site", "protocol", "site"},
-    "io.cameras": {"site", "vision"},
+    "io.cameras": {"protocol", "site", "vision"},
     "io.health": {"dispatch", "health", "io.metrics", "io.runner", "protocol"},
     "io.integrations": {"io.bus", "io.runner", "io.site", "log", "protocol", "site"},
     "io.journal": {"access", "protocol"},

@@ -60,9 +60,9 @@ def test_losses_are_those_between_the_last_two_beats() -> None:
 
 def test_a_beat_repeated_late_changes_nothing() -> None:
     """The broker repeats old ones to newcomers."""
-    late = of(a_beat(state="late"), counts={"dropped_x": 900})
-    row = the_node(view((NOW, a_beat(state="new")), (NOW - 5, late)))
-    assert (row.status.state, row.loss) == ("new", NO_LOSS)
+    late = of(a_beat(detail="late"), counts={"dropped_x": 900})
+    row = the_node(view((NOW, a_beat(detail="new")), (NOW - 5, late)))
+    assert (row.status.detail, row.loss) == ("new", NO_LOSS)
 
 
 def test_a_silent_node_shows_no_rates() -> None:
@@ -80,7 +80,7 @@ def test_a_camera_has_what_it_says_and_what_the_broker_says_of_it() -> None:
     capture = of(a_beat(), gauges={"frames_out_per_s": 15.0})
     shown = view((NOW, broker), (NOW, capture))
     assert shown.broker is not None
-    assert shown.cameras == [CameraRow("front_door", 15, 4, 70, 300, "live")]
+    assert shown.cameras == [CameraRow("front_door", 15, 4, 70, 300, "live", is_well=True)]
 
 
 def test_cameras_that_are_not_heard_or_not_in_the_site_file_are_shown_too() -> None:
@@ -88,8 +88,8 @@ def test_cameras_that_are_not_heard_or_not_in_the_site_file_are_shown_too() -> N
     broker = of(a_beat(node="broker", instance="broker-a"), role="broker", gauges={"results_per_s.guest": 1})
     cameras = view((NOW, broker)).cameras
     assert cameras == [
-        CameraRow("front_door", None, None, None, None, "not heard"),
-        CameraRow("guest", None, 1, None, None, "not heard"),
+        CameraRow("front_door", None, None, None, None, "not heard", is_well=False),
+        CameraRow("guest", None, 1, None, None, "not heard", is_well=False),
     ]
     assert view((NOW - 9, a_beat())).cameras[0].state == "silent (was: live)"
 

@@ -5,6 +5,7 @@ import msgspec
 from turnstile.health.roster import Heard, NodeStatus, Roster, call_roll
 from turnstile.protocol.messages import Beat
 from turnstile.protocol.roles import NodeRole
+from turnstile.protocol.state import State
 from turnstile.site.settings import CameraSettings, DisplaySettings, LoggerSettings, RecognizerSettings, Site
 
 SITE = Site(
@@ -22,7 +23,8 @@ def a_beat(
     said_s: float = 100.0,
     role: NodeRole = "recognizer",
     instance: str = "",
-    state: str = "live",
+    state: State = State.LIVE,
+    detail: str = "",
     counts: dict[str, int] | None = None,
     gauges: dict[str, float] | None = None,
 ) -> Heard:
@@ -36,6 +38,7 @@ def a_beat(
         version="0.1.0",
         uptime_s=50.0,
         state=state,
+        detail=detail,
         counts=counts or {},
         gauges=gauges or {},
     )
@@ -76,14 +79,17 @@ def test_nodes_stand_in_the_order_frames_go() -> None:
 def test_a_node_is_silent_after_three_seconds_without_a_beat() -> None:
     """Its last state is kept."""
     assert not the_only(a_beat("door", said_s=97.0, role="capture")).silent
-    silent = the_only(a_beat("door", said_s=96.9, role="capture", state="live"))
-    assert (silent.silent, silent.age_s, silent.state) == (True, 3.1, "live")
+    silent = the_only(a_beat("door", said_s=96.9, role="capture"))
+    assert (silent.silent, silent.age_s, silent.words) == (True, 3.1, "silent (was: live)")
 
 
 def test_the_latest_beat_of_a_process_counts() -> None:
     """Whatever the order in which old ones are repeated."""
-    beats = [a_beat("log", said_s=99.0, state="new", role="logger"), a_beat("log", said_s=90.0, state="old")]
-    assert the_only(*beats).state == the_only(*reversed(beats)).state == "new"
+    beats = [
+        a_beat("log", said_s=99.0, detail="new", role="logger"),
+        a_beat("log", said_s=90.0, detail="old"),
+    ]
+    assert the_only(*beats).detail == the_only(*reversed(beats)).detail == "new"
 
 
 def test_a_beat_from_a_clock_just_ahead_is_of_age_zero() -> None:

@@ -43,6 +43,7 @@ from turnstile.protocol.messages import (
     for_everybody,
 )
 from turnstile.protocol.reasons import Advice
+from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic, topic, work_topic
 
 GOLDEN = Path(__file__).with_name("golden_messages.json")
@@ -140,9 +141,17 @@ def test_golden_bytes_are_read(message: Message) -> None:
 
 @examples
 def test_a_message_of_another_version_is_refused(message: Message) -> None:
-    """An old node says that it does not understand, rather than misread."""
-    with pytest.raises(WireError, match=r"t`"):
-        decode(body_with(message, t=tag(message).split("/")[0] + "/999"))
+    """Both versions are named, so that whoever reads the log knows which node to renew."""
+    name, version = tag(message).split("/")
+    said = f"^a {name} of version 999; this node speaks version {version}$"
+    with pytest.raises(WireError, match=said):
+        decode(body_with(message, t=f"{name}/999"))
+
+
+def test_a_beat_with_a_sentence_for_its_state_is_refused() -> None:
+    """As nodes of version 1 sent it."""
+    with pytest.raises(WireError, match=r"^a beat of version 1; this node speaks version 2$"):
+        decode(body_with(a_beat(), t="beat/1", state="lost: read timed out after 5 s"))
 
 
 @examples
@@ -262,7 +271,8 @@ def test_a_distance_is_a_distance(distance: float) -> None:
         ),
         (a_beat(), "counts", {f"count_{at}": at for at in range(MAX_LABELS + 1)}),
         (a_beat(), "gauges", {"a" * 65: 1.0}),
-        (a_beat(), "state", "a" * 501),
+        (a_beat(), "detail", "a" * 501),
+        (a_beat(), "state", "asleep"),
         (a_ready(), "credits", 0),
         (a_ready(), "credits", 65),
         (Query(asker="a"), "last", 10_001),
@@ -308,7 +318,7 @@ def test_topics_end_in_a_dot() -> None:
 def test_a_beat_need_not_carry_counters() -> None:
     """Fields with a default may be left out by other implementations."""
     needed = {
-        "t": "beat/1",
+        "t": "beat/2",
         "node": "a",
         "instance": "a-1",
         "role": "observer",
@@ -319,4 +329,4 @@ def test_a_beat_need_not_carry_counters() -> None:
     }
     decoded = decode(msgspec.msgpack.encode(needed))
     assert isinstance(decoded, Beat)
-    assert (decoded.counts, decoded.gauges, decoded.state, decoded.age_s) == ({}, {}, "", 0.0)
+    assert (decoded.counts, decoded.gauges, decoded.state, decoded.age_s) == ({}, {}, State.LIVE, 0.0)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.support.builders import START_NS, a_beat, a_box, a_face, a_result, a_stranger, an_access
 from turnstile.protocol.messages import Access, Advised, Guide, Result
 from turnstile.protocol.reasons import Advice, Reason
+from turnstile.protocol.state import State
 from turnstile.screen.scene import ADVICE_S, MAX_BANNERS, BrokerState, Notice, Scene, View
 
 CAMERA = "front_door"
@@ -195,7 +196,7 @@ def test_a_decision_too_late_for_the_picture_is_not_shown() -> None:
 def test_a_camera_that_says_it_is_lost_is_shown_so() -> None:
     """In its own words, with nothing on the old picture."""
     screen = a_live_screen()
-    screen.scene.beat(a_beat(state="lost: read timed out after 5 s"))
+    screen.scene.beat(a_beat(state=State.LOST, detail="read timed out after 5 s"))
     view = screen.view(0.2)
     assert view.notice == Notice(title="camera lost", detail="read timed out after 5 s")
     assert (view.dimmed, view.marks, view.banners) == (True, (), ())
@@ -204,15 +205,15 @@ def test_a_camera_that_says_it_is_lost_is_shown_so() -> None:
 def test_a_frame_is_the_end_of_lost() -> None:
     """The camera is back before its next beat says so."""
     screen = a_live_screen()
-    screen.scene.beat(a_beat(state="lost: unplugged"))
+    screen.scene.beat(a_beat(state=State.LOST, detail="unplugged"))
     assert screen.frames(0.3).view(0.3).light == "live"
 
 
 def test_a_beat_that_is_live_ends_lost_too() -> None:
     """Back, with the first picture still to come."""
     screen = Screen()
-    screen.scene.beat(a_beat(state="lost: unplugged"))
-    screen.scene.beat(a_beat(state="live"))
+    screen.scene.beat(a_beat(state=State.LOST, detail="unplugged"))
+    screen.scene.beat(a_beat())
     assert screen.view(0.3).notice == Notice(title="waiting for the first picture")
 
 

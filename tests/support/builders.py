@@ -30,6 +30,7 @@ from turnstile.protocol.messages import (
     Work,
 )
 from turnstile.protocol.reasons import Reason
+from turnstile.protocol.state import State
 from turnstile.site.settings import Site
 
 START_NS = 1_700_000_000_000_000_000
@@ -255,7 +256,8 @@ def a_beat(
     *,
     node: str = "front_door",
     instance: str = "front_door-a1b2c3d4",
-    state: str = "live",
+    state: State = State.LIVE,
+    detail: str = "",
     uptime_s: float = 1.0,
 ) -> Beat:
     """Return a capture node's beat."""
@@ -268,6 +270,7 @@ def a_beat(
         version="0",
         uptime_s=uptime_s,
         state=state,
+        detail=detail,
         counts={"frames_in": 3},
         gauges={"frames_in_per_s": 15.0},
     )

@@ -20,6 +20,7 @@ from turnstile.io.runner.processes import Processes
 from turnstile.io.site.file import load
 from turnstile.log.lines import is_remark, parse_entry
 from turnstile.protocol.messages import Access, Beat, Frame, Result
+from turnstile.protocol.state import in_words
 from turnstile.site.settings import Site
 
 PATIENCE_S = 90.0
@@ -179,7 +180,7 @@ class RealSite:
 
     def state(self, node: str) -> str:
         """Return what a node's newest beat says about it in words."""
-        return self.beats[node].state if node in self.beats else ""
+        return in_words(self.beats[node].state, self.beats[node].detail) if node in self.beats else ""
 
     def wait_until_enrolled(self, people: int) -> None:
         """Return when the broker's gallery has so many people."""

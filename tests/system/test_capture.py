@@ -18,6 +18,7 @@ from tests.support.processes import PATIENCE_S, Process, Programs, stop
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.protocol.jpeg import check_jpeg
 from turnstile.protocol.messages import Beat, Frame, decode, encode
+from turnstile.protocol.state import in_words
 from turnstile.site.settings import BrokerSettings
 
 pytestmark = pytest.mark.system
@@ -63,7 +64,7 @@ class FakeBroker:
     @property
     def state(self) -> str:
         """Return what the newest beat says."""
-        return self.beats[-1].state if self.beats else ""
+        return in_words(self.beats[-1].state, self.beats[-1].detail) if self.beats else ""
 
     def _keep(self, topic: str, body: bytes) -> None:
         message = decode(body)
@@ -170,7 +171,7 @@ def test_the_node_ends_at_once_while_opening_hangs(door: Door, broker: FakeBroke
     """A named pipe that nobody writes to is opened for ever."""
     os.mkfifo(door.folder / "pipe")
     node = door.capture(source=str(door.folder / "pipe"))
-    broker.hear_state("opening")
+    broker.hear_state("starting")
     assert end(node, signal.SIGTERM)[0] == 0
 
 

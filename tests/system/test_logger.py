@@ -33,6 +33,7 @@ from turnstile.protocol.messages import (
     decode,
     encode,
 )
+from turnstile.protocol.state import in_words
 from turnstile.protocol.topics import log_topic, topic, work_topic
 from turnstile.site.settings import BrokerSettings
 
@@ -96,7 +97,7 @@ class FakeBroker:
 
     def wait_until_state(self, words: str) -> None:
         """Return when the logger's beat says so."""
-        self.wait_for(lambda: any(words in beat.state for beat in self.beats.values()))
+        self.wait_for(lambda: any(words in in_words(beat.state, beat.detail) for beat in self.beats.values()))
 
     def _serve(self) -> None:
         beat_at = 0.0
@@ -311,7 +312,7 @@ def test_a_second_logger_on_the_same_file_waits_for_the_first(place: Place, brok
     broker.wait_until_logged(5)
     place.logger("second")
     broker.wait_for(
-        lambda: "another logger" in (broker.beats["second"].state if "second" in broker.beats else "")
+        lambda: "another logger" in (broker.beats["second"].detail if "second" in broker.beats else "")
     )
     stop(first)
     broker.wait_until_logged(5, by="second")

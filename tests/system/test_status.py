@@ -102,11 +102,11 @@ def test_a_site_file_that_is_not_valid_gives_78(programs: Programs, config: Path
 def test_a_hostile_state_cannot_steer_the_terminal(programs: Programs, config: Path) -> None:
     """What does not print, and what looks like markup, is shown as text."""
     start_node(programs, "broker.py", config)
-    say_beat(load(config).broker, state="\x1b[2J [red]live[/red]")
+    say_beat(load(config).broker, detail="\x1b[2J [red]live[/red]")
     assert "\N{REPLACEMENT CHARACTER}[2J [red]live[/red]" in status(programs, config)[1]
 
 
-def say_beat(broker: BrokerSettings, *, state: str) -> None:
+def say_beat(broker: BrokerSettings, *, detail: str) -> None:
     """Say a capture node's beat until the broker has published it."""
     beat = Beat(
         node="front_door",
@@ -116,7 +116,7 @@ def say_beat(broker: BrokerSettings, *, state: str) -> None:
         pid=1,
         version="0",
         uptime_s=1.0,
-        state=state,
+        detail=detail,
     )
     with closing(Bus(broker, topics=["status.front_door."])) as bus:
         while not any(isinstance(message, Beat) and message == beat for _, message in bus.receive(0.1)):

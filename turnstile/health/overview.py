@@ -35,6 +35,8 @@ class CameraRow(NamedTuple):
     age_ms: float | None
     """Largest age of a frame at its result, since it came to the broker, in that period."""
     state: str
+    """In words."""
+    is_well: bool
 
 
 class NodeRow(NamedTuple):
@@ -116,16 +118,11 @@ class Watch:
                     results_per_s=told.get(f"results_per_s.{camera}"),
                     wait_ms=told.get(f"wait_ms.{camera}"),
                     age_ms=told.get(f"age_ms.{camera}"),
-                    state=_state(capture),
+                    state="not heard" if capture is None else capture.words,
+                    is_well=capture is not None and capture.is_well,
                 )
             )
         return rows
-
-
-def _state(capture: NodeStatus | None) -> str:
-    if capture is None:
-        return "not heard"
-    return f"silent (was: {capture.state})" if capture.silent else capture.state
 
 
 def _loss(before: Heard, now: Heard) -> Loss:

@@ -8,6 +8,7 @@ import msgspec
 
 from turnstile.protocol.messages import Beat
 from turnstile.protocol.roles import NODE_ROLES
+from turnstile.protocol.state import State, in_words
 from turnstile.site.plan import is_process_of, place_of, processes
 from turnstile.site.settings import Site
 
@@ -34,7 +35,8 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     pid: int
     version: str
-    state: str
+    state: State
+    detail: str
     silent: bool
     age_s: float
     """Since its last beat."""
@@ -42,6 +44,17 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """At its last beat."""
     counts: dict[str, int]
     gauges: dict[str, float]
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether it is heard and does its work, or has done it."""
+        return not self.silent and self.state.is_well
+
+    @property
+    def words(self) -> str:
+        """Return its state as people read it."""
+        said = in_words(self.state, self.detail)
+        return f"silent (was: {said})" if self.silent else said
 
     @property
     def frames_per_s(self) -> float | None:
@@ -103,6 +116,7 @@ def _status(heard: Heard, *, now_s: float) -> NodeStatus:
         pid=beat.pid,
         version=beat.version,
         state=beat.state,
+        detail=beat.detail,
         silent=age_s > SILENT_AFTER_S,
         age_s=round(age_s, 3),
         uptime_s=round(beat.uptime_s, 3),

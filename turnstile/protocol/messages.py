@@ -61,6 +61,8 @@ from turnstile.protocol.fields import (
 )
 from turnstile.protocol.reasons import Advice, Reason
 from turnstile.protocol.roles import NodeRole
+from turnstile.protocol.state import State
+from turnstile.protocol.versions import UNREADABLE, another_version
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="t"):
@@ -316,7 +318,7 @@ class Entries(Message, frozen=True, kw_only=True, tag="entries/1"):
     """True when there are further entries after `cursor` already."""
 
 
-class Beat(Message, frozen=True, kw_only=True, tag="beat/1"):
+class Beat(Message, frozen=True, kw_only=True, tag="beat/2"):
     """A node is alive: its work loop turned. Sent about once a second, with its counters."""
 
     node: Name
@@ -326,8 +328,9 @@ class Beat(Message, frozen=True, kw_only=True, tag="beat/1"):
     pid: Count
     version: Text
     uptime_s: Seconds
-    state: Text = ""
-    """In words, for people: ``live``, ``lost: read timed out after 5 s``, ``broker lost``."""
+    state: State = State.LIVE
+    detail: Text = ""
+    """Why, for people: ``read timed out after 5 s``."""
     counts: Annotated[dict[Label, Count], Meta(max_length=MAX_LABELS)] = {}
     """Totals since the node started: ``frames_in``, ``dropped_no_credit``."""
     gauges: Annotated[
@@ -363,6 +366,8 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage)
 ALL_MESSAGES: tuple[type[Message], ...] = get_args(AnyMessage)
 
+_TAGS = [str(one.__struct_config__.tag) for one in ALL_MESSAGES]
+
 
 def encode(message: Message) -> bytes:
     """Return the body of a message."""
@@ -378,8 +383,8 @@ def decode(body: bytes | memoryview) -> AnyMessage:
     """
     try:
         return _decoder.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError) as error:
-        raise WireError(f"not a Turnstile message: {error}") from error
+    except UNREADABLE as error:
+        raise WireError(another_version(body, _TAGS) or f"not a Turnstile message: {error}") from error
 
 
 def for_everybody(result: Result) -> Result:

@@ -19,6 +19,7 @@ from typing import Literal
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Access, Beat, Face, Guide, Result, Verdict
 from turnstile.protocol.reasons import ADVICE_WORDS, WORDS
+from turnstile.protocol.state import State
 from turnstile.screen.freshness import Freshness, see_frame, see_result
 
 CAMERA_SILENT_S = 2.0
@@ -161,8 +162,7 @@ class Scene:
 
     def beat(self, beat: Beat) -> None:
         """Take the camera's own state: whether it is lost."""
-        word, _, why = beat.state.partition(":")
-        self._lost = (why.strip() or "no reason given") if word.startswith("lost") else None
+        self._lost = (beat.detail or "no reason given") if beat.state is State.LOST else None
 
     def view(self, *, now_s: float, broker: BrokerState, broker_at: str = "", trouble: str = "") -> View:
         """Return what to draw; `trouble` is why the broker lets nobody enter now."""

@@ -240,10 +240,10 @@ def test_waiting_ends_when_the_wake_up_is_readable(folder: Path) -> None:
 def test_nothing_is_kept_for_a_broker_that_is_away(addresses: BrokerSettings) -> None:
     """It is dropped and said so, and never arrives late."""
     with closing(Bus(addresses)) as bus:
-        assert not bus.send("status.x.", a_beat(state="old"))
+        assert not bus.send("status.x.", a_beat(detail="old"))
         assert bus.receive(0.0) == []
         with closing(BrokerSockets(addresses)) as sockets:
-            say_until_heard(sockets, bus, a_beat(state="new"))
+            say_until_heard(sockets, bus, a_beat(detail="new"))
 
 
 def test_a_sender_never_waits_for_a_slow_broker(addresses: BrokerSettings) -> None:
@@ -282,9 +282,9 @@ def test_the_last_words_leave_within_their_time(addresses: BrokerSettings) -> No
     with closing(BrokerSockets(addresses)) as sockets:
         bus = Bus(addresses)
         say_until_heard(sockets, bus, a_beat())
-        assert bus.send("status.x.", a_beat(state="bye"))
+        assert bus.send("status.x.", a_beat(detail="bye"))
         bus.close(linger_s=PATIENCE_S)
-        assert next_message(sockets) == a_beat(state="bye")
+        assert next_message(sockets) == a_beat(detail="bye")
 
 
 def test_closing_waits_for_nobody(addresses: BrokerSettings) -> None:
@@ -379,7 +379,7 @@ def test_an_oversized_message_ends_only_its_own_connection(
             assert events.poll(round(PATIENCE_S * 1000))
             events.close()
             node.disable_monitor()
-        say_until_heard(sockets, honest, a_beat(state="still here"))
+        say_until_heard(sockets, honest, a_beat(detail="still here"))
 
 
 def test_subscriptions_that_are_none_are_counted(raw: "zmq.Context[zmq.Socket[bytes]]", folder: Path) -> None:

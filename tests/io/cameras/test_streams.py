@@ -15,6 +15,7 @@ import pytest
 from tests.support.feeds import a_clip, a_feed, a_picture, play, take_until
 from tests.support.mjpeg_server import MjpegServer
 from turnstile.io.cameras import Feed
+from turnstile.protocol.state import State
 from turnstile.site.settings import CameraSettings
 
 READ_TIMEOUT_S = 1.5
@@ -51,7 +52,7 @@ def diary(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 def until_live(feed: Feed) -> None:
     """Take frames until the camera is live."""
-    take_until(feed, lambda: feed.state == "live")
+    take_until(feed, lambda: feed.state is State.LIVE)
 
 
 def until_lost(feed: Feed) -> None:
@@ -96,7 +97,7 @@ def test_a_camera_that_hangs_is_lost_and_comes_back(
         until_live(feed)
         server.hanging = True
         until_lost(feed)
-        assert feed.state == "lost: read timed out after 1.5 s"
+        assert (feed.state, feed.detail) == (State.LOST, "read timed out after 1.5 s")
         take_until(feed, lambda: feed.counts["camera_opened"] >= 3)
         server.hanging = False
         until_live(feed)
@@ -113,8 +114,8 @@ def test_a_camera_that_hangs_up_is_lost_and_comes_back(
         server.refusing = 503
         server.drop()
         until_lost(feed)
-        assert feed.state.startswith("lost: it stopped delivering")
-        take_until(feed, lambda: "503" in feed.state)
+        assert feed.detail.startswith("it stopped delivering")
+        take_until(feed, lambda: "503" in feed.detail)
         take_until(feed, lambda: feed.counts["camera_opened"] >= 3)
         server.refusing = 0
         until_live(feed)
@@ -129,7 +130,7 @@ def test_a_picture_that_stands_still_is_not_taken_for_a_live_one(
         until_live(feed)
         server.frozen = True
         until_lost(feed)
-        assert feed.state == "lost: the picture has not changed for 1.5 s"
+        assert feed.detail == "the picture has not changed for 1.5 s"
         assert take_until(feed, lambda: feed.counts["camera_opened"] >= 2) == []
         dropped = feed.counts["dropped_frozen"]
         assert take_until(feed, lambda: feed.counts["dropped_frozen"] >= dropped + 10) == []
@@ -144,7 +145,7 @@ def test_a_camera_that_takes_the_connection_and_says_nothing_cannot_be_opened() 
         address = f"rtsp://127.0.0.1:{listener.getsockname()[1]}/live"
         with a_feed(CameraSettings(source=address), open_timeout_s=3) as feed:
             until_lost(feed)
-            assert feed.state == "lost: it could not be opened within 3 s"
+            assert feed.detail == "it could not be opened within 3 s"
             take_until(feed, lambda: feed.counts["camera_opened"] >= 2)
 
 
@@ -153,7 +154,7 @@ def test_a_pipe_that_nobody_writes_to_blocks_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with a_feed(CameraSettings(source=str(tmp_path / "pipe"))) as feed:
         assert feed.take(0.5) is None
-        assert feed.state == "opening"
+        assert feed.state is State.STARTING
 
 
 def test_closing_lets_go_of_a_camera_that_hangs(server: MjpegServer) -> None:
@@ -172,9 +173,9 @@ def test_a_refused_password_is_said_and_never_shown(
     address = server.address.replace("http://", "http://admin:s3cret@") + "?token=t0ken"
     with a_feed(CameraSettings(source=address)) as feed:
         until_lost(feed)
-    assert "401" in feed.state
-    assert "s3cret" not in feed.state + diary.text
-    assert "t0ken" not in feed.state + diary.text
+    assert "401" in feed.detail
+    assert "s3cret" not in feed.detail + diary.text
+    assert "t0ken" not in feed.detail + diary.text
 
 
 def test_a_recording_on_a_server_is_played_at_its_own_pace(files: str, tmp_path: Path) -> None:
@@ -191,12 +192,12 @@ def test_the_address_of_a_single_picture_is_explained(files: str, tmp_path: Path
     a_picture(tmp_path / "snapshot.jpg")
     with a_feed(CameraSettings(source=f"{files}/snapshot.jpg")) as feed:
         until_lost(feed)
-    assert "snapshot.jpg can be decoded; it must be a stream, not a single picture" in feed.state
+    assert "snapshot.jpg can be decoded; it must be a stream, not a single picture" in feed.detail
 
 
 def test_a_webcam_that_is_not_there_is_tried_again(diary: pytest.LogCaptureFixture) -> None:
     """The operator reads once what is missing, and that it need not be started by hand."""
     with a_feed(CameraSettings(source=97)) as feed:
         take_until(feed, lambda: feed.counts["camera_opened"] >= 3)
-    assert feed.state.startswith("lost: cannot open webcam 97: ")
+    assert feed.detail.startswith("cannot open webcam 97: ")
     assert entries(diary, "it is tried again every 0.5 to 30 s") == 1

@@ -18,6 +18,7 @@ from turnstile.io.metrics import nodes
 from turnstile.io.metrics.hops import MAX_OTHER_CAMERAS, OTHERS, Meter
 from turnstile.protocol.fields import MAX_LABELS
 from turnstile.protocol.messages import Beat
+from turnstile.protocol.state import State
 from turnstile.site.document import build
 from turnstile.site.settings import Site
 
@@ -31,7 +32,7 @@ def a_site(**sections: object) -> Site:
     return build({"site": "office", "cameras": {"front_door": {"source": 0}}, "metrics": {}, **sections})
 
 
-def a_beat(*, node: str = "front_door", instance: str = "a", state: str = "live") -> Beat:
+def a_beat(*, node: str = "front_door", instance: str = "a", state: State = State.LIVE) -> Beat:
     """Return a beat of a process that started just now."""
     return builders.a_beat(node=node, instance=instance, state=state, uptime_s=0.0)
 
@@ -157,14 +158,14 @@ def node(name: str, what: str, samples: Samples, role: str = "capture", host: st
 def test_counts_and_gauges_of_beats_are_labelled_with_their_node() -> None:
     """And every node of the site file is up or not, heard or never."""
     meter = Meter(a_site(loggers={"log": {}}))
-    meter.heard(a_beat(state="lost: no picture for 5 s"))
+    meter.heard(a_beat(state=State.LOST))
     samples = scrape(meter)
     assert node("front_door", "frames_in_total", samples) == 3
     assert node("front_door", "frames_in_per_s", samples) == 15
     assert (node("front_door", "up", samples), node("front_door", "well", samples)) == (1, 0)
     assert value(samples, "turnstile_site_node_up", node="front_door", role="capture") == 1
     assert value(samples, "turnstile_site_node_up", node="log", role="logger") == 0
-    meter.heard(a_beat(state="live"))
+    meter.heard(a_beat())
     assert node("front_door", "well", scrape(meter)) == 1
 
 

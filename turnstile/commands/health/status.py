@@ -85,9 +85,8 @@ def report(roster: Roster, *, console: Console) -> None:
 
 def _row(node: NodeStatus) -> list[Text]:
     fps = "" if node.frames_per_s is None else f"{node.frames_per_s:.1f}"
-    state = f"silent (was: {node.state})" if node.silent else node.state
     totals = {name: node.counts[name] for name in _TOTALS if node.counts.get(name)}
-    cells = (node.node, node.role, node.host, state, f"{node.age_s:.1f} s", duration(node.uptime_s), fps)
+    cells = (node.node, node.role, node.host, node.words, f"{node.age_s:.1f} s", duration(node.uptime_s), fps)
     return [Text(printable(cell)) for cell in (*cells, _in_words(totals), _in_words(node.losses))]
 
 

@@ -114,7 +114,7 @@ def _headline(view: Overview, bus: Bus, *, at: str) -> Text:
         return Text(f"waiting for the broker's beat at {at}", style="yellow")
     gauges, counts = view.broker.gauges, view.broker.counts
     figures = (
-        f"broker {view.broker.state}",
+        f"broker {view.broker.words}",
         f"up {duration(view.broker.uptime_s)}",
         f"{gauges.get('cameras', 0):.0f} cameras",
         f"{gauges.get('recognizers', 0):.0f} recognizers",
@@ -123,7 +123,7 @@ def _headline(view: Overview, bus: Bus, *, at: str) -> Text:
         f"{counts.get('granted', 0)} granted",
         f"{counts.get('denied', 0)} denied",
     )
-    style = "bold" if view.broker.state == "live" else "bold red"
+    style = "bold" if view.broker.is_well else "bold red"
     return Text(printable(", ".join(figures)), style=style)
 
 
@@ -133,13 +133,12 @@ def _nodes(rows: list[NodeRow]) -> Table:
     )
     for row in rows:
         node = row.status
-        state = f"silent (was: {node.state})" if node.silent else node.state
         busy = "" if row.busy is None else f"{100 * row.busy:.0f} %"
         cells = (
             Text(printable(node.node)),
             Text(node.role),
             Text(printable(node.host)),
-            Text(printable(state), style="" if state.startswith(("live", "ended")) else "yellow"),
+            Text(printable(node.words), style="" if node.is_well else "yellow"),
             Text(f"{node.age_s:.1f} s"),
             Text(_number(row.in_per_s)),
             Text(_number(row.out_per_s)),
@@ -156,7 +155,7 @@ def _cameras(rows: list[CameraRow]) -> Table:
     table = _table(("CAMERA",), ("SENT/S", "RESULTS/S", "WAIT", "AGE"), "STATE")
     for row in rows:
         numbers = (_number(row.sent_per_s), _number(row.results_per_s), _ms(row.wait_ms), _ms(row.age_ms))
-        style = "" if row.state.startswith(("live", "ended")) else "yellow"
+        style = "" if row.is_well else "yellow"
         table.add_row(
             Text(printable(row.camera)), *map(Text, numbers), Text(printable(row.state), style=style)
         )

@@ -71,6 +71,11 @@ class Bus:
         self._connect()
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Return how many messages were not ours, and how often the sockets were made anew."""
+        return {"refused_messages": self.refused, "reconnects": self.reconnects}
+
+    @property
     def broker_lost(self) -> bool:
         """Tell whether the broker was silent for 2 s, or has not been heard yet."""
         return not self._heard_once or time.monotonic() - self._heard_at > BROKER_SILENT_S

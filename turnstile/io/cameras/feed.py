@@ -13,6 +13,7 @@ from turnstile.io.cameras.child import Over, ReaderProcess
 from turnstile.io.cameras.pace import LAST_RETRY_S, Backoff
 from turnstile.io.cameras.pipe import Order, Shot
 from turnstile.io.cameras.source import describe
+from turnstile.protocol.state import State
 
 OPEN_TIMEOUT_S = 15.0
 """Starting a reader, reaching the camera and waiting for its first key frame may take this long."""
@@ -30,7 +31,8 @@ class Feed:
     back as soon as they move.
 
     Attributes:
-        state: in words: ``opening``, ``live``, ``lost: …`` or ``ended``.
+        state: starting, live, lost or ended.
+        detail: why it is lost.
         counts: totals: ``frames_in``, ``dropped_superseded`` (a newer frame came before this one was
             taken), ``dropped_frozen``, ``pictures_broken``, ``camera_lost``, ``camera_opened``.
     """
@@ -43,7 +45,7 @@ class Feed:
             name: the camera's, for logs.
             open_timeout_s: how long opening may take.
         """
-        self.state = "opening"
+        self.state, self.detail = State.STARTING, ""
         self.counts: Counter[str] = Counter()
         self._order = order
         self._name = name
@@ -59,12 +61,12 @@ class Feed:
     @property
     def ended(self) -> bool:
         """Tell whether a recording has come to its end and its last frame was taken."""
-        return self.state == "ended"
+        return self.state is State.ENDED
 
     @property
     def lost(self) -> bool:
         """Tell whether the camera does not deliver."""
-        return self.state.startswith("lost")
+        return self.state is State.LOST
 
     def take(self, timeout_s: float) -> Shot | None:
         """Return the newest frame that was not taken yet, waiting at most `timeout_s` for one.
@@ -137,7 +139,7 @@ class Feed:
 
     def _after(self, over: Over, reader: ReaderProcess) -> None:
         if over.ended:
-            self.state = "ended"
+            self.state, self.detail = State.ENDED, ""
             log.info("%s: %s is at its end", self._name, self._what)
         elif over.lasting and not self.counts["frames_in"]:
             raise CameraError(f"camera {self._name}: {over.reason}")
@@ -172,20 +174,20 @@ class Feed:
             log.warning("%s: %s is left out: %s", self._name, place, reason)
 
     def _gain(self, shot: Shot) -> None:
-        if self.state == "live":
+        if self.state is State.LIVE:
             return
         now_s = time.monotonic()
         if self.lost:
             log.info("%s: camera back after %.1f s", self._name, now_s - self._since_s)
         else:
             log.info("%s: live, %dx%d from %s", self._name, shot.width_px, shot.height_px, self._what)
-        self.state, self._since_s = "live", now_s
+        self.state, self.detail, self._since_s = State.LIVE, "", now_s
         self._start_s, self._frozen_jpeg = NEVER_S, b""
 
     def _lose(self, reason: str) -> None:
         """Say once that the camera is lost, and see that another attempt is due."""
         now_s = time.monotonic()
-        lived_s = now_s - self._since_s if self.state == "live" else 0.0
+        lived_s = now_s - self._since_s if self.state is State.LIVE else 0.0
         if self._start_s == NEVER_S:
             self._start_s = now_s + self._backoff.after_failure(lived_s=lived_s)
         if not self.lost:
@@ -197,4 +199,4 @@ class Feed:
             )
             self.counts["camera_lost"] += 1
             self._since_s = now_s
-        self.state = f"lost: {reason}"[:200]
+        self.state, self.detail = State.LOST, reason[:200]

@@ -28,6 +28,7 @@ from turnstile.io.runner.watchdog import Pulse
 from turnstile.io.site.file import load
 from turnstile.protocol.messages import Access
 from turnstile.protocol.roles import instance_of
+from turnstile.protocol.state import State
 from turnstile.protocol.topics import topic
 from turnstile.site.settings import Site
 
@@ -86,10 +87,8 @@ class OnAccess:
         self._watch()
         while self.waiting and self.running is None:
             self._act(*self.waiting.popleft())
-        self.heart.state = "broker lost" if self.bus.broker_lost else "live"
-        beat = self.heart.beat_if_due()
-        if beat is not None:
-            self.bus.send(self.heart.topic, beat)
+        self.heart.report(State.LIVE)
+        self.heart.beat(self.bus)
 
     def close(self) -> None:
         """Let the command in hand end, but not for long."""

@@ -39,6 +39,7 @@ from turnstile.io.site.file import load
 from turnstile.log.lines import Event, Progress
 from turnstile.protocol.messages import Access, Fetch, Log
 from turnstile.protocol.roles import instance_of
+from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
 from turnstile.site.settings import WebhookSettings
 
@@ -178,10 +179,9 @@ class WebhookNode:
             write_progress(self.state_file, self.progress)
             self.fetch_at = 0.0
         self._fetch_if_due()
-        self.heart.state = "broker lost" if self.bus.broker_lost else (self.sender.problem or "live")[:300]
-        beat = self.heart.beat_if_due()
-        if beat is not None:
-            self.bus.send(self.heart.topic, beat)
+        problem = self.sender.problem
+        self.heart.report(State.DEGRADED if problem else State.LIVE, problem)
+        self.heart.beat(self.bus)
 
     def close(self) -> None:
         """Stop sending and leave the bus."""

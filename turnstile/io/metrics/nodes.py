@@ -43,7 +43,6 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _OURS = re.compile(
     r".*_(total|created|count|sum|bucket|info)|up|well|lost|processes|beat_age_seconds|uptime_seconds"
 )
-_WELL = re.compile(r"(live|ended)\b")
 
 
 class NodeMetrics(Collector):
@@ -131,8 +130,8 @@ class _Room:
 def _describe(room: _Room, who: Who, tally: Tally, now_s: float) -> None:
     silent, beat = tally.is_silent(now_s), tally.latest
     room.gauge("turnstile_node_up", "1 when it was heard in the last 3 s.", who, not silent)
-    well = not silent and _WELL.match(beat.state) is not None
-    room.gauge("turnstile_node_well", "1 when the state it says is live.", who, well)
+    well = not silent and beat.state.is_well
+    room.gauge("turnstile_node_well", "1 when its state is live or ended.", who, well)
     room.gauge("turnstile_node_processes", "How many were heard in the last 3 s.", who, tally.alive(now_s))
     room.gauge("turnstile_node_beat_age_seconds", "Since its last beat.", who, now_s - tally.said_s)
     for name, count in tally.totals.items():

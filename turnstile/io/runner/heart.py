@@ -1,25 +1,53 @@
-"""A node's counters and its beat. The work loop calls it, so a beat means that the loop turns."""
+"""A node's counters, state and beat. The work loop calls it, so a beat means that the loop turns."""
 
+import logging
 import os
 import platform
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from turnstile import __version__
 from turnstile.protocol.messages import Beat
 from turnstile.protocol.roles import NodeRole
+from turnstile.protocol.state import State, in_words
 from turnstile.protocol.topics import topic
 
 PERIOD_S = 1.0
 BROKER_PERIOD_S = 0.5
+MAX_DETAIL_CHARS = 300
+"""A path in an error may be longer than the detail of a beat."""
+
+log = logging.getLogger("turnstile")
+
+
+class Port(Protocol):
+    """Where a beat is sent: the node's bus."""
+
+    @property
+    def broker_lost(self) -> bool:
+        """Tell whether the broker is silent."""
+        ...
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Return the port's own totals, such as refused messages; they go into each beat."""
+        ...
+
+    def send(self, topic: str, beat: Beat, /) -> object:
+        """Send without waiting."""
+        ...
+
+
+_AWAITED = (State.STARTING, "waiting for the broker")
 
 
 class Heart:
-    """Counts what a node does, and makes its beat when one is due.
+    """Counts what a node does, keeps its state, and sends its beat when one is due.
 
-    Attributes:
-        state: what to tell people about this node, in a few words.
+    While the broker is silent a live node is starting or lost. A camera's state tells of the camera alone:
+    displays show it at the door.
     """
 
     def __init__(
@@ -32,7 +60,9 @@ class Heart:
         period_s: float = PERIOD_S,
     ) -> None:
         """Start counting; `rates` names the counts whose change a second is sent as ``<name>_per_s``."""
-        self.state = "starting"
+        self.state, self.detail = State.STARTING, ""
+        self._broker_lost = True
+        self._broker_was_found = False
         self.counts: defaultdict[str, int] = defaultdict(int)
         self.gauges: dict[str, float] = {}
         self._node, self._instance, self._role = node, instance, role
@@ -53,6 +83,15 @@ class Heart:
         """Set totals that somebody else counts."""
         self.counts.update(totals)
 
+    def report(self, state: State, detail: str = "") -> None:
+        """Say how the node is; `detail` is for people."""
+        self.state, self.detail = state, detail[:MAX_DETAIL_CHARS]
+
+    @property
+    def words(self) -> str:
+        """Return the state as people read it."""
+        return in_words(self.state, self.detail)
+
     @property
     def topic(self) -> str:
         """Return the topic of this node's beats."""
@@ -63,8 +102,17 @@ class Heart:
         """Tell whether it is time for a beat."""
         return time.monotonic() >= self._due_at
 
+    def beat(self, port: Port) -> bool:
+        """Send a beat if one is due, and return whether it was; call this at the end of each step."""
+        self._note_broker(lost=port.broker_lost)
+        self.take(port.counts)
+        beat = self.beat_if_due()
+        if beat is not None:
+            port.send(self.topic, beat)
+        return beat is not None
+
     def beat_if_due(self) -> Beat | None:
-        """Return the beat to say now; none when the last one is younger than the period."""
+        """Return the beat to send now; `None` when the last one is younger than the period."""
         now = time.monotonic()
         if now < self._due_at:
             return None
@@ -83,6 +131,15 @@ class Heart:
             version=__version__,
             uptime_s=now - self._started_at,
             state=self.state,
+            detail=self.detail,
             counts=dict(self.counts),
             gauges=dict(self.gauges),
         )
+
+    def _note_broker(self, *, lost: bool) -> None:
+        if lost and self.state is State.LIVE and self._role != "capture":
+            self.report(*((State.LOST, "broker lost") if self._broker_was_found else _AWAITED))
+        if lost != self._broker_lost:
+            self._broker_lost = lost
+            self._broker_was_found = True
+            log.log(logging.WARNING if lost else logging.INFO, "broker %s", "lost" if lost else "found")

@@ -192,10 +192,10 @@ def _drive(
 def work(node: Node, stop: Stop, pulse: Pulse) -> None:
     """Turn a node's loop until it is asked to stop, then close the node, whatever happened."""
     try:
-        pulse.ready(node.heart.state)
+        pulse.ready(node.heart.words)
         while not stop.requested:
             node.step(STEP_S)
-            pulse.turned(node.heart.state)
+            pulse.turned(node.heart.words)
         pulse.stopping()
     finally:
         node.close()

@@ -1,0 +1,27 @@
+"""How a node is, in one enumeration, and how to say it to people."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """What a beat says of its node. Machines act on these values; they never change meaning."""
+
+    STARTING = "starting"
+    """What the node needs has not come yet: its camera, or the broker."""
+    LIVE = "live"
+    DEGRADED = "degraded"
+    """The node runs and cannot do its work. A degraded broker lets nobody enter."""
+    LOST = "lost"
+    """What the node had is gone: its camera, or the broker."""
+    ENDED = "ended"
+    """A recording is at its end."""
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether the node does its work, or has done it."""
+        return self in (State.LIVE, State.ENDED)
+
+
+def in_words(state: State, detail: str = "") -> str:
+    """Return a state as people read it: ``lost: read timed out after 5 s``."""
+    return f"{state}: {detail}" if detail else str(state)
