@@ -10,7 +10,7 @@ TOO_OLD := "Turnstile needs Python 3.11 or newer; " + sys.executable + " is " + 
 	". Name another one: make PYTHON=/path/to/python3.12"
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links $(LOCKFLAGS)
-BENCHMARKS = $(filter-out guided,$(basename $(notdir $(shell grep -l '^if __name__' benchmarks/*.py))))
+BENCHMARKS = $(filter-out fuzz_guided,$(basename $(notdir $(shell grep -l '^if __name__' benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup environment development demo test coverage check format bench fuzz lock clean distclean
@@ -65,7 +65,7 @@ bench: setup development ## run every benchmark with short settings; CLIPS=, POR
 fuzz: setup development ## fuzz every decoder for EACH_S seconds, guided by coverage; installs atheris, which is large
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
 		--require-hashes -r requirements/fuzz.txt
-	@$(BIN)/python -m benchmarks.guided --seconds $(EACH_S)
+	@$(BIN)/python -m benchmarks.fuzz_guided --seconds $(EACH_S)
 
 lock: development ## pin everything anew; LOCKFLAGS=--upgrade takes the newest versions
 	@$(LOCK) --override requirements/overrides.txt --output-file requirements/dev.txt requirements/dev.in

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.people import Faces, Floats, Pairs, encode_all, load_pairs, pictures_in
+from benchmarks.face_folders import Faces, Floats, Pairs, encode_all, load_pairs, pictures_in
 from benchmarks.report import Cell, Goal, Report, parser
 from turnstile.people.calibration import Pictures, admission_distances, distance_for, false_accepts
 from turnstile.people.gallery import means

@@ -1,8 +1,8 @@
 """Attacks against a running site: what each one gained, and what the others noticed of it.
 
-A real broker with keys on loopback and honest nodes, see `benchmarks.siege`; the attackers, see
-`benchmarks.impostors` and `benchmarks.floods`, have keys of their own. Nothing may come of it: nobody hears
-anything that no honest node said and no key allows, and the attacker nothing that is not its own.
+A real broker with keys on loopback and honest nodes, see `tests.support.attacks.attacked_site`. The attackers
+have keys of their own. Nothing may come of it: nobody hears anything that no honest node said and no key
+allows, and the attacker nothing that is not its own.
 
     python -m benchmarks.attacks [--only WORD] [--quick] [--json FILE]
 """
@@ -10,25 +10,9 @@ anything that no honest node said and no key allows, and the attacker nothing th
 import sys
 from collections.abc import Sequence
 
-from benchmarks.floods import FLOODS
-from benchmarks.impostors import IMPOSTORS
 from benchmarks.report import Report, parser
-from benchmarks.siege import CAMERAS, FPS, FRAME_BYTES, Outcome, Siege
-
-ATTACKS = IMPOSTORS | FLOODS
-
-_CAMERA = frozenset({"rogue_camera"})
-ALLOWED: dict[str, frozenset[str]] = {
-    "key revoked while speaking": _CAMERA,
-    "replayed results": frozenset({"rogue_recognizer"}),
-    "replayed connection": _CAMERA,
-    "flood of frames": _CAMERA,
-    "flood of frames, 100 a second": _CAMERA,
-    "flood of frames of 1 MB": _CAMERA,
-    "flood of beats": frozenset({"rogue_display"}),
-    "flood of queries": frozenset({"Query of rogue_observer-1"}),
-}
-"""Whom others may hear: an intruder's key lets it send frames of its own, and answer what it was given."""
+from tests.support.attacks.attacked_site import CAMERAS, FPS, FRAME_BYTES, AttackedSite
+from tests.support.attacks.catalogue import ATTACKS, gained
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,9 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = made.parse_args(argv)
     report = Report("attacks", options)
     spans_s = (1.0, 2.0, 1.5) if options.quick else (4.0, 6.0, 4.0)
-    with Siege() as siege:
+    with AttackedSite() as attacked:
         attacks = {name: attack for name, attack in ATTACKS.items() if options.only in name}
-        outcomes = [siege.attempt(name, attack, spans_s) for name, attack in attacks.items()]
+        outcomes = [attacked.attempt(name, attack, spans_s) for name, attack in attacks.items()]
     report.table(
         f"{len(CAMERAS)} honest cameras at {FPS:g} fps of {FRAME_BYTES:,} bytes; attacks of {spans_s[1]:g} s",
         (
@@ -65,14 +49,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         "the camera took the frame. Attackers share the machine with everybody, and yield to them."
     )
     return report.finish() or int(any(gained(one) or not one.alive for one in outcomes))
-
-
-def gained(outcome: Outcome) -> list[str]:
-    """Return what somebody heard that the intruder's keys do not allow."""
-    wrong = sorted(set(outcome.heard_of) - ALLOWED.get(outcome.attack, frozenset()))
-    if outcome.twice and not outcome.attack.startswith("flood"):
-        wrong.append(f"{outcome.twice} heard twice")
-    return wrong
 
 
 if __name__ == "__main__":

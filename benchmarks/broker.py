@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import RawArray
 
-from benchmarks.crowd import (
+from benchmarks.many_nodes import (
     ANSWERED,
     SAID,
     Ports,
@@ -28,9 +28,10 @@ from benchmarks.crowd import (
     pass_on_by_zmq,
     recognizers_that_reply,
 )
-from benchmarks.pictures import a_jpeg
 from benchmarks.report import Report, parse
-from benchmarks.stage import Stage, a_site, free_ports, machine_cpu_s, thread_cpu_s
+from tests.support.addresses import free_addresses
+from tests.support.pictures import a_jpeg
+from tests.support.process_group import ProcessGroup, a_site, machine_cpu_s, thread_cpu_s
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.site.machine import cores
 from turnstile.protocol.messages import Beat
@@ -50,7 +51,7 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cast:
+class Started:
     """The processes of one run by their part, and what has been said and answered so far."""
 
     pids: dict[str, int]
@@ -72,76 +73,78 @@ class Flow:
     """Which process, or whether the machine, was saturated."""
 
 
-Hire = Callable[[Stage, bytes, int, int], Cast]
+SetUp = Callable[[ProcessGroup, bytes, int, int], Started]
 """Starts so many cameras and so many recognizers."""
 
 
-def through_broker(stage: Stage, jpeg: bytes, cameras: int, recognizers: int) -> Cast:
+def through_broker(processes: ProcessGroup, jpeg: bytes, cameras: int, recognizers: int) -> Started:
     """Let frames go through the broker."""
-    site, pid = a_broker(stage, cameras)
+    site, pid = a_broker(processes, cameras)
     ports = Ports(
         ingress=site.broker.ingress, egress=site.broker.egress, cameras=cameras, recognizers=recognizers
     )
     tally = a_tally()
-    sinks = stage.play("recognizers", recognizers_that_reply, ports, ready=True)
-    sources = stage.play("cameras", cameras_in_turn, ports, tally, jpeg=jpeg, addressed=False)
-    return Cast(pids={"between": pid, "cameras": sources.pid, "recognizers": sinks.pid}, tally=tally)
+    sinks = processes.spawn("recognizers", recognizers_that_reply, ports, ready=True)
+    sources = processes.spawn("cameras", cameras_in_turn, ports, tally, jpeg=jpeg, addressed=False)
+    return Started(pids={"between": pid, "cameras": sources.pid, "recognizers": sinks.pid}, tally=tally)
 
 
-def through_proxy(stage: Stage, jpeg: bytes, cameras: int, recognizers: int) -> Cast:
+def through_proxy(processes: ProcessGroup, jpeg: bytes, cameras: int, recognizers: int) -> Started:
     """Let frames go through a bare `zmq.proxy`."""
-    ingress, egress = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
+    ingress, egress = free_addresses(2)
     ports = Ports(ingress=ingress, egress=egress, cameras=cameras, recognizers=recognizers)
     tally = a_tally()
-    proxy = stage.play("proxy", pass_on_by_zmq, ports)
-    sinks = stage.play("recognizers", recognizers_that_reply, ports, ready=False)
-    sources = stage.play("cameras", cameras_in_turn, ports, tally, jpeg=jpeg, addressed=True)
+    proxy = processes.spawn("proxy", pass_on_by_zmq, ports)
+    sinks = processes.spawn("recognizers", recognizers_that_reply, ports, ready=False)
+    sources = processes.spawn("cameras", cameras_in_turn, ports, tally, jpeg=jpeg, addressed=True)
     pids = {"between": proxy.pid, "cameras": sources.pid, "recognizers": sinks.pid}
-    return Cast(pids=pids, tally=tally)
+    return Started(pids=pids, tally=tally)
 
 
-def through_imagezmq(stage: Stage, jpeg: bytes, cameras: int, recognizers: int) -> Cast:
+def through_imagezmq(processes: ProcessGroup, jpeg: bytes, cameras: int, recognizers: int) -> Started:
     """Let imagezmq send frames to hubs; nothing stands between."""
-    addresses = [f"tcp://127.0.0.1:{port}" for port in free_ports(recognizers)]
+    addresses = free_addresses(recognizers)
     tally = a_tally()
-    hubs = stage.play("hubs", imagezmq_hubs, addresses)
-    senders = stage.play("cameras", imagezmq_cameras, addresses, tally, cameras=cameras, jpeg=jpeg)
-    return Cast(pids={"cameras": senders.pid, "recognizers": hubs.pid}, tally=tally)
+    hubs = processes.spawn("hubs", imagezmq_hubs, addresses)
+    senders = processes.spawn("cameras", imagezmq_cameras, addresses, tally, cameras=cameras, jpeg=jpeg)
+    return Started(pids={"cameras": senders.pid, "recognizers": hubs.pid}, tally=tally)
 
 
-WAYS: dict[str, Hire] = {
+WAYS: dict[str, SetUp] = {
     "broker": through_broker,
     "zmq.proxy": through_proxy,
     "imagezmq": through_imagezmq,
 }
 
 
-def a_broker(stage: Stage, cameras: int) -> tuple[Site, int]:
+def a_broker(processes: ProcessGroup, cameras: int) -> tuple[Site, int]:
     """Start the broker for so many cameras; return its site and process id."""
     names = [f"camera-{number}" for number in range(cameras)]
-    site = a_site(stage.folder, {name: CameraSettings(source=0) for name in names})
-    return site, stage.broker(site, stage.write_site(site))
+    site = a_site(processes.folder, {name: CameraSettings(source=0) for name in names})
+    return site, processes.broker(site, processes.write_site(site))
 
 
-def measure(hire: Hire, jpeg: bytes, cameras: int, recognizers: int, *, rounds: int, seconds: float) -> Flow:
+def measure(
+    set_up: SetUp, jpeg: bytes, cameras: int, recognizers: int, *, rounds: int, seconds: float
+) -> Flow:
     """Return the median of `rounds` stretches of one run, its start left out."""
-    with Stage() as stage:
-        cast = hire(stage, jpeg, cameras, recognizers)
-        await_flow(cast, stage)
-        flows = [watch(cast, seconds) for _ in range(rounds)]
+    with ProcessGroup() as processes:
+        started = set_up(processes, jpeg, cameras, recognizers)
+        await_flow(started, processes)
+        flows = [watch(started, seconds) for _ in range(rounds)]
     return sorted(flows, key=lambda flow: flow.frames_per_s)[rounds // 2]
 
 
-def watch(cast: Cast, seconds: float) -> Flow:
+def watch(started: Started, seconds: float) -> Flow:
     """Return what goes through in `seconds` from now."""
-    before, all_before_s, cpu = list(cast.tally), machine_cpu_s(), cpu_now(cast)
+    before, all_before_s, cpu = list(started.tally), machine_cpu_s(), cpu_now(started)
     began_at = time.monotonic()
     time.sleep(seconds)
     elapsed_s = time.monotonic() - began_at
-    now, all_now_s = list(cast.tally), machine_cpu_s()
+    now, all_now_s = list(started.tally), machine_cpu_s()
     used = {
         part: {thread: now_s - cpu[part].get(thread, 0.0) for thread, now_s in threads.items()}
-        for part, threads in cpu_now(cast).items()
+        for part, threads in cpu_now(started).items()
     }
     said, answered = now[SAID] - before[SAID], now[ANSWERED] - before[ANSWERED]
     between_s = sum(used.get("between", {}).values())
@@ -154,23 +157,23 @@ def watch(cast: Cast, seconds: float) -> Flow:
     )
 
 
-def await_flow(cast: Cast, stage: Stage) -> None:
+def await_flow(started: Started, processes: ProcessGroup) -> None:
     """Wait until frames have been answered for half a second.
 
     Raises:
         RuntimeError: none is within 30 s.
     """
     deadline = time.monotonic() + 30.0
-    while not cast.tally[ANSWERED]:
+    while not started.tally[ANSWERED]:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"no frame was answered within 30 s: {stage.logged()}")
+            raise RuntimeError(f"no frame was answered within 30 s: {processes.logged()}")
         time.sleep(0.05)
     time.sleep(0.5)
 
 
-def cpu_now(cast: Cast) -> dict[str, dict[int, float]]:
+def cpu_now(started: Started) -> dict[str, dict[int, float]]:
     """Return the processor seconds that each thread of each process has used."""
-    return {part: thread_cpu_s(pid) for part, pid in cast.pids.items()}
+    return {part: thread_cpu_s(pid) for part, pid in started.pids.items()}
 
 
 def limit_of(used: dict[str, dict[int, float]], all_used_s: float, elapsed_s: float) -> str:
@@ -208,15 +211,15 @@ class Flood:
 
 def flood(jpeg: bytes, cameras: int, recognizers: int, *, seconds: float) -> Flood:
     """Return what the broker counts while cameras say frames as fast as it takes them."""
-    with Stage() as stage:
-        site, _ = a_broker(stage, cameras)
+    with ProcessGroup() as processes:
+        site, _ = a_broker(processes, cameras)
         ports = Ports(
             ingress=site.broker.ingress, egress=site.broker.egress, cameras=cameras, recognizers=recognizers
         )
         tally = a_tally()
-        stage.play("recognizers", recognizers_that_reply, ports, ready=True)
-        stage.play("cameras", cameras_flooding, ports, tally, jpeg=jpeg)
-        await_flow(Cast(pids={}, tally=tally), stage)
+        processes.spawn("recognizers", recognizers_that_reply, ports, ready=True)
+        processes.spawn("cameras", cameras_flooding, ports, tally, jpeg=jpeg)
+        await_flow(Started(pids={}, tally=tally), processes)
         beats = hear_beats(site, seconds)
     first, last = beats[0], beats[-1]
     elapsed_s = last.uptime_s - first.uptime_s
@@ -256,8 +259,8 @@ def compare(report: Report, sizes: Sequence[Size], *, rounds: int, seconds: floa
     flows: dict[Size, dict[str, Flow]] = {}
     for cameras, recognizers in sizes:
         flows[cameras, recognizers] = {
-            way: measure(hire, jpeg, cameras, recognizers, rounds=rounds, seconds=seconds)
-            for way, hire in WAYS.items()
+            way: measure(set_up, jpeg, cameras, recognizers, rounds=rounds, seconds=seconds)
+            for way, set_up in WAYS.items()
         }
     report.table(
         f"Frames of {FRAME_BYTES // 1000} kB a second, there and answered",

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.pictures import SIZE_PX, a_jpeg
-from benchmarks.players import ticks
 from benchmarks.report import Cell, Goal, Report, parse, percentiles
-from benchmarks.stage import Line, Player, Stage, a_site
+from benchmarks.simulated_nodes import ticks
+from tests.support.pictures import SIZE_PX, a_jpeg
+from tests.support.process_group import Channel, ProcessGroup, SpawnedFunction, a_site
 from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Access, Beat, Face, Frame, People, Ready, Result, Timings, Work
@@ -71,23 +71,23 @@ class Heard:
     """Entries in the logger's store in the end."""
 
 
-def the_site(stage: Stage, load: Load) -> Site:
+def the_site(processes: ProcessGroup, load: Load) -> Site:
     """Return a site where the first vote decides, and a face left is gone soon."""
     return a_site(
-        stage.folder,
+        processes.folder,
         {f"camera-{at}": CameraSettings(source=0) for at in range(load.cameras)},
         decision=DecisionSettings(
-            votes_needed=1, votes_of=1, absence_s=0.5, rules=str(stage.folder / "rules.yaml")
+            votes_needed=1, votes_of=1, absence_s=0.5, rules=str(processes.folder / "rules.yaml")
         ),
-        loggers={LOGGER: LoggerSettings(file=str(stage.folder / "access_log.txt"))},
+        loggers={LOGGER: LoggerSettings(file=str(processes.folder / "access_log.txt"))},
     )
 
 
-def send_frames(line: Line, broker: BrokerSettings, *, load: Load, jpeg: bytes) -> None:
+def send_frames(channel: Channel, broker: BrokerSettings, *, load: Load, jpeg: bytes) -> None:
     """Say the frames of all cameras, evenly in time."""
     with contextlib.closing(Bus(broker)) as bus:
         counts = [0] * load.cameras
-        for number, captured_ns in ticks(line, fps=load.fps, cameras=load.cameras):
+        for number, captured_ns in ticks(channel, fps=load.fps, cameras=load.cameras):
             counts[number] += 1
             frame = Frame(
                 camera=f"camera-{number}",
@@ -99,17 +99,17 @@ def send_frames(line: Line, broker: BrokerSettings, *, load: Load, jpeg: bytes) 
             )
             bus.send(topic("frame", frame.camera), frame)
             if sum(counts) == 1:
-                line.answers.send(None)
+                channel.answers.send(None)
 
 
-def recognize(line: Line, broker: BrokerSettings, *, deciding: bool) -> None:
+def recognize(channel: Channel, broker: BrokerSettings, *, deciding: bool) -> None:
     """Answer all work at once, and say in the end when each answer was said."""
     instance = f"{RECOGNIZER}-a1b2c3d4"
     random = np.random.default_rng(1)
     said_ns: dict[Key, int] = {}
     version, ready_at, told = "", 0.0, False
     with contextlib.closing(Bus(broker, topics=["gallery.", work_topic(RECOGNIZER, instance)])) as bus:
-        while not line.stop.is_set():
+        while not channel.stop.is_set():
             for _, message in bus.receive(0.05):
                 if isinstance(message, People):
                     version = message.version
@@ -126,8 +126,8 @@ def recognize(line: Line, broker: BrokerSettings, *, deciding: bool) -> None:
                 bus.send("ready.", ready)
             if version and not told:
                 told = True
-                line.answers.send(None)
-        line.answers.send(said_ns)
+                channel.answers.send(None)
+        channel.answers.send(said_ns)
 
 
 def a_face(random: np.random.Generator, *, at: int) -> Face:
@@ -161,21 +161,21 @@ def a_result(work: Work, instance: str, faces: list[Face]) -> Result:
 
 def measure(load: Load, *, seconds: float) -> Heard:
     """Run one load, and return what was heard after its first second."""
-    with Stage() as stage:
-        site = the_site(stage, load)
-        path = stage.write_site(site)
-        stage.broker(site, path)
-        stage.program("logger_node.py", path, "--name", LOGGER)
-        recognizer = stage.play("recognizer", recognize, site.broker, deciding=load.deciding)
+    with ProcessGroup() as processes:
+        site = the_site(processes, load)
+        path = processes.write_site(site)
+        processes.broker(site, path)
+        processes.program("logger_node.py", path, "--name", LOGGER)
+        recognizer = processes.spawn("recognizer", recognize, site.broker, deciding=load.deciding)
         recognizer.answer()
-        cameras = stage.play(
+        cameras = processes.spawn(
             "cameras", send_frames, site.broker, load=load, jpeg=a_jpeg(FRAME_BYTES, size_px=SIZE_PX)
         )
         with contextlib.closing(Bus(site.broker, topics=["result.", "access.", "status."])) as bus:
             cameras.answer()
             heard = listen(bus, 1.0 + seconds)
             cameras.stop.set()
-            said_ns = recognizer_said(stage, recognizer)
+            said_ns = recognizer_said(processes, recognizer)
             heard += listen(bus, 1.0)
             decided = sum(isinstance(message, Access) for _, message in heard)
             logged = entries_logged(bus, at_least=decided)
@@ -195,9 +195,9 @@ def listen(bus: Bus, seconds: float) -> list[tuple[int, Result | Access]]:
     return heard
 
 
-def recognizer_said(stage: Stage, recognizer: Player) -> dict[Key, int]:
+def recognizer_said(processes: ProcessGroup, recognizer: SpawnedFunction) -> dict[Key, int]:
     """Return when each result was said."""
-    (said_ns,) = stage.end([recognizer])
+    (said_ns,) = processes.end([recognizer])
     return dict(said_ns)
 
 

@@ -20,10 +20,11 @@ from functools import partial
 
 import zmq
 
-from benchmarks.pictures import STAMP_BYTES, a_jpeg, stamp_of, stamped
-from benchmarks.players import Start, play_cameras, play_recognizer, ticks
 from benchmarks.report import Goal, Report, parse, percentiles
-from benchmarks.stage import Line, Player, Stage, a_site, free_ports
+from benchmarks.simulated_nodes import Start, run_cameras, run_recognizer, ticks
+from tests.support.addresses import free_addresses
+from tests.support.pictures import STAMP_BYTES, a_jpeg, stamp_of, stamped
+from tests.support.process_group import Channel, ProcessGroup, SpawnedFunction, a_site
 from turnstile.site.settings import CameraSettings
 
 CAMERAS, FPS, FRAME_BYTES = 4, 30.0, 50_000
@@ -43,35 +44,38 @@ class Ages:
     """Median age in the last quarter of the run less that in the first."""
 
 
-Hire = Callable[[Stage, bytes, Sequence[float]], list[Player]]
+SetUp = Callable[[ProcessGroup, bytes, Sequence[float]], list[SpawnedFunction]]
 """Starts everything and returns the recognizers, which take so many seconds a frame."""
 
 
-def by_credit(stage: Stage, jpeg: bytes, work_s: Sequence[float]) -> list[Player]:
+def by_credit(processes: ProcessGroup, jpeg: bytes, work_s: Sequence[float]) -> list[SpawnedFunction]:
     """Hand out work through the broker."""
     names = [f"camera-{number}" for number in range(CAMERAS)]
-    site = a_site(stage.folder, {name: CameraSettings(source=0, max_fps=FPS) for name in names})
-    stage.broker(site, stage.write_site(site))
+    site = a_site(processes.folder, {name: CameraSettings(source=0, max_fps=FPS) for name in names})
+    processes.broker(site, processes.write_site(site))
     recognizers = [
-        stage.play(f"recognizer-{at}", play_recognizer, site.broker, f"recognizer-{at}", work_s=one)
+        processes.spawn(f"recognizer-{at}", run_recognizer, site.broker, f"recognizer-{at}", work_s=one)
         for at, one in enumerate(work_s)
     ]
-    stage.play("cameras", play_cameras, site.broker, names, fps=FPS, jpeg=jpeg)
+    processes.spawn("cameras", run_cameras, site.broker, names, fps=FPS, jpeg=jpeg)
     return recognizers
 
 
-def by_push(stage: Stage, jpeg: bytes, work_s: Sequence[float], *, tuned: bool) -> list[Player]:
+def by_push(
+    processes: ProcessGroup, jpeg: bytes, work_s: Sequence[float], *, tuned: bool
+) -> list[SpawnedFunction]:
     """Hand out work by PUSH to PULL, whose turn it is."""
-    ingress, egress = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
-    stage.play("passer", pass_on, ingress, egress, tuned=tuned)
+    ingress, egress = free_addresses(2)
+    processes.spawn("passer", pass_on, ingress, egress, tuned=tuned)
     recognizers = [
-        stage.play(f"recognizer-{at}", pull, egress, work_s=one, tuned=tuned) for at, one in enumerate(work_s)
+        processes.spawn(f"recognizer-{at}", pull, egress, work_s=one, tuned=tuned)
+        for at, one in enumerate(work_s)
     ]
-    stage.play("cameras", push, ingress, jpeg=jpeg, tuned=tuned)
+    processes.spawn("cameras", push, ingress, jpeg=jpeg, tuned=tuned)
     return recognizers
 
 
-WAYS: dict[str, Hire] = {
+WAYS: dict[str, SetUp] = {
     "PUSH to PULL, default options": partial(by_push, tuned=False),
     "PUSH to PULL, HWM 1 and 4 kB buffers": partial(by_push, tuned=True),
     "credits, through the broker": by_credit,
@@ -79,46 +83,46 @@ WAYS: dict[str, Hire] = {
 
 
 def push(
-    line: Line, ingress: str, *, jpeg: bytes, tuned: bool, cameras: int = CAMERAS, fps: float = FPS
+    channel: Channel, ingress: str, *, jpeg: bytes, tuned: bool, cameras: int = CAMERAS, fps: float = FPS
 ) -> None:
     """Say the frames of all cameras, each on a socket of its own; one that finds no room is dropped."""
     context = zmq.Context()
     sockets = [plain_socket(context, zmq.PUSH, tuned=tuned) for _ in range(cameras)]
     for socket in sockets:
         socket.connect(ingress)
-    for number, captured_ns in ticks(line, fps=fps, cameras=cameras):
+    for number, captured_ns in ticks(channel, fps=fps, cameras=cameras):
         with contextlib.suppress(zmq.Again):
             sockets[number].send(stamped(jpeg, camera=number, captured_ns=captured_ns), zmq.DONTWAIT)
     context.destroy(linger=0)
 
 
-def pass_on(line: Line, ingress: str, egress: str, *, tuned: bool) -> None:
+def pass_on(channel: Channel, ingress: str, egress: str, *, tuned: bool) -> None:
     """Stand where the broker does: send each frame on at once, or drop it when nobody has room."""
     context = zmq.Context()
     heard, said = (plain_socket(context, kind, tuned=tuned) for kind in (zmq.PULL, zmq.PUSH))
     heard.bind(ingress)
     said.bind(egress)
-    while not line.stop.is_set():
+    while not channel.stop.is_set():
         if heard.poll(100):
             with contextlib.suppress(zmq.Again):
                 said.send(heard.recv(), zmq.DONTWAIT)
     context.destroy(linger=0)
 
 
-def pull(line: Line, egress: str, *, work_s: float, tuned: bool) -> None:
-    """Take frames as they come, asleep for `work_s` over each; answers as `play_recognizer` does."""
+def pull(channel: Channel, egress: str, *, work_s: float, tuned: bool) -> None:
+    """Take frames as they come, asleep for `work_s` over each; answers as `run_recognizer` does."""
     context = zmq.Context()
     socket = plain_socket(context, zmq.PULL, tuned=tuned)
     socket.connect(egress)
     starts: list[Start] = []
-    while not line.stop.is_set():
+    while not channel.stop.is_set():
         if socket.poll(100):
             starts.append((*stamp_of(socket.recv()), time.time_ns()))
             time.sleep(work_s)
             if len(starts) == 1:
-                line.answers.send(None)
+                channel.answers.send(None)
     context.destroy(linger=0)
-    line.answers.send(starts)
+    channel.answers.send(starts)
 
 
 def plain_socket(context: "zmq.Context[zmq.Socket[bytes]]", kind: int, *, tuned: bool) -> "zmq.Socket[bytes]":
@@ -132,16 +136,16 @@ def plain_socket(context: "zmq.Context[zmq.Socket[bytes]]", kind: int, *, tuned:
     return socket
 
 
-def measure(hire: Hire, jpeg: bytes, work_s: Sequence[float], *, warm_up_s: float, seconds: float) -> Ages:
+def measure(set_up: SetUp, jpeg: bytes, work_s: Sequence[float], *, warm_up_s: float, seconds: float) -> Ages:
     """Return how old frames were in one run, the start left out."""
-    with Stage() as stage:
-        recognizers = hire(stage, jpeg, work_s)
+    with ProcessGroup() as processes:
+        recognizers = set_up(processes, jpeg, work_s)
         for recognizer in recognizers:
             recognizer.answer()
         begin_ns = time.time_ns() + round(warm_up_s * 1e9)
         time.sleep(warm_up_s + seconds)
         end_ns = time.time_ns()
-        starts = [start for answer in stage.end(recognizers) for start in answer]
+        starts = [start for answer in processes.end(recognizers) for start in answer]
     return ages([start for start in starts if begin_ns <= start[2] < end_ns], (end_ns - begin_ns) / 1e9)
 
 
@@ -170,8 +174,8 @@ def compare(
     jpeg = a_jpeg(FRAME_BYTES - STAMP_BYTES)
     shown: dict[str, list[Ages]] = {way: [] for way in WAYS}
     for _ in range(rounds):
-        for way, hire in WAYS.items():
-            shown[way].append(measure(hire, jpeg, work_s, warm_up_s=warm_up_s, seconds=seconds))
+        for way, set_up in WAYS.items():
+            shown[way].append(measure(set_up, jpeg, work_s, warm_up_s=warm_up_s, seconds=seconds))
     medians = {way: median_of(runs) for way, runs in shown.items()}
     ours = medians["credits, through the broker"]
     report.table(

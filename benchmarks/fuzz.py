@@ -1,6 +1,6 @@
 """Damaged input through every decoder: no crash, no hang, memory flat.
 
-Valid examples of everything that is read from others, see `benchmarks.decoders`, are damaged at random: bits
+Valid examples of everything that is read from others (`tests.support.decoders`) are damaged at random: bits
 flipped, parts cut out, doubled, put in from another example, lengths and numbers replaced by extremes. Every
 kind of message goes the way it would in the broker (decode, rules of each role, header of the picture) and in
 a node (decode, gallery). Whatever is raised but the decoder's own errors ends the run with the bytes.
@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.decoders import DECODERS, Decoder, mutate
 from benchmarks.report import Goal, Report, parser
+from tests.support.decoders import DECODERS, Decoder, mutate
 
 COUNTS = {"message": 1_000_000, "picture": 200_000, "model": 50_000, "log_line": 200_000}
 OTHERS, QUICK = 10_000, 50

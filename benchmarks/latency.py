@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args, get_type_hints
 
-from benchmarks.pictures import at_the_door
 from benchmarks.report import Goal, Report, parse, percentiles
-from benchmarks.stage import Stage, a_site
-from benchmarks.stamps import Stamps, play_broker, play_recognizer
+from benchmarks.timed_nodes import Stamps, run_broker, run_recognizer
+from tests.support.pictures import at_the_door
+from tests.support.process_group import ProcessGroup, a_site
 from turnstile.commands.demo import samples
 from turnstile.errors import TurnstileError
 from turnstile.io.bus.nodes import Bus
@@ -92,26 +92,26 @@ def measure(engine: str | None, *, seconds: float) -> tuple[list[Hops], list[flo
     Raises:
         RuntimeError: something did not start.
     """
-    with Stage() as stage:
-        site = the_site(stage, engine)
-        site_path = stage.write_site(site)
-        broker = stage.play("broker", play_broker, site_path)
-        stage.await_broker(site, broker.process.is_alive)
-        recognizer = stage.play("recognizer", play_recognizer, site_path, replies_only=engine is None)
-        stage.program("capture_node.py", site_path, "--name", CAMERA)
+    with ProcessGroup() as processes:
+        site = the_site(processes, engine)
+        site_path = processes.write_site(site)
+        broker = processes.spawn("broker", run_broker, site_path)
+        processes.await_broker(site, broker.process.is_alive)
+        recognizer = processes.spawn("recognizer", run_recognizer, site_path, replies_only=engine is None)
+        processes.program("capture_node.py", site_path, "--name", CAMERA)
         display = Display()
         topics = (f"frame.{CAMERA}.", f"result.{CAMERA}.")
         with contextlib.closing(Bus(site.broker, topics=topics)) as bus:
             wanted = 0 if engine is None else 1
             display.receive(bus, START_S, until=lambda: display.people >= wanted and bool(display.results))
             if display.people < wanted or not display.results:
-                raise RuntimeError(f"no result within {START_S:g} s: {stage.logged()}")
+                raise RuntimeError(f"no result within {START_S:g} s: {processes.logged()}")
             display.receive(bus, WARM_UP_S)
             begin_ns = time.time_ns()
             display.receive(bus, seconds)
             display.receive(bus, START_S, until=lambda: display.results_after(begin_ns) >= MIN_RESULTS)
         stamps: Stamps = {}
-        for noted in stage.end([recognizer, broker]):
+        for noted in processes.end([recognizer, broker]):
             stamps |= noted
     hops = [
         hops_of(result, at_ns, stamps)
@@ -124,21 +124,21 @@ def measure(engine: str | None, *, seconds: float) -> tuple[list[Hops], list[flo
         if captured_ns >= begin_ns
     ]
     if not hops:
-        raise RuntimeError(f"no frame came all the way within {seconds + START_S:g} s: {stage.logged()}")
+        raise RuntimeError(f"no frame came all the way within {seconds + START_S:g} s: {processes.logged()}")
     return hops, shown
 
 
-def the_site(stage: Stage, engine: str | None) -> Site:
+def the_site(processes: ProcessGroup, engine: str | None) -> Site:
     """Return a site with one camera at which visitors stand, and one of them enrolled."""
     pictures = samples.folder()
-    scenes = at_the_door([pictures / name for name in VISITORS], stage.folder)
+    scenes = at_the_door([pictures / name for name in VISITORS], processes.folder)
     camera = CameraSettings(
         source=tuple(str(scene) for scene in scenes for _ in range(STAY_FRAMES)), max_fps=FPS, loop=True
     )
     if engine is None:
-        return a_site(stage.folder, {CAMERA: camera})
+        return a_site(processes.folder, {CAMERA: camera})
     recognition = RecognitionSettings(engine=engine)  # type: ignore[arg-type]
-    site = a_site(stage.folder, {CAMERA: camera}, recognition=recognition)
+    site = a_site(processes.folder, {CAMERA: camera}, recognition=recognition)
     shutil.copy(pictures / ENROLLED, Path(site.gallery.faces) / "barack_obama.jpg")
     return site
 

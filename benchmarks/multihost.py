@@ -1,10 +1,11 @@
 """A site on several hosts whose cables are cut, lose packets and are long; and a host that joins under load.
 
-The hosts are network namespaces on this machine (see `benchmarks.network`), each started by ``turnstile up
---host`` from its own bundle, with keys: broker and logger; two cameras, which play a clip of people rendered
-from the sample stills, and a display; a recognizer. A fourth host, which the site does not name, joins while
-everything runs. The cable of a host is cut by dropping its packets in the bridge, both ways or one, so that
-neither end is told. Lost packets are drawn at random, both ways; delay and jitter are a TCP proxy's.
+The hosts are network namespaces on this machine (see `tests.support.hosts.network`), each started by
+``turnstile up --host`` from its own bundle, with keys: broker and logger; two cameras, which play a clip of
+people rendered from the sample stills, and a display; a recognizer. A fourth host, which the site does not
+name, joins while everything runs. The cable of a host is cut by dropping its packets in the bridge, both ways
+or one, so that neither end is told. Lost packets are drawn at random, both ways; delay and jitter are a TCP
+proxy's.
 
 Ages are from the camera's picture to the answer's arrival at the broker's host. A cut has healed when a frame
 of each camera captured after it was answered, one of them by the recognizer that is always there, and the
@@ -28,11 +29,11 @@ from pathlib import Path
 import yaml
 
 from benchmarks import report
-from benchmarks.farsite import CAMERAS, HOSTS, LAB, NEWCOMER, POOL, SCREEN, FarSite
-from benchmarks.network import BOTH, Direction, Network, why_not
 from benchmarks.proxy import FarAway
 from benchmarks.report import Cell, Goal, Report, percentiles
-from benchmarks.screen import a_screen
+from tests.support.hosts.network import BOTH, Direction, Network, why_not
+from tests.support.hosts.remote_site import CAMERAS, HOSTS, LAB, NEWCOMER, POOL, SCREEN, RemoteSite
+from tests.support.screens import a_screen
 from turnstile.commands.demo import clip, samples
 
 COLUMNS = ("", "frames/s", "answers/s", "age p50 ms", "age p95 ms", "longest gap s")
@@ -71,7 +72,7 @@ class Cut:
 
 @dataclass(kw_only=True)
 class _Trial:
-    site: FarSite
+    site: RemoteSite
     lengths: Lengths
     report: Report
 
@@ -214,7 +215,7 @@ def _delays(trial: _Trial) -> list[list[Cell]]:
     return rows
 
 
-def _move_away(site: FarSite, *, pieces: int) -> None:
+def _move_away(site: RemoteSite, *, pieces: int) -> None:
     """Let the recognizers' host reach the broker by the proxy only, and hold so many pieces of work."""
     file, address = site.folder / "cellar" / "site.yaml", site.network.address("gate")
     document = yaml.safe_load(file.read_text())
@@ -247,7 +248,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         clip.render(folder / "visits.mp4", stills=samples.folder())
         with (
             Network([*HOSTS, NEWCOMER]) as network,
-            FarSite(
+            RemoteSite(
                 folder=folder, network=network, source=str(folder / "visits.mp4"), display=display, pool=1
             ) as site,
         ):

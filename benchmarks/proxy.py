@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Self
 
-from benchmarks.network import Network
+from tests.support.hosts.network import Network
 
 CHUNK_BYTES = 64 * 1024
 MOST_ON_THE_WAY = 16

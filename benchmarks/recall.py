@@ -19,7 +19,7 @@ import cv2
 import dlib
 import numpy as np
 
-from benchmarks.people import pictures_in
+from benchmarks.face_folders import pictures_in
 from benchmarks.report import Cell, Report, parser, stay_on_one_core
 from turnstile.protocol.fields import Box
 from turnstile.vision.arrays import PictureRgb

@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from PIL import Image
 
 from benchmarks.dispatch import pass_on, pull, push
-from benchmarks.pictures import STAMP_BYTES, a_jpeg, at_the_door
-from benchmarks.players import Start, play_cameras, play_recognizer
 from benchmarks.report import Goal, Report, parse, percentiles
-from benchmarks.stage import Player, Stage, a_site, free_ports
+from benchmarks.simulated_nodes import Start, run_cameras, run_recognizer
+from tests.support.addresses import free_addresses
+from tests.support.pictures import STAMP_BYTES, a_jpeg, at_the_door
+from tests.support.process_group import ProcessGroup, SpawnedFunction, a_site
 from turnstile.commands.demo import samples
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.site.machine import cores
@@ -52,40 +53,40 @@ class Rate:
     """Of a frame, when work on it starts."""
 
 
-Add = Callable[[int], Player]
+Add = Callable[[int], SpawnedFunction]
 """Starts one more recognizer; it answers when its first work has come, and at the end with its `Start`s."""
 
 
-def by_credit(stage: Stage, jpeg: bytes) -> Add:
+def by_credit(processes: ProcessGroup, jpeg: bytes) -> Add:
     """Start the broker and the cameras."""
     names = [f"camera-{number}" for number in range(CAMERAS)]
-    site = a_site(stage.folder, {name: CameraSettings(source=0, max_fps=FPS) for name in names})
-    stage.broker(site, stage.write_site(site))
-    stage.play("cameras", play_cameras, site.broker, names, fps=FPS, jpeg=jpeg)
-    return lambda at: stage.play(
-        f"recognizer-{at}", play_recognizer, site.broker, f"recognizer-{at}", work_s=WORK_S
+    site = a_site(processes.folder, {name: CameraSettings(source=0, max_fps=FPS) for name in names})
+    processes.broker(site, processes.write_site(site))
+    processes.spawn("cameras", run_cameras, site.broker, names, fps=FPS, jpeg=jpeg)
+    return lambda at: processes.spawn(
+        f"recognizer-{at}", run_recognizer, site.broker, f"recognizer-{at}", work_s=WORK_S
     )
 
 
-def in_turn(stage: Stage, jpeg: bytes) -> Add:
+def in_turn(processes: ProcessGroup, jpeg: bytes) -> Add:
     """Start what passes frames on by PUSH, and the cameras."""
-    ingress, egress = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
-    stage.play("passer", pass_on, ingress, egress, tuned=False)
-    stage.play("cameras", push, ingress, jpeg=jpeg, tuned=False, cameras=CAMERAS, fps=FPS)
-    return lambda at: stage.play(f"recognizer-{at}", pull, egress, work_s=WORK_S, tuned=False)
+    ingress, egress = free_addresses(2)
+    processes.spawn("passer", pass_on, ingress, egress, tuned=False)
+    processes.spawn("cameras", push, ingress, jpeg=jpeg, tuned=False, cameras=CAMERAS, fps=FPS)
+    return lambda at: processes.spawn(f"recognizer-{at}", pull, egress, work_s=WORK_S, tuned=False)
 
 
 def measure(
-    begin: Callable[[Stage, bytes], Add], counts: Sequence[int], *, warm_up_s: float, seconds: float
+    begin: Callable[[ProcessGroup, bytes], Add], counts: Sequence[int], *, warm_up_s: float, seconds: float
 ) -> list[Rate]:
     """Return what each number of recognizers did, adding them to the ones before."""
     windows: list[tuple[int, int, int]] = []
-    with Stage() as stage:
-        add = begin(stage, a_jpeg(FRAME_BYTES - STAMP_BYTES))
-        players: list[Player] = []
+    with ProcessGroup() as processes:
+        add = begin(processes, a_jpeg(FRAME_BYTES - STAMP_BYTES))
+        functions: list[SpawnedFunction] = []
         for count in counts:
-            newcomers = [add(at) for at in range(len(players), count)]
-            players += newcomers
+            newcomers = [add(at) for at in range(len(functions), count)]
+            functions += newcomers
             for one in newcomers:
                 one.answer(START_S)
             time.sleep(warm_up_s)
@@ -93,7 +94,7 @@ def measure(
                 began_ns = time.time_ns()
                 time.sleep(seconds)
                 windows.append((count, began_ns, time.time_ns()))
-        starts: list[list[Start]] = stage.end(players)
+        starts: list[list[Start]] = processes.end(functions)
     return [
         _rate(count, starts, [window[1:] for window in windows if window[0] == count]) for count in counts
     ]
@@ -105,21 +106,21 @@ def measure_engine(*, warm_up_s: float, seconds: float) -> list[float]:
     Raises:
         RuntimeError: one of them did not start.
     """
-    with Stage() as stage:
+    with ProcessGroup() as processes:
         names = [f"camera-{number}" for number in range(REAL_CAMERAS)]
         recognition = RecognitionSettings(full_scan_every=1)
         cameras = {name: CameraSettings(source=0, max_fps=REAL_FPS) for name in names}
-        site = a_site(stage.folder, cameras, recognition=recognition)
-        site_path = stage.write_site(site)
-        stage.broker(site, site_path)
-        for at, jpeg in enumerate(_faces(stage)):
+        site = a_site(processes.folder, cameras, recognition=recognition)
+        site_path = processes.write_site(site)
+        processes.broker(site, site_path)
+        for at, jpeg in enumerate(_faces(processes)):
             shown = names[at :: len(FACES)]
-            stage.play(f"cameras-{at}", play_cameras, site.broker, shown, fps=REAL_FPS, jpeg=jpeg)
+            processes.spawn(f"cameras-{at}", run_cameras, site.broker, shown, fps=REAL_FPS, jpeg=jpeg)
         rates = []
         with contextlib.closing(Bus(site.broker, topics=["result."])) as bus:
             for name in ("recognizer-1", "recognizer-2"):
-                stage.program("recognizer_node.py", site_path, "--name", name)
-                _await_result(bus, name, stage)
+                processes.program("recognizer_node.py", site_path, "--name", name)
+                _await_result(bus, name, processes)
                 _count(bus, warm_up_s)
                 rates.append(statistics.median(_count(bus, seconds) / seconds for _ in range(ROUNDS)))
     return rates
@@ -188,10 +189,10 @@ def _of_ideal(one: Rate) -> float:
     return one.frames_per_s * WORK_S / one.recognizers
 
 
-def _faces(stage: Stage) -> list[bytes]:
+def _faces(processes: ProcessGroup) -> list[bytes]:
     """Return JPEGs of people at a door."""
     jpegs = []
-    for scene in at_the_door([samples.folder() / name for name in FACES], stage.folder):
+    for scene in at_the_door([samples.folder() / name for name in FACES], processes.folder):
         file = io.BytesIO()
         with Image.open(scene) as picture:
             picture.save(file, "JPEG", quality=85)
@@ -199,13 +200,13 @@ def _faces(stage: Stage) -> list[bytes]:
     return jpegs
 
 
-def _await_result(bus: Bus, name: str, stage: Stage) -> None:
+def _await_result(bus: Bus, name: str, processes: ProcessGroup) -> None:
     until_s = time.monotonic() + START_S
     while time.monotonic() < until_s:
         for _, message in bus.receive(0.1):
             if isinstance(message, Result) and message.name == name:
                 return
-    raise RuntimeError(f"{name} recognized nothing within {START_S:g} s: {stage.logged()}")
+    raise RuntimeError(f"{name} recognized nothing within {START_S:g} s: {processes.logged()}")
 
 
 def _count(bus: Bus, seconds: float) -> int:

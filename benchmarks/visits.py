@@ -82,14 +82,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     site = build({"site": "clips", "cameras": {"clip": {"source": 0}}, "recognition": {"engine": own.engine}})
     material = prepared(site, own)
     people = labels(own.clips)
-    stage = Stage(material=material, settings=site.decision, people=people, rate=own.rate)
-    phases = range(1 if options.quick else stage.step)
-    measure_visits(report, stage, phases)
-    measure_pairs(report, stage, phases)
+    trial = Trial(material=material, settings=site.decision, people=people, rate=own.rate)
+    phases = range(1 if options.quick else trial.step)
+    measure_visits(report, trial, phases)
+    measure_pairs(report, trial, phases)
     return report.finish()
 
 
-class Stage:
+class Trial:
     """The clips, and how they are played."""
 
     def __init__(
@@ -153,14 +153,14 @@ class Stage:
         return verdicts, began_ns
 
 
-def measure_visits(report: Report, stage: Stage, phases: range) -> None:
+def measure_visits(report: Report, trial: Trial, phases: range) -> None:
     """Play every clip alone, its person enrolled or not."""
     rows: list[list[Cell]] = []
     decided_s: list[float] = []
     wrong = false_grants = 0
-    for clip in stage.material.clips:
-        own = play_all(stage, clip, phases, same=True)
-        strange = play_all(stage, clip, phases, same=False)
+    for clip in trial.material.clips:
+        own = play_all(trial, clip, phases, same=True)
+        strange = play_all(trial, clip, phases, same=False)
         granted = [one for visit in own for one in visit.verdicts if one.verdict == "granted"]
         grants = [one for visit in strange for one in visit.verdicts if one.verdict == "granted"]
         false_here = len(grants) + sum(one.person != SOMEBODY for one in granted)
@@ -183,9 +183,9 @@ def measure_visits(report: Report, stage: Stage, phases: range) -> None:
             ]
         )
     columns = ("clip", "own right", "strange right", "false grants", "distance at most", "margin at least")
-    settings, rate = stage.settings, stage.rate
+    settings, rate = trial.settings, trial.rate
     report.table(
-        f"Visits, {stage.material.encoding}, {len(stage.material.portraits)} portraits enrolled too, "
+        f"Visits, {trial.material.encoding}, {len(trial.material.portraits)} portraits enrolled too, "
         f"{rate:g} results a second, distance at most {settings.max_distance}, margin {settings.min_margin}",
         (*columns, "s to grant", "s to denial"),
         rows,
@@ -199,38 +199,38 @@ def measure_visits(report: Report, stage: Stage, phases: range) -> None:
     report.goal(Goal(what="time from first face to verdict p50", unit="s", measured=p50, at_most=GOAL_S))
 
 
-def play_all(stage: Stage, clip: str, phases: range, *, same: bool) -> list[Visit]:
+def play_all(trial: Trial, clip: str, phases: range, *, same: bool) -> list[Visit]:
     """Play a clip against galleries in which its person is enrolled, or somebody else."""
     wanted = [("granted", SOMEBODY)] if same else [("denied", None)]
     visits: list[Visit] = []
-    for played, enrolled in stage.pairs(same=same):
+    for played, enrolled in trial.pairs(same=same):
         for phase in phases if played == clip else ():
-            verdicts, began_ns = stage.play([[look] for look in stage.looks(clip, phase)], enrolled)
+            verdicts, began_ns = trial.play([[look] for look in trial.looks(clip, phase)], enrolled)
             right = [(one.verdict, one.person) for one in verdicts] == wanted
             visits.append(Visit(clip, right, tuple(verdicts), began_ns))
     return visits
 
 
-def measure_pairs(report: Report, stage: Stage, phases: range) -> None:
+def measure_pairs(report: Report, trial: Trial, phases: range) -> None:
     """Let two people take each other's place, and stand side by side; one of them is enrolled."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     granted, denied = ("granted", SOMEBODY), ("denied", None)
-    for known, stranger in stage.pairs(same=False):
-        for enrolled in [one for first, one in stage.pairs(same=True) if first == known]:
+    for known, stranger in trial.pairs(same=False):
+        for enrolled in [one for first, one in trial.pairs(same=True) if first == known]:
             for phase in phases:
-                first, second = stage.looks(known, phase), stage.looks(stranger, phase)
+                first, second = trial.looks(known, phase), trial.looks(stranger, phase)
                 scenes = {
                     "a stranger takes the place of somebody known": [[one] for one in (*first, *second)],
                     "somebody known takes the place of a stranger": [[one] for one in (*second, *first)],
                     "side by side": [list(both) for both in zip(first, second, strict=False)],
                 }
                 for name, frames in scenes.items():
-                    verdicts, _ = stage.play(frames, enrolled)
+                    verdicts, _ = trial.play(frames, enrolled)
                     found = sorted(((one.verdict, one.person) for one in verdicts), key=str, reverse=True)
                     counts[name][0] += found == [granted, denied]
                     counts[name][1] += 1
     report.table(
-        f"Two people, {stage.material.encoding}, linked up to {stage.settings.link_distance}",
+        f"Two people, {trial.material.encoding}, linked up to {trial.settings.link_distance}",
         ("scene", "both right", "of"),
         [[name, *pair] for name, pair in counts.items()],
     )

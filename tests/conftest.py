@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from benchmarks.screen import a_screen
+from tests.support.screens import a_screen
 
 hypothesis.settings.register_profile(
     "turnstile",

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
-from benchmarks.decoders import DECODERS, mutate
+from tests.support.decoders import DECODERS, mutate
 from turnstile.access import rules
 from turnstile.site.settings import Site
 
@@ -29,7 +29,7 @@ documents = st.recursive(
 
 @pytest.mark.parametrize("failure", FAILURES, ids=str)
 def test_what_once_went_wrong_does_so_no_more(failure: Path, tmp_path: Path) -> None:
-    """Found by `benchmarks.fuzz` and `benchmarks.guided`, or in use."""
+    """Found by `benchmarks.fuzz` and `benchmarks.fuzz_guided`, or in use."""
     assert DECODERS[failure.parts[0]].outcome((CORPUS / failure).read_bytes(), tmp_path)
 
 

@@ -307,6 +307,12 @@ def test_a_class_name_stands_for_one_class() -> None:
     assert not {name: modules for name, modules in homes.items() if len(modules) > 1}
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=module_name)
+def test_no_test_imports_benchmarks(path: Path) -> None:
+    """What both need stands in `tests/support`, and benchmarks import it from there."""
+    assert "benchmarks" not in {name.split(".")[0] for name in imports(path)}
+
+
 def test_the_broker_needs_no_model_runtime() -> None:
     """A broker runs on a machine without OpenCV, dlib or ONNX Runtime."""
     reached = reached_from(ROOT / "broker.py")

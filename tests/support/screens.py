@@ -6,8 +6,8 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ LOOK_AGAIN_S = 0.2
 """Between two screenshots: an X server goes on serving whoever is new first, and the window would starve."""
 
 need_xdotool = pytest.mark.skipif(shutil.which("xdotool") is None, reason="xdotool is not installed")
+
+_OPTIONS = ("-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset", "-r")
+"""Keys do not repeat: one that was pressed and never let go would end every later window."""
 
 _CLIENT_MESSAGE = 33
 
@@ -41,6 +44,23 @@ class _ClientMessage(ctypes.Structure):
         ("data", ctypes.c_long * 5),
         ("padding", ctypes.c_long * 24),
     )
+
+
+@contextmanager
+def a_screen() -> Iterator[str]:
+    """Give the DISPLAY of a screen of 1280x800; empty if Xvfb is not installed."""
+    if shutil.which("Xvfb") is None:
+        yield ""
+        return
+    reader, writer = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writer), *_OPTIONS]
+    with subprocess.Popen(command, pass_fds=(writer,), stderr=subprocess.DEVNULL) as server:
+        os.close(writer)
+        try:
+            with os.fdopen(reader) as numbers:
+                yield f":{numbers.readline().strip()}"
+        finally:
+            server.terminate()
 
 
 def screenshot(display: str) -> Screenshot:

@@ -1,13 +1,13 @@
-"""Each attack of `benchmarks.attacks` against a running site, for a moment: nothing comes of it."""
+"""Each attack against a running site, for a moment: nothing comes of it."""
 
 from collections.abc import Iterator
 from typing import get_args
 
 import pytest
 
-from benchmarks.attacks import ALLOWED, ATTACKS, gained
-from benchmarks.samples import one_of_each
-from benchmarks.siege import Siege
+from tests.support.attacks.attacked_site import AttackedSite
+from tests.support.attacks.catalogue import ALLOWED, ATTACKS, gained
+from tests.support.messages import one_of_each
 from turnstile.protocol.messages import AnyMessage
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
@@ -25,16 +25,16 @@ MEMORY_MB = 150.0
 
 
 @pytest.fixture(scope="module")
-def siege() -> Iterator[Siege]:
+def attacked() -> Iterator[AttackedSite]:
     """Give a running site."""
-    with Siege() as siege:
-        yield siege
+    with AttackedSite() as attacked:
+        yield attacked
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_nothing_comes_of_an_attack(siege: Siege, attack: str) -> None:
+def test_nothing_comes_of_an_attack(attacked: AttackedSite, attack: str) -> None:
     """Nobody hears the attacker, the broker lives, and the honest cameras are seen during and after it."""
-    outcome = siege.attempt(attack, ATTACKS[attack], (0.2, 1.5, 0.7))
+    outcome = attacked.attempt(attack, ATTACKS[attack], (0.2, 1.5, 0.7))
     assert outcome.alive
     assert gained(outcome) == []
     assert outcome.tries > 0

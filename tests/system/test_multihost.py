@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.farsite import CAMERAS, HOSTS, LAB, NEWCOMER, POOL, SCREEN, FarSite
-from benchmarks.network import BOTH, Direction, Network, why_not
+from tests.support.hosts.network import BOTH, Direction, Network, why_not
+from tests.support.hosts.remote_site import CAMERAS, HOSTS, LAB, NEWCOMER, POOL, SCREEN, RemoteSite
 from tests.support.views import OBAMA, a_view, put
 
 pytestmark = [
@@ -24,12 +24,12 @@ Record = Callable[[str, object], None]
 
 
 @pytest.fixture
-def site(folder: Path, virtual_screen: str) -> Iterator[FarSite]:
+def site(folder: Path, virtual_screen: str) -> Iterator[RemoteSite]:
     """Give a site on three hosts, at whose doors Barack Obama stands, once its display is live."""
     put(folder / "door.jpg", a_view(OBAMA))
     with (
         Network([*HOSTS, NEWCOMER]) as network,
-        FarSite(
+        RemoteSite(
             folder=folder,
             network=network,
             source=[str(folder / "door.jpg")],
@@ -45,14 +45,14 @@ def site(folder: Path, virtual_screen: str) -> Iterator[FarSite]:
         yield site
 
 
-def wait_until_healed(site: FarSite, since_s: float) -> None:
+def wait_until_healed(site: RemoteSite, since_s: float) -> None:
     """Return when the pool answers again, both cameras have answers, and the display shows it."""
     site.wait_for(lambda: site.answered_since(since_s, by=POOL))
     site.wait_for(lambda: all(site.answered_since(since_s, camera=camera) for camera in CAMERAS))
     site.wait_for(lambda: all(site.screen_state(camera) == "live" for camera in CAMERAS))
 
 
-def test_a_cut_cable_heals_by_itself(site: FarSite, record_property: Record) -> None:
+def test_a_cut_cable_heals_by_itself(site: RemoteSite, record_property: Record) -> None:
     """Cut both ways and one way: meanwhile the display looks for faces itself."""
     cuts: tuple[tuple[Direction, ...], ...] = (BOTH, ("in",), ("out",))
     for directions in cuts:
@@ -72,7 +72,7 @@ def test_a_cut_cable_heals_by_itself(site: FarSite, record_property: Record) -> 
     assert {host: site.down(host) for host in ("hall", "cellar", "gate")} == dict.fromkeys(HOSTS, 0)
 
 
-def test_a_host_joins_while_the_site_runs_and_takes_over(site: FarSite, record_property: Record) -> None:
+def test_a_host_joins_while_the_site_runs_and_takes_over(site: RemoteSite, record_property: Record) -> None:
     """With nothing but its bundle; when the other recognizers' cable is cut, it has all frames."""
     site.add_key(LAB)
     site.pack(NEWCOMER, LAB)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.network import Network, why_not
+from tests.support.hosts.network import Network, why_not
 from tests.support.processes import ROOT
 from tests.support.views import OBAMA, a_view, put
 from turnstile.commands.demo import samples

@@ -1,11 +1,11 @@
 """Damaged input through every decoder, guided by what the code does with it (atheris, libFuzzer).
 
-Each decoder of `benchmarks.decoders` runs for some seconds in a process of its own that ends at an exception
-that it does not document, at an input that takes over 5 s, and at 1.5 GB of memory; the input is then kept.
-What is found belongs into `tests/corpus`. atheris is installed by `make fuzz`: it has wheels for Linux on
-x86_64 only, and is large.
+Each decoder of `tests.support.decoders` runs for some seconds in a process of its own. It ends at an
+exception that it does not document, at an input that takes over 5 s, and at 1.5 GB of memory; the input is
+then kept. What is found belongs into `tests/corpus`. atheris is installed by `make fuzz`: it has wheels for
+Linux on x86_64 only, and is large.
 
-    python -m benchmarks.guided [--only DECODER] [--seconds N] [--keep FOLDER] [--quick] [--json FILE]
+    python -m benchmarks.fuzz_guided [--only DECODER] [--seconds N] [--keep FOLDER] [--quick] [--json FILE]
 """
 
 import argparse
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from benchmarks.report import Report, parser
 
 if TYPE_CHECKING:
-    from benchmarks.decoders import Decoder
+    from tests.support.decoders import Decoder
 
 TIMEOUT_S, MEMORY_MB = 5, 1536
 MAX_INPUT_BYTES = 8192
@@ -39,11 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--inside", help=argparse.SUPPRESS)
     options, rest = made.parse_known_args(argv)
     if importlib.util.find_spec("atheris") is None:
-        print("benchmarks.guided needs atheris: make fuzz", file=sys.stderr)
+        print("benchmarks.fuzz_guided needs atheris: make fuzz", file=sys.stderr)
         return 2
     if options.inside:
         fuzz(options.inside, rest)
-    report = Report("guided", options)
+    report = Report("fuzz_guided", options)
     options.keep.mkdir(parents=True, exist_ok=True)
     seconds = 3 if options.quick else options.seconds
     names = [options.only] if options.only else list(_decoders())
@@ -64,7 +64,7 @@ def run(name: str, seconds: int, keep: Path) -> tuple[int, int, bool]:
     with tempfile.TemporaryDirectory(prefix="turnstile-corpus-") as folder:
         for number, seed in enumerate(_decoders()[name].seeds()):
             Path(folder, f"seed-{number}").write_bytes(seed)
-        command = [sys.executable, "-m", "benchmarks.guided", "--inside", name]
+        command = [sys.executable, "-m", "benchmarks.fuzz_guided", "--inside", name]
         limits = [f"-max_total_time={seconds}", f"-timeout={TIMEOUT_S}", f"-rss_limit_mb={MEMORY_MB}"]
         where = [f"-artifact_prefix={keep.resolve()}/{name}-", f"-max_len={MAX_INPUT_BYTES}", folder]
         ended = subprocess.run([*command, *limits, *where], capture_output=True, text=True, check=False)
@@ -89,7 +89,7 @@ def fuzz(name: str, arguments: Sequence[str]) -> None:
 
 def _decoders() -> "dict[str, Decoder]":
     """Return them; imported only now, because what is imported before atheris watches guides nothing."""
-    found: dict[str, Decoder] = importlib.import_module("benchmarks.decoders").DECODERS
+    found: dict[str, Decoder] = importlib.import_module("tests.support.decoders").DECODERS
     return found
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import imagezmq
 import zmq
 
-from benchmarks.pictures import SIZE_PX
-from benchmarks.stage import Line
+from tests.support.pictures import SIZE_PX
+from tests.support.process_group import Channel
 from turnstile.errors import WireError
 from turnstile.protocol.messages import Frame, People, Ready, Result, Timings, Work, decode, encode
 from turnstile.protocol.topics import topic, work_topic
@@ -106,7 +106,7 @@ class _Recognizer:
             self.push.send_multipart([about.encode(), body], zmq.DONTWAIT)
 
 
-def cameras_in_turn(line: Line, ports: Ports, tally: Tally, *, jpeg: bytes, addressed: bool) -> None:
+def cameras_in_turn(channel: Channel, ports: Ports, tally: Tally, *, jpeg: bytes, addressed: bool) -> None:
     """Say a camera's next frame when the result of its last one comes.
 
     With `addressed`, the topic names a recognizer, in turn, as nobody between would choose one.
@@ -120,7 +120,7 @@ def cameras_in_turn(line: Line, ports: Ports, tally: Tally, *, jpeg: bytes, addr
         }
         turn = 0
         waiting: Sequence[_Camera] = list(cameras.values())
-        while not line.stop.is_set():
+        while not channel.stop.is_set():
             for camera in waiting:
                 turn = (turn + 1) % ports.recognizers
                 receiver = f"recognizer-{turn}"
@@ -137,7 +137,7 @@ def cameras_in_turn(line: Line, ports: Ports, tally: Tally, *, jpeg: bytes, addr
             tally[ANSWERED] += len(waiting)
 
 
-def cameras_flooding(line: Line, ports: Ports, tally: Tally, *, jpeg: bytes) -> None:
+def cameras_flooding(channel: Channel, ports: Ports, tally: Tally, *, jpeg: bytes) -> None:
     """Say frames as fast as the connections take them."""
     with _context() as context:
         heard = _connected(context, zmq.SUB, ports.egress)
@@ -149,7 +149,7 @@ def cameras_flooding(line: Line, ports: Ports, tally: Tally, *, jpeg: bytes) -> 
             push = _connected(context, zmq.PUSH, ports.ingress, hwm=2)
             cameras[push] = _Camera(name=name, push=push)
             poller.register(push, zmq.POLLOUT)
-        while not line.stop.is_set():
+        while not channel.stop.is_set():
             for socket, _ in poller.poll(100):
                 if socket in cameras:
                     camera = cameras[socket]
@@ -158,7 +158,7 @@ def cameras_flooding(line: Line, ports: Ports, tally: Tally, *, jpeg: bytes) -> 
                     tally[ANSWERED] += sum(1 for _ in _drain(heard))
 
 
-def recognizers_that_reply(line: Line, ports: Ports, *, ready: bool) -> None:
+def recognizers_that_reply(channel: Channel, ports: Ports, *, ready: bool) -> None:
     """Answer every frame with no faces; with `ready`, as the broker wants it: when told to, with credits."""
     with _context() as context:
         poller = zmq.Poller()
@@ -169,7 +169,7 @@ def recognizers_that_reply(line: Line, ports: Ports, *, ready: bool) -> None:
             recognizer = _Recognizer(name=name, sub=sub, push=_connected(context, zmq.PUSH, ports.ingress))
             recognizers[sub] = recognizer
             poller.register(sub, zmq.POLLIN)
-        while not line.stop.is_set():
+        while not channel.stop.is_set():
             for sub, _ in poller.poll(100):
                 _serve(recognizers[sub], ready=ready)
             if ready:
@@ -196,19 +196,19 @@ def _repeat_ready(recognizers: Sequence[_Recognizer]) -> None:
             recognizer.say_ready()
 
 
-def pass_on_by_zmq(line: Line, ports: Ports) -> None:
+def pass_on_by_zmq(channel: Channel, ports: Ports) -> None:
     """Be a bare `zmq.proxy` on the broker's two kinds of sockets."""
     context = zmq.Context()
     heard, said = context.socket(zmq.PULL), context.socket(zmq.XPUB)
     heard.bind(ports.ingress)
     said.bind(ports.egress)
     threading.Thread(target=zmq.proxy, args=(heard, said), daemon=True).start()
-    line.stop.wait()
+    channel.stop.wait()
     os._exit(0)  # a proxy ends only with its context, and that not while a thread is in it
 
 
 def imagezmq_cameras(
-    line: Line, addresses: Sequence[str], tally: Tally, *, cameras: int, jpeg: bytes
+    channel: Channel, addresses: Sequence[str], tally: Tally, *, cameras: int, jpeg: bytes
 ) -> None:
     """Send pictures by imagezmq's REQ/REP, a thread a camera; each waits for its hub's reply."""
     counts = [0] * cameras
@@ -221,12 +221,12 @@ def imagezmq_cameras(
 
     for number in range(cameras):
         threading.Thread(target=send, args=(number,), daemon=True).start()
-    while not line.stop.wait(0.02):
+    while not channel.stop.wait(0.02):
         tally[SAID] = tally[ANSWERED] = sum(counts)
     os._exit(0)  # threads that wait for a reply
 
 
-def imagezmq_hubs(line: Line, addresses: Sequence[str]) -> None:
+def imagezmq_hubs(channel: Channel, addresses: Sequence[str]) -> None:
     """Receive pictures and reply at once, a thread a hub."""
 
     def receive(address: str) -> None:
@@ -237,7 +237,7 @@ def imagezmq_hubs(line: Line, addresses: Sequence[str]) -> None:
 
     for address in addresses:
         threading.Thread(target=receive, args=(address,), daemon=True).start()
-    line.stop.wait()
+    channel.stop.wait()
     os._exit(0)  # threads that wait for a picture
 
 

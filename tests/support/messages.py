@@ -1,6 +1,6 @@
 """A valid message of every type: seeds for damage, and what a key of the wrong role may try to say."""
 
-from benchmarks.pictures import a_jpeg
+from tests.support.pictures import a_jpeg
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import (
     Access,

@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,11 +25,12 @@ from typing import Any, Concatenate, ParamSpec, Self
 import msgspec
 import yaml
 
+from tests.support.addresses import free_addresses
+from tests.support.processes import ROOT
 from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.messages import Beat
 from turnstile.site.settings import BrokerSettings, CameraSettings, GallerySettings, Site
 
-ROOT = Path(__file__).resolve().parent.parent
 STOP_S = 3.0
 START_S = 30.0
 
@@ -39,15 +39,15 @@ _spawn = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
-    """What a player is given: when to stop, and where to answer."""
+class Channel:
+    """What a spawned is given: when to stop, and where to answer."""
 
     stop: Event
     answers: "Connection[Any, Any]"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Player:
+class SpawnedFunction:
     """A function that runs in a process of its own."""
 
     name: str
@@ -61,7 +61,7 @@ class Player:
         return self.process.pid or 0
 
     def answer(self, timeout_s: float = START_S) -> Any:
-        """Return the next thing the player sent.
+        """Return the next thing the spawned sent.
 
         Raises:
             RuntimeError: it ended or stayed silent instead.
@@ -74,13 +74,13 @@ class Player:
         raise RuntimeError(f"{self.name} did not answer within {timeout_s:g} s")
 
 
-class Stage:
+class ProcessGroup:
     """A temporary folder and the processes that belong to one measurement."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="turnstile-bench-"))
         self._programs: list[subprocess.Popen[bytes]] = []
-        self._players: list[Player] = []
+        self._functions: list[SpawnedFunction] = []
 
     def __enter__(self) -> Self:
         """Let SIGTERM, too, end the measurement in order."""
@@ -91,18 +91,18 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop every process, by force if it must be, and remove the folder."""
-        for player in self._players:
-            player.stop.set()
+        for spawned in self._functions:
+            spawned.stop.set()
         for program in reversed(self._programs):
             program.terminate()
         deadline = time.monotonic() + STOP_S
-        for player in self._players:
-            player.process.terminate()
-            player.process.join(max(0.0, deadline - time.monotonic()))
-            if player.process.is_alive():
-                player.process.kill()
-                player.process.join()
-            player.answers.close()
+        for spawned in self._functions:
+            spawned.process.terminate()
+            spawned.process.join(max(0.0, deadline - time.monotonic()))
+            if spawned.process.is_alive():
+                spawned.process.kill()
+                spawned.process.join()
+            spawned.answers.close()
         for program in self._programs:
             try:
                 program.wait(max(0.0, deadline - time.monotonic()))
@@ -144,25 +144,27 @@ class Stage:
                     return
         raise RuntimeError(f"the broker did not start: {self.logged()}")
 
-    def play(
-        self, name: str, function: Callable[Concatenate[Line, P], None], *args: P.args, **kwargs: P.kwargs
-    ) -> Player:
-        """Start `function` in a process of its own, with a `Line` as its first argument."""
+    def spawn(
+        self, name: str, function: Callable[Concatenate[Channel, P], None], *args: P.args, **kwargs: P.kwargs
+    ) -> SpawnedFunction:
+        """Start `function` in a process of its own, with a `Channel` as its first argument."""
         stop = _spawn.Event()
         ours, theirs = _spawn.Pipe()
-        line = Line(stop=stop, answers=theirs)
-        process = _spawn.Process(target=_perform, args=(line, function, args, kwargs), name=name, daemon=True)
+        channel = Channel(stop=stop, answers=theirs)
+        process = _spawn.Process(
+            target=_perform, args=(channel, function, args, kwargs), name=name, daemon=True
+        )
         process.start()
         theirs.close()
-        player = Player(name=name, process=process, stop=stop, answers=ours)
-        self._players.append(player)
-        return player
+        spawned = SpawnedFunction(name=name, process=process, stop=stop, answers=ours)
+        self._functions.append(spawned)
+        return spawned
 
-    def end(self, players: Sequence[Player]) -> list[Any]:
-        """Tell players to stop and return what each of them answers."""
-        for player in players:
-            player.stop.set()
-        return [player.answer() for player in players]
+    def end(self, functions: Sequence[SpawnedFunction]) -> list[Any]:
+        """Tell functions to stop and return what each of them answers."""
+        for spawned in functions:
+            spawned.stop.set()
+        return [spawned.answer() for spawned in functions]
 
     def logged(self) -> str:
         """Return the end of what the programs logged."""
@@ -170,8 +172,8 @@ class Stage:
 
 
 def a_site(folder: Path, cameras: dict[str, CameraSettings], **sections: Any) -> Site:
-    """Return a site on free loopback ports, its files in `folder`."""
-    ingress, egress = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
+    """Return a site on free loopback addresses, its files in `folder`."""
+    ingress, egress = free_addresses(2)
     (folder / "faces").mkdir(exist_ok=True)
     return Site(
         site="benchmark",
@@ -180,15 +182,6 @@ def a_site(folder: Path, cameras: dict[str, CameraSettings], **sections: Any) ->
         gallery=GallerySettings(faces=str(folder / "faces"), cache=str(folder / "encodings")),
         **sections,
     )
-
-
-def free_ports(count: int) -> list[int]:
-    """Return loopback ports that nobody had a moment ago."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 def thread_cpu_s(pid: int) -> dict[int, float]:
@@ -216,9 +209,9 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 
 def _perform(
-    line: Line, function: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]
+    channel: Channel, function: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
-    """Run a player; an interrupt from the keyboard is for the parent, which stops the player."""
+    """Run a spawned; an interrupt from the keyboard is for the parent, which stops the spawned."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    function(line, *args, **kwargs)
+    function(channel, *args, **kwargs)

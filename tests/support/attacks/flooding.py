@@ -9,8 +9,8 @@ from contextlib import ExitStack, suppress
 import msgspec
 import zmq
 
-from benchmarks.intruders import Attack, Place, ports, raw
-from benchmarks.samples import one_of_each
+from tests.support.attacks.attacker import Attack, Place, ports, raw
+from tests.support.messages import one_of_each
 from turnstile.protocol.messages import Beat, Message, Query, Ready, encode
 from turnstile.protocol.topics import topic
 

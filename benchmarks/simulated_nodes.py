@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.pictures import SIZE_PX, STAMP_BYTES, stamp_of, stamped
-from benchmarks.stage import Line
 from recognizer_node import RecognizerNode
+from tests.support.pictures import SIZE_PX, STAMP_BYTES, stamp_of, stamped
+from tests.support.process_group import Channel
 from turnstile.errors import PictureError
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner.heart import Heart
@@ -73,13 +73,13 @@ def a_recognizer(
     )
 
 
-def play_cameras(
-    line: Line, broker: BrokerSettings, names: Sequence[str], *, fps: float, jpeg: bytes
+def run_cameras(
+    channel: Channel, broker: BrokerSettings, names: Sequence[str], *, fps: float, jpeg: bytes
 ) -> None:
     """Say `fps` frames a second for each of `names`, each on a bus of its own, until told to stop."""
     buses = [Bus(broker, send_hwm=2) for _ in names]
     width_px, height_px = SIZE_PX
-    for seq, (number, captured_ns) in enumerate(ticks(line, fps=fps, cameras=len(names))):
+    for seq, (number, captured_ns) in enumerate(ticks(channel, fps=fps, cameras=len(names))):
         frame = Frame(
             camera=names[number],
             seq=seq,
@@ -94,7 +94,7 @@ def play_cameras(
         bus.close()
 
 
-def play_recognizer(line: Line, broker: BrokerSettings, name: str, *, work_s: float) -> None:
+def run_recognizer(channel: Channel, broker: BrokerSettings, name: str, *, work_s: float) -> None:
     """Recognize nothing, `work_s` a frame, until told to stop.
 
     Answers twice: when the first work has come, and with all `Start`s at the end.
@@ -102,16 +102,16 @@ def play_recognizer(line: Line, broker: BrokerSettings, name: str, *, work_s: fl
     engine = SleepingEngine(work_s=work_s)
     node = a_recognizer(broker, engine, name=name, instance=f"{name}-1")
     has_begun = False
-    while not line.stop.is_set():
+    while not channel.stop.is_set():
         node.step(0.1)
         if engine.began and not has_begun:
             has_begun = True
-            line.answers.send(None)
+            channel.answers.send(None)
     node.close()
-    line.answers.send(engine.starts())
+    channel.answers.send(engine.starts())
 
 
-def ticks(line: Line, *, fps: float, cameras: int) -> Iterator[tuple[int, int]]:
+def ticks(channel: Channel, *, fps: float, cameras: int) -> Iterator[tuple[int, int]]:
     """Give a camera's number and the wall-clock time, `fps` times a second for each, until told to stop.
 
     Cameras do not know of each other: each begins at a random part of a frame. A late tick delays no other.
@@ -119,7 +119,7 @@ def ticks(line: Line, *, fps: float, cameras: int) -> Iterator[tuple[int, int]]:
     begin_at = time.monotonic()
     due = [(begin_at + random.random() / fps, number) for number in range(cameras)]
     heapq.heapify(due)
-    while not line.stop.is_set():
+    while not channel.stop.is_set():
         at, number = due[0]
         time.sleep(max(0.0, at - time.monotonic()))
         yield number, time.time_ns()

@@ -1,8 +1,8 @@
 """Everything that reads what others wrote: how to feed it, examples to damage, and what it may raise.
 
 Whatever the bytes, a decoder returns something or raises one of its own documented errors; it neither hangs
-nor takes memory without bound. `benchmarks.fuzz` damages the examples at random, `benchmarks.guided` lets
-coverage guide the damage, and the tests run what once went wrong.
+nor takes memory without bound. `benchmarks.fuzz` damages the examples at random, `benchmarks.fuzz_guided`
+lets coverage guide the damage, and the tests run what once went wrong.
 """
 
 import random
@@ -16,7 +16,8 @@ import numpy as np
 import yaml
 from zmq.utils import z85
 
-from benchmarks.samples import one_of_each
+from tests.support.messages import one_of_each
+from tests.support.processes import ROOT
 from turnstile.access import replay, rules
 from turnstile.errors import ConfigError, LogError, ModelError, PictureError, WireError
 from turnstile.io.access import recording
@@ -178,8 +179,7 @@ def _rules_examples() -> list[bytes]:
 
 
 def _site_examples() -> list[bytes]:
-    configs = Path(__file__).resolve().parent.parent / "configs"
-    return [path.read_bytes() for path in sorted(configs.glob("*.yaml"))]
+    return [path.read_bytes() for path in sorted((ROOT / "configs").glob("*.yaml"))]
 
 
 def _bundles() -> list[bytes]:

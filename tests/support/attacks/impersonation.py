@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing, suppress
 import msgspec
 import zmq
 
-from benchmarks.intruders import (
+from tests.support.attacks.attacker import (
     INTRUDERS,
     Attack,
     Credentials,
@@ -20,7 +20,7 @@ from benchmarks.intruders import (
     raw,
     say,
 )
-from benchmarks.samples import one_of_each
+from tests.support.messages import one_of_each
 from turnstile.protocol.messages import (
     AnyMessage,
     Beat,

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from benchmarks.intruders import INTRUDERS, Attack, Place, a_result
-from benchmarks.pictures import SIZE_PX, a_jpeg
-from benchmarks.report import percentiles
-from benchmarks.stage import Line, Stage, a_site
+import numpy as np
+
+from tests.support.attacks.attacker import INTRUDERS, Attack, Place, a_result
+from tests.support.pictures import SIZE_PX, a_jpeg
+from tests.support.process_group import Channel, ProcessGroup, a_site
 from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.messages import AnyMessage, Beat, Frame, People, Ready, Result, Taken, Work
@@ -78,13 +79,13 @@ class Outcome:
     alive: bool
 
 
-class Siege:
+class AttackedSite:
     """A site that one attack after the other is tried on."""
 
     def __enter__(self) -> Self:
         """Start the broker and the honest nodes, and return when the first honest frame was recognized."""
         with ExitStack() as stack:
-            self._stage = stack.enter_context(Stage())
+            self._processes = stack.enter_context(ProcessGroup())
             self._start()
             self._ended = stack.pop_all()
         return self
@@ -127,15 +128,15 @@ class Siege:
         )
 
     def _start(self) -> None:
-        folder = self._stage.folder
+        folder = self._processes.folder
         self._keys = KeyFolder(folder / "keys")
         self._keys.create()
         for who in (*HONEST, *INTRUDERS):
             self._keys.add(who)
         cameras = {camera: CameraSettings(source=0, max_fps=FPS) for camera in CAMERAS}
         site = a_site(folder, cameras, keys=KeysSettings(folder=str(self._keys.path)))
-        self._broker = self._stage.program("broker.py", self._stage.write_site(site))
-        self._honest = self._stage.play("honest", play_honest, site.broker, self._keys.path)
+        self._broker = self._processes.program("broker.py", self._processes.write_site(site))
+        self._honest = self._processes.spawn("honest", run_honest_nodes, site.broker, self._keys.path)
         self._honest.answer()
         self.place = Place(
             broker=site.broker,
@@ -144,7 +145,7 @@ class Siege:
             camera=CAMERAS[0],
             frame=a_frame(CAMERAS[0], 1),
         )
-        self._attacker = self._stage.play("attacker", play_attacker, self.place)
+        self._attacker = self._processes.spawn("attacker", run_attacker, self.place)
 
     def _give_keys(self) -> None:
         """Make the intruders' keys anew, as old ones may be cut off, and wait until the broker knows them."""
@@ -160,7 +161,7 @@ class Siege:
                     return
             finally:
                 bus.close()
-        raise RuntimeError(f"the broker took no new keys: {self._stage.logged()}")
+        raise RuntimeError(f"the broker took no new keys: {self._processes.logged()}")
 
     def _refused(self) -> int:
         """Return how much the broker has refused so far, as of a beat from now on."""
@@ -175,19 +176,19 @@ class Siege:
         return self._honest.answer()
 
 
-def play_attacker(line: Line, place: Place) -> None:
+def run_attacker(channel: Channel, place: Place) -> None:
     """Attack as asked, for so many seconds, and answer how often it was tried.
 
     Least important of all, as an attacker brings a processor of its own.
     """
     os.nice(19)
-    while not line.stop.is_set():
-        if line.answers.poll(0.1):
-            attack, span_s = line.answers.recv()
-            line.answers.send(attack(place, time.monotonic() + span_s))
+    while not channel.stop.is_set():
+        if channel.answers.poll(0.1):
+            attack, span_s = channel.answers.recv()
+            channel.answers.send(attack(place, time.monotonic() + span_s))
 
 
-def play_honest(line: Line, broker: BrokerSettings, keys: Path) -> None:
+def run_honest_nodes(channel: Channel, broker: BrokerSettings, keys: Path) -> None:
     """Be the honest nodes until told to stop; answer what is asked, see `Honest.answer`."""
     folder = KeyFolder(keys)
 
@@ -203,13 +204,13 @@ def play_honest(line: Line, broker: BrokerSettings, keys: Path) -> None:
             bus("watcher", "status.", "access.", "entries.watcher-1."),
         ],
     )
-    while not any(note.kind == "Result" for note in honest.notes) and not line.stop.is_set():
+    while not any(note.kind == "Result" for note in honest.notes) and not channel.stop.is_set():
         honest.step()
-    line.answers.send(None)
-    while not line.stop.is_set():
+    channel.answers.send(None)
+    while not channel.stop.is_set():
         honest.step()
-        if line.answers.poll():
-            line.answers.send(honest.answer(line.answers.recv(), line))
+        if channel.answers.poll():
+            channel.answers.send(honest.answer(channel.answers.recv(), channel))
 
 
 @dataclass(kw_only=True)
@@ -228,13 +229,13 @@ class Honest:
     due_s: float = 0.0
     ready_at_s: float = 0.0
 
-    def answer(self, what: str, line: Line) -> object:
+    def answer(self, what: str, channel: Channel) -> object:
         """Return the notes, and forget them, or the broker's counters as of its next beat."""
         if what == "notes":
             notes, self.notes = self.notes, []
             return notes
         heard = self.beats
-        while self.beats == heard and not line.stop.is_set():
+        while self.beats == heard and not channel.stop.is_set():
             self.step()
         return self.counts
 
@@ -341,9 +342,13 @@ def _phase(notes: Sequence[Note], from_s: float, to_s: float) -> Phase:
     results_ms = [note.age_ms for note in within if note.kind == "Result"]
     return Phase(
         frames_per_s=len(frames_ms) / (to_s - from_s),
-        frame_age_p95_ms=percentiles(frames_ms, [95])[0],
-        result_age_p95_ms=percentiles(results_ms, [95])[0],
+        frame_age_p95_ms=_p95(frames_ms),
+        result_age_p95_ms=_p95(results_ms),
     )
+
+
+def _p95(values: Sequence[float]) -> float:
+    return float(np.percentile(values, 95)) if values else float("nan")
 
 
 def _memory_mb(pid: int, *, peak: bool) -> float:

@@ -16,8 +16,8 @@ from typing import cast
 
 import broker
 import recognizer_node
-from benchmarks.players import SleepingEngine, a_recognizer
-from benchmarks.stage import Line
+from benchmarks.simulated_nodes import SleepingEngine, a_recognizer
+from tests.support.process_group import Channel
 from turnstile.errors import RefusedError
 from turnstile.io.bus.broker import BrokerSockets, Received
 from turnstile.io.bus.nodes import Bus, Heard
@@ -120,7 +120,7 @@ class StampedBus:
         self.inner.close(linger_s=linger_s)
 
 
-def play_broker(line: Line, site_path: Path) -> None:
+def run_broker(channel: Channel, site_path: Path) -> None:
     """Be the broker until told to stop; answer with the `Stamps` of what it took and published."""
     ports: list[StampedSockets] = []
 
@@ -129,11 +129,11 @@ def play_broker(line: Line, site_path: Path) -> None:
         ports.append(StampedSockets(inner=plain.sockets))
         return dataclasses.replace(plain, sockets=cast(BrokerSockets, ports[0]))
 
-    _run(line, "broker", wire, site_path)
-    line.answers.send(ports[0].stamps())
+    _run(channel, "broker", wire, site_path)
+    channel.answers.send(ports[0].stamps())
 
 
-def play_recognizer(line: Line, site_path: Path, *, replies_only: bool) -> None:
+def run_recognizer(channel: Channel, site_path: Path, *, replies_only: bool) -> None:
     """Be a recognizer until told to stop; answer with the `Stamps` of what it heard and answered.
 
     With `replies_only` its engine sees nothing and takes no time.
@@ -155,15 +155,17 @@ def play_recognizer(line: Line, site_path: Path, *, replies_only: bool) -> None:
         ports.append(StampedBus(inner=plain.bus))
         return dataclasses.replace(plain, bus=cast(Bus, ports[0]))
 
-    _run(line, "recognizer", wire, site_path)
-    line.answers.send(ports[0].found)
+    _run(channel, "recognizer", wire, site_path)
+    channel.answers.send(ports[0].found)
 
 
-def _run(line: Line, role: NodeRole, wire: Callable[[node.Start], node.Node], site_path: Path) -> None:
+def _run(
+    channel: Channel, role: NodeRole, wire: Callable[[node.Start], node.Node], site_path: Path
+) -> None:
     """Run a node as its program does, and send this process the signal that stops it when told to stop."""
 
     def end() -> None:
-        line.stop.wait()
+        channel.stop.wait()
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end, daemon=True).start()

@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 
 import yaml
 
-from benchmarks.network import Network
+from tests.support.hosts.network import Network
 from turnstile.commands.demo import samples
 from turnstile.commands.site.keys import main as turnstile_keys
 from turnstile.io.bus.keys import KeyFolder
@@ -49,7 +49,7 @@ class Shown(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class FarSite:
+class RemoteSite:
     """The hosts' folders and supervisors, and a meter that hears everything."""
 
     folder: Path
