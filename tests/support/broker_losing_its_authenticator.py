@@ -28,11 +28,11 @@ class Losing:
 
     def step(self, timeout_s: float) -> None:
         """Do what the signals ask for, and then what the broker does."""
-        guard = self.whole.sockets._guard
+        guard = self.whole.sockets.guard
         assert guard is not None
         while self.signals:
             if self.signals.pop() == signal.SIGUSR1:
-                guard._authenticator.zap_socket.unbind("inproc://zeromq.zap.01")
+                guard.authenticator.zap_socket.unbind("inproc://zeromq.zap.01")
             else:
                 guard.stop()
         self.whole.step(timeout_s)

@@ -2,20 +2,19 @@
 
 import contextlib
 import os
-import random
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import pytest
 import zmq
 
+from tests.support.addresses import free_addresses
 from tests.support.builders import a_beat, a_frame, an_access
+from tests.support.waiting import PATIENCE_S, Clock, wait_until
 from turnstile.errors import ConfigError, WireError
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.bus.guard import Guard
@@ -26,7 +25,9 @@ from turnstile.protocol.permissions import BROKER_TOPIC
 from turnstile.site.addresses import bind_address, is_local, is_open
 from turnstile.site.settings import BrokerSettings
 
-PATIENCE_S = 30.0
+STALL_S = 10.0
+"""For so long a node was busy or stopped, and heard nothing."""
+
 BEAT = a_beat(node="broker", instance="broker-1")
 BODY = encode(BEAT)
 
@@ -36,26 +37,13 @@ def addresses(request: pytest.FixtureRequest, folder: Path) -> BrokerSettings:
     """Return addresses that are free: in the file system, and on loopback."""
     if request.param == "ipc":
         return ipc(folder)
-    return BrokerSettings(ingress=a_free_address(), egress=a_free_address())
+    ingress, egress = free_addresses(2)
+    return BrokerSettings(ingress=ingress, egress=egress)
 
 
 def ipc(folder: Path) -> BrokerSettings:
     """Return a broker's addresses in a folder."""
     return BrokerSettings(ingress=f"ipc://{folder}/in", egress=f"ipc://{folder}/out", max_frame_bytes=10_000)
-
-
-def a_free_address() -> str:
-    """Return a port on loopback that nobody has now.
-
-    It lies below those that the kernel gives to outgoing connections, 32768 and up: who connects to such a
-    port while nobody listens may be connected to himself.
-    """
-    with zmq.Context() as context, context.socket(zmq.PULL) as probe:
-        while True:
-            address = f"tcp://127.0.0.1:{random.randint(20_000, 32_000)}"
-            with suppress(zmq.ZMQError):
-                probe.bind(address)
-                return address
 
 
 @pytest.fixture
@@ -66,30 +54,11 @@ def raw() -> Iterator["zmq.Context[zmq.Socket[bytes]]"]:
     context.destroy(linger=0)
 
 
-T = TypeVar("T")
-
-
-def wait_for(ask: Callable[[], T]) -> T:
-    """Return what `ask` gives as soon as it gives something; it is asked again and again."""
-    until = time.monotonic() + PATIENCE_S
-    while True:
-        given = ask()
-        if given:
-            return given
-        assert time.monotonic() < until
-
-
 def next_said(sockets: BrokerSockets) -> tuple[str, bytes]:
     """Return the next message that nodes said."""
-
-    def ask() -> tuple[str, bytes] | None:
-        sockets.wait(0.1)
-        said = sockets.receive()
-        return None if said is None else (said.topic, said.body)
-
-    said = wait_for(ask)
+    said = wait_until(sockets.receive, "a message of a node", between=lambda: sockets.wait(0.1))
     assert said is not None
-    return said
+    return said.topic, said.body
 
 
 def next_message(sockets: BrokerSockets) -> AnyMessage:
@@ -100,30 +69,28 @@ def next_message(sockets: BrokerSockets) -> AnyMessage:
 def hear(bus: Bus, count: int = 1) -> list[Heard]:
     """Return what the bus hears until it is as much as wanted."""
     heard: list[Heard] = []
-    until = time.monotonic() + PATIENCE_S
-    while len(heard) < count:
-        heard += bus.receive(0.1)
-        assert time.monotonic() < until
+    wait_until(
+        lambda: len(heard) >= count,
+        lambda: f"{count} messages; heard {heard}",
+        between=lambda: heard.extend(bus.receive(0.1)),
+    )
     return heard
 
 
 def wait_for_subscription(sockets: BrokerSockets, topic: str, *, subscribed: bool = True) -> None:
     """Return when a topic was subscribed or left."""
-
-    def ask() -> bool:
-        sockets.wait(0.1)
-        return sockets.subscription() == (topic, subscribed)
-
-    wait_for(ask)
+    wait_until(
+        lambda: sockets.subscription() == (topic, subscribed),
+        f"{topic} to be {'subscribed' if subscribed else 'left'}",
+        between=lambda: sockets.wait(0.1),
+    )
 
 
 def say_until_heard(sockets: BrokerSockets, bus: Bus, message: Message) -> None:
     """Say something until it arrives: the bus connects by itself."""
-
-    def ask() -> bool:
-        return bus.send("status.x.", message) or bool(bus.receive(0.05))
-
-    wait_for(ask)
+    wait_until(
+        lambda: bus.send("status.x.", message), "the bus to connect", between=lambda: bus.receive(0.05)
+    )
     assert next_message(sockets) == message
 
 
@@ -134,19 +101,13 @@ def publish_until_heard(sockets: BrokerSockets, bus: Bus, topic: str = BROKER_TO
         sockets.publish(topic, BODY)
         return bus.receive(0.05)
 
-    wait_for(ask)
+    wait_until(ask, f"a message about {topic}")
 
 
 def hear_until_renewed(bus: Bus) -> None:
     """Return when the bus has made its sockets anew."""
     before = bus.reconnects
-    while bus.reconnects == before:
-        bus.receive(0.0)
-
-
-def let_time_pass(bus: Bus, seconds: float = 10.0) -> None:
-    """Make the bus believe that it heard nothing for a while, as when its node was busy or stopped."""
-    bus._heard_at -= seconds
+    wait_until(lambda: bus.reconnects > before, "new sockets", between=lambda: bus.receive(0.0))
 
 
 def test_what_is_said_arrives_and_what_is_published_is_heard(addresses: BrokerSettings) -> None:
@@ -156,18 +117,19 @@ def test_what_is_said_arrives_and_what_is_published_is_heard(addresses: BrokerSe
         sockets.publish("access.b.", encode(an_access(1)))
         sockets.publish("access.a.", encode(an_access(2)))
         assert bus.receive(PATIENCE_S) == [("access.a.", an_access(2))]
-        wait_for(lambda: bus.send("frame.a.", a_frame()))
+        wait_until(lambda: bus.send("frame.a.", a_frame()), "room for a frame")
         assert next_said(sockets) == ("frame.a.", encode(a_frame()))
         assert sockets.receive() is None
 
 
 def test_a_broker_is_lost_until_it_is_heard(addresses: BrokerSettings) -> None:
     """And again when it falls silent; any message of it counts."""
-    with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses)) as bus:
+    clock = Clock()
+    with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses, clock=clock)) as bus:
         lost = [bus.broker_lost]
         publish_until_heard(sockets, bus)
         lost.append(bus.broker_lost)
-        let_time_pass(bus)
+        clock.put_forward(STALL_S)
         lost.append(bus.broker_lost)
         assert lost == [True, False, True]
 
@@ -184,9 +146,11 @@ def test_a_node_finds_a_restarted_broker(addresses: BrokerSettings) -> None:
 
 def test_sockets_are_made_anew_when_the_broker_falls_silent(addresses: BrokerSettings) -> None:
     """A connection that a partition left half open would be silent for ever."""
-    with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses, topics=["access."])) as bus:
+    clock = Clock()
+    bus = Bus(addresses, topics=["access."], clock=clock)
+    with closing(BrokerSockets(addresses)) as sockets, closing(bus):
         publish_until_heard(sockets, bus)
-        let_time_pass(bus)
+        clock.put_forward(STALL_S)
         hear_until_renewed(bus)
         assert bus.broker_lost
         publish_until_heard(sockets, bus, "access.a.")
@@ -196,13 +160,15 @@ def test_sockets_are_made_anew_when_the_broker_falls_silent(addresses: BrokerSet
 
 def test_a_busy_node_loses_nothing_that_waits(addresses: BrokerSettings) -> None:
     """After a stall of any length the messages that came meanwhile are heard, and the sockets are kept."""
-    with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses, topics=["access."])) as bus:
+    clock = Clock()
+    bus = Bus(addresses, topics=["access."], clock=clock)
+    with closing(BrokerSockets(addresses)) as sockets, closing(bus):
         publish_until_heard(sockets, bus)
         for seq in range(1, 21):
             sockets.publish("access.a.", encode(an_access(seq)))
-        assert bus._sub.poll(round(PATIENCE_S * 1000))
-        let_time_pass(bus)
-        heard = [message for _, message in hear(bus, 20)]
+        clock.put_forward(STALL_S)
+        first = bus.receive(PATIENCE_S)
+        heard = [message for _, message in [*first, *hear(bus, 20 - len(first))]]
         assert heard[-20:] == [an_access(seq) for seq in range(1, 21)]
         assert bus.reconnects == 0
 
@@ -224,12 +190,14 @@ def test_many_messages_come_in_portions(raw: "zmq.Context[zmq.Socket[bytes]]", f
 def test_waiting_ends_when_the_wake_up_is_readable(folder: Path) -> None:
     """A signal ends it at once, however long the time-out."""
     reader, writer = os.pipe()
-    sockets, bus = BrokerSockets(ipc(folder), wake_fds=(reader,)), Bus(ipc(folder), wake_fd=reader)
+    clock = Clock()
+    sockets = BrokerSockets(ipc(folder), wake_fds=(reader,))
+    bus = Bus(ipc(folder), wake_fd=reader, clock=clock)
     with closing(sockets), closing(bus):
         os.write(writer, b"\x0f")
         assert bus.receive(3600.0) == []
         sockets.wait(3600.0)
-        let_time_pass(bus)
+        clock.put_forward(STALL_S)
         assert bus.receive(3600.0) == []
         assert bus.reconnects == 1
         assert bus.receive(3600.0) == []
@@ -259,7 +227,7 @@ def test_a_sender_never_waits_for_a_slow_broker(addresses: BrokerSettings) -> No
         assert len(taken) < 10_000
         for seq in taken:
             assert next_message(sockets) == a_frame(seq=seq, jpeg=bytes(9000))
-        wait_for(lambda: bus.send("status.x.", a_beat()))
+        wait_until(lambda: bus.send("status.x.", a_beat()), "room for a beat")
         assert next_message(sockets) == a_beat()
 
 
@@ -296,7 +264,8 @@ def test_closing_waits_for_nobody(addresses: BrokerSettings) -> None:
 
 def test_topics_can_be_taken_up_and_left(folder: Path) -> None:
     """Also across new sockets; twice is once."""
-    with closing(BrokerSockets(ipc(folder))) as sockets, closing(Bus(ipc(folder))) as bus:
+    clock = Clock()
+    with closing(BrokerSockets(ipc(folder))) as sockets, closing(Bus(ipc(folder), clock=clock)) as bus:
         for _ in range(2):
             bus.subscribe("a.")
             bus.subscribe("b.")
@@ -305,7 +274,7 @@ def test_topics_can_be_taken_up_and_left(folder: Path) -> None:
             bus.unsubscribe("a.")
         wait_for_subscription(sockets, "a.", subscribed=False)
         bus.unsubscribe("never.")
-        let_time_pass(bus)
+        clock.put_forward(STALL_S)
         hear_until_renewed(bus)
         wait_for_subscription(sockets, "b.")
         sockets.publish("a.", BODY)
@@ -417,21 +386,26 @@ def test_an_address_that_cannot_be_used_is_a_configuration_error(folder: Path, e
         BrokerSockets(elsewhere, guard=Guard(keys, shown={}))
 
 
+def has_ipv6() -> bool:
+    """Tell whether this machine has the IPv6 loopback."""
+    with zmq.Context() as context, context.socket(zmq.PULL) as probe:
+        probe.setsockopt(zmq.IPV6, 1)
+        with suppress(zmq.ZMQError):
+            probe.bind("tcp://[::1]:0")
+            return True
+    return False
+
+
 def test_nodes_reach_a_broker_over_ipv6() -> None:
     """An address in brackets."""
-    try:
-        with zmq.Context() as context, context.socket(zmq.PULL) as probe:
-            probe.setsockopt(zmq.IPV6, 1)
-            probe.bind("tcp://[::1]:0")
-            ingress = probe.getsockopt_string(zmq.LAST_ENDPOINT)
-            probe.bind("tcp://[::1]:0")
-            egress = probe.getsockopt_string(zmq.LAST_ENDPOINT)
-    except zmq.ZMQError:
+    if not has_ipv6():
         pytest.skip("no IPv6 on this machine")
-    addresses = BrokerSettings(ingress=ingress, egress=egress)
-    with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses)) as bus:
-        publish_until_heard(sockets, bus)
-        say_until_heard(sockets, bus, a_beat())
+    any_port = BrokerSettings(ingress="tcp://[::1]:0", egress="tcp://[::1]:0")
+    with closing(BrokerSockets(any_port)) as sockets:
+        ingress, egress = (one.getsockopt_string(zmq.LAST_ENDPOINT) for one in (sockets.pull, sockets.xpub))
+        with closing(Bus(BrokerSettings(ingress=ingress, egress=egress))) as bus:
+            publish_until_heard(sockets, bus)
+            say_until_heard(sockets, bus, a_beat())
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,8 @@ class Received(NamedTuple):
 class BrokerSockets:
     """The broker's side: a bound PULL (ingress) and a bound XPUB (egress). Belongs to one thread.
 
-    With keys, a subscription takes effect only when its sender's role allows it (`XPUB_MANUAL`).
+    With keys, a `guard` lets nodes in, and a subscription takes effect only when its sender's role allows it
+    (`XPUB_MANUAL`).
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class BrokerSockets:
         """
         self.refused = 0
         ingress, egress = (bind_address(broker, at) for at in (broker.ingress, broker.egress))
-        self._guard = guard
+        self.guard = guard
         self._subscribers: Counter[str] = Counter()
         self._turned_away: Counter[str] = Counter()
         self._astray = False
@@ -83,11 +84,11 @@ class BrokerSockets:
         Raises:
             TurnstileError: there are keys, and what checks them is gone.
         """
-        if self._guard is not None:
-            self._guard.watch()
+        if self.guard is not None:
+            self.guard.watch()
         self._poller.poll(max(0, round(timeout_s * 1000)))
-        if self._guard is not None:
-            self._guard.answer()
+        if self.guard is not None:
+            self.guard.answer()
 
     def receive(self) -> Received | None:
         """Return what a node said, not yet decoded; none when there is nothing more.
@@ -101,20 +102,20 @@ class BrokerSockets:
         except zmq.Again:
             return None
         sender = None
-        if self._guard is not None:
-            sender = self._guard.sender(frames[0], sum(len(frame) for frame in frames))
+        if self.guard is not None:
+            sender = self.guard.sender(frames[0], sum(len(frame) for frame in frames))
         about, body = topic_and_body([frame.bytes for frame in frames[:3]])
         return Received(about, body, frames[0], sender)
 
     def refuse(self, said: Received, why: str) -> RefusedError:
         """Count that a message was refused, and return what to raise."""
-        if self._guard is None:
+        if self.guard is None:
             return RefusedError(why)
-        return self._guard.refuse(said.frame, why)
+        return self.guard.refuse(said.frame, why)
 
     def refused_by_name(self, count: int) -> dict[str, int]:
         """Return how often the names most often refused were."""
-        return {} if self._guard is None else self._guard.refusals.worst(count)
+        return {} if self.guard is None else self.guard.refusals.worst(count)
 
     def subscription(self, until_s: float = float("inf")) -> tuple[str, bool] | None:
         """Return a topic and whether it was subscribed or left by its last subscriber.
@@ -132,14 +133,14 @@ class BrokerSockets:
             topic = event[1:].decode(errors="replace")
             if event[:1] not in (b"\0", b"\1"):
                 self._go_astray(frame)
-            elif self._guard is None:
+            elif self.guard is None:
                 if topic.encode() == event[1:]:
                     return topic, event[:1] == b"\1"
                 self.refused += 1
             elif event[:1] == b"\1":
-                if self._admit(self._guard, frame, topic):
+                if self._admit(self.guard, frame, topic):
                     return topic, True
-            elif self._let_go(self._guard, frame, topic):
+            elif self._let_go(self.guard, frame, topic):
                 return topic, False
         return None
 
@@ -151,8 +152,8 @@ class BrokerSockets:
         """Close both, giving what was published up to `linger_s` to leave."""
         self.pull.close(linger=0)
         self.xpub.close(linger=round(linger_s * 1000))
-        if self._guard is not None:
-            self._guard.stop()
+        if self.guard is not None:
+            self.guard.stop()
         self._context.term()
 
     def _admit(self, guard: Guard, frame: zmq.Frame, topic: str) -> bool:
@@ -191,14 +192,14 @@ class BrokerSockets:
         nothing waits any more, the count is right again.
         """
         self.refused += 1
-        if self._guard is not None:
+        if self.guard is not None:
             self._astray = True
-            self._guard.refuse(frame, "sent the egress what is no subscription")
-            self._guard.cut(frame)
+            self.guard.refuse(frame, "sent the egress what is no subscription")
+            self.guard.cut(frame)
 
     def _bind(self, socket: "zmq.Socket[bytes]", address: str) -> None:
-        if self._guard is not None:
-            self._guard.arm(socket)
+        if self.guard is not None:
+            self.guard.arm(socket)
         elif not is_local(address):
             self.close()
             raise ConfigError(f"broker: others can reach {address}, and there are no keys: {HOW}")

@@ -80,7 +80,12 @@ class _Peer:
 
 
 class Guard:
-    """Arms the broker's sockets, and answers for each message whose it is."""
+    """Arms the broker's sockets, and answers for each message whose it is.
+
+    Attributes:
+        authenticator: pyzmq's, from `start` on.
+        refusals: what was refused, by name.
+    """
 
     def __init__(
         self,
@@ -110,18 +115,18 @@ class Guard:
 
     def start(self, context: "zmq.Context[zmq.Socket[bytes]]") -> "zmq.Socket[bytes]":
         """Start to answer for sockets of this context, and return what to poll for `answer`."""
-        self._authenticator = zmq.auth.Authenticator(context, log=logging.getLogger("turnstile.zap"))
-        self._authenticator.configure_curve_callback(DOMAIN, self)
-        self._authenticator.start()
-        return self._authenticator.zap_socket
+        self.authenticator = zmq.auth.Authenticator(context, log=logging.getLogger("turnstile.zap"))
+        self.authenticator.configure_curve_callback(DOMAIN, self)
+        self.authenticator.start()
+        return self.authenticator.zap_socket
 
     def stop(self) -> None:
         """Answer no more; whoever is in stays in, and nobody else gets in."""
-        self._authenticator.stop()
+        self.authenticator.stop()
 
     def watch(self) -> None:
         """Raise a `TurnstileError` when there is no authenticator: then nobody could join any more."""
-        zap: zmq.Socket[bytes] | None = self._authenticator.zap_socket
+        zap: zmq.Socket[bytes] | None = self.authenticator.zap_socket
         if zap is None or zap.closed:
             raise TurnstileError("the authenticator is gone, so nobody could join: the broker stops")
 
@@ -143,10 +148,10 @@ class Guard:
         """Decide about some of those who ask to be let in, and look whether keys came or went."""
         for _ in range(ANSWERS_A_TURN):
             try:
-                request = self._authenticator.zap_socket.recv_multipart(zmq.DONTWAIT)
+                request = self.authenticator.zap_socket.recv_multipart(zmq.DONTWAIT)
             except zmq.Again:
                 break
-            decision = self._authenticator.handle_zap_message(request)
+            decision = self.authenticator.handle_zap_message(request)
             with contextlib.suppress(StopIteration):
                 decision.send(None)
         now_s = time.monotonic()

@@ -1,7 +1,7 @@
 """The nodes' side of the bus."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import zmq
 
@@ -44,6 +44,7 @@ class Bus:
         send_hwm: int = 100,
         receive_hwm: int = 1000,
         wake_fd: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Connect; returns at once whether or not the broker is there.
 
@@ -54,6 +55,7 @@ class Bus:
             send_hwm: messages kept while the broker is slow; more are dropped, and all while it is away.
             receive_hwm: messages kept for this node before the broker drops more.
             wake_fd: a descriptor that ends waiting when readable, such as a signal's wake-up pipe.
+            clock: the monotonic time in seconds, by which the broker's silence is measured.
 
         Raises:
             ConfigError: an address cannot be connected to, such as an ipc path of over 107 characters, or
@@ -64,7 +66,7 @@ class Bus:
         self._broker, self._key = broker, key
         self._topics = list(dict.fromkeys([BROKER_TOPIC, *topics]))
         self._say_hwm, self._hear_hwm = send_hwm, receive_hwm
-        self._wake_fd = wake_fd
+        self._wake_fd, self._clock = wake_fd, clock
         self._context = zmq.Context()
         self._heard_once = False
         self._unsaid_at = 0.0
@@ -78,14 +80,14 @@ class Bus:
     @property
     def broker_lost(self) -> bool:
         """Tell whether the broker was silent for 2 s, or has not been heard yet."""
-        return not self._heard_once or time.monotonic() - self._heard_at > BROKER_SILENT_S
+        return not self._heard_once or self._clock() - self._heard_at > BROKER_SILENT_S
 
     def send(self, topic: str, message: Message) -> bool:
         """Send without waiting; return False when it was dropped: the queue is full or nobody is there."""
         try:
             self._push.send_multipart([topic.encode(), encode(message)], zmq.DONTWAIT)
         except zmq.Again:
-            self._unsaid_at = self._unsaid_at or time.monotonic()
+            self._unsaid_at = self._unsaid_at or self._clock()
             return False
         self._unsaid_at = 0.0
         return True
@@ -98,13 +100,13 @@ class Bus:
         """
         ready = dict(self._poller.poll(max(0, round(timeout_s * 1000))))
         heard: list[Heard] = []
-        if self._unsaid_at and time.monotonic() - self._unsaid_at > UNSAID_S:
+        if self._unsaid_at and self._clock() - self._unsaid_at > UNSAID_S:
             self._renew()
             return heard
         if self._sub not in ready:
             self._renew_when_silent()
         else:
-            self._heard_at, self._heard_once = time.monotonic(), True
+            self._heard_at, self._heard_once = self._clock(), True
             while len(heard) < _DRAIN:
                 try:
                     heard.append(_parse(self._sub.recv_multipart(zmq.DONTWAIT)))
@@ -143,7 +145,7 @@ class Bus:
         self._poller.register(self._sub, zmq.POLLIN)
         if self._wake_fd is not None:
             self._poller.register(self._wake_fd, zmq.POLLIN)
-        self._heard_at = time.monotonic()
+        self._heard_at = self._clock()
         self._unsaid_at = 0.0
 
     def _open(self, socket: "zmq.Socket[bytes]", address: str) -> None:
@@ -169,7 +171,7 @@ class Bus:
         self._sub.close(linger=0)
 
     def _renew_when_silent(self) -> None:
-        if time.monotonic() - self._heard_at > BROKER_SILENT_S:
+        if self._clock() - self._heard_at > BROKER_SILENT_S:
             self._heard_once = False
             self._renew()
 
