@@ -159,9 +159,7 @@ def run_recognizer(channel: Channel, site_path: Path, *, replies_only: bool) -> 
     channel.answers.send(ports[0].found)
 
 
-def _run(
-    channel: Channel, role: NodeRole, wire: Callable[[node.Start], node.Node], site_path: Path
-) -> None:
+def _run(channel: Channel, role: NodeRole, wire: Callable[[node.Start], node.Node], site_path: Path) -> None:
     """Run a node as its program does, and send this process the signal that stops it when told to stop."""
 
     def end() -> None:
