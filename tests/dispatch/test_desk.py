@@ -1,0 +1,190 @@
+"""The dispatch desk: what it takes in and refuses, what it hands out, and whose answers it believes."""
+
+from itertools import count
+
+import msgspec
+import pytest
+
+from tests.support.builders import a_face, a_frame, a_jpeg, a_result, a_template, an_encoding
+from turnstile.dispatch.desk import FORGET_CAMERA_S, DispatchDesk
+from turnstile.dispatch.dispatcher import Job
+from turnstile.errors import PictureError, WireError
+from turnstile.people.encodings import Unencoded
+from turnstile.protocol.messages import Picture, Work
+from turnstile.protocol.topics import work_topic
+from turnstile.site.settings import BrokerSettings
+
+MS = 1_000_000
+RECOGNIZER = work_topic("recognizer-1", "recognizer-1-a1b2c3d4")
+PICTURE = Unencoded(file="barack_obama.jpg", digest="d1", data=b"picture")
+
+
+def a_desk(*, ready: int = 1, max_cameras: int = 256, max_recognizers: int = 1024) -> DispatchDesk:
+    """Return a desk of a site with one camera, and one recognizer with so many credits."""
+    tokens = count(1)
+    desk = DispatchDesk(
+        limits=BrokerSettings(max_cameras=max_cameras, max_recognizers=max_recognizers),
+        cameras=["front_door"],
+        new_token=lambda: f"{next(tokens):016x}",
+    )
+    if ready:
+        desk.joined(RECOGNIZER)
+        assert desk.dispatcher.ready(RECOGNIZER, credits=ready)
+    return desk
+
+
+def a_desk_with_work_out() -> tuple[DispatchDesk, Work]:
+    """Return a desk, and the frame that it handed out at 1 ms."""
+    desk = a_desk()
+    desk.take(a_frame(), MS)
+    ((_, work),) = desk.due(MS)
+    assert isinstance(work, Work)
+    return desk, work
+
+
+def offer_picture(desk: DispatchDesk) -> None:
+    """Queue an enrolment picture."""
+    desk.dispatcher.offer_picture(Job(kind="picture", key=PICTURE.digest, seq=0, body=PICTURE, came_ns=0))
+
+
+def test_a_frame_becomes_work_that_says_how_long_it_waited() -> None:
+    """The recognizer gets the same picture under a token of its own."""
+    desk, frame = a_desk(), a_frame(seq=7)
+    assert desk.take(frame, 10 * MS)
+    ((assignment, work),) = desk.due(14 * MS)
+    assert assignment.recognizer == RECOGNIZER
+    assert work == Work(
+        token=assignment.token,
+        lease_s=3.0,
+        camera="front_door",
+        seq=7,
+        captured_ns=frame.captured_ns,
+        waited_ms=4.0,
+        jpeg=frame.jpeg,
+    )
+    assert desk.due(15 * MS) == []
+
+
+def test_a_picture_becomes_work_with_a_longer_lease() -> None:
+    """Its answer gives the picture back, once."""
+    desk = a_desk()
+    offer_picture(desk)
+    ((assignment, picture),) = desk.due(MS)
+    assert picture == Picture(token=assignment.token, lease_s=20.0, file=PICTURE.file, data=PICTURE.data)
+    assert desk.encoded(a_template(token=assignment.token)) == PICTURE
+    assert desk.encoded(a_template(token=assignment.token)) is None
+
+
+@pytest.mark.parametrize(
+    ("jpeg", "width_px"), [(a_jpeg(64, 48), 65), (a_jpeg(progressive=True), 64), (b"not a picture", 64)]
+)
+def test_a_frame_that_is_not_what_it_says_is_refused(jpeg: bytes, width_px: int) -> None:
+    """Neither its camera nor the picture is kept."""
+    desk = a_desk()
+    with pytest.raises(PictureError):
+        desk.take(a_frame(jpeg=jpeg, width_px=width_px), MS)
+    assert desk.due(MS) == []
+    assert desk.gauges()["cameras"] == 0
+
+
+def test_cameras_of_the_site_file_always_have_a_place() -> None:
+    """Made-up ones beyond the limit are refused and counted."""
+    desk = a_desk(max_cameras=2)
+    assert [desk.take(a_frame(camera=name), MS) for name in ("a", "b", "c")] == [True, True, False]
+    assert desk.take(a_frame(camera="front_door"), MS)
+    assert desk.take(a_frame(camera="a", seq=2), MS)
+    assert (desk.counts["refused_cameras"], desk.counts["frames_in"]) == (1, 4)
+
+
+def test_recognizers_beyond_the_limit_are_counted_and_get_nothing() -> None:
+    """Who leaves makes room."""
+    desk = a_desk(max_recognizers=1)
+    desk.joined("work.other.x.")
+    assert desk.gauges()["recognizers"] == desk.counts["refused_recognizers"] == 1
+    desk.dispatcher.left(RECOGNIZER)
+    desk.joined("work.other.x.")
+    assert desk.dispatcher.recognizers == ("work.other.x.",)
+
+
+def test_a_result_bears_the_time_of_the_frame_it_was_asked_about() -> None:
+    """A recognizer cannot make a frame younger; how long it took is measured here."""
+    desk, work = a_desk_with_work_out()
+    said = msgspec.structs.replace(a_result(a_face(), work=work), captured_ns=work.captured_ns + 1)
+    recognized = desk.recognized(said, 31 * MS)
+    assert recognized is not None
+    assert recognized.result.captured_ns == work.captured_ns
+    assert recognized.age_s == pytest.approx(0.03)
+    assert desk.recognized(said, 32 * MS) is None
+    assert (desk.counts["results"], desk.counts["repeated_answers"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"camera": "store"},
+        {"seq": 2},
+        {"faces": (msgspec.structs.replace(a_face(), encoding=b"\xff" * 512),)},
+        {"faces": (msgspec.structs.replace(a_face(), encoding=an_encoding()[:-4]),)},
+    ],
+)
+def test_a_result_that_cannot_be_right_is_refused(changes: dict[str, object]) -> None:
+    """It is counted as no result, and is no help for the next frame."""
+    desk, work = a_desk_with_work_out()
+    with pytest.raises(WireError):
+        desk.recognized(msgspec.structs.replace(a_result(a_face(), work=work), **changes), 2 * MS)
+    assert desk.counts["results"] == 0
+    assert next_work(desk).hint is None
+
+
+def test_an_answer_of_the_wrong_kind_is_refused() -> None:
+    """A template for a frame, and a result for a picture."""
+    desk, work = a_desk_with_work_out()
+    with pytest.raises(WireError, match="a template for other work"):
+        desk.encoded(a_template(token=work.token))
+    desk = a_desk()
+    offer_picture(desk)
+    ((assignment, _),) = desk.due(MS)
+    with pytest.raises(WireError, match="a result for other work"):
+        desk.recognized(a_result(token=assignment.token), 2 * MS)
+
+
+def next_work(desk: DispatchDesk) -> Work:
+    """Return the work that the camera's next frame becomes."""
+    desk.dispatcher.ready(RECOGNIZER, credits=1)
+    desk.take(a_frame(seq=2), 50 * MS)
+    ((_, work),) = desk.due(50 * MS)
+    assert isinstance(work, Work)
+    return work
+
+
+def test_where_faces_were_goes_with_the_next_frame() -> None:
+    """A recognizer need not search the whole picture again."""
+    desk, work = a_desk_with_work_out()
+    face = a_face()
+    desk.recognized(a_result(face, work=work), 2 * MS)
+    hint = next_work(desk).hint
+    assert hint is not None
+    assert hint.boxes_px == (face.box_px,)
+
+
+def test_a_frame_that_could_not_be_decoded_is_counted_and_teaches_nothing() -> None:
+    """The result is passed on all the same: displays show it."""
+    desk, work = a_desk_with_work_out()
+    problem = a_result(a_face(), work=work, problem="cut off")
+    assert desk.recognized(problem, 2 * MS) is not None
+    assert desk.counts["bad_frames"] == 1
+    assert next_work(desk).hint is None
+
+
+def test_a_camera_that_is_silent_for_an_hour_is_forgotten() -> None:
+    """With the frame of it that waits, and where its faces were."""
+    desk = a_desk(ready=0)
+    desk.take(a_frame(camera="store"), MS)
+    desk.take(a_frame(), 2 * MS)
+    hour_ns = round(FORGET_CAMERA_S * 1e9)
+    assert desk.forget_silent(hour_ns + MS) == []
+    assert desk.forget_silent(hour_ns + 2 * MS) == ["store"]
+    assert desk.gauges() == {"recognizers": 0, "cameras": 1, "pictures_waiting": 0}
+    desk.joined(RECOGNIZER)
+    desk.dispatcher.ready(RECOGNIZER, credits=2)
+    assert [handout.assignment.job.key for handout in desk.due(hour_ns)] == ["front_door"]

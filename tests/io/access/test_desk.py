@@ -1,0 +1,177 @@
+"""The access desk: agreeing results become one event, and nobody hears of it before it is on disk."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from tests.io.people.test_enrolment import wait_for
+from tests.support.builders import START_NS, a_frame, a_result, a_site
+from tests.support.crowd import ANN, BOB, EVE, STEP_NS, seen
+from turnstile.access.replay import RecordedResult, RecordedVerdict
+from turnstile.dispatch.desk import Recognized
+from turnstile.dispatch.dispatcher import Assignment, Job
+from turnstile.io.access.desk import open_access_desk
+from turnstile.io.access.recording import read
+from turnstile.io.journal.journal import Journal
+from turnstile.io.metrics.hops import Meter
+from turnstile.protocol.messages import Access, Face, Fetch, Guide, Log
+from turnstile.protocol.topics import Outgoing
+
+MS = 1_000_000
+
+
+class Entrance:
+    """An access desk at a site with one camera, ten results a second."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.rules, self.recording = folder / "rules.yaml", folder / "results"
+        site = a_site(
+            folder, f"decision: {{rules: '{self.rules}', record: '{self.recording}', votes_needed: 3}}"
+        )
+        self.journal = Journal(path=folder / "journal.db", loggers=["log"])
+        self.desk = stack.enter_context(closing(open_access_desk(site, self.journal, Meter(site))))
+        self.seq = 0
+
+    def see(
+        self,
+        *faces: Face,
+        times: int = 1,
+        camera: str = "front_door",
+        took_ms: int = 100,
+        problem: str = "",
+    ) -> list[Outgoing]:
+        """Bring results of `times` frames to the desk, and return what it has to say at once."""
+        said: list[Outgoing] = []
+        for _ in range(times):
+            self.seq += 1
+            frame = a_frame(camera=camera, seq=self.seq, captured_ns=START_NS + self.seq * STEP_NS)
+            job = Job(kind="frame", key=camera, seq=self.seq, body=frame, came_ns=0)
+            assignment = Assignment(token="t", recognizer="r", job=job, handed_ns=0, expires_ns=1)
+            result = a_result(
+                *faces, camera=camera, seq=self.seq, captured_ns=frame.captured_ns, problem=problem
+            )
+            said += self.desk.take(Recognized(result, assignment, took_ms * MS))
+        return said
+
+    def due(self, count: int = 1, *, enrolled: Sequence[str] | None = None) -> list[Outgoing]:
+        """Return the next `count` things that are due."""
+        found: list[Outgoing] = []
+
+        def came() -> bool:
+            found.extend(self.desk.due(enrolled=enrolled))
+            return len(found) >= count
+
+        wait_for(came)
+        return found
+
+    def write_rules(self, text: str) -> None:
+        """Change the rules, and return when the desk follows them."""
+        before = self.desk.decider.rules
+        self.rules.write_text(text)
+
+        def changed() -> bool:
+            self.desk.due(enrolled=None)
+            return self.desk.decider.rules != before
+
+        wait_for(changed)
+
+
+@pytest.fixture
+def entrance(folder: Path) -> Iterator[Entrance]:
+    """Return a desk without rules."""
+    with ExitStack() as stack:
+        yield Entrance(folder, stack)
+
+
+def test_agreeing_results_become_one_event_once_it_is_on_disk(entrance: Entrance) -> None:
+    """Numbered by the journal, and said once however long the person stays."""
+    assert entrance.see(seen(ANN), times=3) == []
+    assert entrance.desk.gauges()["decisions_waiting"] == 1
+    ((about, event),) = entrance.due()
+    assert isinstance(event, Access)
+    assert (about, event.person, event.verdict, event.seq) == ("access.front_door.", ANN, "granted", 1)
+    entrance.see(seen(ANN), times=5)
+    assert entrance.desk.gauges()["decisions_waiting"] == 0
+    assert entrance.desk.counts == {"granted": 1}
+
+
+def test_a_logger_gets_the_events_that_it_asks_for(entrance: Entrance) -> None:
+    """On a topic of its own."""
+    entrance.see(seen(ANN), times=3)
+    entrance.due()
+    assert entrance.desk.take(Fetch(name="log", instance="log-1", source="", after_seq=0)) == []
+    ((about, log),) = entrance.due()
+    assert about == "log.log.log-1."
+    assert isinstance(log, Log)
+    assert [event.person for event in log.events] == [ANN]
+
+
+@pytest.mark.parametrize("how", [{"took_ms": 2500}, {"problem": "cut off"}])
+def test_results_that_are_late_or_have_a_problem_grant_nothing(
+    entrance: Entrance, how: dict[str, int | str]
+) -> None:
+    """Late ones are counted."""
+    for _ in range(4):
+        entrance.see(seen(ANN), took_ms=int(how.get("took_ms", 100)), problem=str(how.get("problem", "")))
+    assert entrance.desk.gauges()["decisions_waiting"] == 0
+    assert entrance.desk.counts["results_too_old"] == (4 if "took_ms" in how else 0)
+
+
+def test_people_at_the_door_are_advised(entrance: Entrance) -> None:
+    """Somebody whose face is too blurred hears of it while there is time."""
+    said = entrance.see(seen(EVE), times=7)
+    assert {about for about, _ in said} == {"guide.front_door."}
+    assert all(isinstance(message, Guide) for _, message in said)
+
+
+def test_new_rules_hold_from_the_next_result_on(entrance: Entrance) -> None:
+    """A rules file that cannot be read changes nothing, and the beat says so."""
+    entrance.write_rules(f"blocked: [{ANN}]\n")
+    entrance.see(seen(ANN), times=3)
+    ((_, event),) = entrance.due()
+    assert isinstance(event, Access)
+    assert event.verdict == "denied"
+    entrance.rules.write_text("blocked: 3\n")
+    wait_for(lambda: entrance.desk.gauges()["rules_refused"] == 1)
+    assert ANN in entrance.desk.decider.rules.blocked
+
+
+def test_whom_the_rules_name_and_nobody_is_called_is_said_once(
+    entrance: Entrance, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be a slip of the pen; while pictures are being encoded nobody can tell."""
+    entrance.write_rules(f"blocked: [{ANN}, {BOB}]\n")
+    assert "not enrolled" not in caplog.text
+    for enrolled in ([ANN], [ANN], [ANN, "Somebody Else"]):
+        entrance.desk.due(enrolled=enrolled)
+    assert caplog.text.count(f"not enrolled: {BOB}") == 1
+    entrance.desk.due(enrolled=[BOB])
+    assert caplog.text.count(f"not enrolled: {ANN}") == 1
+
+
+def test_results_and_verdicts_are_recorded(entrance: Entrance) -> None:
+    """For `turnstile replay`."""
+    entrance.see(seen(ANN), times=3)
+    records = list(read(entrance.recording))
+    assert [type(record) for record in records] == [*[RecordedResult] * 3, RecordedVerdict]
+
+
+def test_a_made_up_camera_is_forgotten_and_one_of_the_site_is_not(entrance: Entrance) -> None:
+    """A door of the site keeps its open visits however long its camera is away."""
+    for camera in ("front_door", "made_up"):
+        entrance.see(seen(ANN), camera=camera)
+        entrance.desk.forget(camera)
+    assert set(entrance.desk.decider.doors) == {"front_door"}
+
+
+def test_the_journal_keeps_the_door_when_a_decided_visit_ends(folder: Path) -> None:
+    """A broker that starts again decides anew about somebody who left and came back."""
+    with ExitStack() as stack:
+        entrance = Entrance(folder, stack)
+        entrance.see(seen(ANN), times=3)
+        entrance.due()
+        entrance.see(times=25)
+    with closing(Journal(path=folder / "journal.db", loggers=["log"])) as journal:
+        assert journal.doors["front_door"].visits == ()

@@ -1,0 +1,158 @@
+"""The people desk: pictures become work, answers become a gallery, and recognizers get the one they lack."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.io.people.test_enrolment import put, wait_for
+from tests.support.builders import a_ready, a_template, an_encoding
+from turnstile.dispatch.desk import DispatchDesk
+from turnstile.errors import WireError
+from turnstile.io.people.desk import GALLERY_PERIOD_NS, RESEND_NS, PeopleDesk
+from turnstile.io.people.enrolment import open_enrolment
+from turnstile.protocol.messages import People
+from turnstile.protocol.topics import Outgoing, work_topic
+from turnstile.site.settings import BrokerSettings, DecisionSettings, GallerySettings
+
+ENGINE = "dlib-resnet-v1/raw"
+RECOGNIZER = work_topic("recognizer-1", "recognizer-1-a1b2c3d4")
+
+
+class Office:
+    """A people desk, its faces folder, and a clock that the test moves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.faces = folder / "faces"
+        self.faces.mkdir()
+        tokens = count(1)
+        self.dispatch = DispatchDesk(
+            limits=BrokerSettings(), cameras=[], new_token=lambda: f"{next(tokens):016x}"
+        )
+        self.enrolment = open_enrolment(
+            GallerySettings(faces=str(self.faces), cache=str(folder / "cache")), ENGINE
+        )
+        self.desk = PeopleDesk(enrolment=self.enrolment, dispatch=self.dispatch, decision=DecisionSettings())
+        self.dispatch.joined(RECOGNIZER)
+        self.now_ns = 0
+
+    def turn(self) -> list[Outgoing]:
+        """Return what is due a gallery's period later."""
+        self.now_ns += GALLERY_PERIOD_NS
+        return self.desk.due(self.now_ns)
+
+    def turn_until(self, condition: Callable[[], bool]) -> list[Outgoing]:
+        """Turn until a condition holds, and return all that was due."""
+        published: list[Outgoing] = []
+
+        def turned() -> bool:
+            published.extend(self.turn())
+            return condition()
+
+        wait_for(turned)
+        return published
+
+    def ready(self, version: str = "") -> list[Outgoing]:
+        """Say as the recognizer that it is ready and holds a version."""
+        return self.desk.take(a_ready(gallery_version=version), self.now_ns)
+
+    def next_token(self) -> str:
+        """Return the token of the next picture that the recognizer gets."""
+        self.turn_until(lambda: self.desk.enrolment.read and bool(self.dispatch.dispatcher.waiting_pictures))
+        self.ready()
+        ((assignment, _),) = self.dispatch.due(self.now_ns)
+        return assignment.token
+
+    def enrol(self, *files: str) -> list[Outgoing]:
+        """Enrol pictures, and return what is published once all are."""
+        for seed, file in enumerate(files):
+            put(self.faces / file, file)
+            template = a_template(token=self.next_token(), encoding=an_encoding(seed))
+            assert self.desk.take(template, self.now_ns) == []
+        return self.turn_until(lambda: len(self.enrolment.gallery.owners) == len(files))
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """Return a desk with nobody enrolled and one recognizer that listens."""
+    office = Office(tmp_path)
+    yield office
+    office.enrolment.folder.close()
+
+
+def test_everybody_gets_the_gallery_when_it_changes(office: Office) -> None:
+    """And the recognizers that were listening need not be sent it again."""
+    topics = office.enrol("barack_obama.jpg", "joe_biden.jpg")
+    about, people = topics[-1]
+    assert about == "gallery."
+    assert isinstance(people, People)
+    assert people.persons == office.desk.enrolled == ("Barack Obama", "Joe Biden")
+    assert office.ready() == []
+    assert office.desk.gauges()["stranger_rate"] == 0.0
+
+
+def test_a_recognizer_that_lacks_the_gallery_gets_it_on_its_own_topic(office: Office) -> None:
+    """Again after a while if it still lacks it, at once if it came anew, and not if it has it."""
+    office.enrol("barack_obama.jpg")
+    version = office.enrolment.gallery.version
+    office.now_ns += RESEND_NS + 1
+    assert office.ready(version) == []
+    assert [about for about, _ in office.ready()] == [RECOGNIZER]
+    assert office.ready() == []
+    office.desk.left(RECOGNIZER)
+    assert [about for about, _ in office.ready()] == [RECOGNIZER]
+
+
+def test_a_recognizer_gets_nothing_before_it_listens(office: Office) -> None:
+    """What is sent before its subscription is seen would be lost."""
+    office.enrol("barack_obama.jpg")
+    unseen = a_ready(instance="recognizer-1-ffffffff")
+    assert office.desk.take(unseen, office.now_ns + RESEND_NS + 1) == []
+
+
+def test_a_template_of_another_engine_is_refused_and_the_picture_with_it(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Encodings of two engines cannot be compared."""
+    put(office.faces / "barack_obama.jpg", "b")
+    template = a_template(token=office.next_token(), engine="another/raw")
+    with pytest.raises(WireError, match="of another engine"):
+        office.desk.take(template, office.now_ns)
+    assert "faces/barack_obama.jpg is not used: recognizer-1 answered with no encoding of it" in caplog.text
+    assert office.desk.gauges()["pictures_refused"] == 1
+
+
+@pytest.mark.parametrize("set_aside", [True, False])
+def test_a_picture_that_cannot_be_encoded_is_said_once_and_counted(
+    office: Office, caplog: pytest.LogCaptureFixture, *, set_aside: bool
+) -> None:
+    """Whether a recognizer says why, or two of them fail on it."""
+    digest = put(office.faces / "barack_obama.jpg", "b")
+    token = office.next_token()
+    if set_aside:
+        office.desk.set_aside(digest)
+    else:
+        office.desk.take(a_template(token=token, problem="two recognizers failed on it"), office.now_ns)
+    assert caplog.text.count("two recognizers failed on it") == 1
+    assert office.desk.gauges()["pictures_refused"] == 1
+
+
+def test_a_picture_that_is_removed_is_not_encoded(office: Office) -> None:
+    """An answer that comes too late enrols nobody."""
+    put(office.faces / "barack_obama.jpg", "b")
+    token = office.next_token()
+    (office.faces / "barack_obama.jpg").unlink()
+    office.turn_until(lambda: not office.dispatch.dispatcher.waiting_pictures)
+    office.desk.take(a_template(token=token), office.now_ns)
+    assert office.dispatch.counts["refused_tokens"] == 1
+    assert office.enrolment.encodings == {}
+
+
+def test_the_gallery_is_built_four_times_a_second_at_most(office: Office) -> None:
+    """A folder that is being filled does not keep recognizers busy with galleries."""
+    office.enrol("barack_obama.jpg")
+    digest = office.enrolment.hashes["barack_obama.jpg"]
+    office.enrolment.keep_encoding(digest, an_encoding(9))
+    assert office.desk.due(office.now_ns + GALLERY_PERIOD_NS - 1) == []
+    assert [about for about, _ in office.turn()] == ["gallery."]
