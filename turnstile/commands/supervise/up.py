@@ -15,7 +15,7 @@ from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED, de
 from turnstile.io.site.file import load
 from turnstile.io.site.machine import cores, this_host
 from turnstile.io.supervise.control import EVERYTHING, claim, tell
-from turnstile.io.supervise.output import Lines, to_standard_output
+from turnstile.io.supervise.output import Output
 from turnstile.io.supervise.supervisor import Supervisor
 from turnstile.site.fields import MAX_COUNT
 from turnstile.site.plan import SECTIONS, Process, processes_on, webhooks_beside, worker_names
@@ -41,8 +41,8 @@ def up(options: argparse.Namespace) -> int:
         site = load(options.config)
         plan = plan_for(site, host=options.host, only=options.only, count=options.count, webhooks=True)
         check_keys(site, plan.processes)
-        with claim(options.config, plan.host) as folder:
-            return _keep(plan, folder, options)
+        with claim(options.config, plan.host) as socket:
+            return _keep(plan, socket, options)
     except TurnstileError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_CRASHED
@@ -174,18 +174,22 @@ def _has_key(site: Site, process: Process) -> bool:
     return True
 
 
-def _keep(plan: Plan, folder: Path, options: argparse.Namespace) -> int:
-    prefixes = to_standard_output()
-    for one in plan.processes:
-        prefixes.make_room(len(one.name))
-    _log_to(prefixes.lines_of("up"), options.log_level)
+def _keep(plan: Plan, socket: Path, options: argparse.Namespace) -> int:
+    output = Output(sys.stdout.fileno(), ["up", *(one.name for one in plan.processes)])
+    logging.basicConfig(
+        level=options.log_level.upper(),
+        format="%(asctime)s %(levelname)-7s %(message)s",
+        handlers=[_ToOutput(output)],
+        force=True,
+    )
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
     if plan.left_out:
         log.info("left out, because their keys are not here: %s", ", ".join(plan.left_out))
     log.info("starting %s", ", ".join(one.name for one in plan.processes))
     supervisor = Supervisor(
         config=options.config.resolve(),
-        folder=folder,
-        prefixes=prefixes,
+        socket=socket,
+        output=output,
         worker_key=plan.worker_key,
         max_failures=options.attempts,
         log_level=options.log_level,
@@ -193,28 +197,19 @@ def _keep(plan: Plan, folder: Path, options: argparse.Namespace) -> int:
     try:
         well = asyncio.run(supervisor.run(plan.processes))
     finally:
-        prefixes.close()
+        output.close()
     return EXIT_STOPPED if well else EXIT_CRASHED
 
 
-class _ToLines(logging.Handler):
+class _ToOutput(logging.Handler):
     """Log lines among the nodes' own."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, output: Output) -> None:
         super().__init__()
-        self._lines = lines
+        self._output = output
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines({"name": "log", "data": f"{self.format(record)}\n".encode()})
-
-
-def _log_to(lines: Lines, level: str) -> None:
-    handler = _ToLines(lines)
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", handlers=[handler], force=True
-    )
-    for name in ("circus", "asyncio", "tornado"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+        self._output.write("up", self.format(record).encode())
 
 
 def _say(carry_out: Callable[[], str]) -> int:

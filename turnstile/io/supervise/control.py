@@ -1,12 +1,14 @@
-"""What runs on this machine: one supervisor a site file and host, and a way to speak to it.
+"""One supervisor a site file and host of this machine, and a way to send it commands.
 
-Each has a folder of its owner alone, named after the site file, in ``$XDG_RUNTIME_DIR/turnstile`` or else a
-``turnstile-UID`` among the temporary files: a lock that is held while it runs, and its command socket.
+Each has a lock, held while it runs, and a command socket. Both are in ``$XDG_RUNTIME_DIR/turnstile``, or else
+in ``turnstile-UID`` among the temporary files. Only their owner can enter that folder.
 """
 
 import fcntl
 import hashlib
+import json
 import os
+import socket
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -14,44 +16,41 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from circus.client import CircusClient
-from circus.exc import CallError
-
 from turnstile.errors import ConfigError, TurnstileError
-from turnstile.io.supervise.supervisor import CONTROL, STOP_WITHIN_S
 
 EVERYTHING = "all"
 """Stands for the host's name where a site names none."""
 
-_LOCK = "lock"
+STOP_WITHIN_S = 10.0
+"""How long a process has to finish what it has in hand; after that it is killed."""
+
 ANSWER_WITHIN_S = STOP_WITHIN_S + 5.0
+_MAX_SOCKET_BYTES = 107
+"""The longest path of a unix socket."""
 
 
 @contextmanager
 def claim(config: Path, host: str) -> Iterator[Path]:
-    """Be the one supervisor of a site file and host, and give its folder.
+    """Be the one supervisor of a site file and host, and give the path of its command socket.
 
     Raises:
         ConfigError: there is one already, or the folder is not ours alone.
     """
-    folder = _folder(config, host)
-    _make_private(folder.parent)
-    _make_private(folder)
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
+    path = _lock(config, host)
+    if len(os.fsencode(path)) > _MAX_SOCKET_BYTES:
+        raise ConfigError(f"{path}: too long for a socket; set $XDG_RUNTIME_DIR to a shorter one")
+    with path.open("a+") as lock:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            pid = (folder / _LOCK).read_text().strip()
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
             raise ConfigError(
-                f"{config}: runs here already, kept by process {pid}; `turnstile scale`, `stop` and `start` "
-                "change what runs"
+                f"{config}: runs here already, kept by process {path.read_text()}; "
+                "`turnstile scale`, `stop` and `start` change what runs"
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
-        yield folder
-    finally:
-        os.close(descriptor)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield path.with_suffix(".sock")
 
 
 def tell(config: Path, host: str | None, command: str, **properties: object) -> dict[str, Any]:
@@ -59,73 +58,37 @@ def tell(config: Path, host: str | None, command: str, **properties: object) -> 
 
     Args:
         config: the site file it was started with.
-        host: which one, if this machine plays several hosts; none: the only one.
+        host: which one, if this machine plays several hosts; `None`: the only one.
         command: ``nodes``, ``stop``, ``start`` or ``scale``.
         properties: what the command needs.
 
     Raises:
         TurnstileError: none runs, several do and no host was named, or the command cannot be carried out.
     """
-    client = CircusClient(endpoint=f"ipc://{_running(config, host) / CONTROL}", timeout=ANSWER_WITHIN_S)
-    try:
-        answer: dict[str, Any] = client.send_message(command, **properties, waiting=True)
-    except CallError as error:
-        raise TurnstileError(f"{config}: no answer within {ANSWER_WITHIN_S:.0f} s: {error}") from error
-    finally:
-        client.stop()
-    if answer.get("status") != "ok":
-        raise TurnstileError(str(answer.get("reason")))
+    wanted = _lock(config, host or "*")
+    locks = [path for path in sorted(wanted.parent.glob(wanted.name)) if _is_held(path)]
+    if not locks:
+        raise TurnstileError(f"{config}: nothing runs here that was started with `turnstile up {config}`")
+    if len(locks) > 1:
+        raise TurnstileError(f"--host is needed: this machine runs {', '.join(map(_host, locks))}")
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(ANSWER_WITHIN_S)
+        try:
+            connection.connect(str(locks[0].with_suffix(".sock")))
+            connection.sendall(json.dumps({"command": command, **properties}).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
+        except (OSError, ValueError) as error:
+            raise TurnstileError(f"{config}: no answer within {ANSWER_WITHIN_S:.0f} s: {error}") from error
+    if "error" in answer:
+        raise TurnstileError(answer["error"])
     return answer
 
 
-def _running(config: Path, host: str | None) -> Path:
-    known = sorted(_base().glob(f"{_stem(config)}-*"))
-    folders = known if host is None else [_folder(config, host)]
-    found = [folder for folder in folders if _is_held(folder / _LOCK)]
-    if not found:
-        raise TurnstileError(
-            f"{config}: nothing runs here that was started with `turnstile up {config}` (looked in {_base()})"
-        )
-    if len(found) > 1:
-        hosts = ", ".join(folder.name.partition("-")[2] for folder in found)
-        raise TurnstileError(f"--host is needed: this machine runs {hosts}")
-    return found[0]
-
-
-def _is_held(lock: Path) -> bool:
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _folder(config: Path, host: str) -> Path:
-    folder = _base() / f"{_stem(config)}-{host[:40]}"
-    if len(os.fsencode(folder / CONTROL)) > 107:
-        raise ConfigError(f"{folder}: too long for a socket; set $XDG_RUNTIME_DIR to a shorter one")
-    return folder
-
-
-def _base() -> Path:
-    """Return the folder of all supervisors of this user, and of those who speak to them."""
+def _lock(config: Path, host: str) -> Path:
+    """Return the path of a supervisor's lock; its folder is made if it is not there."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return (
-        Path(runtime) / "turnstile" if runtime else Path(tempfile.gettempdir()) / f"turnstile-{os.getuid()}"
-    )
-
-
-def _stem(config: Path) -> str:
-    return hashlib.sha256(os.fsencode(config.resolve())).hexdigest()[:12]
-
-
-def _make_private(folder: Path) -> None:
+    temporary = Path(tempfile.gettempdir())
+    folder = Path(runtime) / "turnstile" if runtime else temporary / f"turnstile-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.stat(follow_symlinks=False)
@@ -133,3 +96,17 @@ def _make_private(folder: Path) -> None:
         raise ConfigError(f"{folder}: cannot be made: {error.strerror}") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise ConfigError(f"{folder}: must be a folder of yours that nobody else can enter: chmod 700")
+    return folder / f"{hashlib.sha256(os.fsencode(config.resolve())).hexdigest()[:12]}-{host[:40]}.lock"
+
+
+def _is_held(lock: Path) -> bool:
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _host(lock: Path) -> str:
+    return lock.stem.partition("-")[2]

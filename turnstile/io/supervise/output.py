@@ -1,18 +1,16 @@
-"""The output of several processes on one terminal: each line behind the name of whose it is.
+"""The output of several processes on one terminal: each line prefixed with its process's name.
 
-A terminal may be paused (Ctrl-S) and a reader may be slow. Neither may hold up who supervises doors, nor the
-nodes, whose pipes would fill: a thread writes, and what it has no time for is left out and counted.
+A terminal may be paused (Ctrl-S) and a reader may be slow. Neither may hold up the supervisor, nor the nodes,
+whose pipes would fill. So a thread writes, and lines beyond `MAX_LINES` are dropped and counted. asyncio's
+own writer was rejected: it makes a terminal non-blocking for every program on it, and it refuses files.
 """
 
+import asyncio
 import os
 import queue
-import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable
 from itertools import cycle
-from typing import Any
-
-from turnstile.io.site.terminal import give_up_output
 
 MAX_LINE_BYTES = 16 * 1024
 """A longer line is shown in parts."""
@@ -23,39 +21,43 @@ MAX_LINES = 5000
 LAST_LINES_WITHIN_S = 2.0
 
 _COLOURS = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)
-_RESET = b"\x1b[0m"
 
 
-class Prefixes:
+class Output:
     """Where lines of all processes go; in colour if it is a terminal and ``$NO_COLOR`` is not set."""
 
-    def __init__(self, out_fd: int, *, colour: bool | None = None) -> None:
-        """Begin to write to a descriptor."""
+    def __init__(self, out_fd: int, names: Iterable[str] = (), *, colour: bool | None = None) -> None:
+        """Begin to write to a descriptor; names are lined up."""
         self._out_fd = out_fd
         self._colour = os.isatty(out_fd) and not os.environ.get("NO_COLOR") if colour is None else colour
-        self._colours = cycle(_COLOURS)
-        self._width = 0
+        self._colours = dict(zip(names, cycle(_COLOURS), strict=False))
         self._left_out = 0
         self._lines: queue.Queue[bytes | None] = queue.Queue(MAX_LINES)
         self._writer = threading.Thread(target=self._write_lines, daemon=True)
         self._writer.start()
 
-    def make_room(self, width: int) -> None:
-        """Line up names of at most so many characters."""
-        self._width = max(self._width, width)
-
-    def lines_of(self, name: str) -> "Lines":
-        """Return where a process's output goes."""
-        self.make_room(len(name))
-        return Lines(self, name, f"\x1b[{next(self._colours)}m".encode() if self._colour else b"")
-
-    def write(self, name: str, colour: bytes, line: bytes) -> None:
-        """Have a line written, unless too many wait."""
-        prefix = b"%s%-*s |%s " % (colour, self._width, name.encode(), _RESET if colour else b"")
+    def write(self, name: str, line: bytes) -> None:
+        """Have a process's line written, unless too many wait."""
+        colour = self._colours.setdefault(name, _COLOURS[len(self._colours) % len(_COLOURS)])
+        prefix = f"{name:{max(map(len, self._colours))}} |"
+        if self._colour:
+            prefix = f"\x1b[{colour}m{prefix}\x1b[0m"
         try:
-            self._lines.put_nowait(prefix + line + b"\n")
+            self._lines.put_nowait(b"%s %s\n" % (prefix.encode(), line.removesuffix(b"\n")))
         except queue.Full:
             self._left_out += 1
+
+    async def copy(self, name: str, stream: asyncio.StreamReader) -> None:
+        """Have a process's lines written until it closes its output; the stream's limit is a line's."""
+        while not stream.at_eof():
+            try:
+                line = await stream.readuntil()
+            except asyncio.LimitOverrunError:
+                line = await stream.read(MAX_LINE_BYTES)
+            except asyncio.IncompleteReadError as end:
+                line = end.partial
+            if line:
+                self.write(name, line)
 
     def close(self) -> None:
         """Return when all is written, or 2 s later if nobody reads."""
@@ -69,44 +71,10 @@ class Prefixes:
         told = 0
         while (line := self._lines.get()) is not None:
             left_out = self._left_out - told
-            if left_out:
-                self._write(b"(%d lines are left out: nobody read)\n" % left_out)
-                told += left_out
-            self._write(line)
-
-    def _write(self, data: bytes) -> None:
-        try:
-            while data:
-                data = data[os.write(self._out_fd, data) :]
-        except BrokenPipeError:
-            give_up_output()
-
-
-class Lines:
-    """A process's output: bytes come as they are read, lines go. What circus calls a stream."""
-
-    def __init__(self, prefixes: Prefixes, name: str, colour: bytes) -> None:
-        self._prefixes, self._name, self._colour = prefixes, name, colour
-        self._begun: dict[str, bytes] = {}
-
-    def __call__(self, data: Mapping[str, Any]) -> None:
-        """Take what came: the bytes under ``data``, of the stream under ``name``."""
-        *whole, begun = (self._begun.get(data["name"], b"") + data["data"]).split(b"\n")
-        while len(begun) > MAX_LINE_BYTES:
-            whole.append(begun[:MAX_LINE_BYTES])
-            begun = begun[MAX_LINE_BYTES:]
-        self._begun[data["name"]] = begun
-        for line in whole:
-            self._prefixes.write(self._name, self._colour, line)
-
-    def finish(self) -> None:
-        """Write what was begun as a line."""
-        for begun in self._begun.values():
-            if begun:
-                self._prefixes.write(self._name, self._colour, begun)
-        self._begun.clear()
-
-
-def to_standard_output() -> Prefixes:
-    """Return the prefixes of this process's own output."""
-    return Prefixes(sys.stdout.fileno())
+            data = b"(%d lines are left out: nobody read)\n%s" % (left_out, line) if left_out else line
+            told += left_out
+            try:
+                while data:
+                    data = data[os.write(self._out_fd, data) :]
+            except OSError:  # no reader, no terminal or no space: this line is left out, too
+                told -= left_out + 1

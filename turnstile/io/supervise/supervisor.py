@@ -1,48 +1,55 @@
-"""The keeper of one machine's node processes: circus, with our policy of restarts and order of stopping.
+"""The supervisor of one machine's node processes: it starts them, restarts them and stops them in order.
 
-circus starts processes, reads their output, stops them (SIGTERM, then SIGKILL) and listens for commands on a
-ZeroMQ socket. What it lacks is here: its plugin against flapping knows no growing delay and no exit codes, so
-`turnstile.site.restarts` decides; it stops everything at once, here it goes from cameras to broker; and it
-takes SIGHUP for a wish to double every process. supervisord, the other one looked at, has an order and exit
-takes SIGHUP for a wish to double every process. supervisord, the other one, has an order and exit codes,
+One task keeps one process. `turnstile.site.restarts` decides what follows when a process ends. Commands come
+as lines of JSON, by a unix socket in a folder of its owner alone; there is no TCP.
 
-The command socket is an ipc socket in a folder of its owner alone; there is no TCP.
+Rejected (docs/decisions/0012):
+    circus: it stops all at once, has one delay and knows no exit codes. It takes SIGHUP for a wish to double
+        every process. It needs tornado and psutil, and wrapping it took 600 lines.
+    supervisord: it restarts a whole pool to add one process, and restarts at once what has run for a while.
+    honcho: it restarts nothing, and ends all processes when one ends.
 """
 
 import asyncio
 import logging
 import os
-import shlex
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from circus.arbiter import Arbiter
-from circus.exc import MessageError
-from circus.watcher import Watcher
-from tornado.ioloop import IOLoop
+import msgspec
 
+from turnstile.errors import TurnstileError
 from turnstile.io.runner.processes import PROGRAMS as FOLDER
-from turnstile.io.supervise.output import Lines, Prefixes
+from turnstile.io.supervise.control import STOP_WITHIN_S
+from turnstile.io.supervise.output import MAX_LINE_BYTES, Output
 from turnstile.site.fields import MAX_COUNT
 from turnstile.site.plan import PROGRAMS, START_ORDER, Process, more_names
 from turnstile.site.restarts import MAX_FAILURES, Restarts
 
-CONTROL, EVENTS = "control", "events"
-REAP_EVERY_S = 0.05
-STOP_WITHIN_S = 10.0
-"""How long a process has to finish what it has in hand; after that it is killed."""
+LAST_WORDS_WITHIN_S = 1.0
+"""How long the output of a dead process is read, should a child of it hold the pipe open."""
 
-_LEASH = Path(__file__).with_name("die_with_parent.py")
+_DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 
 State = Literal["starting", "running", "waiting", "ended", "given up", "stopped"]
 
 log = logging.getLogger("turnstile.up")
+
+
+class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a supervisor is asked to do."""
+
+    command: Literal["nodes", "scale", "start", "stop"]
+    name: str = ""
+    """Which node to start or stop."""
+    count: Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)] = 0
+    """How many recognizers are to run."""
 
 
 @dataclass(kw_only=True)
@@ -50,11 +57,21 @@ class _Kept:
     """One process that is kept, or was."""
 
     process: Process
-    watcher: Any
-    lines: Lines
     restarts: Restarts
     state: State = "starting"
-    began_s: float = 0.0
+    pid: int | None = None
+    """Of the process that runs now."""
+    task: "asyncio.Task[None]" = field(init=False)
+
+    def told(self) -> dict[str, object]:
+        """Return the process as commands are told of it."""
+        return {"name": self.process.name, "kind": self.process.kind, "state": self.state, "pid": self.pid}
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process, if it runs."""
+        if self.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)  # asyncio's own may reap the process and lose its exit code
 
 
 @dataclass(kw_only=True)
@@ -62,259 +79,175 @@ class Supervisor:
     """Runs processes until it is asked to stop, or until all have ended by themselves."""
 
     config: Path
-    folder: Path
-    """Its owner's alone: for the sockets that commands come by."""
-    prefixes: Prefixes
+    socket: Path
+    """Where commands come in."""
+    output: Output
     worker_key: str
     """What further recognizers are called, before their number."""
     max_failures: int = MAX_FAILURES
     log_level: str = "info"
     _kept: dict[str, _Kept] = field(default_factory=dict)
-    _stopping: bool = False
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the command that is carried out."""
+    _enough: asyncio.Event = field(default_factory=asyncio.Event)
+    _tasks: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
 
     async def run(self, processes: Sequence[Process]) -> bool:
         """Start processes and keep them; return whether all went well: none was given up."""
-        loop = asyncio.get_running_loop()
-        self._turn = asyncio.Lock()
-        self._enough = asyncio.Event()
-        self._tasks: set[asyncio.Task[object]] = set()
-        self._arbiter = Arbiter(
-            [],
-            f"ipc://{self.folder / CONTROL}",
-            f"ipc://{self.folder / EVENTS}",
-            check_delay=-1,
-            loop=IOLoop.current(),
-        )
-        self._arbiter.ctrl.sys_hdl.stop()
-        self._arbiter.ctrl.commands = self._commands()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._on_signal)
-        await self._arbiter.start()
-        reaping = asyncio.create_task(self._reap())
-        reaping.add_done_callback(lambda _: self._enough.set())
-        try:
-            await self._add(processes)
-            await self._enough.wait()
-            await self._stop_all()
-            if reaping.done():
-                reaping.result()  # raises what ended it
-        finally:
-            reaping.cancel()
-            await self._arbiter.stop()
-            await asyncio.sleep(0)  # the arbiter closes its sockets in the loop's next turn
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
+        with closing(await asyncio.start_unix_server(self._answer, self.socket)):
+            async with self._tasks:
+                self._add(processes)
+                await self._enough.wait()
+                async with self._turn:
+                    for kind in reversed(START_ORDER):
+                        await self._stop(one for one in self._kept.values() if one.process.kind == kind)
         given_up = [name for name, one in self._kept.items() if one.state == "given up"]
         if given_up:
             log.error("given up: %s", ", ".join(given_up))
         return not given_up
 
-    async def scale(self, count: int) -> dict[str, list[str]]:
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry out the command that comes by a connection."""
+        answer: dict[str, object]
+        try:
+            answer = await self._carry_out(msgspec.json.decode(await reader.readline(), type=Command))
+        except (TurnstileError, msgspec.MsgspecError, ValueError) as error:
+            answer = {"error": str(error)}
+        writer.write(msgspec.json.encode(answer) + b"\n")
+        writer.close()
+
+    async def _carry_out(self, command: Command) -> dict[str, object]:
+        if command.command == "nodes":
+            return {"nodes": [one.told() for one in self._kept.values()]}
+        if self._enough.is_set():
+            raise TurnstileError(f"{command.command}: everything here is stopping")
+        async with self._turn:
+            if command.command == "scale":
+                return await self._scale(command.count)
+            kept = self._kept.get(command.name)
+            if kept is None:
+                raise TurnstileError(f"there is no such node here; there are: {', '.join(self._kept)}")
+            if command.command == "stop":
+                await self._stop([kept])
+            elif kept.state not in ("starting", "running"):
+                kept.task.cancel()  # if it waits to be started again
+                self._start(kept)
+        return {}
+
+    async def _scale(self, count: int) -> dict[str, object]:
         """Start or stop recognizers until so many run; return the names of those started and stopped."""
         mine = [name for name, one in self._kept.items() if one.process.kind == "recognizer"]
         alive = [name for name in mine if self._kept[name].state in ("starting", "running", "waiting")]
-        await self._forget([name for name in mine if name not in alive])
-        gone = alive[count:]
-        await self._stop(gone)
-        await self._forget(gone)
-        bases = [self._kept[name].process.key for name in alive[:1]] or [self.worker_key]
-        names = more_names(bases[0], taken=list(self._kept), count=count - len(alive))
-        await self._add([Process("recognizer", name, bases[0]) for name in names])
-        return {"started": names, "stopped": gone}
+        key = self._kept[alive[0]].process.key if alive else self.worker_key
+        await self._stop(self._kept[name] for name in alive[count:])
+        for name in mine:
+            if name not in alive[:count]:
+                del self._kept[name]
+        names = more_names(key, taken=list(self._kept), count=count - len(alive))
+        self._add([Process("recognizer", name, key) for name in names])
+        return {"started": names, "stopped": alive[count:]}
 
-    async def stop(self, name: str) -> dict[str, object]:
-        """Stop a node, and leave it stopped."""
-        await self._stop([name])
-        return {}
-
-    async def start(self, name: str) -> dict[str, object]:
-        """Start a node that was stopped, has ended or was given up, as if it had never failed."""
-        kept = self._kept[name]
-        kept.restarts.failures = 0
-        if kept.state not in ("starting", "running"):
-            await self._start(kept)
-        return {}
-
-    def states(self) -> dict[str, object]:
-        """Return what became of each node, and its process's number."""
-        return {
-            "nodes": [
-                {
-                    "name": name,
-                    "kind": one.process.kind,
-                    "state": one.state,
-                    "pid": next(iter(one.watcher.processes), None),
-                }
-                for name, one in self._kept.items()
-            ]
-        }
-
-    def _commands(self) -> dict[str, "_Command"]:
-        """Return the only commands that are listened to; circus has more, which would know nothing of us."""
-
-        def a_node(properties: Mapping[str, Any]) -> None:
-            if properties.get("name") not in self._kept:
-                raise MessageError(f"there is no such node here; there are: {', '.join(self._kept)}")
-
-        def a_count(properties: Mapping[str, Any]) -> None:
-            count = properties.get("count")
-            if not isinstance(count, int) or not 0 <= count <= MAX_COUNT:
-                raise MessageError(f"a count is from 0 to {MAX_COUNT}")
-
-        async def nodes(_properties: Mapping[str, Any]) -> dict[str, object]:
-            return self.states()
-
-        return {
-            "nodes": _Command(self, lambda _: None, nodes),
-            "stop": _Command(self, a_node, lambda properties: self.stop(properties["name"])),
-            "start": _Command(self, a_node, lambda properties: self.start(properties["name"])),
-            "scale": _Command(self, a_count, lambda properties: self.scale(properties["count"])),
-        }
-
-    async def _add(self, processes: Sequence[Process]) -> None:
-        for process in processes:
-            lines = self.prefixes.lines_of(process.name)
-            watcher = self._arbiter.add_watcher(
-                process.name,
-                shlex.quote(sys.executable),
-                args=self._arguments(process),
-                copy_env=True,
-                working_dir=str(Path.cwd()),
-                singleton=True,
-                respawn=False,
-                max_retry=1,
-                graceful_timeout=STOP_WITHIN_S,
-                stdout_stream={"stream": lines},
-                stderr_stream={"stream": lines},
-                hooks={
-                    "after_spawn": (self._spawned, False),
-                    "before_reap": (self._read_the_rest, True),
-                    "after_reap": (self._reaped, True),
-                },
-            )
+    def _add(self, processes: Iterable[Process]) -> None:
+        for one in processes:
             restarts = Restarts(max_failures=self.max_failures)
-            kept = _Kept(process=process, watcher=watcher, lines=lines, restarts=restarts)
-            self._kept[process.name] = kept
-        for process in processes:
-            await self._start(self._kept[process.name])
+            self._kept[one.name] = _Kept(process=one, restarts=restarts)
+            self._start(self._kept[one.name])
 
-    def _arguments(self, process: Process) -> list[str]:
-        leash = ["-I", "-S", str(_LEASH), str(os.getpid()), sys.executable, "-W", "ignore"]
+    def _start(self, kept: _Kept) -> None:
+        """Start a node, as if it had never failed."""
+        kept.state, kept.restarts.failures = "starting", 0
+        kept.task = self._tasks.create_task(self._keep(kept))
+
+    async def _stop(self, kept: Iterable[_Kept]) -> None:
+        """Ask nodes to stop, all at once, and return when they have."""
+        running = [one for one in kept if not one.task.done()]
+        if not running:
+            return
+        log.info("stopping %s", ", ".join(one.process.name for one in running))
+        for one in running:
+            if one.state == "waiting":
+                one.task.cancel()
+            one.state = "stopped"
+            one.send(signal.SIGTERM)
+        _, late = await asyncio.wait([one.task for one in running], timeout=STOP_WITHIN_S)
+        for one in running:
+            if one.task in late:
+                log.warning("%s is killed: it did not stop within %.0f s", one.process.name, STOP_WITHIN_S)
+                one.send(signal.SIGKILL)
+        await asyncio.wait([one.task for one in running])
+
+    async def _keep(self, kept: _Kept) -> None:
+        """Run a process, and start it again as often as its exit codes allow."""
+        while not self._enough.is_set():
+            began_s = time.monotonic()
+            exit_code = await self._run_once(kept)
+            if kept.state == "stopped" or self._enough.is_set():
+                break
+            outcome = kept.restarts.ended(exit_code, ran_s=time.monotonic() - began_s)
+            level = logging.ERROR if outcome.given_up else logging.WARNING if exit_code else logging.INFO
+            log.log(level, "%s %s", kept.process.name, outcome.words)
+            if outcome.delay_s is None:
+                kept.state = "given up" if outcome.given_up else "ended"
+                if all(one.state in ("ended", "given up") for one in self._kept.values()):
+                    log.info("nothing is left to run")
+                    self._enough.set()
+                return
+            kept.state = "waiting"
+            await asyncio.sleep(outcome.delay_s)
+            kept.state = "starting"
+        kept.state = "stopped"
+
+    async def _run_once(self, kept: _Kept) -> int:
+        """Run a process and copy its output; return its exit code."""
+        # Not asyncio's own pipes: `wait` would last until all children of the process have closed them, too.
+        # https://github.com/python/cpython/issues/119710
+        reading, writing = os.pipe()
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *self._words(kept.process),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,  # Ctrl-C reaches us alone
+            )
+        except OSError as error:
+            os.close(reading)
+            log.error("%s cannot be started: %s", kept.process.name, error)  # noqa: TRY400 - the sentence is enough
+            return 1
+        finally:
+            os.close(writing)
+        kept.pid = child.pid
+        if kept.state == "stopped":
+            kept.send(signal.SIGTERM)
+        else:
+            kept.state = "running"
+        stream = asyncio.StreamReader(MAX_LINE_BYTES)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb")
+        )
+        copying = self._tasks.create_task(self.output.copy(kept.process.name, stream))
+        exit_code = await child.wait()
+        kept.pid = None
+        await asyncio.wait([copying], timeout=LAST_WORDS_WITHIN_S)
+        transport.close()
+        await copying
+        return exit_code
+
+    def _words(self, process: Process) -> list[str]:
+        """Return the command line of a process."""
+        die_with_us = [sys.executable, "-I", "-S", str(_DIE_WITH_PARENT), str(os.getpid())]
+        words = [*die_with_us, sys.executable, "-W", "ignore"]
         node = ["--config", str(self.config), "--name", process.name]
         if process.kind == "webhook":
-            return [*leash, "-m", "turnstile", "webhook", *node]
-        return [*leash, str(FOLDER / PROGRAMS[process.kind]), *node, "--log-level", self.log_level]
-
-    async def _start(self, kept: _Kept) -> None:
-        await self._arbiter.start_watchers(watcher_iter_func=lambda **_: [kept.watcher])
-
-    async def _stop(self, names: Sequence[str]) -> None:
-        """Ask nodes to stop, all at once, and return when they have."""
-        kept = [self._kept[name] for name in names]
-        for one in kept:
-            if one.state not in ("ended", "given up"):
-                one.state = "stopped"
-        await self._arbiter.stop_watchers(watcher_iter_func=lambda **_: [one.watcher for one in kept])
-
-    async def _forget(self, names: Sequence[str]) -> None:
-        for name in names:
-            await self._arbiter.rm_watcher(name)
-            del self._kept[name]
-
-    async def _stop_all(self) -> None:
-        """Stop kind after kind: what sees first, what records last."""
-        self._stopping = True
-        async with self._turn:
-            for kind in reversed(START_ORDER):
-                names = [name for name, one in self._kept.items() if one.process.kind == kind]
-                running = [name for name in names if self._kept[name].watcher.processes]
-                if running:
-                    log.info("stopping %s", ", ".join(running))
-                await self._stop(names)
-
-    async def _reap(self) -> None:
-        """Notice processes that have ended."""
-        while True:
-            await asyncio.sleep(REAP_EVERY_S)
-            self._arbiter.reap_processes()
-
-    def _spawned(self, *, watcher: Watcher, **_: object) -> bool:
-        kept = self._kept[watcher.name]
-        kept.state, kept.began_s = "running", time.monotonic()
-        return True
-
-    def _read_the_rest(self, *, watcher: Watcher, process_pid: int, **_: object) -> None:
-        """Read a dead process's last words before circus closes the pipes."""
-        lines, process = self._kept[watcher.name].lines, watcher.processes[process_pid]
-        for name, pipe in (("stdout", process.stdout), ("stderr", process.stderr)):
-            with suppress(OSError, ValueError):  # nothing more, or closed already
-                os.set_blocking(pipe.fileno(), False)
-                while data := os.read(pipe.fileno(), 65536):
-                    lines({"name": name, "data": data})
-        lines.finish()
-
-    def _reaped(self, *, watcher: Watcher, exit_code: int | None, **_: object) -> None:
-        kept = self._kept[watcher.name]
-        if self._stopping or kept.state == "stopped":
-            return
-        ran_s = time.monotonic() - kept.began_s
-        outcome = kept.restarts.ended(1 if exit_code is None else exit_code, ran_s=ran_s)
-        level = logging.ERROR if outcome.given_up else logging.WARNING if exit_code else logging.INFO
-        log.log(level, "%s %s", watcher.name, outcome.words)
-        if outcome.delay_s is None:
-            kept.state = "given up" if outcome.given_up else "ended"
-            self._end_when_nothing_is_left()
-        else:
-            kept.state = "waiting"
-            asyncio.get_running_loop().call_later(outcome.delay_s, self._start_again, watcher.name, kept)
-
-    def _start_again(self, name: str, kept: _Kept) -> None:
-        async def start() -> None:
-            async with self._turn:
-                if kept.state == "waiting" and self._kept.get(name) is kept and not self._stopping:
-                    await self._start(kept)
-
-        self._keep(asyncio.ensure_future(start()))
-
-    def _end_when_nothing_is_left(self) -> None:
-        if all(one.state in ("ended", "given up") for one in self._kept.values()):
-            log.info("nothing is left to run")
-            self._enough.set()
+            return [*words, "-m", "turnstile", "webhook", *node]
+        return [*words, str(FOLDER / PROGRAMS[process.kind]), *node, "--log-level", self.log_level]
 
     def _on_signal(self) -> None:
         """Stop in order; at a second signal at once."""
         if self._enough.is_set():
             log.warning("killing what still runs")
             for one in self._kept.values():
-                for pid in one.watcher.processes:
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+                one.send(signal.SIGKILL)
         self._enough.set()
-
-    def _keep(self, task: "asyncio.Task[Any]") -> None:
-        """Hold on to a task until it is done, or it could be collected half-way."""
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-@dataclass(frozen=True)
-class _Command:
-    """A command as circus's controller calls it."""
-
-    supervisor: Supervisor
-    check: Callable[[Mapping[str, Any]], None]
-    carry_out: Callable[[Mapping[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
-
-    def validate(self, properties: Mapping[str, Any]) -> None:
-        """Raise a `MessageError` whose text is the answer, if the command cannot be carried out."""
-        self.check(properties)
-
-    def execute(self, _arbiter: Arbiter, properties: Mapping[str, Any]) -> Awaitable[dict[str, Any]]:
-        """Begin to carry it out; the answer goes out when that is done."""
-
-        async def in_turn() -> dict[str, Any]:
-            async with self.supervisor._turn:  # noqa: SLF001 - a part of it
-                self.check(properties)
-                return await self.carry_out(properties)
-
-        task = asyncio.ensure_future(in_turn())
-        self.supervisor._keep(task)  # noqa: SLF001
-        return task
