@@ -63,7 +63,7 @@ WORLD: dict[str, set[str]] = {
     "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
     "io.people": {"dispatch", "io.site", "people", "protocol", "site"},
     "io.screen": {"protocol", "screen", "vision"},
-    "io.supervise": {"io.runner", "io.site", "site"},
+    "io.supervise": {"io.runner", "site"},
 }
 
 COMMANDS: dict[str, set[str]] = {

@@ -70,31 +70,31 @@ def _keys(options: argparse.Namespace) -> int:
 
 
 def _up(options: argparse.Namespace) -> int:
-    from turnstile.commands.supervise import up  # noqa: PLC0415 - needs circus
+    from turnstile.commands.supervise import up  # noqa: PLC0415 - needs ZeroMQ
 
     return up.up(options)
 
 
 def _scale(options: argparse.Namespace) -> int:
-    from turnstile.commands.supervise import up  # noqa: PLC0415 - needs circus
+    from turnstile.commands.supervise import up  # noqa: PLC0415 - needs ZeroMQ
 
     return up.scale(options)
 
 
 def _stop(options: argparse.Namespace) -> int:
-    from turnstile.commands.supervise import up  # noqa: PLC0415 - needs circus
+    from turnstile.commands.supervise import up  # noqa: PLC0415 - needs ZeroMQ
 
     return up.stop(options)
 
 
 def _start(options: argparse.Namespace) -> int:
-    from turnstile.commands.supervise import up  # noqa: PLC0415 - needs circus
+    from turnstile.commands.supervise import up  # noqa: PLC0415 - needs ZeroMQ
 
     return up.start(options)
 
 
 def _units(options: argparse.Namespace) -> int:
-    from turnstile.commands.site import units as units_command  # noqa: PLC0415 - needs circus
+    from turnstile.commands.site import units as units_command  # noqa: PLC0415 - needs ZeroMQ
 
     return units_command.run(options)
 
