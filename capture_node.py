@@ -1,7 +1,9 @@
 """Capture: one camera becomes frames on the bus.
 
 Receives: the broker's beat.
-Sends: `Frame` to ``frame.<camera>.`` and its beat, whose state is the camera's.
+
+Sends: frames, and its beat, whose state is the camera's.
+
 Policy: the newest frame wins. One frame waits for this loop and two for the broker; whatever does not fit
 is dropped, never waited for, and counted by reason: ``dropped_superseded``, ``dropped_frozen``,
 ``dropped_too_large``, ``dropped_no_broker``, ``dropped_queue_full``. A camera that fails, hangs or stands

@@ -1,11 +1,12 @@
 """Display: the newest picture of each camera, with boxes, names and verdicts.
 
-Hears frames, results, decisions and beats of its cameras; says nothing but its own beat. While results are
-stale, OpenCV's Haar cascade shows where faces are, never whose, beside the drawing. `q`, Esc or closing the
-window ends it.
+Receives: frames, results, decisions, advice and beats of its cameras, and the broker's beat.
 
-Policy: the newest frame of a camera wins, here, so that a slow display holds up nobody; skipped ones are
-counted.
+Sends: its beat.
+
+Policy: the newest frame of a camera wins, so that a slow display holds up nobody; skipped ones are counted.
+While results are stale, OpenCV's Haar cascade shows where faces are, never whose. `q`, Esc or closing the
+window ends it.
 
     python display_node.py --config configs/local.yaml [--name NODE]
         [--record FILE.mp4] [--snapshot FILE.png] [--snapshots FOLDER] [--no-window]

@@ -1,12 +1,13 @@
 """Logger: events become the access log, one line a visit, each event exactly once.
 
-Hears its own batches of events and the questions of those who tail. Says which event it has last (every
-0.3 s, and at once after new ones), and answers.
+Receives: its own batches of events, and queries of whoever tails the log.
 
-Policy: an event counts as logged when its entry is durable in the store; only then does the next Fetch name
+Sends: which event it has last (every 0.3 s, and at once after new ones), entries to whoever asked, its beat.
+
+Policy: an event counts as logged when its entry is durable in the store; only then does the next `Fetch` name
 it. The text is written from the store. Repeated events are left out, events after a gap are fetched again.
 When the store is full or fails, the node says so and fetches nothing, because the broker keeps what was not
-fetched; it tries again every second.
+fetched. It tries again every second.
 
     python logger_node.py --config FILE [--name LOGGER]
     python logger_node.py tail --config FILE [-n LINES] [--follow]    the log, from any machine

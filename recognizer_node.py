@@ -1,12 +1,13 @@
 """Recognizer: a frame becomes faces with names and distances.
 
-Hears its own work and the gallery; says ready, results, and the encodings of enrolment pictures. It needs
-no file of the site but the site file, so it can be started on any machine that reaches the broker, any
-number of times, at any time.
+Receives: its own work and the gallery.
 
-Policy: one piece of work at a time, as handed out by the broker (`recognition.credits`); an answer is
-repeated until the broker has it, or dropped and counted when its lease is over; a frame that cannot be
-decoded is answered with the problem and counted; on SIGTERM the frame in hand is finished.
+Sends: readiness, results, templates (the encodings of enrolment pictures), a goodbye and its beat.
+
+Policy: it takes one piece of work at a time, as the broker hands it out (`recognition.credits`). An answer is
+repeated until the broker has it, or dropped and counted when its lease is over. A frame that cannot be
+decoded is answered with the problem and counted. On SIGTERM the frame in hand is finished. It needs no file
+but the site file, so any number can be started at any time, on any machine that reaches the broker.
 
     python recognizer_node.py --config configs/local.yaml [--name recognizer-2]
 """

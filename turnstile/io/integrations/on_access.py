@@ -1,20 +1,25 @@
 """`turnstile on-access`: runs a command for each access event of a camera, to open a door or ring a bell.
 
+Receives: the decisions of one camera.
+
+Sends: its beat.
+
 Policy: one command at a time, in the order of the events, each within a bounded time. A grant that has
 expired by this machine's clock, or while it waited for the command before it, is never acted on: a door does
 not open for somebody who left. So the clocks of broker and door must agree within the grant's few seconds.
+
+    turnstile on-access --config FILE --camera NAME -- COMMAND [ARGUMENT …]
 """
 
 import argparse
 import logging
 import os
-import secrets
 import signal
 import subprocess
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -22,12 +27,9 @@ import msgspec
 from turnstile.errors import ConfigError
 from turnstile.io.bus.keys import key_to_look_on
 from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_STOPPED, Stop, configure_logging, work
-from turnstile.io.runner.watchdog import Pulse
-from turnstile.io.site.file import load
 from turnstile.protocol.messages import Access
-from turnstile.protocol.roles import instance_of
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import topic
 from turnstile.site.settings import Site
@@ -42,27 +44,29 @@ log = logging.getLogger("turnstile")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Act on events until asked to stop; return 0, or 78 for a site file without that camera."""
-    configure_logging("info")
-    try:
-        site = load(options.config)
+    """Act on events until asked to stop; return an exit code as `node.run` does."""
+
+    def identify(site: Site) -> node.Member:
         _check(site, options)
         name = f"door-{options.camera}"[:63]
         key = key_to_look_on(site, preferred=name)
-    except ConfigError as error:
-        log.error("%s", error)  # noqa: TRY400 - the sentence is enough
-        return EXIT_CONFIG
-    name = name if key is None else key.who.name
-    with Stop() as stop, closing(Pulse()) as pulse:
-        door = OnAccess(
-            camera=options.camera,
-            command=options.command_line,
-            timeout_s=options.timeout,
-            bus=Bus(site.broker, key=key, topics=[topic("access", options.camera)], wake_fd=stop.fileno),
-            heart=Heart(node=name, instance=instance_of(name, secrets.token_hex(4)), role="observer"),
-        )
-        work(door, stop, pulse)
-    return EXIT_STOPPED
+        return node.Member("on-access", name if key is None else key.who.name, key)
+
+    return node.run_as(identify, wire, options=options)
+
+
+def wire(start: node.Start) -> "OnAccess":
+    """Join the bus for the events of one camera."""
+    camera = start.options.camera
+    return OnAccess(
+        camera=camera,
+        command=start.options.command_line,
+        timeout_s=start.options.timeout,
+        bus=Bus(
+            start.site.broker, key=start.key, topics=[topic("access", camera)], wake_fd=start.stop.fileno
+        ),
+        heart=Heart(node=start.name, instance=start.instance, role="observer"),
+    )
 
 
 @dataclass(kw_only=True)

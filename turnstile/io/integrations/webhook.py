@@ -1,11 +1,15 @@
 """`turnstile webhook`: sends each access event to a web address, in order, until it has been taken.
 
-It reads the log's own sequence from the broker, as a logger does, and remembers how far it came in a file: an
-address that is away for a day gets that day's events when it is back. An event may come twice if this process
-ends between the answer and the file; its `source` and `seq` tell.
+Receives: the log's own sequence of events, as a logger does.
 
-Each request is a POST of one event as JSON (no thumbnail), with `Turnstile-Signature: t=SECONDS,v1=HEX`.
-HEX is the HMAC-SHA256 of "SECONDS.BODY" with the secret: the receiver refuses what is not signed or is old.
+Sends: which event was taken last, and its beat. The address gets a POST of each event as JSON, without the
+thumbnail, and with `Turnstile-Signature: t=SECONDS,v1=HEX`. HEX is the HMAC-SHA256 of "SECONDS.BODY" with the
+secret: the receiver refuses what is not signed or is old.
+
+Policy: a file says how far the events were sent, so an address that is away for a day gets that day's events
+later. An event may come twice if this process ends between the answer and the file; `source` and `seq` tell.
+
+    turnstile webhook --config FILE [--name WEBHOOK]
 
 Library not taken: requests and httpx, since one POST with a time-out is all that is wanted of urllib.
 """
@@ -17,13 +21,13 @@ import http.client
 import logging
 import os
 import queue
-import secrets
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing, suppress
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,16 +36,13 @@ import msgspec
 
 from turnstile.errors import ConfigError
 from turnstile.io.bus.nodes import Bus
+from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_STOPPED, Stop, configure_logging, key_for, work
-from turnstile.io.runner.watchdog import Pulse
-from turnstile.io.site.file import load
 from turnstile.log.lines import Event, Progress
 from turnstile.protocol.messages import Access, Fetch, Log
-from turnstile.protocol.roles import instance_of
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
-from turnstile.site.settings import WebhookSettings
+from turnstile.site.settings import Site, WebhookSettings
 
 FETCH_S = 0.5
 POST_TIMEOUT_S = 10.0
@@ -52,30 +53,29 @@ log = logging.getLogger("turnstile")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Send events until asked to stop; return 0, or 78 for a site file or secret that will not do."""
-    configure_logging("info")
-    try:
-        site = load(options.config)
-        name, settings = _choose(dict(site.webhooks), options.name)
-        sender = Sender(settings, read_secret(Path(settings.secret_file)))
-        progress = read_progress(Path(settings.state_file))
-        key = key_for(site, "logger", name)
-    except ConfigError as error:
-        log.error("%s", error)  # noqa: TRY400 - the sentence is enough
-        return EXIT_CONFIG
-    instance = instance_of(name, secrets.token_hex(4))
-    with Stop() as stop, closing(Pulse()) as pulse:
-        hook = WebhookNode(
-            name=name,
-            instance=instance,
-            bus=Bus(site.broker, key=key, topics=[log_topic(name, instance)], wake_fd=stop.fileno),
-            heart=Heart(node=name, instance=instance, role="observer"),
-            sender=sender,
-            state_file=Path(settings.state_file),
-            progress=progress,
-        )
-        work(hook, stop, pulse)
-    return EXIT_STOPPED
+    """Send events until asked to stop; return an exit code as `node.run` does."""
+
+    def identify(site: Site) -> node.Member:
+        name = _choose(site.webhooks, options.name)
+        return node.Member("webhook", name, node.key_for(site, "logger", name))
+
+    return node.run_as(identify, wire, options=options)
+
+
+def wire(start: node.Start) -> "WebhookNode":
+    """Read the secret and how far the last process came, then join the bus."""
+    settings = start.site.webhooks[start.name]
+    secret, progress = read_secret(Path(settings.secret_file)), read_progress(Path(settings.state_file))
+    topics = [log_topic(start.name, start.instance)]
+    return WebhookNode(
+        name=start.name,
+        instance=start.instance,
+        bus=Bus(start.site.broker, key=start.key, topics=topics, wake_fd=start.stop.fileno),
+        heart=Heart(node=start.name, instance=start.instance, role="observer"),
+        sender=Sender(settings, secret),
+        state_file=Path(settings.state_file),
+        progress=progress,
+    )
 
 
 class Sender:
@@ -251,13 +251,13 @@ def write_progress(path: Path, progress: Progress) -> None:
     Path(file.name).replace(path)
 
 
-def _choose(webhooks: dict[str, WebhookSettings], name: str | None) -> tuple[str, WebhookSettings]:
+def _choose(webhooks: Collection[str], name: str | None) -> str:
     if name is None and len(webhooks) == 1:
-        return next(iter(webhooks.items()))
-    known = ", ".join(webhooks) or "none"
+        return next(iter(webhooks))
     if name is None or name not in webhooks:
+        known = ", ".join(webhooks) or "none"
         raise ConfigError(f"--name: one of the site's webhooks is needed; they are: {known}")
-    return name, webhooks[name]
+    return name
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import msgspec
 
@@ -94,6 +94,19 @@ class Stop:
             raise KeyboardInterrupt
 
 
+class Member(NamedTuple):
+    """Who a process is at its site."""
+
+    kind: str
+    """For people: its role, or the name of its command."""
+    name: str
+    key: NodeKey | None
+    """What to join the bus with; `None` for the broker, and for all if the site has no keys."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """What a node is given to wire itself."""
@@ -101,7 +114,7 @@ class Start:
     site: Site
     site_path: Path
     key: NodeKey | None
-    """What to join the bus with; none for the broker, and for all if the site has no keys."""
+    """As `Member` has it."""
     name: str
     instance: str
     """Unique to this process: the name and eight random hexadecimal digits."""
@@ -141,51 +154,59 @@ def run(
     if add_options is not None:
         add_options(parser)
     options = parser.parse_args(argv)
-    configure_logging(options.log_level)
+
+    def identify(site: Site) -> Member:
+        name = choose_name(site, role, options.name)
+        return Member(role, name, key_for(site, role, name))
+
+    return run_as(identify, wire, options=options, log_level=options.log_level, check_only=options.check)
+
+
+def run_as(
+    identify: Callable[[Site], Member],
+    wire: Callable[[Start], Node],
+    *,
+    options: argparse.Namespace,
+    log_level: str = "info",
+    check_only: bool = False,
+) -> int:
+    """Run what a command line was parsed for, as `run` does; `identify` finds who it is at its site."""
+    configure_logging(log_level)
     try:
         site = load(options.config)
-        name = choose_name(site, role, options.name)
-        key = key_for(site, role, name)
+        member = identify(site)
     except ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - the sentence is enough
         return EXIT_CONFIG
-    if options.check:
-        sys.stdout.write(f"{options.config}: valid; {role} {name}\n")
+    if check_only:
+        sys.stdout.write(f"{options.config}: valid; {member}\n")
         return EXIT_STOPPED
-    return _drive(role, wire, site=site, name=name, key=key, options=options)
+    return _drive(member, wire, site=site, options=options)
 
 
-def _drive(
-    role: NodeRole,
-    wire: Callable[[Start], Node],
-    *,
-    site: Site,
-    name: str,
-    key: NodeKey | None,
-    options: argparse.Namespace,
-) -> int:
+def _drive(member: Member, wire: Callable[[Start], Node], *, site: Site, options: argparse.Namespace) -> int:
     faulthandler.enable(file=2)  # systemd ends a loop that hangs by SIGABRT: say where it hung
     pulse = Pulse()
     with Stop() as stop, closing(pulse):
         start = Start(
             site=site,
             site_path=options.config,
-            key=key,
-            name=name,
-            instance=instance_of(name, secrets.token_hex(4)),
+            key=member.key,
+            name=member.name,
+            instance=instance_of(member.name, secrets.token_hex(4)),
             options=options,
             stop=stop,
             pulse=pulse,
         )
         try:
-            log.info("%s %s starts", role, name)
+            log.info("%s starts", member)
             stop.starting = True
             node = wire(start)
             stop.starting = False
             work(node, stop, pulse)
         except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the one place; all is logged
-            return _account_for(error, stop, f"{role} {name}")
-        log.info("%s %s stopped", role, name)
+            return _account_for(error, stop, f"{member}")
+        log.info("%s stopped", member)
         return EXIT_STOPPED
 
 
