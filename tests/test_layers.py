@@ -56,7 +56,7 @@ WORLD: dict[str, set[str]] = {
     "io.access": {"access", "dispatch", "io.journal", "io.metrics", "io.site", "protocol", "site"},
     "io.cameras": {"protocol", "site", "vision"},
     "io.health": {"dispatch", "health", "io.metrics", "io.runner", "protocol"},
-    "io.integrations": {"io.bus", "io.runner", "io.site", "log", "protocol", "site"},
+    "io.integrations": {"io.bus", "io.runner", "log", "protocol", "site"},
     "io.journal": {"access", "protocol"},
     "io.store": {"log", "protocol"},
     "io.log": {"io.store", "log", "protocol", "site"},

@@ -15,7 +15,8 @@ from tests.support.processes import Programs, stop
 from turnstile import __version__
 from turnstile.errors import ConfigError, ModelError
 from turnstile.io.runner.heart import Heart
-from turnstile.io.runner.node import Node, Start, Stop, choose_name, default_recognizer, run
+from turnstile.io.runner.member import choose_name, default_recognizer
+from turnstile.io.runner.node import Node, Start, Stop, run
 from turnstile.protocol.roles import NodeRole
 
 DOC = "Do one thing.\n\nSay what it hears.\n    python a_node.py --config FILE\n"

@@ -17,7 +17,8 @@ from sqlalchemy import ColumnElement, and_, func, or_
 from turnstile.errors import ConfigError, LogError
 from turnstile.io.log.text import local_time
 from turnstile.io.log.verification import inspect
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED, choose_name
+from turnstile.io.runner.member import choose_name
+from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import give_up_output, printable
 from turnstile.io.store.database import Database

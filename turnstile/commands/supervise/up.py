@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from turnstile.errors import ConfigError, TurnstileError
 from turnstile.io.bus.keys import KeyFolder
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED, default_recognizer
+from turnstile.io.runner.member import default_recognizer
+from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.machine import cores, this_host
 from turnstile.io.supervise.control import EVERYTHING, claim, tell

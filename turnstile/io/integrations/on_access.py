@@ -29,6 +29,7 @@ from turnstile.io.bus.keys import key_to_look_on
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
+from turnstile.io.runner.member import Member
 from turnstile.protocol.messages import Access
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import topic
@@ -46,11 +47,11 @@ log = logging.getLogger("turnstile")
 def run(options: argparse.Namespace) -> int:
     """Act on events until asked to stop; return an exit code as `node.run` does."""
 
-    def identify(site: Site) -> node.Member:
+    def identify(site: Site) -> Member:
         _check(site, options)
         name = f"door-{options.camera}"[:63]
         key = key_to_look_on(site, preferred=name)
-        return node.Member("on-access", name if key is None else key.who.name, key)
+        return Member("on-access", name if key is None else key.who.name, key)
 
     return node.run_as(identify, wire, options=options)
 

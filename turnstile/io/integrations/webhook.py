@@ -38,6 +38,7 @@ from turnstile.errors import ConfigError
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
+from turnstile.io.runner.member import Member, key_for
 from turnstile.log.lines import Event, Progress
 from turnstile.protocol.messages import Access, Fetch, Log
 from turnstile.protocol.state import State
@@ -55,9 +56,9 @@ log = logging.getLogger("turnstile")
 def run(options: argparse.Namespace) -> int:
     """Send events until asked to stop; return an exit code as `node.run` does."""
 
-    def identify(site: Site) -> node.Member:
+    def identify(site: Site) -> Member:
         name = _choose(site.webhooks, options.name)
-        return node.Member("webhook", name, node.key_for(site, "logger", name))
+        return Member("webhook", name, key_for(site, "logger", name))
 
     return node.run_as(identify, wire, options=options)
 

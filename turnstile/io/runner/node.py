@@ -4,8 +4,6 @@ import argparse
 import faulthandler
 import logging
 import os
-import platform
-import re
 import secrets
 import signal
 import sys
@@ -14,20 +12,17 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import NamedTuple, Protocol, Self
-
-import msgspec
+from typing import Protocol, Self
 
 from turnstile import __version__
 from turnstile.errors import ConfigError, DisplayError, TurnstileError
-from turnstile.io.bus.keys import KeyFolder, NodeKey
+from turnstile.io.bus.keys import NodeKey
 from turnstile.io.runner.heart import Heart
+from turnstile.io.runner.member import Member, choose_name, key_for
 from turnstile.io.runner.watchdog import Pulse
 from turnstile.io.site.file import load
-from turnstile.protocol.fields import Name
-from turnstile.protocol.roles import Identity, NodeRole, instance_of
+from turnstile.protocol.roles import NodeRole, instance_of
 from turnstile.site import restarts
-from turnstile.site.plan import SECTIONS
 from turnstile.site.settings import Site
 
 EXIT_STOPPED, EXIT_CRASHED = 0, 1
@@ -92,19 +87,6 @@ class Stop:
         self._signalled = self.requested = True
         if self.starting:
             raise KeyboardInterrupt
-
-
-class Member(NamedTuple):
-    """Who a process is at its site."""
-
-    kind: str
-    """For people: its role, or the name of its command."""
-    name: str
-    key: NodeKey | None
-    """What to join the bus with; `None` for the broker, and for all if the site has no keys."""
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,54 +239,3 @@ def configure_logging(level: str) -> None:
     )
     if level != "debug":
         logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it says "3 changes detected" at INFO
-
-
-def key_for(site: Site, role: NodeRole, name: str) -> NodeKey | None:
-    """Return the key of a node; none for the broker, and for all if the site has no keys.
-
-    Raises:
-        ConfigError: the site has keys, and none for this node is here.
-    """
-    if site.keys is None or role == "broker":
-        return None
-    return KeyFolder(Path(site.keys.folder)).node_key(Identity(role, name))
-
-
-def choose_name(site: Site, role: NodeRole, name: str | None) -> str:
-    """Return the node's name: as given, or the only one the site has.
-
-    Any name will do for a recognizer, since they may be added at any time; without one it is the host's.
-
-    Raises:
-        ConfigError: the site has no such node, or several and none was named.
-    """
-    if role == "broker":
-        return "broker"
-    if role == "recognizer":
-        return _recognizer_name(site, name or default_recognizer(platform.node()))
-    names = tuple(getattr(site, SECTIONS[role]))
-    if name is None and len(names) == 1:
-        return str(names[0])
-    known = ", ".join(names) or "none"
-    if name is None:
-        raise ConfigError(f"--name is needed: the site's {SECTIONS[role]} are: {known}")
-    if name not in names:
-        raise ConfigError(f"--name {name}: the site has no such {role}; its {SECTIONS[role]} are: {known}")
-    return name
-
-
-def default_recognizer(host: str) -> str:
-    """Return what a recognizer is called when nobody names it: after its machine."""
-    machine = re.sub(r"[^A-Za-z0-9_-]", "-", host.partition(".")[0])
-    return f"recognizer-{machine[:52] or 'host'}"
-
-
-def _recognizer_name(site: Site, name: str) -> str:
-    taken = {"broker", *site.cameras, *site.loggers, *site.displays}
-    try:
-        msgspec.convert(name, Name)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"--name {name!r}: names are letters, digits, '-' and '_', at most 63") from error
-    if name in taken:
-        raise ConfigError(f"--name {name}: the site has another node of that name")
-    return name
