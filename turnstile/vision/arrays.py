@@ -1,4 +1,4 @@
-"""Pictures as arrays: shape, type and colour order of each, said once."""
+"""Pictures as arrays: the shape, type and colour order of each."""
 
 from typing import Literal
 
@@ -15,6 +15,6 @@ PictureGrey = npt.NDArray[np.uint8]
 """uint8 `(height, width)`."""
 
 Reduction = Literal[1, 2, 4, 8]
-"""By how much smaller than it is a JPEG is decoded."""
+"""The factor by which a JPEG is decoded smaller."""
 
 REDUCTIONS: tuple[Reduction, ...] = (1, 2, 4, 8)

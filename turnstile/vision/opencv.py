@@ -10,7 +10,7 @@ import sys
 from turnstile.errors import SetupError
 
 MAX_PICTURE_PX = 100_000_000
-"""OpenCV decodes no picture bigger than this; its own limit of 2**30 pixels would take 3 GiB."""
+"""Largest picture that OpenCV decodes; its own limit of 2**30 pixels would take 3 GiB."""
 
 SYSTEM_PACKAGES = "libgl1 libglib2.0-0 libsm6 libxext6"
 """Debian's and Ubuntu's names for what the wheel needs of the system, windows included."""

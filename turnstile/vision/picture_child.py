@@ -1,4 +1,4 @@
-"""Decodes one enrolment picture in a process of its own, so that a hostile one harms nobody.
+"""Decodes one enrolment picture in a process of its own, so that a hostile picture harms nobody.
 
 Run as ``python -I picture_child.py LONG_SIDE``: the picture's bytes on standard input; on standard output
 one line, ``ok <width> <height>`` followed by the RGB bytes, or ``no <sentence for the person who took it>``.
@@ -11,7 +11,7 @@ import sys
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 MAX_PX = 64_000_000
-"""The largest picture that is decoded, width times height: what phones of 2026 take."""
+"""Most pixels of a picture that is decoded: those of phones of 2026."""
 
 MAX_MEMORY_BYTES = 1024 * 2**20
 MAX_CPU_S = 10

@@ -16,7 +16,7 @@ from turnstile.vision.arrays import PictureGrey, PictureRgb, Reduction
 
 MAX_FRAME_PX = 100_000_000
 MAX_FRAME_BYTES = 32 * 2**20
-"""The most that a site file can allow; the broker's own limits are lower and come first."""
+"""Highest limits that a site file can set; the broker checks the site's own first."""
 
 _REDUCED = {
     1: cv2.IMREAD_COLOR,
@@ -69,7 +69,7 @@ def decode_frame_bgr(jpeg: bytes, *, reduced: Reduction = 1) -> npt.NDArray[np.u
 
 
 def _decode(jpeg: bytes, mode: int) -> npt.NDArray[np.uint8]:
-    """Return the pixels in the colours and at the scale that `mode` names, and never by the EXIF rotation."""
+    """Return the pixels in the colours and at the scale that `mode` names, without EXIF rotation."""
     check_jpeg(jpeg, max_bytes=MAX_FRAME_BYTES, max_px=MAX_FRAME_PX)
     try:
         frame = cv2.imdecode(np.frombuffer(jpeg, np.uint8), mode | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -81,10 +81,10 @@ def _decode(jpeg: bytes, mode: int) -> npt.NDArray[np.uint8]:
 
 
 def decode_enrolment(data: bytes) -> PictureRgb:
-    """Return the pixels of a JPEG or PNG that a person put there, upright, with a long side of at most 1600.
+    """Return the pixels of an enrolment picture (JPEG or PNG), upright, with a long side of at most 1600.
 
-    It is decoded in a child process with bounds on memory, processor time and wall time, because such
-    pictures come from anywhere and decoders are where pictures do harm. Costs about 0.15 s.
+    A child process decodes it, with limits on memory, processor time and wall time: the picture may come from
+    anywhere, and decoders are where pictures do harm. It takes about 0.15 s.
 
     Raises:
         PictureError: not a JPEG or PNG, cut off, damaged, or too large; the text says which.

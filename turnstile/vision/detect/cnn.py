@@ -1,9 +1,8 @@
 """dlib's convolutional face detector (MMOD) on a model runtime.
 
-It needs no upright or frontal face and gives dlib's own boxes. On a processor without bfloat16 it costs about
-three times as much as HOG for the same picture size.
-Source: dlib 20.0, `dnn/loss.h` (`loss_mmod_`), `image_processing/box_overlap_testing.h`; King,
-"Max-Margin Object Detection", 2015.
+It also finds faces that are not upright or frontal, and returns dlib's own boxes. On a processor without
+bfloat16 it costs about three times as much as HOG for the same picture size. Source: dlib 20.0, `dnn/loss.h`
+(`loss_mmod_`), `image_processing/box_overlap_testing.h`; King, "Max-Margin Object Detection", 2015.
 """
 
 from typing import NamedTuple
@@ -20,16 +19,17 @@ from turnstile.vision.models.runtime import Network
 
 CELL_PX = 8
 FIRST_CELL_PX = 14
-"""Score `(row, column)` belongs to the window around canvas point 8 * column + 14, 8 * row + 14: three
-convolutions of 5x5 with stride 2 and no padding; all later ones keep the place."""
+"""Score `(row, column)` belongs to the window around canvas point 8 * column + 14, 8 * row + 14.
+
+Three convolutions of 5x5 have stride 2 and no padding; all later ones keep the place."""
 
 CLOSE_FACE_PX = 90
 CLOSE_LEVELS = 3
-"""How wide a face is made when it is searched near a box, and how many copies of the pyramid are searched
-there: those in which the window shows 80 to 115 of these pixels."""
+"""Width of a face when it is searched near a box, and the number of pyramid copies searched there: those in
+which the window shows 80 to 115 of these pixels."""
 
 BACKGROUND = (122.782, 117.001, 104.298)
-"""The mean colour, which the network's input subtracts."""
+"""The mean colour, which the network subtracts from its input."""
 
 
 class _SlidingWindow(NamedTuple):
@@ -55,7 +55,7 @@ class CnnDetector:
 
     @property
     def description(self) -> str:
-        """Return what it is and runs on, for people."""
+        """Return the detector's name and runtime, for people."""
         return f"cnn, scan at {self._scale:.2f}, {self._network.description}"
 
     def scan(self, picture_rgb: PictureRgb) -> list[Detection]:
@@ -89,7 +89,7 @@ class CnnDetector:
 
         Args:
             picture_rgb: the picture.
-            levels: of how many copies, largest first; none: of all of them.
+            levels: number of copies, largest first; `None` for all.
         """
         layout = pyramid.lay_out(picture_rgb.shape[1], picture_rgb.shape[0], levels=levels)
         scores = self._network.run(pyramid.draw(picture_rgb, layout, background=BACKGROUND))[0, 0]
@@ -116,7 +116,7 @@ class CnnDetector:
         return kept
 
     def _is_the_same(self, one: _SlidingWindow, other: _SlidingWindow) -> bool:
-        """Tell whether two windows show one face, by the part they share of the rectangle around both."""
+        """Tell whether two windows show one face: they share enough of the rectangle around both."""
         width = min(one.right, other.right) - max(one.left, other.left) + 1
         height = min(one.bottom, other.bottom) - max(one.top, other.top) + 1
         if width <= 0 or height <= 0:

@@ -1,4 +1,4 @@
-"""Where faces might be, by OpenCV's Haar cascade: what a display falls back on. It knows nobody."""
+"""Local detection by OpenCV's Haar cascade, the display's fallback. It finds faces but recognises nobody."""
 
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from turnstile.vision.arrays import PictureBgr
 CASCADE = "haarcascade_frontalface_default.xml"
 
 LONG_SIDE_PX = 480
-"""Pictures are searched at this size: 37 ms of one core, against 56 ms at 640, for 25 against 28 of 32 faces
-(four portraits at 30 to 100 % of the height in scenes of 1280x720)."""
+"""Pictures are searched at this size: 37 ms of one core for 25 of 32 faces. At 640 it is 56 ms for 28 of 32.
+
+The trial had four portraits at 30 to 100 % of the height in scenes of 1280x720."""
 
 SCALE_STEP = 1.1
 MIN_NEIGHBOURS = 4
@@ -24,7 +25,7 @@ MIN_FACE_PX = 20
 class HaarDetector:
     """Finds upright frontal faces. One detector serves one thread.
 
-    The histogram is left alone: equalised, the same scenes cost twice the time and gave 16 of 32 faces.
+    The histogram is not equalised: that took twice the time in the same scenes and found 16 of 32 faces.
     """
 
     def __init__(self) -> None:

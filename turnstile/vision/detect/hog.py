@@ -1,13 +1,18 @@
-"""dlib's HOG face detector, made cheaper and surer by a second look.
+"""dlib's HOG face detector, with a coarse scan and a second look.
 
-dlib spends nearly all of its time on the gradients of the whole picture, so the whole picture is searched
-at a small scale with a threshold so low that it misses next to nothing. What that leaves in doubt is looked
-at by the convolutional detector, close up. On eight clips of 640x480 with faces of 62 to 89 pixels (194
-frames, 2026-11), for `min_face_px` 60: face_recognition's way finds 99.5 % of the faces; a second look by
-HOG itself, at a score of -0.1, finds 97.4 % with a false box in 0.5 % of the frames; a second look by the
-convolutional detector finds all of them and nothing else, at any threshold from 0.3 to 0.6. Of portraits
-whose mouth and nose are covered it finds 90 %, face_recognition's way 68 %; with one side covered 78 and 15 %
-(`benchmarks.recall`, 60 portraits, 2026-11).
+dlib spends nearly all of its time on the gradients of the whole picture. So the whole picture is searched at
+a small scale, with a threshold so low that it misses next to nothing. The convolutional detector then looks
+closely at the doubtful places.
+
+Faces found on eight clips of 640x480 with faces of 62 to 89 pixels, at `min_face_px` 60 (194 frames,
+2026-11):
+
+- face_recognition's way: 99.5 %;
+- a second look by HOG itself, at a score of -0.1: 97.4 %, with a false box in 0.5 % of the frames;
+- a second look by the convolutional detector, at any threshold from 0.3 to 0.6: all, with no false box.
+
+Of portraits with mouth and nose covered it finds 90 %, face_recognition 68 %. With one side covered it finds
+78 %, face_recognition 15 % (`benchmarks.recall`, 60 portraits, 2026-11).
 """
 
 import tempfile
@@ -26,27 +31,26 @@ from turnstile.vision.detect.search import AREA_BELOW, Detection, Detector, Regi
 from turnstile.vision.models import cache as modelcache
 
 COARSE_FACE_PX = 57
-"""The smallest face, in pixels of the coarse scan, that still scores over `COARSE_MIN_SCORE`. HOG's window
-is 80."""
+"""Smallest face, in pixels of the coarse scan, that scores over `COARSE_MIN_SCORE`. HOG's window is 80."""
 
 COARSE_MIN_SCORE = -0.8
-"""Below this the coarse scan drops a place. At -0.8 it kept every face of the clips and 0.6 other places a
-frame."""
+"""Below this score the coarse scan drops a place. At -0.8 it kept every face of the clips, and 0.6 other
+places a frame."""
 
 SURE_SCORE = 0.0
-"""From dlib's own threshold on, a place found by the coarse scan is a face without a second look."""
+"""dlib's own threshold. Above it, a place of the coarse scan is a face without a second look."""
 
 CLOSE_FACE_PX = 90
-"""How wide a face is made to be found again: a little more than HOG's window. Wider ones find no more in the
-clips, and cost more."""
+"""Width of a face when it is searched again: a little more than HOG's window. Wider finds no more in the
+clips, and costs more."""
 
 MAX_DOUBTS = 16
-"""Places in doubt that get a second look, surest first; a bound on the time a strange picture can take."""
+"""Most doubtful places that get a second look, surest first. It bounds the time of a strange picture."""
 
 
 @cache
 def _frontal_face_detector() -> Any:
-    """Return dlib's own detector, which it unpacks in half a second and reads from a file in 2 ms."""
+    """Return dlib's own detector. Unpacking it takes 0.5 s, reading it from a file 2 ms."""
     packed = modelcache.kept_or_made(f"frontal-hog-dlib-{dlib.__version__}.detector", _unpacked)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "detector")
@@ -62,7 +66,7 @@ def _unpacked() -> bytes:
 
 
 class HogDetector:
-    """Finds faces of `min_face_px` and more, and asks another detector where it is in doubt."""
+    """Finds faces of `min_face_px` and more, and asks another detector about doubtful places."""
 
     def __init__(self, *, min_face_px: int, second_look: Detector) -> None:
         self._detector = _frontal_face_detector()
@@ -71,12 +75,12 @@ class HogDetector:
 
     @property
     def description(self) -> str:
-        """Return what it is and runs on, for people."""
+        """Return the detector's name and runtime, for people."""
         return f"hog, coarse scan at {self._coarse_scale:.2f}, dlib {dlib.__version__}, in doubt cnn"
 
     @property
     def reduction(self) -> Reduction:
-        """Return by how much a JPEG may be decoded smaller for `coarse`, and still be large enough."""
+        """Return the factor by which a JPEG may be decoded smaller and still do for `coarse`."""
         return max(by for by in REDUCTIONS if by * self._coarse_scale <= 1 or by == 1)
 
     def scan(self, picture_rgb: PictureRgb) -> list[Detection]:
@@ -113,7 +117,7 @@ class HogDetector:
     def _run(
         self, pixels: PictureRgb | PictureGrey, part: Region, whole: tuple[int, ...], *, min_score: float
     ) -> list[Detection]:
-        """Return what dlib finds in the pixels of a part, made as large as the part's scale says."""
+        """Return what dlib finds in a part, scaled as the part says."""
         width, height = (
             round(side * part.scale) for side in (part.right - part.left, part.bottom - part.top)
         )
@@ -131,7 +135,7 @@ class HogDetector:
 
 
 def _clipped(found: Detection, picture_rgb: PictureRgb) -> Detection:
-    """Return a place within the picture: one decoded smaller covers up to 7 pixels more."""
+    """Return a place clipped to the picture: one decoded smaller covers up to 7 pixels more."""
     height, width = picture_rgb.shape[:2]
     box = found.box_px
     inside = Box(left=box.left, top=box.top, right=min(box.right, width), bottom=min(box.bottom, height))

@@ -1,7 +1,7 @@
 """dlib's tiled image pyramid: a picture in ever smaller copies, laid out on one canvas.
 
-A network of fixed window size that slides over the canvas finds faces of all sizes in one go. Sizes, places
-and the interpolation are dlib's own, so that its boxes can be reproduced. Source: dlib 20.0,
+A network with a window of fixed size finds faces of all sizes in one run over the canvas. Sizes, places and
+interpolation are dlib's own, so its boxes can be reproduced. Source: dlib 20.0,
 `image_transforms/image_pyramid.h` (`compute_tiled_image_pyramid_details`, `pyramid_down<6>`) and
 `dnn/input.h` (`input_image_pyramid`).
 """
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from turnstile.vision.arrays import PictureRgb
 
 RATE = 5 / 6
-"""Each copy is this much smaller than the one before."""
+"""Scale of each copy against the previous one."""
 
 PADDING_PX = 10
 OUTER_PADDING_PX = 11
@@ -54,7 +54,7 @@ class Layout:
         return distances.index(min(distances))
 
     def to_picture(self, x: float, y: float, *, tile: int) -> tuple[float, float]:
-        """Return the point of the picture that a point of the canvas shows, taken as part of a tile."""
+        """Return the point of the picture that a point of the canvas shows as part of a tile."""
         x, y = x - self.tiles[tile].left, y - self.tiles[tile].top
         for _ in range(tile):
             x, y = x / RATE + 0.3, y / RATE + 0.3
@@ -67,7 +67,7 @@ def lay_out(width: int, height: int, *, levels: int | None = None) -> Layout:
     Args:
         width: of the picture, in pixels.
         height: of the picture, in pixels.
-        levels: how many copies at most, the picture itself included; none: down to the smallest.
+        levels: most copies, the picture itself included; `None` for all.
     """
     sizes = [(width, height)]
     while len(sizes) != levels:
@@ -95,7 +95,7 @@ def lay_out(width: int, height: int, *, levels: int | None = None) -> Layout:
 
 
 def _column_height(sizes: list[tuple[int, int]]) -> int:
-    """Return how far down the first column goes: until the next copy fits beside the one before it."""
+    """Return the height of the first column: it ends when the next copy fits beside the previous one."""
     first_width, first_height = sizes[0]
     total = sum(high + PADDING_PX for _, high in sizes) - 2 * PADDING_PX
     column = previous_width = 0
@@ -109,7 +109,7 @@ def _column_height(sizes: list[tuple[int, int]]) -> int:
 
 
 def draw(picture_rgb: PictureRgb, layout: Layout, *, background: tuple[float, float, float]) -> Planes:
-    """Return the canvas; `background` is the colour that the network takes for nothing."""
+    """Return the canvas; `background` is the colour that means nothing to the network."""
     canvas = np.empty((layout.height, layout.width, 3), np.float32)
     canvas[:] = background
     copy = picture_rgb.astype(np.float32)

@@ -10,18 +10,18 @@ from turnstile.protocol.messages import Hint
 from turnstile.vision.arrays import PictureRgb
 
 MAX_HINT_AGE_S = 1.0
-"""Older boxes are not worth searching: at 1 m/s, a face of 16 cm has moved by six of its widths."""
+"""Boxes older than this are not searched: at 1 m/s, a face of 16 cm has moved six of its widths."""
 
 MAX_HINTED = 6
 """With more faces to follow, one search of the whole picture costs no more than theirs."""
 
 MARGIN = 0.3
-"""How far around a box to look, in widths of the box, on each side. Who moved farther is found by a search of
-the whole picture. On the clips of `benchmarks.engine`, 0.3 finds as much as 0.4 or more; 0.25 finds less."""
+"""Margin around a box to search, on each side, in widths of the box. A search of the whole picture
+finds people who moved farther. On the clips of `benchmarks.engine`, 0.3 finds as much as 0.4; 0.25 less."""
 
 AREA_BELOW = 0.7
-"""Pictures are made smaller by averaging below this scale, and by interpolation, which is ten times as fast,
-above it: every pixel still counts there."""
+"""Below this scale pictures are reduced by averaging. Above it interpolation is ten times as fast and
+still uses every pixel."""
 
 SAME_FACE_OVERLAP = 0.3
 """Boxes whose intersection over union is greater are the same face."""
@@ -29,11 +29,11 @@ SAME_FACE_OVERLAP = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """A face and how sure the detector is of it."""
+    """A face and its score."""
 
     box_px: Box
     score: float
-    """In the detector's own scale; 0 is dlib's own threshold."""
+    """Score in the detector's own scale; 0 is dlib's own threshold."""
 
 
 class Detector(Protocol):
@@ -41,7 +41,7 @@ class Detector(Protocol):
 
     @property
     def description(self) -> str:
-        """Return what it is and runs on, for people."""
+        """Return the detector's name and runtime, for people."""
         ...
 
     def scan(self, picture_rgb: PictureRgb) -> list[Detection]:
@@ -64,9 +64,9 @@ class Sighting:
 def find(detector: Detector, picture_rgb: PictureRgb, hint: Hint | None, *, full_scan_every: int) -> Sighting:
     """Return the faces of a frame, looking near hinted boxes first if that is allowed.
 
-    The whole picture is searched when there is no hint, nobody or a crowd in it, when the hint is old, when
-    it is the turn of a full scan, and when any hinted face is not found where it was. A newcomer beside
-    people who stay is thus seen after at most `full_scan_every` recognized frames of that camera.
+    The whole picture is searched if the hint is missing, old, empty or a crowd, if a full scan is due, or if
+    a hinted face is not found. A newcomer beside people who stay is seen after at most `full_scan_every`
+    recognized frames of that camera.
     """
     if hint is not None and is_worth_following(hint, full_scan_every=full_scan_every):
         near = [_best(detector.search(picture_rgb, box), box) for box in hint.boxes_px]
@@ -77,7 +77,7 @@ def find(detector: Detector, picture_rgb: PictureRgb, hint: Hint | None, *, full
 
 
 def in_full(found: Sequence[Detection]) -> Sighting:
-    """Return what a search of the whole picture found."""
+    """Return the faces of the whole picture."""
     return Sighting(boxes_px=_boxes(found), full_scan=True)
 
 
@@ -91,19 +91,19 @@ def is_worth_following(hint: Hint, *, full_scan_every: int) -> bool:
 
 
 def _best(candidates: Sequence[Detection], around: Box) -> Detection | None:
-    """Return the surest face that touches a box, or none."""
+    """Return the surest face that touches a box, or `None`."""
     touching = [found for found in candidates if overlap(found.box_px, around) > 0]
     return max(touching, key=lambda found: found.score, default=None)
 
 
 def _boxes(found: Sequence[Detection]) -> tuple[Box, ...]:
-    """Return each face's box once, biggest first."""
+    """Return one box a face, biggest first."""
     boxes = [face.box_px for face in distinct(found)]
     return tuple(sorted(boxes, key=lambda box: -box.width * box.height))
 
 
 def distinct(found: Sequence[Detection]) -> list[Detection]:
-    """Return the surest one of faces that overlap, surest first."""
+    """Return the surest of each group of overlapping faces, surest first."""
     kept: list[Detection] = []
     for face in sorted(found, key=lambda face: -face.score):
         if all(overlap(face.box_px, other.box_px) <= SAME_FACE_OVERLAP for other in kept):
@@ -138,7 +138,7 @@ def overlap(one: Box, other: Box) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """A part of a picture and how to get from its scaled pixels back to the picture's."""
+    """A part of a picture, and its scale and place in the picture."""
 
     left: int
     top: int
@@ -149,7 +149,7 @@ class Region:
     def box(
         self, left: float, top: float, right: float, bottom: float, *, within: tuple[int, ...]
     ) -> Box | None:
-        """Return a box of the scaled part in pixels of the picture, clipped; none if nothing is left.
+        """Return a box of the scaled part in pixels of the picture, clipped; `None` if nothing is left.
 
         `within` is the picture's shape: height, width.
         """

@@ -1,8 +1,8 @@
 """From faces to encodings, by one of several named policies.
 
-The network was trained on one chip a face. Averaging it over the face's mirror image and over several
-cut-outs costs time and separates people better; scaling to unit length does so for nothing. Measured with
-`python -m benchmarks.accuracy`; figures in `POLICIES`.
+The network was trained on one chip a face. The mean over the face's mirror image and several cut-outs costs
+time and separates people better. Scaling to unit length costs nothing. `python -m benchmarks.accuracy`
+measures each policy; docs/decisions/0008-encoding-policies.md has the figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ from turnstile.vision.models import cache
 from turnstile.vision.models.runtime import Network
 
 BATCH = 16
-"""Chips that go through the network at a time: bounds memory; larger batches gain nothing (measured)."""
+"""Chips in one run of the network. It bounds memory; larger batches gain nothing (measured)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Which chips of a face are encoded, and what is done with their mean."""
+    """Which chips of a face are encoded, and whether their mean is scaled."""
 
     paddings: tuple[float, ...] = (0.25,)
     paddings_68: tuple[float, ...] = ()
@@ -68,7 +68,7 @@ class Encoder:
         return self.encode_chips(chips)
 
     def encode_chips(self, chips: Chips) -> Encodings:
-        """Return one row for each group of as many chips as the policy makes of a face."""
+        """Return one row for each face; the chips of a face follow one another."""
         means = self._run(chips).reshape(-1, self._policy.chips, ENCODING_SIZE).mean(axis=1)
         if self._policy.unit_length:
             means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.finfo(np.float32).tiny)

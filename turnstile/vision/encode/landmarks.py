@@ -33,7 +33,7 @@ class Landmarks:
         Args:
             picture_rgb: the whole picture.
             box_px: where the face is in it.
-            paddings: how much to add around the face, as a part of its size; the network was trained on 0.25.
+            paddings: the margins to add, as parts of the face's size; the network was trained on 0.25.
         """
         place = dlib.rectangle(box_px.left, box_px.top, box_px.right, box_px.bottom)
         points = self._model(picture_rgb, place)

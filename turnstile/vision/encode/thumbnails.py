@@ -8,7 +8,7 @@ from turnstile.vision.arrays import PictureRgb
 
 LONG_SIDE_PX = 160
 MARGIN = 0.25
-"""How much of the face's width and height is kept around it on each side."""
+"""Margin kept on each side, as a part of the face's width and height."""
 
 _QUALITIES = (80, 60, 40, 20)
 

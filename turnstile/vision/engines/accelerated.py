@@ -1,4 +1,4 @@
-"""The accelerated engine: dlib's own networks on a model runtime, and less of each frame to search."""
+"""The accelerated engine: dlib's own networks on a model runtime, and a search near hinted faces."""
 
 import time
 from typing import NamedTuple
@@ -28,7 +28,7 @@ from turnstile.vision.pictures import decode_frame, decode_frame_grey, sharpness
 
 
 class _Glance(NamedTuple):
-    """Where faces may be in a frame, and what it took to see; no places when there was no glance."""
+    """Where a coarse scan saw possible faces, and its times; `None` without a scan."""
 
     places: list[Detection] | None = None
     decode_ms: float = 0.0

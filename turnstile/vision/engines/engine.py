@@ -1,4 +1,4 @@
-"""The seam between a recognizer and whatever finds and encodes faces."""
+"""What a recognizer calls to find and encode faces."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,7 +16,7 @@ class Analysis:
     boxes_px: tuple[Box, ...]
     """In pixels of the frame as captured, whatever scale was searched."""
     encodings: Encodings
-    """Row `i` belongs to `boxes_px[i]`."""
+    """Encodings; row `i` belongs to `boxes_px[i]`."""
     sharpness: tuple[float, ...]
     """Variance of the Laplacian of each grey face scaled to 100x100 pixels."""
     decode_ms: float = 0.0
@@ -24,7 +24,7 @@ class Analysis:
     encode_ms: float = 0.0
     full_scan: bool = True
     picture_rgb: PictureRgb | None = None
-    """The frame's pixels as captured, for thumbnails; an engine that does not keep them gives none."""
+    """The frame's pixels as captured, for thumbnails; `None` from an engine that does not keep them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
-"""The networks ready to run: dlib's files turned into ONNX graphs once, then kept in the user's cache folder.
+"""The model cache: dlib's files become ONNX graphs once, kept in the user's cache folder.
 
-A cached graph is named by the hash of the file it was made from and starts with the hash of its own
-content, so neither a new model file nor a damaged cache is ever mistaken. It appears whole or not at all:
-ten recognizers that start together at worst build the same graph ten times.
+A cached graph is named by the hash of its model file and starts with the hash of its own content. A new
+model file or a damaged cache is therefore noticed. A graph appears whole or not at all. At worst, ten
+recognizers that start together build the same graph ten times.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ LANDMARKS_5_FILE = "shape_predictor_5_face_landmarks.dat"
 LANDMARKS_68_FILE = "shape_predictor_68_face_landmarks.dat"
 
 GRAPH_VERSION = 1
-"""Changes whenever the same model file would give another graph."""
+"""Version of the conversion; it changes when the same model file gives another graph."""
 
 _DIGEST_BYTES = 32
 
@@ -51,8 +51,8 @@ def encoder_graph(model: Path | None = None, *, cache: Path | None = None) -> by
     """Return the ONNX graph of the face encoder.
 
     Args:
-        model: dlib's file; none: the installed one.
-        cache: folder to keep the graph in; none: the user's cache folder.
+        model: dlib's file; `None` for the installed one.
+        cache: folder to keep the graph in; `None` for the user's cache folder.
 
     Raises:
         ModelError: the model file is missing, cut off or another network.
@@ -79,12 +79,12 @@ def detector_windows(model: Path | None = None) -> dlib_file.Windows:
 
 
 def kept_or_made(name: str, make: Callable[[], bytes], *, cache: Path | None = None) -> bytes:
-    """Return what is in the cache under a name; what is not, or is damaged, is made and kept.
+    """Return the contents cached under a name; missing or damaged ones are made and kept.
 
     Args:
-        name: says all that the contents depend on.
+        name: names everything the contents depend on.
         make: returns the contents.
-        cache: folder to keep it in; none: the user's cache folder.
+        cache: folder to keep it in; `None` for the user's cache folder.
     """
     kept = (cache or platformdirs.user_cache_path("turnstile", appauthor=False)) / name
     found = _from_cache(kept)
@@ -112,7 +112,7 @@ def _read(model: Path) -> bytes:
 
 
 def _from_cache(kept: Path) -> bytes | None:
-    """Return what the cache has, or nothing if that is nothing or was damaged."""
+    """Return the cached contents, or `None` if they are missing or damaged."""
     try:
         contents = kept.read_bytes()
     except OSError:

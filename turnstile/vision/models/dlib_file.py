@@ -22,7 +22,7 @@ Doubles = npt.NDArray[np.float64]
 
 MAX_TENSOR_VALUES = 2**26
 MAX_WEIGHT = 1e6
-"""Greater ones, and what is not a number, come from damage; those of dlib's networks stay below 1e3."""
+"""Larger values and NaN come from damage; those of dlib's networks stay below 1e3."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,7 +89,7 @@ class DlibNetwork:
     """Subtracted from red, green and blue before the division by 256."""
     layers: tuple[Layer, ...]
     windows: Windows | None
-    """None when the network is no detector."""
+    """`None` if the network is not a detector."""
 
 
 def read(contents: bytes, *, name: str) -> DlibNetwork:
@@ -100,7 +100,7 @@ def read(contents: bytes, *, name: str) -> DlibNetwork:
         name: what to call the file in errors.
 
     Raises:
-        ModelError: the file is cut off, is no dlib network, or holds a layer that this reader does not know.
+        ModelError: the file is cut off, is not a dlib network, or has a layer unknown to this reader.
     """
     try:
         return _read(_Cursor(contents))
@@ -111,7 +111,7 @@ def read(contents: bytes, *, name: str) -> DlibNetwork:
 
 
 class _NotThisFormatError(Exception):
-    """The bytes are not what the format says."""
+    """The bytes do not fit the format."""
 
 
 class _Cursor:
@@ -154,7 +154,7 @@ class _Cursor:
         return tuple(self.integer() for _ in range(4))
 
     def tags(self) -> Iterator[str]:
-        """Move behind each known tag in turn, from wherever the previous layer's reading ended."""
+        """Yield each known tag in turn; reading starts behind it."""
         while found := _TAG.search(self.contents, self.at):
             self.at = found.end()
             yield found[0][2:].decode("ascii")

@@ -1,7 +1,7 @@
-"""dlib's networks written down as ONNX graphs, which any runtime can run.
+"""Writes dlib's networks as ONNX graphs, which any runtime can run.
 
-Both graphs take raw pixel values, red first: subtracting the mean and dividing by 256 is folded into the
-first convolution, which is exact because that one adds no zeros around its input.
+Both graphs take raw pixel values, red first. Subtracting the mean and dividing by 256 is folded into the
+first convolution. That is exact, as this convolution adds no zeros around its input.
 """
 
 from collections.abc import Iterator, Sequence
@@ -135,7 +135,7 @@ class _Graph:
 
 
 def _chain(graph: _Graph, layers: Sequence[Layer], at: _Map) -> _Map:
-    """Append layers one after the other, residual blocks with their skip, and return what comes out."""
+    """Append layers in order, residual blocks with their skip, and return the output."""
     waiting = _blocks(layers)
     for block in waiting:
         if len(block) == 1:

@@ -1,9 +1,8 @@
-"""Running an ONNX graph: the one seam between our networks and whatever computes them.
+"""Runs an ONNX graph: the only place that knows the model runtimes.
 
 ONNX Runtime is the default. OpenVINO is optional (`pip install openvino`) and pays where the processor has
-bfloat16 matrix instructions (AMX); on processors with AVX2 only, both take the same time (measured on an
-AMD EPYC 7003: 7.9 and 8.4 ms a face). Each network computes on one thread: recognizers scale by processes,
-one a core.
+bfloat16 matrix instructions (AMX). With AVX2 only, both take the same time: 7.9 and 8.4 ms a face on an AMD
+EPYC 7003. Each network computes on one thread, because recognizers scale by processes, one a core.
 """
 
 import os
