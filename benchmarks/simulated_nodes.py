@@ -23,6 +23,7 @@ from turnstile.protocol.messages import Frame, Hint
 from turnstile.protocol.topics import topic, work_topic
 from turnstile.site.settings import BrokerSettings, RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.engines.desk import RecognitionDesk
 from turnstile.vision.engines.engine import Analysis, Engine, EngineDescription
 
 Start = tuple[int, int, int]
@@ -63,11 +64,9 @@ def a_recognizer(
 ) -> RecognizerNode:
     """Return the real node around another engine."""
     return RecognizerNode(
-        name=name,
-        instance=instance,
-        settings=RecognitionSettings(),
         bus=Bus(broker, topics=("gallery.", work_topic(name, instance)), wake_fd=wake_fd),
-        engine=engine,
+        desk=RecognitionDesk(name=name, instance=instance, engine=engine),
+        credits=1,
         heart=Heart(node=name, instance=instance, role="recognizer"),
         stop=Stop(),
     )

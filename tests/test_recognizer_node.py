@@ -32,8 +32,9 @@ from turnstile.protocol.messages import (
     encode,
 )
 from turnstile.protocol.topics import work_topic
-from turnstile.site.settings import BrokerSettings, RecognitionSettings
+from turnstile.site.settings import BrokerSettings
 from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.engines.desk import RecognitionDesk
 from turnstile.vision.engines.engine import Analysis, EngineDescription
 
 ENGINE = "a-test-engine/raw"
@@ -84,11 +85,9 @@ class Bench:
         self.engine = FakeEngine()
         self.stop = stack.enter_context(Stop())
         self.node = RecognizerNode(
-            name=NAME,
-            instance=INSTANCE,
-            settings=RecognitionSettings(credits=credits),
             bus=Bus(addresses, topics=("gallery.", work_topic(NAME, INSTANCE))),
-            engine=self.engine,
+            desk=RecognitionDesk(name=NAME, instance=INSTANCE, engine=self.engine),
+            credits=credits,
             heart=Heart(node=NAME, instance=INSTANCE, role="recognizer", period_s=3600.0),
             stop=self.stop,
         )
@@ -276,7 +275,7 @@ def test_a_broken_gallery_is_refused_and_the_last_one_kept(bench: Bench) -> None
     )
     bench.send(whole, broken)
     bench.turn_until(lambda: bench.node.heart.counts["refused_galleries"] == 1)
-    assert bench.node.gallery.version == gallery.version
+    assert bench.node.desk.gallery.version == gallery.version
 
 
 def test_messages_for_others_are_passed_over(bench: Bench) -> None:

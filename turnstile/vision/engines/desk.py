@@ -1,0 +1,124 @@
+"""The recognition desk: a frame becomes faces with names and distances, an enrolment picture an encoding.
+
+Policy: a frame or picture that cannot be decoded or used is answered with the problem and counted.
+"""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from turnstile.errors import ConfigError, PictureError
+from turnstile.people.gallery import EMPTY, Gallery, from_message
+from turnstile.protocol.fields import MAX_FACES
+from turnstile.protocol.messages import Face, People, Picture, Result, Template, Timings, Work
+from turnstile.vision.encode.thumbnails import thumbnail
+from turnstile.vision.engines.engine import Analysis, Engine
+from turnstile.vision.pictures import decode_enrolment
+
+MAX_THUMBNAILS = 4
+"""Faces of a frame that get a thumbnail, biggest first."""
+
+MAX_PROBLEM_CHARS = 500
+
+
+@dataclass(kw_only=True)
+class RecognitionDesk:
+    """One engine, and the gallery as the broker last sent it."""
+
+    name: str
+    """The recognizer's, which signs each answer."""
+    instance: str
+    engine: Engine
+    gallery: Gallery = EMPTY
+    counts: Counter[str] = field(default_factory=Counter)
+    last_ms: float = 0.0
+    """How long the latest frame took."""
+
+    def take(self, work: Work | Picture) -> Result | Template:
+        """Return the answer to a piece of work."""
+        return self._recognize(work) if isinstance(work, Work) else self._encode(work)
+
+    def replace_gallery(self, people: People) -> None:
+        """Compare faces with these people from now on.
+
+        Raises:
+            ConfigError: their encodings are another engine's.
+            WireError: the message contradicts itself.
+        """
+        mine = self.engine.description.encoding
+        if people.engine != mine:
+            raise ConfigError(
+                f"the site's encodings are {people.engine}, this recognizer makes {mine}: same site file?"
+            )
+        self.gallery = from_message(people)
+
+    def _recognize(self, work: Work) -> Result:
+        began = time.perf_counter()
+        self.counts["frames_in"] += 1
+        problem, match_ms = "", 0.0
+        faces: tuple[Face, ...] = ()
+        analysis: Analysis | None = None
+        try:
+            analysis = self.engine.analyse(work.jpeg, hint=work.hint)
+            matching = time.perf_counter()
+            faces = self._name_faces(analysis)
+            match_ms = (time.perf_counter() - matching) * 1e3
+        except PictureError as error:
+            self.counts["bad_frames"] += 1
+            problem = str(error)[:MAX_PROBLEM_CHARS]
+        total_ms = (time.perf_counter() - began) * 1e3
+        self.counts.update(faces=len(faces), busy_ms=round(total_ms))
+        self.last_ms = round(total_ms, 2)
+        return Result(
+            token=work.token,
+            name=self.name,
+            instance=self.instance,
+            camera=work.camera,
+            seq=work.seq,
+            captured_ns=work.captured_ns,
+            gallery_version=self.gallery.version,
+            faces=faces,
+            timings=Timings(
+                decode_ms=analysis.decode_ms if analysis else 0.0,
+                detect_ms=analysis.detect_ms if analysis else 0.0,
+                encode_ms=analysis.encode_ms if analysis else 0.0,
+                match_ms=match_ms,
+                total_ms=total_ms,
+            ),
+            waited_ms=work.waited_ms,
+            full_scan=analysis is None or analysis.full_scan,
+            problem=problem,
+        )
+
+    def _name_faces(self, analysis: Analysis) -> tuple[Face, ...]:
+        matches = self.gallery.match(analysis.encodings)
+        picture = analysis.picture_rgb
+        return tuple(
+            Face(
+                box_px=box,
+                person=match.person,
+                distance=match.distance,
+                second_distance=match.second_distance,
+                sharpness=analysis.sharpness[at],
+                encoding=analysis.encodings[at].astype("<f4").tobytes(),
+                thumbnail=thumbnail(picture, box) if picture is not None and at < MAX_THUMBNAILS else b"",
+            )
+            for at, (box, match) in enumerate(zip(analysis.boxes_px, matches, strict=True))
+        )[:MAX_FACES]
+
+    def _encode(self, picture: Picture) -> Template:
+        self.counts["pictures_in"] += 1
+        encoding, problem = b"", ""
+        try:
+            encoding = self.engine.enrol(decode_enrolment(picture.data)).astype("<f4").tobytes()
+        except PictureError as error:
+            self.counts["bad_pictures"] += 1
+            problem = str(error)[:MAX_PROBLEM_CHARS]
+        return Template(
+            token=picture.token,
+            name=self.name,
+            instance=self.instance,
+            engine=self.engine.description.encoding,
+            encoding=encoding,
+            problem=problem,
+        )
