@@ -5,19 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from recognizer_node import RecognizerNode
 from tests.support.builders import a_box, a_frame, a_jpeg, a_picture, a_work, some_encodings
-from turnstile.errors import ConfigError, PictureError
+from tests.support.fake_engine import ENGINE, FakeEngine
+from turnstile.errors import ConfigError
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.node import Stop
-from turnstile.people.encodings import Encodings
 from turnstile.people.gallery import build_gallery, to_message
-from turnstile.protocol.fields import MAX_FACES, Box
 from turnstile.protocol.messages import (
     AnyMessage,
     Beat,
@@ -33,47 +31,10 @@ from turnstile.protocol.messages import (
 )
 from turnstile.protocol.topics import work_topic
 from turnstile.site.settings import BrokerSettings
-from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.engines.desk import RecognitionDesk
-from turnstile.vision.engines.engine import Analysis, EngineDescription
 
-ENGINE = "a-test-engine/raw"
 NAME, INSTANCE = "recognizer-1", "recognizer-1-a1b2c3d4"
 PATIENCE_S = 30.0
-
-
-class FakeEngine:
-    """Finds the faces it is told to find."""
-
-    description = EngineDescription(encoding=ENGINE, detector="none", runtime="the test")
-
-    def __init__(self) -> None:
-        self.boxes_px: tuple[Box, ...] = ()
-        self.encodings: Encodings = some_encodings(0)
-        self.error: PictureError | None = None
-        self.while_working: Callable[[], object] = lambda: None
-        self.hints: list[Hint | None] = []
-
-    def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:
-        """Return what it was told, or fail."""
-        assert jpeg
-        self.hints.append(hint)
-        self.while_working()
-        if self.error:
-            raise self.error
-        return Analysis(
-            boxes_px=self.boxes_px,
-            encodings=self.encodings,
-            sharpness=(50.0,) * len(self.boxes_px),
-            picture_rgb=np.zeros((48, 64, 3), np.uint8),
-        )
-
-    def enrol(self, picture_rgb: PictureRgb) -> Encodings:
-        """Return the encoding of seed 1, or fail."""
-        assert picture_rgb.shape == (48, 64, 3)
-        if self.error:
-            raise self.error
-        return some_encodings(1)
 
 
 class Bench:
@@ -179,41 +140,13 @@ def test_a_frame_is_answered_with_its_faces_and_the_next_may_come(bench: Bench) 
     assert bench.said[-1] == Ready(name=NAME, instance=INSTANCE, credits=1, gallery_version=gallery.version)
 
 
-def test_a_frame_that_cannot_be_decoded_is_answered_and_counted(bench: Bench) -> None:
-    """It is not a crash, and the broker need not wait for the lease."""
-    bench.engine.error = PictureError("the frame cannot be decoded" + "!" * 1000)
-    bench.send(a_work())
-    bench.turn_until(lambda: bool(bench.results()))
-    result = bench.results()[0]
-    assert result.problem.startswith("the frame cannot be decoded")
-    assert len(result.problem) == 500
-    assert result.faces == ()
-    assert bench.node.heart.counts["bad_frames"] == 1
-
-
-def test_a_crowd_is_cut_to_what_a_message_holds(bench: Bench) -> None:
-    """The biggest faces come first."""
-    bench.engine.boxes_px = tuple(a_box(left=at) for at in range(MAX_FACES + 10))
-    bench.engine.encodings = some_encodings(MAX_FACES + 10)
-    bench.send(a_work())
-    bench.turn_until(lambda: bool(bench.results()))
-    assert [face.box_px.left for face in bench.results()[0].faces] == list(range(MAX_FACES))
-
-
 def test_an_enrolment_picture_is_answered_with_its_encoding(bench: Bench) -> None:
-    """Or with why there is none."""
-    bench.send(a_picture(token="01", data=a_jpeg()))
+    """What the desk counts is in the node's beat."""
+    bench.send(a_picture(data=a_jpeg()))
     bench.turn_until(lambda: len(bench.templates()) == 1)
-    bench.send(a_picture(token="02", data=b"no picture"))
-    bench.turn_until(lambda: len(bench.templates()) == 2)
-    bench.engine.error = PictureError("there are two faces in it")
-    bench.send(a_picture(token="03", data=a_jpeg()))
-    bench.turn_until(lambda: len(bench.templates()) == 3)
-    encoded, damaged, crowded = bench.templates()
-    assert (encoded.token, encoded.engine, encoded.problem) == ("01", ENGINE, "")
-    assert encoded.encoding == some_encodings(1).tobytes()
-    assert (damaged.encoding, damaged.problem) == (b"", "not a JPEG or PNG picture")
-    assert crowded.problem == "there are two faces in it"
+    (template,) = bench.templates()
+    assert (template.engine, template.problem) == (ENGINE, "")
+    assert bench.node.heart.counts["pictures_in"] == 1
 
 
 def test_with_two_credits_the_next_is_asked_for_after_each_answer(folder: Path) -> None:

@@ -1,0 +1,49 @@
+"""An engine that a test plays."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tests.support.builders import some_encodings
+from turnstile.errors import PictureError
+from turnstile.people.encodings import Encodings
+from turnstile.protocol.fields import Box
+from turnstile.protocol.messages import Hint
+from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.engines.engine import Analysis, EngineDescription
+
+ENGINE = "a-test-engine/raw"
+
+
+class FakeEngine:
+    """Finds the faces it is told to find."""
+
+    description = EngineDescription(encoding=ENGINE, detector="none", runtime="the test")
+
+    def __init__(self) -> None:
+        self.boxes_px: tuple[Box, ...] = ()
+        self.encodings: Encodings = some_encodings(0)
+        self.error: PictureError | None = None
+        self.while_working: Callable[[], object] = lambda: None
+        self.hints: list[Hint | None] = []
+
+    def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:
+        """Return what it was told, or fail."""
+        assert jpeg
+        self.hints.append(hint)
+        self.while_working()
+        if self.error:
+            raise self.error
+        return Analysis(
+            boxes_px=self.boxes_px,
+            encodings=self.encodings,
+            sharpness=(50.0,) * len(self.boxes_px),
+            picture_rgb=np.zeros((48, 64, 3), np.uint8),
+        )
+
+    def enrol(self, picture_rgb: PictureRgb) -> Encodings:
+        """Return the encoding of seed 1, or fail."""
+        assert picture_rgb.shape == (48, 64, 3)
+        if self.error:
+            raise self.error
+        return some_encodings(1)

@@ -1,0 +1,112 @@
+"""The recognition desk: every piece of work is answered, with what was found or with the problem."""
+
+import msgspec
+import pytest
+
+from tests.support.builders import a_box, a_frame, a_jpeg, a_picture, a_work, some_encodings
+from tests.support.fake_engine import ENGINE, FakeEngine
+from turnstile.errors import ConfigError, PictureError, WireError
+from turnstile.people.gallery import build_gallery, to_message
+from turnstile.protocol.fields import MAX_FACES
+from turnstile.protocol.messages import Hint, Picture, Result, Template, Work
+from turnstile.vision.engines.desk import MAX_THUMBNAILS, RecognitionDesk
+
+NAME, INSTANCE = "recognizer-1", "recognizer-1-a1b2c3d4"
+ANN = build_gallery(ENGINE, [("Ann Lee", some_encodings(1).tobytes())])
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    """Return an engine that finds nobody."""
+    return FakeEngine()
+
+
+@pytest.fixture
+def desk(engine: FakeEngine) -> RecognitionDesk:
+    """Return a desk with nobody enrolled."""
+    return RecognitionDesk(name=NAME, instance=INSTANCE, engine=engine)
+
+
+def recognize(desk: RecognitionDesk, work: Work) -> Result:
+    """Return the answer to a frame."""
+    answer = desk.take(work)
+    assert isinstance(answer, Result)
+    return answer
+
+
+def encode(desk: RecognitionDesk, picture: Picture) -> Template:
+    """Return the answer to an enrolment picture."""
+    answer = desk.take(picture)
+    assert isinstance(answer, Template)
+    return answer
+
+
+def test_a_result_says_what_it_answers_and_who_answered(desk: RecognitionDesk, engine: FakeEngine) -> None:
+    """Token, frame and gallery can be told from it; the hint reached the engine."""
+    desk.replace_gallery(to_message(ANN))
+    hint = Hint(boxes_px=(a_box(),), age_s=0.1, frames_since_full_scan=1)
+    work = a_work(a_frame(seq=7), hint=hint)
+    result = recognize(desk, work)
+    assert (result.token, result.camera, result.seq) == (work.token, "front_door", 7)
+    assert (result.captured_ns, result.waited_ms) == (work.captured_ns, work.waited_ms)
+    assert (result.name, result.instance, result.gallery_version) == (NAME, INSTANCE, ANN.version)
+    assert engine.hints == [hint]
+    assert (desk.counts["frames_in"], desk.counts["faces"]) == (1, 0)
+
+
+def test_faces_have_names_distances_and_a_few_thumbnails(desk: RecognitionDesk, engine: FakeEngine) -> None:
+    """Nobody has a name while nobody is enrolled."""
+    engine.boxes_px = tuple(a_box(left=at, top=5, size=10) for at in range(MAX_THUMBNAILS + 1))
+    engine.encodings = some_encodings(MAX_THUMBNAILS + 1)
+    assert {face.person for face in recognize(desk, a_work()).faces} == {None}
+    desk.replace_gallery(to_message(ANN))
+    faces = recognize(desk, a_work()).faces
+    assert [face.person for face in faces] == ["Ann Lee"] * len(engine.boxes_px)
+    assert faces[0].distance == pytest.approx(0, abs=1e-3)
+    assert [bool(face.thumbnail) for face in faces] == [True] * MAX_THUMBNAILS + [False]
+    assert faces[1].encoding == engine.encodings[1].tobytes()
+
+
+def test_a_frame_that_cannot_be_decoded_is_answered_and_counted(
+    desk: RecognitionDesk, engine: FakeEngine
+) -> None:
+    """It is not a crash, and the broker need not wait for the lease."""
+    engine.error = PictureError("the frame cannot be decoded" + "!" * 1000)
+    result = recognize(desk, a_work())
+    assert result.problem.startswith("the frame cannot be decoded")
+    assert len(result.problem) == 500
+    assert result.faces == ()
+    assert desk.counts["bad_frames"] == 1
+
+
+def test_a_crowd_is_cut_to_what_a_message_holds(desk: RecognitionDesk, engine: FakeEngine) -> None:
+    """The biggest faces come first."""
+    engine.boxes_px = tuple(a_box(left=at) for at in range(MAX_FACES + 10))
+    engine.encodings = some_encodings(MAX_FACES + 10)
+    faces = recognize(desk, a_work()).faces
+    assert [face.box_px.left for face in faces] == list(range(MAX_FACES))
+
+
+def test_an_enrolment_picture_is_answered_with_its_encoding(
+    desk: RecognitionDesk, engine: FakeEngine
+) -> None:
+    """Or with why there is none."""
+    encoded = encode(desk, a_picture(token="01", data=a_jpeg()))
+    damaged = encode(desk, a_picture(token="02", data=b"no picture"))
+    engine.error = PictureError("there are two faces in it")
+    crowded = encode(desk, a_picture(token="03", data=a_jpeg()))
+    assert (encoded.token, encoded.engine, encoded.problem) == ("01", ENGINE, "")
+    assert encoded.encoding == some_encodings(1).tobytes()
+    assert (damaged.encoding, damaged.problem) == (b"", "not a JPEG or PNG picture")
+    assert crowded.problem == "there are two faces in it"
+    assert (desk.counts["pictures_in"], desk.counts["bad_pictures"]) == (3, 2)
+
+
+def test_a_gallery_that_cannot_be_used_leaves_the_last_one_in_place(desk: RecognitionDesk) -> None:
+    """One of another engine is a matter of the site file."""
+    desk.replace_gallery(to_message(ANN))
+    with pytest.raises(ConfigError, match=r"another/engine, this recognizer makes a-test-engine/raw"):
+        desk.replace_gallery(to_message(build_gallery("another/engine", [])))
+    with pytest.raises(WireError):
+        desk.replace_gallery(msgspec.structs.replace(to_message(ANN), owners=(0, 0)))
+    assert desk.gallery.version == ANN.version
