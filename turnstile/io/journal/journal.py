@@ -85,7 +85,7 @@ def _no_matter(_: Access) -> None:
 
 @dataclass(kw_only=True)
 class Journal:
-    """Decisions go in; durable, numbered events come out. Its methods belong to the broker's loop."""
+    """Takes decisions and returns durable, numbered events. Call from the broker's loop."""
 
     path: Path
     loggers: Sequence[str]

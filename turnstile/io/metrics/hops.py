@@ -35,11 +35,13 @@ OTHERS = "others"
 
 
 class Meter:
-    """Measures the hops, and keeps the tallies. Its methods belong to the broker's loop, but for `durable`.
+    """Measures the hops, and keeps the tallies.
+
+    Call from the broker's loop; only `durable` is called from the journal's thread.
 
     Attributes:
         loads: how each camera is served.
-        registry: what Prometheus is told; none when nobody asks, and then nothing but the loads is measured.
+        registry: the metrics for Prometheus; `None` without `metrics:`, and then only the loads are measured.
     """
 
     def __init__(self, site: Site) -> None:
