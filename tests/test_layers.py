@@ -21,7 +21,7 @@ MAX_FILES, MAX_LINES = 12, 400
 
 PURE: dict[str, set[str]] = {
     "protocol": set(),
-    "screen": {"protocol"},
+    "screen": {"protocol", "site"},
     "site": {"protocol"},
     "people": {"protocol", "site"},
     "dispatch": {"people", "protocol", "site"},
@@ -62,7 +62,7 @@ WORLD: dict[str, set[str]] = {
     "io.log": {"io.store", "log", "protocol", "site"},
     "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
     "io.people": {"dispatch", "io.site", "people", "protocol", "site"},
-    "io.screen": {"protocol", "screen", "vision"},
+    "io.screen": {"protocol", "screen", "site", "vision"},
     "io.supervise": {"io.runner", "site"},
 }
 

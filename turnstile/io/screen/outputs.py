@@ -1,5 +1,6 @@
 """All that a display's canvas goes to: a window, a recording, snapshots; any of them, but at least one."""
 
+import argparse
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from turnstile.errors import DisplayError
 from turnstile.io.screen.recorder import Moments, Recorder, check_picture_path, save_picture
 from turnstile.io.screen.window import Window, check_screen
 from turnstile.screen.scene import View
+from turnstile.site.settings import DisplaySettings
 from turnstile.vision.arrays import PictureBgr
 
 WITHOUT_A_SCREEN = "without a screen, use --record FILE.mp4, --snapshot FILE.png or --snapshots FOLDER"
@@ -65,27 +67,36 @@ class Outputs:
                 save_picture(self.snapshot, canvas)
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what only a display has. None of it is in the site file: it is about this one run."""
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="record a video (.mp4) that plays in real time"
+    )
+    parser.add_argument(
+        "--snapshot", type=Path, metavar="FILE", help="write the last picture (.png) at the end"
+    )
+    parser.add_argument(
+        "--snapshots",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the newest picture of each: CAMERA-granted.png, CAMERA-denied.png, CAMERA-stale.png",
+    )
+    parser.add_argument("--no-window", action="store_true", help="open no window although there is a screen")
+
+
 def open_outputs(
-    *,
-    title: str,
-    size_px: tuple[int, int],
-    fullscreen: bool,
-    window: bool,
-    record: Path | None,
-    snapshot: Path | None,
-    snapshots: Path | None,
-    now_s: float,
+    display: DisplaySettings, options: argparse.Namespace, *, title: str, now_s: float
 ) -> Outputs:
     """Open what was asked for; a window is not insisted on when there is something else.
 
     Raises:
         DisplayError: there is no screen and nothing else was asked for, or a file cannot be written.
     """
-    in_files = any((record, snapshot, snapshots))
+    window, in_files = not options.no_window, any((options.record, options.snapshot, options.snapshots))
     if not (window or in_files):
         raise DisplayError("--no-window needs --record FILE.mp4, --snapshot FILE.png or --snapshots FOLDER")
-    if snapshot is not None:
-        check_picture_path(snapshot)
+    if options.snapshot is not None:
+        check_picture_path(options.snapshot)
     if window:
         try:
             check_screen()
@@ -94,9 +105,10 @@ def open_outputs(
                 raise DisplayError(f"{error}; {WITHOUT_A_SCREEN}") from error
             log.info("no window is opened: %s", error)
             window = False
+    size_px = display.size_px
     return Outputs(
-        window=Window(title, size_px=size_px, fullscreen=fullscreen) if window else None,
-        moments=None if snapshots is None else Moments(snapshots),
-        snapshot=snapshot,
-        recorder=None if record is None else Recorder(record, size_px=size_px, now_s=now_s),
+        window=Window(title, size_px=size_px, fullscreen=display.fullscreen) if window else None,
+        moments=None if options.snapshots is None else Moments(options.snapshots),
+        snapshot=options.snapshot,
+        recorder=(None if options.record is None else Recorder(options.record, size_px=size_px, now_s=now_s)),
     )

@@ -1,0 +1,71 @@
+"""The scenes of one display, told what is said about their cameras and about the broker.
+
+Pure: times are arguments, monotonic seconds.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from turnstile.protocol.messages import Access, AnyMessage, Beat, Guide, Result
+from turnstile.protocol.state import State
+from turnstile.screen.scene import BrokerState, Scene, View
+from turnstile.site.settings import DisplaySettings, Site
+
+
+@dataclass(kw_only=True)
+class SceneDesk:
+    """The scenes by camera, and how the broker is."""
+
+    scenes: Mapping[str, Scene]
+    broker_at: str
+    """Its address, which is shown while it is silent."""
+    broker: BrokerState = "awaited"
+    trouble: str = ""
+    """Why the broker lets nobody enter at present; empty when it does."""
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def take(self, message: AnyMessage, now_s: float) -> None:
+        """Tell the camera's scene of a message; cameras that are not shown are passed over."""
+        match message:
+            case Result(camera=camera) if camera in self.scenes:
+                counts = self.scenes[camera].result(message, now_s=now_s)
+                self.counts["results_in" if counts else "results_not_counting"] += 1
+            case Access(camera=camera) if camera in self.scenes:
+                counts = self.scenes[camera].access(message, now_s=now_s)
+                self.counts["verdicts_in" if counts else "verdicts_too_late"] += 1
+            case Guide(camera=camera) if camera in self.scenes:
+                self.scenes[camera].guide(message, now_s=now_s)
+            case Beat(role="broker", state=state, detail=detail):
+                self.trouble = (detail or "no reason given") if state is State.DEGRADED else ""
+            case Beat(node=camera) if camera in self.scenes:
+                self.scenes[camera].beat(message)
+            case _:
+                pass
+
+    def note_broker(self, *, silent: bool) -> None:
+        """Note whether the broker is silent; it is lost only if it was heard before."""
+        if not silent:
+            self.broker = "heard"
+        elif self.broker == "heard":
+            self.broker = "lost"
+
+    def view(self, camera: str, now_s: float) -> View:
+        """Return what to draw of a camera."""
+        return self.scenes[camera].view(
+            now_s=now_s, broker=self.broker, broker_at=self.broker_at, trouble=self.trouble
+        )
+
+
+def make_scenes(site: Site, display: DisplaySettings) -> dict[str, Scene]:
+    """Return the scenes of the cameras that a display shows."""
+    return {
+        camera: Scene(
+            camera=camera,
+            stale_after_s=display.stale_after_s,
+            banner_s=display.banner_s,
+            max_distance=site.decision.max_distance,
+            max_fps=site.cameras[camera].max_fps,
+        )
+        for camera in display.cameras or site.cameras
+    }
