@@ -46,7 +46,7 @@ class Links(NamedTuple):
     face_of: dict[int, int]
     """Trail → the face that continues it."""
     fresh: tuple[int, ...]
-    """Faces that continue none."""
+    """Faces that continue no trail."""
     displaced: dict[int, int]
     """New face → the unseen trail whose place it takes."""
 

@@ -1,13 +1,14 @@
-"""Handing out work by credit: the newest frame of the camera that waited longest, to whoever is free.
+"""The dispatcher: a free recognizer gets the newest frame of the camera that has waited longest.
 
-Pure: times and tokens come in as arguments, decisions go out as values, and the broker does the sending.
+Pure: times and tokens are arguments, decisions are values, and the broker sends.
 
-Policy: one slot a camera holds only its newest frame; older ones are dropped and counted. Pictures to enrol
-take turns with frames, and never take more than half of a pool of two or more. Work is written off when its
-recognizer leaves or its lease ends; it is handed out again if no newer frame of the camera came. A frame or
-picture that was written off twice is set aside, so that one poisonous picture cannot walk through the whole
-pool. A recognizer that only lost its connection may still answer within the lease, if nobody else has been
-given the same work; an answer said twice is taken once.
+- One slot a camera holds only its newest frame. Older ones are dropped and counted.
+- Enrolment pictures take turns with frames. They take at most half of a pool of two or more.
+- Work is written off when its recognizer leaves or its lease ends. It is handed out again if the camera has
+  no newer frame.
+- A frame or picture that was written off twice is set aside, so that it cannot kill the whole pool.
+- A recognizer that only lost its connection may still answer within the lease, unless another one has the
+  work. An answer that comes twice is taken once.
 """
 
 from collections import Counter, deque
@@ -21,7 +22,7 @@ from turnstile.protocol.messages import Frame
 MAX_ATTEMPTS = 2
 MAX_PICTURES = 100_000
 MAX_FINISHED = 4096
-"""How many answered tokens are remembered, to tell an answer said twice from one that nobody asked for."""
+"""Answered tokens remembered, to tell a repeated answer from one that nobody asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +167,7 @@ class Dispatcher:
         return [aside for token in late for aside in self._write_off(token)]
 
     def finish(self, token: str, recognizer: str) -> Assignment | None:
-        """Take work back as done; none when it is done already, late, or somebody else's."""
+        """Take work back as done; `None` if it is done already, late, or somebody else's."""
         assignment = self._out.get(token) or self._cut_off.get(token)
         if assignment is None or assignment.recognizer != recognizer:
             self.counts["repeated_answers" if token in self._finished else "refused_tokens"] += 1

@@ -1,4 +1,4 @@
-"""Where each camera's faces were last: sent along with the next frame, so that recognizers stay stateless."""
+"""Hints: where each camera's faces were last. They go with the next frame, so recognizers stay stateless."""
 
 from turnstile.protocol.messages import Frame, Hint, Result
 
@@ -22,7 +22,7 @@ class Hints:
         self._since_full_scan[result.camera] = 0 if result.full_scan else since + 1
 
     def hint(self, frame: Frame) -> Hint | None:
-        """Return the hint to go with a frame; none when the camera's latest result is no help."""
+        """Return the hint to go with a frame; `None` if the camera's latest result is no help."""
         latest = self._latest.get(frame.camera)
         if latest is None or not latest.faces:
             return None

@@ -1,8 +1,8 @@
 """How each camera is served: results a second, how long it waits for its turn, how old a result's frame is.
 
-A slot holds only a camera's newest frame, which is never old, so the age of what waits does not show that
-there are too few recognizers. How long a camera has had a frame waiting and none taken does: with no
-recognizer at all it grows for ever. That is what `queue age` means here.
+A slot holds only a camera's newest frame, which is never old. Its age therefore does not show a lack of
+recognizers. The wait of the camera does: the time since its first frame after the last handed-out one.
+Without recognizers it grows for ever. This is `queue age`.
 
 Pure: times are arguments, monotonic nanoseconds.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_TOLD = 24
-"""How many cameras a beat tells of; it has room for 128 values."""
+"""Most cameras in one beat, which has room for 128 values."""
 
 MAX_LABEL_CHARS = 64
 
@@ -19,7 +19,7 @@ MAX_LABEL_CHARS = 64
 @dataclass(kw_only=True)
 class _Camera:
     waiting_since_ns: int = 0
-    """When the first frame came of those after the last one that was handed out; 0: none waits."""
+    """When the first frame after the last handed-out one came; 0 if none waits."""
     longest_wait_ns: int = 0
     """Of those that ended in this period."""
     results: int = 0

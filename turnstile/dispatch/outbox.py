@@ -1,7 +1,7 @@
 """Answers that a recognizer keeps until the broker has taken them.
 
-Pure: times come in as arguments. A connection that breaks loses what is in its queues without a word, so an
-answer is said again until the broker confirms it, for as long as the broker would still take it.
+Pure: times are arguments. A connection that breaks loses the messages in its queues unnoticed. An answer is
+therefore sent again until the broker confirms it, as long as the broker would still take it.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Outbox:
         return len(self._kept)
 
     def put(self, answer: Answer, *, lease_s: float, now_s: float) -> None:
-        """Keep an answer that is said now for the first time; the oldest is given up beyond `MAX_KEPT`."""
+        """Keep an answer that is sent now for the first time; beyond `MAX_KEPT`, the oldest is dropped."""
         self._kept[answer.token] = _Unconfirmed(
             answer=answer, until_s=now_s + lease_s, again_at_s=now_s + SAY_AGAIN_S
         )
@@ -49,7 +49,7 @@ class Outbox:
         self._kept.pop(token, None)
 
     def due(self, now_s: float) -> list[Answer]:
-        """Return what is to be said again now, and give up what no broker would take any more."""
+        """Return the answers to send again now, and drop those that no broker would take any more."""
         for token in [token for token, one in self._kept.items() if one.until_s <= now_s]:
             del self._kept[token]
             self.lost += 1

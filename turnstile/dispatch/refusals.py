@@ -1,11 +1,11 @@
-"""Counting what is refused, by name, and saying so once a minute for each name instead of at each message."""
+"""Refusals, counted by name and logged once a minute for each name instead of at each message."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SAY_EVERY_S = 60.0
 MAX_NAMES = 1024
-"""Beyond so many names, further ones are counted together: names may come from strangers."""
+"""Most names counted apart; further ones are counted together, as strangers may invent names."""
 
 OTHERS = "others"
 MAX_LABEL_CHARS = 64
@@ -20,7 +20,7 @@ class _RefusalCount:
 
 @dataclass(kw_only=True)
 class Refusals:
-    """Totals by name, and what has not been said yet."""
+    """Totals by name, and what has not been logged yet."""
 
     by_name: dict[str, _RefusalCount] = field(default_factory=dict)
 

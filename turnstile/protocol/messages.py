@@ -77,7 +77,7 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     distance: Distance | None = None
     """Distance to the nearest encoding of `person`."""
     second_distance: Distance | None = None
-    """Distance to the nearest encoding of any other person; none when only one person is enrolled."""
+    """Distance to the nearest encoding of any other person; `None` if only one person is enrolled."""
     sharpness: Annotated[float, Meta(ge=0, le=1e12)] = 0.0
     """Variance of the Laplacian of the grey face scaled to 100x100 pixels; below about 50 is blurred."""
     encoding: Annotated[bytes, Meta(max_length=ENCODING_BYTES)] = b""
@@ -194,7 +194,7 @@ class Template(Message, frozen=True, kw_only=True, tag="template/1"):
 
 
 class Taken(Message, frozen=True, kw_only=True, tag="taken/1"):
-    """The broker has heard a `Result` or `Template`; whether it was in time is not said."""
+    """The broker has received a `Result` or `Template`, in time or not."""
 
     token: Token
 
@@ -215,7 +215,7 @@ Verdict = Literal["granted", "denied"]
 
 
 class Access(Message, frozen=True, kw_only=True, tag="access/2"):
-    """One decision about one visit of one person; said once."""
+    """One decision about one visit of one person; sent once."""
 
     source: Token
     """Which journal numbered it; a new journal starts a new source."""
@@ -225,11 +225,11 @@ class Access(Message, frozen=True, kw_only=True, tag="access/2"):
     verdict: Verdict
     reason: Reason
     person: PersonName | None
-    """Who was recognised, granted or not; nobody means unknown."""
+    """Who was recognised, granted or not; `None` means unknown."""
     distance: Distance | None
     """The smallest distance among the votes that agreed."""
     margin: Annotated[float, Meta(ge=-4, le=4)] | None = None
-    """How much farther the second-best person was in that frame; none when there is no second."""
+    """How much farther the second-best person was in that frame; `None` if there is no second."""
     votes: Count
     of: Count
     """`votes` of the last `of` votes agreed."""
@@ -259,7 +259,7 @@ class Advised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     advice: Advice
     box_px: Box | None = None
-    """The face it is for; none when it is for everybody."""
+    """The face it is for; `None` if it is for everybody."""
 
 
 class Guide(Message, frozen=True, kw_only=True, tag="guide/1"):
