@@ -21,7 +21,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from turnstile.commands.log import reading, tail
+from turnstile.commands import cli
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.log.book import Book
 from turnstile.io.runner import node
@@ -105,10 +105,8 @@ def wire(start: node.Start) -> LoggerNode:
 
 def main(argv: Sequence[str]) -> int:
     """Run the node, or the command that reads the log."""
-    if argv[:1] == ["tail"]:
-        return tail.main(argv[1:])
-    if argv[:1] and argv[0] in reading.COMMANDS:
-        return reading.main(argv[0], argv[1:])
+    if argv and f"log {argv[0]}" in cli.all_commands():
+        return cli.main(["log", *argv])
     return node.run("logger", wire, doc=__doc__, argv=argv)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-EXIT_UNAVAILABLE, EXIT_CONFIG = 69, 78
+EXIT_STOPPED, EXIT_CRASHED, EXIT_UNAVAILABLE, EXIT_CONFIG = 0, 1, 69, 78
 FIRST_DELAY_S = 0.5
 MAX_DELAY_S = 30.0
 STEADY_S = 30.0

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import a_gallery_of, write_site
+from turnstile.commands.cli import main
 from turnstile.commands.demo import samples
-from turnstile.commands.people.calibrate import run
 from turnstile.people.calibration import stranger_rate
 from turnstile.site.settings import DecisionSettings
 
@@ -23,7 +23,7 @@ def test_a_picture_under_a_wrong_name_is_found(folder: Path, capsys: pytest.Capt
     """Two people close together, a picture that lies with the other person, and the rate."""
     enrol(folder, barack_obama="obama", barack_obama_2="biden", joe_biden="obama2")
     (folder / "faces" / "no_picture.jpg").write_text("hello")
-    assert run(config_path=write_site(folder), strangers=None, rate=0.5) == 0
+    assert main(["calibrate", "--config", str(write_site(folder)), "--rate", "0.5"]) == 0
     said = capsys.readouterr()
     assert "2 people, 3 pictures" in said.out
     assert "barack_obama.jpg joe_biden.jpg" in said.out
@@ -38,7 +38,8 @@ def test_strangers_are_tried(folder: Path, capsys: pytest.CaptureFixture[str]) -
     strangers = folder / "strangers"
     strangers.mkdir()
     shutil.copy(samples.folder() / "biden.jpg", strangers)
-    assert run(config_path=write_site(folder), strangers=strangers, rate=0.001) == 0
+    arguments = ("--config", str(write_site(folder)), "--strangers", str(strangers))
+    assert main(["calibrate", *arguments]) == 0
     said = capsys.readouterr().out
     assert "0 of 1 strangers' pictures" in said
     assert "at least 1000 trials are needed" in said
@@ -46,7 +47,7 @@ def test_strangers_are_tried(folder: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_an_empty_folder_is_an_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """There is nothing to say."""
-    assert run(config_path=write_site(folder), strangers=None, rate=0.001) == 1
+    assert main(["calibrate", "--config", str(write_site(folder))]) == 1
     assert "nobody is enrolled" in capsys.readouterr().err
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from turnstile.commands.cli import main
 from turnstile.commands.site import doctor, examination
 from turnstile.commands.site.examination import ReportLine
 from turnstile.errors import SetupError
@@ -57,7 +58,7 @@ def beating_broker(tmp_path: Path) -> Iterator[BrokerSettings]:
 
 def test_a_set_up_machine_is_well(capsys: pytest.CaptureFixture[str]) -> None:
     """After set-up nothing that is needed is missing, and the sample face is found and encoded."""
-    code = doctor.run(config_path=None)
+    code = main(["doctor"])
     text = capsys.readouterr().out
     assert code == 0, text
     assert "everything that is needed is here" in text
@@ -68,7 +69,7 @@ def test_a_wrong_site_file_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFi
     """The error names the file, and the exit code says that something is wrong."""
     site = tmp_path / "site.yaml"
     site.write_text("site: test\ncameras: {}\n")
-    assert doctor.run(config_path=site) == 1
+    assert main(["doctor", "--config", str(site)]) == 1
     assert "problem  site file" in capsys.readouterr().out
 
 

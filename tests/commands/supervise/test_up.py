@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import write_site
-from turnstile.commands.site.keys import main as keys
+from turnstile.commands.cli import main
 from turnstile.commands.supervise.up import check_keys, plan_for
 from turnstile.errors import ConfigError, TurnstileError
 from turnstile.io.site.file import load
@@ -102,11 +102,11 @@ def test_with_a_bundle_only_what_it_has_keys_for_is_started(folder: Path) -> Non
         "cameras: {door: {source: 0}, back: {source: 1}}\n"
     )
     file = str(home / "site.yaml")
-    keys(["init", "--config", file])
-    keys(["add", "lab", "--role", "recognizer", "--config", file])
+    main(["keys", "init", "--config", file])
+    main(["keys", "add", "lab", "--role", "recognizer", "--config", file])
     for name in ("door", "lab"):
-        keys(["bundle", name, "--config", file, "--to", str(folder / f"{name}.bundle")])
-        keys(["unpack", str(folder / f"{name}.bundle"), "--into", str(there / name)])
+        main(["keys", "bundle", name, "--config", file, "--to", str(folder / f"{name}.bundle")])
+        main(["keys", "unpack", str(folder / f"{name}.bundle"), "--into", str(there / name)])
     plan = plan_for(load(there / "door" / "site.yaml"))
     assert ([one.name for one in plan.processes], plan.left_out) == (["door"], ["broker", "back"])
     lab = load(there / "lab" / "site.yaml")
@@ -120,7 +120,7 @@ def test_a_missing_key_is_refused_before_anything_starts(folder: Path) -> None:
     (folder / "keys").mkdir(mode=0o700)
     with pytest.raises(ConfigError, match="has no broker's key"):
         check_keys(site, plan_for(a_placed_site(folder)).processes)
-    keys(["init", "--config", str(folder / "site.yaml"), "--folder", str(folder / "keys")])
+    main(["keys", "init", "--config", str(folder / "site.yaml"), "--folder", str(folder / "keys")])
     with pytest.raises(ConfigError, match="nothing that was asked for runs here"):
         plan_for(load(write_site(folder, "keys: {folder: other}")))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from turnstile.commands.site.keys import main
+from turnstile.commands.cli import main
 from turnstile.errors import ConfigError
 from turnstile.io.bus import bundle
 from turnstile.io.bus.keys import KeyFolder
@@ -53,7 +53,7 @@ def test_init_makes_a_key_for_every_node_of_the_site(
     site_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And for the operator; a second time it makes none anew."""
-    assert main(["init", "--config", str(site_file)]) == 0
+    assert main(["keys", "init", "--config", str(site_file)]) == 0
     keys = KeyFolder(site_file.parent.parent / "keys")
     registry = keys.registry()
     assert sorted(map(str, registry.values())) == [
@@ -61,7 +61,7 @@ def test_init_makes_a_key_for_every_node_of_the_site(
         *("logger:log", "observer:operator", "recognizer:pool"),
     ]
     assert "made a key for display:porter" in capsys.readouterr().out
-    assert main(["init", "--config", str(site_file)]) == 0
+    assert main(["keys", "init", "--config", str(site_file)]) == 0
     assert capsys.readouterr().out == ""
     assert keys.registry() == registry
 
@@ -140,12 +140,14 @@ def test_a_file_that_is_no_key_lets_nobody_in(
 
 def test_a_bundle_is_all_that_a_machine_needs(site_file: Path, folder: Path) -> None:
     """Its keys, the broker's public one, and its part of the site; no other camera's password."""
-    main(["init", "--config", str(site_file)])
+    main(["keys", "init", "--config", str(site_file)])
     packed = folder / "front_door.bundle"
-    assert main(["bundle", "front_door", "pool", "--config", str(site_file), "--to", str(packed)]) == 0
+    assert (
+        main(["keys", "bundle", "front_door", "pool", "--config", str(site_file), "--to", str(packed)]) == 0
+    )
     assert mode_of(packed) == 0o600
     there = folder / "there"
-    assert main(["unpack", str(packed), "--into", str(there)]) == 0
+    assert main(["keys", "unpack", str(packed), "--into", str(there)]) == 0
     site = load(there / "site.yaml")
     assert site.cameras["front_door"].source == "rtsp://admin:secret@192.0.2.7/1"
     assert site.keys is not None
@@ -164,9 +166,9 @@ def test_a_bundle_is_all_that_a_machine_needs(site_file: Path, folder: Path) -> 
 
 def test_a_bundle_does_not_tell_of_other_machines(site_file: Path, folder: Path) -> None:
     """An address of a camera may hold a password."""
-    main(["init", "--config", str(site_file)])
+    main(["keys", "init", "--config", str(site_file)])
     packed = folder / "pool.bundle"
-    main(["bundle", "pool", "--config", str(site_file), "--to", str(packed)])
+    main(["keys", "bundle", "pool", "--config", str(site_file), "--to", str(packed)])
     assert "secret@" not in packed.read_text()
     assert "votes_needed" not in packed.read_text()
     assert set(load_cameras(packed, folder / "there")) == {"front_door", "back_door"}
@@ -194,15 +196,15 @@ def test_a_bundle_for_a_host_is_all_that_it_runs(folder: Path, capsys: pytest.Ca
     (folder / "configs").mkdir()
     file = folder / "configs" / "site.yaml"
     file.write_text(PLACED)
-    main(["init", "--config", str(file)])
+    main(["keys", "init", "--config", str(file)])
     packed = folder / "some.bundle"
     for host, names in (("front", ["front_door", "porter"]), ("cellar", ["pool"])):
-        assert main(["bundle", "--host", host, "--config", str(file), "--to", str(packed)]) == 0
+        assert main(["keys", "bundle", "--host", host, "--config", str(file), "--to", str(packed)]) == 0
         assert [one.name for one in bundle.unpack(packed, folder / host).holders] == names
         assert [one.name for one in processes_on(load(folder / host / "site.yaml"), host, cores=1)] == names
-    assert main(["bundle", "--host", "gate", "--config", str(file)]) == 78
+    assert main(["keys", "bundle", "--host", "gate", "--config", str(file)]) == 78
     assert "hosts.gate: it runs the broker" in capsys.readouterr().err
-    assert main(["bundle", "--config", str(file)]) == 78
+    assert main(["keys", "bundle", "--config", str(file)]) == 78
     assert "--host HOST" in capsys.readouterr().err
 
 
@@ -211,10 +213,10 @@ def test_a_bundle_for_a_machine_that_the_site_does_not_name(folder: Path) -> Non
     (folder / "configs").mkdir()
     file = folder / "configs" / "site.yaml"
     file.write_text(PLACED)
-    main(["init", "--config", str(file)])
-    main(["add", "lab", "--role", "recognizer", "--config", str(file)])
+    main(["keys", "init", "--config", str(file)])
+    main(["keys", "add", "lab", "--role", "recognizer", "--config", str(file)])
     packed = folder / "lab.bundle"
-    assert main(["bundle", "lab", "--config", str(file), "--to", str(packed)]) == 0
+    assert main(["keys", "bundle", "lab", "--config", str(file), "--to", str(packed)]) == 0
     assert [one.name for one in bundle.unpack(packed, folder / "lab").holders] == ["lab"]
     assert load(folder / "lab" / "site.yaml").recognizers == {}
 
@@ -227,7 +229,7 @@ def test_what_is_no_bundle_is_refused(folder: Path, text: str, capsys: pytest.Ca
     """With exit code 78, and nothing is written."""
     file = folder / "some.bundle"
     file.write_text(text)
-    assert main(["unpack", str(file), "--into", str(folder / "there")]) == 78
+    assert main(["keys", "unpack", str(file), "--into", str(folder / "there")]) == 78
     assert "not a bundle" in capsys.readouterr().err
     assert not (folder / "there").exists()
 

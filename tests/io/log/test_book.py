@@ -17,7 +17,7 @@ import pytest
 from tests.support.builders import START_NS, an_access, write_site
 from tests.support.dying_logger import EVENTS, a_book, feed, missing
 from tests.support.processes import PATIENCE_S, Programs
-from turnstile.commands.log.reading import open_log
+from turnstile.commands.log.opened import open_log
 from turnstile.errors import ConfigError
 from turnstile.io.log.book import Book
 from turnstile.io.log.verification import Report, inspect

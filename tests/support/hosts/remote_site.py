@@ -19,8 +19,8 @@ from typing import NamedTuple, Self
 import yaml
 
 from tests.support.hosts.network import Network
+from turnstile.commands.cli import main as turnstile
 from turnstile.commands.demo import samples
-from turnstile.commands.site.keys import main as turnstile_keys
 from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner.processes import PROGRAMS
@@ -103,7 +103,7 @@ class RemoteSite:
         bundle = self.folder / f"{host}.bundle"
         self._keys("bundle", *what, "--to", str(bundle))
         with contextlib.redirect_stdout(io.StringIO()):
-            turnstile_keys(["unpack", str(bundle), "--into", str(self.folder / host)])
+            turnstile(["keys", "unpack", str(bundle), "--into", str(self.folder / host)])
         bundle.unlink()
 
     def add_key(self, name: str, role: str = "recognizer") -> None:
@@ -192,7 +192,9 @@ class RemoteSite:
 
     def _keys(self, action: str, *arguments: str) -> None:
         with contextlib.redirect_stdout(io.StringIO()):
-            code = turnstile_keys([action, *arguments, "--config", str(self.folder / "gate" / "site.yaml")])
+            code = turnstile(
+                ["keys", action, *arguments, "--config", str(self.folder / "gate" / "site.yaml")]
+            )
         if code != 0:
             raise RuntimeError(f"turnstile keys {action} {' '.join(arguments)} ended with {code}")
 

@@ -1,5 +1,10 @@
-"""`turnstile replay`: recorded results through the decision with other settings, and what would change."""
+"""Decide recorded results again, with the settings and rules of another site file.
 
+The visits that would end otherwise are listed with both verdicts. Results are recorded where the site file
+says `decision.record`.
+"""
+
+import argparse
 import datetime as dt
 import sys
 from collections import Counter
@@ -8,39 +13,42 @@ from pathlib import Path
 from turnstile.access.decider import Decider
 from turnstile.access.replay import Difference, differences, replay
 from turnstile.access.rules import NO_RULES, Rules
-from turnstile.errors import ConfigError, LogError
+from turnstile.commands.options import add_config
+from turnstile.errors import ConfigError
 from turnstile.io.access import recording as resultfile
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_STOPPED
+from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site import rules_file
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
-from turnstile.log.question import moment
+from turnstile.log.question import TIMES, moment
 from turnstile.protocol.messages import Access
 from turnstile.protocol.reasons import WORDS
 from turnstile.site.settings import Site
 
 
-def run(*, config_path: Path, since: str | None, recording: Path | None) -> int:
-    """Print the visits that the settings and rules of a site file would decide otherwise; return 0 or 78.
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_config(parser)
+    parser.add_argument("--since", metavar="TIME", help=TIMES)
+    parser.add_argument(
+        "--recording",
+        type=Path,
+        metavar="FILE",
+        help="what to decide again (default: the site's decision.record)",
+    )
 
-    Args:
-        config_path: of the site file with the settings to try, whose rules are tried too.
-        since: see `turnstile.log.question.TIMES`; none: from the beginning.
-        recording: the file to read; none: the one that the site file names.
-    """
-    try:
-        site = load(config_path)
-        path = recording or _recording_of(site)
-        rules = _rules_of(site)
-        begin_ns = moment(since, now=dt.datetime.now().astimezone()) if since else 0
-        before, after = replay(
-            (one for one in resultfile.read(path) if one.at_ns >= begin_ns),
-            Decider(settings=site.decision, encoding=site.recognition.encoding, rules=rules),
-            local=lambda at_ns: rules_file.local_time(rules, at_ns / 1e9),
-        )
-    except (ConfigError, LogError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_CONFIG
+
+def run(options: argparse.Namespace) -> int:
+    """Print the visits that would be decided otherwise; return 0."""
+    site = load(options.config)
+    path = options.recording or _recording_of(site)
+    rules = _rules_of(site)
+    begin_ns = moment(options.since, now=dt.datetime.now().astimezone()) if options.since else 0
+    before, after = replay(
+        (one for one in resultfile.read(path) if one.at_ns >= begin_ns),
+        Decider(settings=site.decision, encoding=site.recognition.encoding, rules=rules),
+        local=lambda at_ns: rules_file.local_time(rules, at_ns / 1e9),
+    )
     for line in report(before, after):
         sys.stdout.write(f"{printable(line)}\n")
     return EXIT_STOPPED

@@ -1,4 +1,4 @@
-"""`turnstile demo`: the five programs as separate processes on real faces, checked against their clip.
+"""Run the five programs as separate processes on real faces, and check them against the clip they see.
 
 A clip of three visits plays at one door. Barack Obama is enrolled from one picture and comes in two others;
 Joe Biden is not enrolled. One recognizer is killed and replaced half-way, and later all are paused, so that
@@ -6,6 +6,7 @@ the display falls back to local detection. The demo fails if the access log is n
 visit once.
 """
 
+import argparse
 import shutil
 import signal
 import socket
@@ -41,13 +42,16 @@ Visits = list[tuple[str, str | None]]
 """Verdict and person of each line of the log, in order."""
 
 
-def run(*, folder: Path | None = None) -> int:
-    """Run the demo, its files in `folder` (default ``var/demo``), and return 0, or 1 if the log is wrong."""
-    try:
-        return _Demo(folder=(folder or PROGRAMS / "var" / "demo").resolve()).run()
-    except TurnstileError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument(
+        "--folder", type=Path, metavar="FOLDER", help="where its files go (default: var/demo)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the demo and return 0, or 1 if the log is wrong."""
+    return _Demo(folder=(options.folder or PROGRAMS / "var" / "demo").resolve()).run()
 
 
 def _console() -> Console:

@@ -1,20 +1,21 @@
-"""`turnstile status`: the last beats of all nodes as a table."""
+"""Show the last beat of every node as a table: its state, its rates, and what it dropped and why."""
 
+import argparse
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from turnstile.errors import ConfigError
+from turnstile.commands.options import add_config
+from turnstile.errors import TurnstileError
 from turnstile.health.roster import Heard, NodeStatus, Roster, call_roll
 from turnstile.io.bus.keys import NodeKey, key_to_look_on
 from turnstile.io.bus.nodes import Bus
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
+from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
 from turnstile.protocol.messages import Beat
@@ -30,26 +31,33 @@ PLAIN_WIDTH = 200
 _TOTALS = ("frames_in", "frames_out", "results", "granted", "denied", "entries", "faces")
 
 
-def run(*, config_path: Path, as_json: bool) -> int:
-    """Print what the site's nodes said last; return 0, 1 when the broker does not answer, or 78."""
-    try:
-        site = load(config_path)
-        heard = listen(site.broker, key=key_to_look_on(site))
-    except ConfigError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_CONFIG
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print it for programs")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what the site's nodes said last; return 0.
+
+    Raises:
+        TurnstileError: the broker does not answer.
+    """
+    site = load(options.config)
+    heard = listen(site.broker, key=key_to_look_on(site))
     if not any(beat.role == "broker" for beat, _ in heard):
-        at = site.broker.egress
-        sys.stderr.write(
-            f"error: no broker answered at {at} within {ANSWER_WITHIN_S:.0f} s: is it running?\n"
-        )
-        return EXIT_CRASHED
+        raise no_broker(site.broker.egress)
     roster = call_roll(site, heard, now_s=time.monotonic())
-    if as_json:
+    if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(roster)).decode() + "\n")
     else:
         report(roster, console=Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH))
     return EXIT_STOPPED
+
+
+def no_broker(at: str) -> TurnstileError:
+    """Return the error that no broker answered at an address."""
+    return TurnstileError(f"no broker answered at {at} within {ANSWER_WITHIN_S:.0f} s: is it running?")
 
 
 def listen(broker: BrokerSettings, *, key: NodeKey | None = None) -> list[Heard]:

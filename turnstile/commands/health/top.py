@@ -1,8 +1,9 @@
-"""`turnstile top`: every node and camera, live: rates, ages, drops, busy shares. `q` or Ctrl-C ends it.
+"""Watch every node and camera: rates, ages, drops, busy shares. `q` or Ctrl-C ends it.
 
 Where the output is no terminal, or with `--once`, it is printed once, after two beats of every node.
 """
 
+import argparse
 import os
 import select
 import sys
@@ -11,20 +12,19 @@ import time
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from turnstile.commands.health.status import ANSWER_WITHIN_S, PLAIN_WIDTH, duration
-from turnstile.errors import ConfigError
+from turnstile.commands.health.status import ANSWER_WITHIN_S, PLAIN_WIDTH, duration, no_broker
+from turnstile.commands.options import add_config
 from turnstile.health.overview import CameraRow, NodeRow, Overview, Watch
 from turnstile.health.roster import Heard
 from turnstile.io.bus.keys import key_to_look_on
 from turnstile.io.bus.nodes import Bus
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
+from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
 from turnstile.protocol.messages import Beat
@@ -39,18 +39,23 @@ MAX_CELL = 40
 """Columns that a state takes at most: a camera's is told in full below."""
 
 
-def run(*, config_path: Path, once: bool) -> int:
-    """Watch the site; return 0, 1 when the broker did not answer where one look was wanted, or 78."""
-    try:
-        site = load(config_path)
-        key = key_to_look_on(site)
-        bus = Bus(site.broker, key=key, topics=["status."])
-    except ConfigError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_CONFIG
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_config(parser)
+    parser.add_argument("--once", action="store_true", help="print it once and end")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Watch the site until a key ends it; return 0.
+
+    Raises:
+        TurnstileError: one look is wanted, and the broker does not answer.
+    """
+    site = load(options.config)
+    bus = Bus(site.broker, key=key_to_look_on(site), topics=["status."])
     watch = Watch(site=site)
     try:
-        if once or not sys.stdout.isatty():
+        if options.once or not sys.stdout.isatty():
             return _look_once(bus, watch, at=site.broker.egress)
         _watch(bus, watch, at=site.broker.egress)
     except KeyboardInterrupt:
@@ -69,10 +74,7 @@ def _look_once(bus: Bus, watch: Watch, *, at: str) -> int:
         if not answered and watch.view(time.monotonic()).broker is not None:
             answered, until_s = True, time.monotonic() + TWO_BEATS_S
     if not answered:
-        sys.stderr.write(
-            f"error: no broker answered at {at} within {ANSWER_WITHIN_S:.0f} s: is it running?\n"
-        )
-        return EXIT_CRASHED
+        raise no_broker(at)
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
     Console(highlight=False, width=width).print(_page(watch.view(time.monotonic()), bus, at=at))
     return EXIT_STOPPED

@@ -1,4 +1,4 @@
-"""`turnstile erase PERSON`: a person's pictures, encodings and name, gone from every file of this machine.
+"""Remove a person's pictures, encodings and name from every file of this machine, for ever.
 
 - The pictures in ``faces/`` are removed; the broker sees that and sends every recognizer a gallery without
   the person. Their encodings are removed from the cache, and with them those of pictures that are no longer
@@ -11,6 +11,7 @@ What this cannot reach: other machines, where the command is to be run too, back
 database server keeps of overwritten blocks.
 """
 
+import argparse
 import contextlib
 import hashlib
 import re
@@ -22,12 +23,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from turnstile.commands.log.reading import open_log
+from turnstile.commands.log.opened import open_log
+from turnstile.commands.options import add_config
 from turnstile.errors import ConfigError, JournalError, LogError
 from turnstile.io.journal.erasure import Request, erase_from_journal
 from turnstile.io.log.retention import erase_person
 from turnstile.io.log.rewriting import log_files, rewrite
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
+from turnstile.io.runner.node import EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
 from turnstile.io.store.database import StoreAbsentError
@@ -40,14 +42,16 @@ PAUSE_S = 1.0
 """Between two passes; what was on its way from the broker to a logger has arrived."""
 
 
-def run(*, config_path: Path, person: str) -> int:
-    """Erase a person; return 0, 1 if nothing was found or something could not be erased, or 78."""
-    try:
-        site = load(config_path)
-    except ConfigError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_CONFIG
-    erasure = ErasureRun(site=site, site_path=config_path, person=unicodedata.normalize("NFC", person))
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("person", metavar="PERSON", help="the name as the log has it: 'Barack Obama'")
+    add_config(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Erase a person; return 0, or 1 if nothing was found or something could not be erased."""
+    site, person = load(options.config), unicodedata.normalize("NFC", options.person)
+    erasure = ErasureRun(site=site, site_path=options.config, person=person)
     for line in erasure.run():
         sys.stdout.write(f"{printable(line)}\n")
     for problem in erasure.problems:

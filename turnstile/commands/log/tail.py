@@ -1,20 +1,19 @@
-"""`logger_node.py tail`: the access log on standard output, from any machine, over the bus."""
+"""Show the newest entries of the access log, from any machine, over the bus, and follow it."""
 
 import argparse
-import io
 import secrets
 import select
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-from turnstile.errors import ConfigError, LogError
+from turnstile.commands.options import add_config, number
+from turnstile.errors import LogError
 from turnstile.io.bus.keys import NodeKey, key_to_look_on
 from turnstile.io.bus.nodes import Bus
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED, Stop
+from turnstile.io.runner.node import EXIT_STOPPED, Stop
 from turnstile.io.site.file import load
-from turnstile.io.site.terminal import give_up_output, printable
+from turnstile.io.site.terminal import printable
 from turnstile.log.paging import MAX_LINES, Follower
 from turnstile.protocol.messages import Entries
 from turnstile.protocol.roles import instance_of
@@ -26,34 +25,43 @@ ASK_AGAIN_S = 0.05
 SILENT_S = 3.0
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the command; return 0 when done or interrupted, 1 if no logger answers, 78 for a bad site file."""
-    options = _command_line().parse_args(argv)
-    try:
-        site = load(options.config)
-        key = key_to_look_on(site, options.name)
-    except ConfigError as error:
-        return _fail(error, EXIT_CONFIG)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        with Stop() as stop:
-            until = _interrupted_or_unread(stop)
-            asked = lines(
-                site.broker,
-                key=key,
-                last=options.lines,
-                follow=options.follow,
-                until=until,
-                wake_fd=stop.fileno,
-            )
-            for line in asked:
-                sys.stdout.write(f"{line}\n")
-                sys.stdout.flush()
-    except BrokenPipeError:
-        give_up_output()
-    except LogError as error:
-        return _fail(error, EXIT_CRASHED)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_config(parser)
+    parser.add_argument(
+        "--name", metavar="NAME", help="which observer's key to ask with, if there are several"
+    )
+    parser.add_argument(
+        "-n",
+        "--lines",
+        type=number(0, MAX_LINES),
+        default=10,
+        metavar="N",
+        help=f"how many lines to begin with, at most {MAX_LINES} (default: 10)",
+    )
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with every further line")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print lines until there are no more, or until interrupted when following; return 0.
+
+    Raises:
+        LogError: no logger answers.
+    """
+    site = load(options.config)
+    key = key_to_look_on(site, options.name)
+    with Stop() as stop:
+        asked = lines(
+            site.broker,
+            key=key,
+            last=options.lines,
+            follow=options.follow,
+            until=_interrupted_or_unread(stop),
+            wake_fd=stop.fileno,
+        )
+        for line in asked:
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
     return EXIT_STOPPED
 
 
@@ -132,34 +140,3 @@ def _interrupted_or_unread(stop: Stop) -> Callable[[], bool]:
 
 def _say(text: str) -> None:
     sys.stderr.write(f"tail: {text}\n")
-
-
-def _fail(error: Exception, code: int) -> int:
-    sys.stderr.write(f"error: {error}\n")
-    return code
-
-
-def _command_line() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="logger_node.py tail", description="Show the end of the access log."
-    )
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
-    parser.add_argument(
-        "--name", metavar="NAME", help="which observer's key to ask with, if there are several"
-    )
-    parser.add_argument(
-        "-n",
-        "--lines",
-        type=_line_count,
-        default=10,
-        metavar="N",
-        help=f"how many lines to begin with, at most {MAX_LINES} (default: 10)",
-    )
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with every further line")
-    return parser
-
-
-def _line_count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > MAX_LINES:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {MAX_LINES}")
-    return int(text)

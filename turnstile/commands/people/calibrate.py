@@ -1,5 +1,6 @@
-"""`turnstile calibrate`: how well the enrolled people are told apart, and what a distance admits."""
+"""Say how well the enrolled people are told apart, which pictures disagree, and what a distance admits."""
 
+import argparse
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator
@@ -9,9 +10,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from turnstile.errors import ConfigError, ModelError, PictureError
+from turnstile.commands.options import add_config
+from turnstile.errors import ConfigError, PictureError, TurnstileError
 from turnstile.io.people.cache import EncodingCache
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
+from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
 from turnstile.people.calibration import (
@@ -33,23 +35,28 @@ COUPLES = 10
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 
-def run(*, config_path: Path, strangers: Path | None, rate: float) -> int:
-    """Print the report; return 0, 1 if nobody is enrolled or a model is missing, or 78."""
-    try:
-        site = load(config_path)
-        engine = make_engine(site.recognition)
-        pictures = _enrolled(site, engine)
-        others = None if strangers is None else _strangers(strangers, engine)
-    except ConfigError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_CONFIG
-    except ModelError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_CRASHED
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_config(parser)
+    parser.add_argument("--strangers", type=Path, metavar="FOLDER", help="pictures of people not enrolled")
+    parser.add_argument(
+        "--rate", type=_share, default=0.001, metavar="SHARE", help="wanted share of strangers (0.001)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the report; return 0.
+
+    Raises:
+        TurnstileError: nobody is enrolled, or a model is missing.
+    """
+    site = load(options.config)
+    engine = make_engine(site.recognition)
+    pictures = _enrolled(site, engine)
+    others = None if options.strangers is None else _strangers(options.strangers, engine)
     if not pictures.files:
-        sys.stderr.write(f"error: nobody is enrolled in {site.gallery.faces}\n")
-        return EXIT_CRASHED
-    report(pictures, others, site.decision, rate=rate, console=Console(highlight=False))
+        raise TurnstileError(f"nobody is enrolled in {site.gallery.faces}")
+    report(pictures, others, site.decision, rate=options.rate, console=Console(highlight=False))
     return EXIT_STOPPED
 
 
@@ -153,3 +160,11 @@ def _encoded(
 
 def _matrix(rows: list[Encodings]) -> Encodings:
     return np.concatenate(rows) if rows else np.zeros((0, 128), np.float32)
+
+
+def _share(text: str) -> float:
+    """Return a share of at least one in a million and under one."""
+    share = float(text)
+    if not 1e-6 <= share < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a share is from 0.000001 to under 1")
+    return share

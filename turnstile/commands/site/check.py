@@ -1,5 +1,6 @@
-"""`turnstile check`: whether a site file can be used, and what the site has."""
+"""Check a site file and its rules, and say what the site has: nodes, addresses, people, unusable pictures."""
 
+import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -7,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from turnstile.errors import ConfigError, PictureError
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_STOPPED
+from turnstile.commands.options import add_config
+from turnstile.errors import PictureError
+from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site import rules_file
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
@@ -18,15 +20,16 @@ from turnstile.site.settings import CameraSettings, GallerySettings, Site
 from turnstile.vision.pictures import decode_enrolment
 
 
-def run(*, config_path: Path) -> int:
-    """Print a summary of the site; return 0, or 78 when the file cannot be used."""
-    try:
-        site = load(config_path)
-        ruled = list(ruled_by(site))
-    except ConfigError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_CONFIG
-    sys.stdout.write(f"{config_path}: valid\n")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_config(parser, positional=True)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a summary of the site; return 0."""
+    site = load(options.config)
+    ruled = list(ruled_by(site))
+    sys.stdout.write(f"{options.config}: valid\n")
     for subject, found in (*summary(site), *ruled, *enrolled(site.gallery)):
         sys.stdout.write(f"{subject:<11} {printable(found)}\n")
     return EXIT_STOPPED

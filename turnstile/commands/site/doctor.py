@@ -1,5 +1,6 @@
-"""`turnstile doctor`: look at this machine, print what is there, what is wrong, and what to do about it."""
+"""Look at this machine: what is there, what is wrong, and what to do about it."""
 
+import argparse
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,13 +18,14 @@ from turnstile.site.settings import RecognitionSettings, Site
 STYLES: Mapping[Level, str] = {"ok": "green", "note": "yellow", "problem": "bold red"}
 
 
-def run(*, config_path: Path | None) -> int:
-    """Print what is found on this machine, and of the site's broker when `config_path` names a site file.
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a site file, to look for its broker too")
 
-    Returns:
-        0 when nothing that is needed is missing, else 1.
-    """
-    findings = list(examine(config_path))
+
+def run(options: argparse.Namespace) -> int:
+    """Print what is found; return 0, or 1 when something that is needed is missing."""
+    findings = list(examine(options.config))
     report(findings, console=Console(highlight=False))
     return 1 if any(finding.level == "problem" for finding in findings) else 0
 

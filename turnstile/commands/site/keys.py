@@ -1,18 +1,23 @@
-"""`turnstile keys`: making, revoking and handing over the keys of a site's nodes."""
+"""Make, revoke and hand over the keys of a site's nodes.
+
+A site with keys admits nobody else to its bus. A bundle has what another machine needs in one file: its part
+of the site file, its keys and the broker's public key.
+"""
 
 import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from turnstile.commands.options import add_config
 from turnstile.errors import ConfigError
 from turnstile.io.bus import bundle
 from turnstile.io.bus.keys import OPERATOR, KeyFolder
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_STOPPED
+from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.protocol.fields import Name
 from turnstile.protocol.roles import ROLES, Identity, is_own_name
@@ -21,20 +26,8 @@ from turnstile.site.settings import KeysSettings, Site
 DEFAULT_FOLDER = Path("keys")
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run an action; return 0, or 78 when it cannot be done."""
-    options = _command_line().parse_args(argv)
-    action: Callable[[argparse.Namespace], None] = options.action
-    try:
-        action(options)
-    except ConfigError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_CONFIG
-    return EXIT_STOPPED
-
-
-def _command_line() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="turnstile keys", description=__doc__)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add an action each, with its options."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     def an_action(
@@ -60,12 +53,18 @@ def _command_line() -> argparse.ArgumentParser:
     pack = an_action("bundle", _pack, "pack what another machine needs into one file")
     pack.add_argument("names", nargs="*", metavar="NAME", help="the nodes that run there")
     pack.add_argument("--host", metavar="HOST", help="all that this host of the site file runs")
-    pack.add_argument("--config", type=Path, required=True, metavar="FILE", help="the site file")
+    add_config(pack)
     pack.add_argument("--to", type=Path, metavar="FILE", help="the file to write (default: NAME.bundle)")
     unpack = an_action("unpack", _unpack, "make a site file and its keys of a bundle")
     unpack.add_argument("file", type=Path, metavar="FILE")
     unpack.add_argument("--into", type=Path, default=Path("site"), metavar="FOLDER", help="default: site")
-    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run an action; return 0."""
+    action: Callable[[argparse.Namespace], None] = options.action
+    action(options)
+    return EXIT_STOPPED
 
 
 def _init(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""`turnstile units`: this machine's nodes of a site, written as systemd units."""
+"""Write systemd units for this machine's nodes of a site, and say how they are put into use."""
 
 import argparse
 import re
@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from turnstile.commands.options import add_config, add_host
 from turnstile.commands.supervise.up import plan_for
 from turnstile.errors import ConfigError
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_STOPPED
+from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.runner.processes import PROGRAMS
 from turnstile.io.site.file import load
 from turnstile.site.systemd import Machine, units
@@ -16,24 +17,30 @@ from turnstile.site.systemd import Machine, units
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 
 
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_config(parser)
+    add_host(parser)
+    parser.add_argument("--user", default="turnstile", metavar="USER", help="whom they run as (turnstile)")
+    parser.add_argument(
+        "--to", type=Path, default=Path("units"), metavar="FOLDER", help="where they are written (units)"
+    )
+
+
 def run(options: argparse.Namespace) -> int:
-    """Write the files and say how they are put into use; return 0, or 78 for a bad site file."""
-    try:
-        site = load(options.config)
-        here = plan_for(site, host=options.host).processes
-        machine = Machine(
-            python=str(Path(sys.prefix) / "bin" / "python"),
-            programs=str(PROGRAMS),
-            site_file=str(options.config.resolve()),
-            user=_user(options.user),
-            reads=(sys.base_prefix,),
-            systemd=systemd_version(),
-        )
-        files = units(site, here, machine)
-        write(options.to, files)
-    except ConfigError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_CONFIG
+    """Write the files and say how they are put into use; return 0."""
+    site = load(options.config)
+    here = plan_for(site, host=options.host).processes
+    machine = Machine(
+        python=str(Path(sys.prefix) / "bin" / "python"),
+        programs=str(PROGRAMS),
+        site_file=str(options.config.resolve()),
+        user=_user(options.user),
+        reads=(sys.base_prefix,),
+        systemd=systemd_version(),
+    )
+    files = units(site, here, machine)
+    write(options.to, files)
     sys.stdout.write(how(options.to, files, machine))
     return EXIT_STOPPED
 

@@ -1,4 +1,4 @@
-"""`turnstile up`, `scale`, `stop` and `start`: the nodes that belong on this machine, started and kept."""
+"""Start the nodes that belong on this machine and keep them running, until Ctrl-C."""
 
 import argparse
 import asyncio
@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from turnstile.errors import ConfigError, TurnstileError
+from turnstile.commands.options import add_config, add_host, number
+from turnstile.errors import ConfigError
 from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.runner.member import default_recognizer
-from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
+from turnstile.io.runner.node import EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.machine import cores, this_host
 from turnstile.io.supervise.control import EVERYTHING, claim, tell
@@ -36,17 +37,40 @@ class Plan(NamedTuple):
     """Nodes of the site that cannot run here, because their keys are elsewhere."""
 
 
-def up(options: argparse.Namespace) -> int:
-    """Start nodes and keep them until a signal; return 0, 1 if one was given up, 78 for a bad site file."""
-    try:
-        site = load(options.config)
-        plan = plan_for(site, host=options.host, only=options.only, count=options.count, webhooks=True)
-        check_keys(site, plan.processes)
-        with claim(options.config, plan.host) as socket:
-            return _keep(plan, socket, options)
-    except TurnstileError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_CRASHED
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_config(parser, positional=True)
+    add_host(parser)
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        help="broker, loggers, webhooks, recognizers, cameras, displays or a node; may be repeated",
+    )
+    parser.add_argument(
+        "--count",
+        type=number(0, MAX_COUNT),
+        metavar="N",
+        help="so many recognizers, whatever the site file says",
+    )
+    parser.add_argument(
+        "--attempts",
+        type=number(1, 1000),
+        default=10,
+        metavar="N",
+        help="give a node up when it failed so often in a row (10)",
+    )
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Start nodes and keep them until a signal; return 0, or 1 if one was given up."""
+    site = load(options.config)
+    plan = plan_for(site, host=options.host, only=options.only, count=options.count, webhooks=True)
+    check_keys(site, plan.processes)
+    with claim(options.config, plan.host) as socket:
+        return _keep(plan, socket, options)
 
 
 def scale(options: argparse.Namespace) -> int:
@@ -214,9 +238,5 @@ class _ToOutput(logging.Handler):
 
 
 def _say(carry_out: Callable[[], str]) -> int:
-    try:
-        sys.stdout.write(f"{carry_out()}\n")
-    except TurnstileError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_CRASHED
+    sys.stdout.write(f"{carry_out()}\n")
     return EXIT_STOPPED

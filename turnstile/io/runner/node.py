@@ -25,7 +25,7 @@ from turnstile.protocol.roles import NodeRole, instance_of
 from turnstile.site import restarts
 from turnstile.site.settings import Site
 
-EXIT_STOPPED, EXIT_CRASHED = 0, 1
+EXIT_STOPPED, EXIT_CRASHED = restarts.EXIT_STOPPED, restarts.EXIT_CRASHED
 EXIT_CONFIG, EXIT_UNAVAILABLE = restarts.EXIT_CONFIG, restarts.EXIT_UNAVAILABLE
 STEP_S = 0.1
 

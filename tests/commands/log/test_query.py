@@ -1,0 +1,54 @@
+"""Query: the lines of the log that are asked for."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.builders import an_access
+from tests.support.logs import write_log
+from turnstile.protocol.messages import Log
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.mark.parametrize(
+    ("options", "seqs"),
+    [
+        ([], [1, 2, 3, 4]),
+        (["--person", "ann"], [1, 4]),
+        (["--person", "unknown"], [3]),
+        (["--camera", "back_door"], [2]),
+        (["--verdict", "denied"], [3]),
+        (["--reason", "recognised", "--last", "2"], [2, 4]),
+        (["--since", "2023-11-12"], [1, 2, 3, 4]),
+        (["--since", "2023-11-16T00:00+00:00"], [4]),
+        (["--since", "2h"], []),
+        (["--until", "2023-11-12"], []),
+        (["--since", "2023-11-14T23:00+00:00", "--until", "2023-11-15T00:00+00:00"], [2]),
+        (["--person", "Nobody"], []),
+    ],
+)
+def test_a_query_gives_the_lines_it_asks_for(
+    run: Run, config: Path, options: list[str], seqs: list[int]
+) -> None:
+    """As they stand in the text file."""
+    lines = (config.parent / "access_log.txt").read_text().splitlines()
+    assert run("query", *options) == (0, "".join(f"{lines[seq - 1]}\n" for seq in seqs))
+
+
+def test_a_query_works_while_the_logger_writes(run: Run, config: Path) -> None:
+    """Both use the store at once."""
+    with closing(write_log(config)) as book:
+        assert run("query", "--last", "1")[1].endswith("event=aaaa:4\n")
+        assert book.take(Log(source="aaaa", events=(an_access(5),)))
+        assert run("query", "--last", "1")[1].endswith("event=aaaa:5\n")
+        assert run("verify")[0] == 0
+
+
+def test_a_time_that_is_none_is_refused(run: Run) -> None:
+    """With what would be one."""
+    code, said = run("query", "--since", "yesterday")
+    assert code == 1
+    assert "2h" in said

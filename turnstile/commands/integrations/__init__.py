@@ -1,0 +1,1 @@
+"""Commands that hand access events to other programs."""

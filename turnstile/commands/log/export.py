@@ -1,0 +1,50 @@
+"""Write entries of the access log for other programs, with all their fields, on the machine where it is."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from turnstile.commands.log.opened import add_log, opened
+from turnstile.commands.log.selection import add_selection, question_of, select
+from turnstile.errors import LogError
+from turnstile.io.log.text import local_time
+from turnstile.io.runner.node import EXIT_STOPPED
+from turnstile.log.chain import Link
+from turnstile.log.export import as_csv, as_jsonl, row
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_log(parser)
+    add_selection(parser)
+    parser.add_argument("--format", choices=("csv", "jsonl"), default="jsonl", help="default: jsonl")
+    parser.add_argument(
+        "--thumbnails", type=Path, metavar="FOLDER", help="write the pictures there, named by number"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the entries to standard output, and their pictures into a folder; return 0."""
+    question, folder = question_of(options), options.thumbnails
+    with opened(options) as log:
+        rows = (
+            row(link, at=local_time(link.record.decided_ns), thumbnail=_save_picture(link, folder))
+            for link in select(log.store, question, pictures=folder is not None)
+        )
+        lines: Iterable[str] = as_csv(rows) if options.format == "csv" else as_jsonl(rows)
+        for line in lines:
+            sys.stdout.write(line)
+    return EXIT_STOPPED
+
+
+def _save_picture(link: Link, folder: Path | None) -> str | None:
+    if folder is None or link.personal.thumbnail is None:
+        return None
+    file = folder / f"{link.record.number}.jpg"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.write_bytes(link.personal.thumbnail)
+    except OSError as error:
+        raise LogError(f"cannot write {file}: {error.strerror}") from error
+    return str(file)

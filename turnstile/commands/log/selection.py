@@ -1,0 +1,74 @@
+"""The entries of a log that its reader asks for."""
+
+import argparse
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, or_
+
+from turnstile.commands.options import number
+from turnstile.io.store.store import Store
+from turnstile.io.store.tables import entries, personal
+from turnstile.log.chain import Link
+from turnstile.log.question import TIMES, Question, moment
+from turnstile.protocol.reasons import Reason
+
+MOST_ENTRIES = 999_999_999
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which entries."""
+    parser.add_argument("--person", metavar="NAME", help="a name or pseudonym, or unknown")
+    parser.add_argument("--camera", metavar="CAMERA")
+    parser.add_argument("--verdict", choices=("granted", "denied"))
+    parser.add_argument("--reason", choices=[reason.value for reason in Reason])
+    parser.add_argument("--since", metavar="TIME", help=TIMES)
+    parser.add_argument("--until", metavar="TIME", help="the same; a date means the end of that day")
+    parser.add_argument("-n", "--last", type=number(1, MOST_ENTRIES), metavar="N", help="only the newest N")
+
+
+def question_of(options: argparse.Namespace) -> Question:
+    """Return what the options ask."""
+    now = datetime.now().astimezone()
+    return Question(
+        person=options.person,
+        camera=options.camera,
+        verdict=options.verdict,
+        reason=options.reason,
+        since_ns=None if options.since is None else moment(options.since, now=now),
+        until_ns=None if options.until is None else moment(options.until, now=now, end=True),
+        at_most=options.last,
+    )
+
+
+def select(store: Store, question: Question, *, pictures: bool = False) -> Iterator[Link]:
+    """Give the entries that a question asks for, the oldest first, with their pictures if wanted."""
+    where = condition(question)
+    if question.at_most is None:
+        return store.links(where, pictures=pictures)
+    newest = store.newest(question.at_most, where)
+    first = newest[0].record.number if newest else 1
+    return store.links(where, after=first - 1, pictures=pictures)
+
+
+def condition(question: Question) -> ColumnElement[bool]:
+    """Return what a question asks as a condition on `entries` and `personal`."""
+    wanted: list[ColumnElement[bool]] = [entries.c.number > 0]
+    if question.person is not None:
+        wanted.append(_person(question.person))
+    for column, value in (
+        (entries.c.camera, question.camera),
+        (entries.c.verdict, question.verdict),
+        (entries.c.reason, question.reason),
+    ):
+        wanted += [] if value is None else [column == value]
+    wanted += [] if question.since_ns is None else [entries.c.decided_ns >= question.since_ns]
+    wanted += [] if question.until_ns is None else [entries.c.decided_ns < question.until_ns]
+    return and_(*wanted)
+
+
+def _person(name: str) -> ColumnElement[bool]:
+    if name.casefold() == "unknown":
+        return and_(personal.c.person.is_(None), personal.c.pseudonym.is_(None))
+    same = func.lower(personal.c.person) == func.lower(name)
+    return or_(same, personal.c.person == name, personal.c.pseudonym == name)
