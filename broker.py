@@ -210,6 +210,8 @@ class BrokerNode:
             self.sockets.publish(about, encode(message))
 
     def _beat(self, now_ns: int) -> None:
+        if self.endpoint is not None:
+            self.endpoint.check()
         for camera in self.dispatch.forget_silent(now_ns):
             self.meter.forget(camera)
             self.access.forget(camera)
@@ -233,9 +235,7 @@ def wire(start: node.Start) -> BrokerNode:
         period_s=BROKER_PERIOD_S,
     )
     meter = Meter(site)
-    journal = Journal(
-        path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks), durable=meter.durable
-    )
+    journal = Journal(path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks))
     meter.show("turnstile_journal_writable", "1 when decisions can be recorded.", lambda: not journal.problem)
     access = open_access_desk(site, journal, meter)
     sockets = BrokerSockets(site.broker, guard=guard_of(site), wake_fds=(start.stop.fileno, journal.fileno))

@@ -50,19 +50,28 @@ PIXELS: dict[str, set[str]] = {
 
 WORLD: dict[str, set[str]] = {
     "io": set(),
-    "io.site": {"access", "site"},
+    "io.site": {"site"},
     "io.bus": {"dispatch", "io.site", "protocol", "site"},
     "io.runner": {"io.bus", "io.site", "protocol", "site"},
-    "io.access": {"access", "dispatch", "io.journal", "io.metrics", "io.site", "protocol", "site"},
-    "io.cameras": {"protocol", "site", "vision"},
+    "io.access": {
+        "access",
+        "dispatch",
+        "io.journal",
+        "io.metrics",
+        "io.runner",
+        "io.site",
+        "protocol",
+        "site",
+    },
+    "io.cameras": {"io.runner", "protocol", "site", "vision"},
     "io.health": {"dispatch", "health", "io.metrics", "io.runner", "protocol"},
     "io.integrations": {"io.bus", "io.runner", "log", "protocol", "site"},
-    "io.journal": {"access", "protocol"},
+    "io.journal": {"access", "io.runner", "protocol", "site"},
     "io.store": {"log", "protocol"},
     "io.log": {"io.store", "log", "protocol", "site"},
     "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
-    "io.people": {"dispatch", "io.site", "people", "protocol", "site"},
-    "io.screen": {"protocol", "screen", "site", "vision"},
+    "io.people": {"dispatch", "io.runner", "io.site", "people", "protocol", "site"},
+    "io.screen": {"io.runner", "protocol", "screen", "site", "vision"},
     "io.supervise": {"io.runner", "site"},
 }
 
@@ -108,6 +117,7 @@ COMMANDS: dict[str, set[str]] = {
         "commands",
         "commands.demo",
         "commands.supervise",
+        "io.access",
         "io.bus",
         "io.runner",
         "io.site",
@@ -143,6 +153,9 @@ CORE_MAY_IMPORT = {
 """What computes and touches nothing: no socket, file, clock, thread, signal, process or model runtime."""
 
 KNOW_ZMQ = {"io.bus"}
+
+START_THREADS = {"turnstile.io.runner.worker", "turnstile.io.cameras.reader", "turnstile.io.supervise.output"}
+"""The worker. A camera's reader and a supervisor are no nodes: their threads end the process, or write."""
 
 BUILTINS_THAT_TOUCH = {"open", "input", "print"}
 METHODS_THAT_ASK_A_CLOCK = {"now", "utcnow", "today"}
@@ -324,6 +337,15 @@ def test_a_class_name_stands_for_one_class() -> None:
 def test_no_test_imports_benchmarks(path: Path) -> None:
     """What both need stands in `tests/support`, and benchmarks import it from there."""
     assert "benchmarks" not in {name.split(".")[0] for name in imports(path)}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if module_name(path) not in START_THREADS], ids=module_name
+)
+def test_only_the_worker_starts_threads(path: Path) -> None:
+    """A thread that dies unseen leaves a node that says it is live."""
+    named = {node.attr for node in syntax(path) if isinstance(node, ast.Attribute)} | set(imports(path))
+    assert not {"Thread", "threading.Thread"} & named
 
 
 def test_the_broker_needs_no_model_runtime() -> None:

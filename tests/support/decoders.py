@@ -20,9 +20,9 @@ from tests.support.messages import one_of_each
 from tests.support.processes import ROOT
 from turnstile.access import replay, rules
 from turnstile.errors import ConfigError, LogError, ModelError, PictureError, WireError
-from turnstile.io.access import recording
+from turnstile.io.access import recording, rules_file
 from turnstile.io.bus import bundle, keys
-from turnstile.io.site import file, rules_file
+from turnstile.io.site import file
 from turnstile.log import lines as accesslog
 from turnstile.people.gallery import from_message
 from turnstile.protocol.jpeg import check_jpeg

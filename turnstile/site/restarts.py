@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from turnstile.site.backoff import delay_s
+
 EXIT_STOPPED, EXIT_CRASHED, EXIT_UNAVAILABLE, EXIT_CONFIG = 0, 1, 69, 78
 FIRST_DELAY_S = 0.5
 MAX_DELAY_S = 30.0
@@ -48,5 +50,5 @@ class Restarts:
         how = f"was killed by signal {-exit_code}" if exit_code < 0 else f"failed with exit code {exit_code}"
         if self.failures >= self.max_failures:
             return Outcome(f"{how}, and is given up after {self.failures} failures in a row", given_up=True)
-        delay_s = min(FIRST_DELAY_S * 2 ** (self.failures - 1), MAX_DELAY_S)
-        return Outcome(f"{how}; it is started again in {delay_s:g} s", delay_s=delay_s)
+        wait_s = delay_s(self.failures, first_s=FIRST_DELAY_S, longest_s=MAX_DELAY_S)
+        return Outcome(f"{how}; it is started again in {wait_s:g} s", delay_s=wait_s)

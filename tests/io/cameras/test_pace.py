@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnstile.io.cameras.pace import LAST_RETRY_S, Backoff, Pace, Stillness
+from turnstile.io.cameras.pace import Pace, Stillness
 
 
 def sent(max_fps: float, times_s: list[float]) -> list[float]:
@@ -73,30 +73,3 @@ def test_time_stamps_that_never_advanced_prove_nothing() -> None:
     for at_s in range(100):
         still.note(changed=True, position_ms=0.0, at_s=float(at_s))
     assert still.position_age_s == 0
-
-
-def test_waits_double_from_half_a_second_up_to_thirty_seconds() -> None:
-    """The longest of each step doubles, and the last stays."""
-    backoff = Backoff(lambda: 1.0)
-    assert [backoff.after_failure(lived_s=0) for _ in range(7)] == [
-        1,
-        2,
-        4,
-        8,
-        16,
-        LAST_RETRY_S,
-        LAST_RETRY_S,
-    ]
-
-
-def test_chance_takes_away_up_to_half() -> None:
-    """Cameras that were lost together do not come back together."""
-    backoff = Backoff(lambda: 0.0)
-    assert [backoff.after_failure(lived_s=0) for _ in range(3)] == [0.5, 1, 2]
-
-
-def test_a_camera_that_lived_for_a_while_starts_with_short_waits_again() -> None:
-    """A camera lost once a day is opened again at once; one that comes and goes is not."""
-    backoff = Backoff(lambda: 0.0)
-    waits_s = [backoff.after_failure(lived_s=lived_s) for lived_s in (0, 1, 1, 3600)]
-    assert waits_s == [0.5, 1, 2, 0.5]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.support.builders import a_box, an_access
 from turnstile.access.linking import Trail
 from turnstile.access.visits import Door, Visit
 from turnstile.errors import JournalError
-from turnstile.io.journal.journal import Fetched, Journal
+from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.protocol.messages import Access, Fetch
 from turnstile.protocol.reasons import Reason
 
@@ -53,7 +54,7 @@ def outcomes(journal: Journal, count: int) -> list[Access | Fetched]:
     until = time.monotonic() + WITHIN_S
     while len(found) < count and time.monotonic() < until:
         select.select([journal.fileno], [], [], 0.1)
-        found += journal.outcomes()
+        found += [one.event if isinstance(one, DurableEvent) else one for one in journal.outcomes()]
     assert len(found) == count
     return found
 
@@ -268,3 +269,45 @@ def _fill(file: Path) -> None:
                 filler.write(b"\0" * 4096)
         except OSError:
             return
+
+
+def damage(path: Path, visit: str) -> None:
+    """Overwrite an event in a journal that nobody has open."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE events SET body = x'c1' WHERE visit = ?", (visit,))
+        connection.commit()
+
+
+def test_an_event_that_cannot_be_read_lets_nobody_enter(path: Path) -> None:
+    """The thread lives on, says where the damage is, and records denials for want of a record."""
+    journal = Journal(path=path, loggers=["log"])
+    journal.record(an_access(visit="visit-1"), Door())
+    outcomes(journal, 1)
+    journal.close()
+    damage(path, "visit-1")
+    journal = Journal(path=path, loggers=["log"])
+    journal.fetch(Fetch(name="log", instance="log-1", source="", after_seq=0))
+    until = time.monotonic() + WITHIN_S
+    while not journal.problem:
+        assert time.monotonic() < until
+        select.select([journal.fileno], [], [], 0.05)
+    assert "damaged" in journal.problem
+    journal.record(an_access(visit="visit-2"), Door())
+    (event,) = outcomes(journal, 1)
+    assert isinstance(event, Access)
+    assert (event.verdict, event.reason) == ("denied", Reason.NO_RECORD)
+    assert "damaged" in journal.problem
+    journal.close()
+
+
+def test_what_else_ends_the_thread_reaches_the_loop(path: Path) -> None:
+    """A broker whose journal's thread is gone must not look live."""
+
+    def fault(_: str) -> None:
+        raise KeyError("something unheard of")
+
+    journal = Journal(path=path, loggers=["log"], fault_point=fault)
+    journal.record(an_access(), Door())
+    with pytest.raises(KeyError, match="unheard of"):
+        outcomes(journal, 1)
+    journal.close()

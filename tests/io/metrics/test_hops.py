@@ -95,8 +95,7 @@ def test_a_decision_is_measured_until_it_is_durable_and_until_it_is_told() -> No
     """Both from the time that the decision itself bears."""
     meter = Meter(a_site())
     event = an_access(decided_ns=time.time_ns() - 30 * MS)
-    meter.durable(event)
-    meter.published(event)
+    meter.published(event, recorded_ns=time.time_ns())
     samples = scrape(meter)
     assert hop(samples, "decided_to_durable")[0] == hop(samples, "decided_to_published")[0] == 1
     labels = {"camera": "front_door", "verdict": "granted", "reason": "recognised"}

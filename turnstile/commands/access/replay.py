@@ -16,8 +16,8 @@ from turnstile.access.rules import NO_RULES, Rules
 from turnstile.commands.options import add_config
 from turnstile.errors import ConfigError
 from turnstile.io.access import recording as resultfile
+from turnstile.io.access import rules_file
 from turnstile.io.runner.node import EXIT_STOPPED
-from turnstile.io.site import rules_file
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
 from turnstile.log.question import TIMES, moment

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from turnstile.commands.options import add_config
 from turnstile.errors import PictureError
+from turnstile.io.access import rules_file
 from turnstile.io.runner.node import EXIT_STOPPED
-from turnstile.io.site import rules_file
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
 from turnstile.people.gallery import files_by_person

@@ -18,9 +18,9 @@ from turnstile.access.replay import taken, told
 from turnstile.access.rules import Rules, unenrolled
 from turnstile.dispatch.desk import Recognized
 from turnstile.io.access.recording import ResultFile
-from turnstile.io.journal.journal import Fetched, Journal
+from turnstile.io.access.rules_file import RulesFile
+from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.io.metrics.hops import Meter
-from turnstile.io.site.rules_file import RulesFile
 from turnstile.protocol.messages import Access, Fetch, Result
 from turnstile.protocol.topics import Outgoing, log_topic, topic
 from turnstile.site.settings import Site
@@ -110,12 +110,13 @@ class AccessDesk:
             self.journal.keep_door(camera, door)
         self._decided[camera] = decided
 
-    def _outgoing(self, outcome: Access | Fetched) -> Outgoing:
+    def _outgoing(self, outcome: DurableEvent | Fetched) -> Outgoing:
         if isinstance(outcome, Fetched):
             return Outgoing(log_topic(outcome.fetch.name, outcome.fetch.instance), outcome.log)
-        self.counts[outcome.verdict] += 1
-        self.meter.published(outcome)
-        return Outgoing(topic("access", outcome.camera), outcome)
+        event = outcome.event
+        self.counts[event.verdict] += 1
+        self.meter.published(event, recorded_ns=outcome.at_ns)
+        return Outgoing(topic("access", event.camera), event)
 
     def _warn_of_unenrolled(self, enrolled: Sequence[str]) -> None:
         """Warn once of people whom the rules name and nobody enrolled is called."""

@@ -16,6 +16,7 @@ from typing import IO, cast
 from turnstile.errors import WireError
 from turnstile.io.cameras import pipe
 from turnstile.io.cameras.source import without_secrets
+from turnstile.io.runner.worker import Worker
 
 COMMAND = (sys.executable, "-P", "-m", "turnstile.io.cameras.reader")
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,8 +71,8 @@ class ReaderProcess:
         self._overheard: tuple[float, str] = (0.0, "")
         self._process = _start()
         self._stdin = cast("IO[bytes]", self._process.stdin)
-        self._ears = threading.Thread(target=self._overhear, daemon=True)
-        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._ears = Worker("overhear", self._overhear)
+        self._listener = Worker("listen", self._listen)
         self._ears.start()
         self._listener.start()
 
@@ -102,6 +103,8 @@ class ReaderProcess:
 
     def take(self, timeout_s: float) -> pipe.Shot | None:
         """Return the newest frame, waiting at most `timeout_s` for one or for the reader's end."""
+        self._listener.check()
+        self._ears.check()
         with self._changed:
             self._changed.wait_for(lambda: self._shot is not None or self._over is not None, timeout_s)
             shot, self._shot = self._shot, None
@@ -127,8 +130,7 @@ class ReaderProcess:
             self._process.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(KILLED_S)
-        self._listener.join(KILLED_S)
-        if not self._listener.is_alive():
+        if self._listener.close(within_s=KILLED_S):
             self._close_stdin()
 
     def _close_stdin(self) -> None:
@@ -149,7 +151,7 @@ class ReaderProcess:
             except WireError as error:
                 last = pipe.Failed(reason=str(error), lasting=False)
                 self._process.kill()
-        self._ears.join()
+        self._ears.close()
         with self._changed:
             self._over = self._verdict(last)
             self._changed.notify_all()

@@ -10,13 +10,17 @@ import msgspec
 
 from turnstile.errors import CameraError
 from turnstile.io.cameras.child import Over, ReaderProcess
-from turnstile.io.cameras.pace import LAST_RETRY_S, Backoff
 from turnstile.io.cameras.pipe import Order, Shot
 from turnstile.io.cameras.source import describe
 from turnstile.protocol.state import State
+from turnstile.site.backoff import delay_s
 
 OPEN_TIMEOUT_S = 15.0
 """Starting a reader, reaching the camera and waiting for its first key frame may take this long."""
+
+FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0
+LIVED_S = 10.0
+"""A camera that delivered for so long is not blamed for its failures before."""
 
 NEVER_S = math.inf
 
@@ -51,7 +55,7 @@ class Feed:
         self._name = name
         self._what = describe(order)
         self._open_timeout_s = open_timeout_s
-        self._backoff = Backoff(random.random)
+        self._failures = 0
         self._reader: ReaderProcess | None = None
         self._leaving: ReaderProcess | None = None
         self._start_s = self._since_s = time.monotonic()
@@ -102,11 +106,17 @@ class Feed:
         if self._reader is not None:
             self._drop(self._reader)
         if self._leaving is not None and not self._leaving.gone:
-            self._start_s = now_s + self._backoff.after_failure(lived_s=0.0)
+            self._start_s = now_s + self._retry_after_s()
             return  # the kernel still holds it; one more would only join it there
         self._reader, self._leaving = ReaderProcess(self._order), None
         self._start_s = NEVER_S
         self.counts["camera_opened"] += 1
+
+    def _retry_after_s(self, *, lived_s: float = 0.0) -> float:
+        """Count a failure, and return how long to wait: not as long as the other cameras of one recorder."""
+        self._failures = 1 if lived_s >= LIVED_S else self._failures + 1
+        chance = random.random()  # noqa: S311 - no secret
+        return delay_s(self._failures, first_s=FIRST_RETRY_S, longest_s=LAST_RETRY_S, chance=chance)
 
     def _judged(self, shot: Shot) -> Shot | None:
         """Return a frame, unless it shows that the camera stands still."""
@@ -189,7 +199,7 @@ class Feed:
         now_s = time.monotonic()
         lived_s = now_s - self._since_s if self.state is State.LIVE else 0.0
         if self._start_s == NEVER_S:
-            self._start_s = now_s + self._backoff.after_failure(lived_s=lived_s)
+            self._start_s = now_s + self._retry_after_s(lived_s=lived_s)
         if not self.lost:
             log.warning(
                 "%s: camera lost: %s; it is tried again every 0.5 to %g s",

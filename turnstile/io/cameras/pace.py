@@ -1,10 +1,4 @@
-"""When frames are due, how long they have been the same, and when to try again. Time is an argument."""
-
-from collections.abc import Callable
-
-FIRST_RETRY_S = 1.0
-LAST_RETRY_S = 30.0
-LIVED_S = 10.0
+"""When frames are due, and how long they have been the same. Time is an argument."""
 
 
 class Pace:
@@ -52,23 +46,3 @@ class Stillness:
             self._advanced_s = at_s
         self._position_ms = position_ms
         self.position_age_s = 0.0 if self._advanced_s is None else at_s - self._advanced_s
-
-
-class Backoff:
-    """Spaces attempts: 0.5 to 1 s, then twice as long each time, up to 15 to 30 s.
-
-    The chance in it keeps many cameras on one recorder from knocking at the same moment.
-    """
-
-    def __init__(self, chance: Callable[[], float]) -> None:
-        """Begin with the shortest wait; `chance` gives numbers from 0 to 1."""
-        self._chance = chance
-        self._failures = 0
-
-    def after_failure(self, *, lived_s: float) -> float:
-        """Return how many seconds to wait after a camera that had delivered for `lived_s` failed."""
-        if lived_s >= LIVED_S:
-            self._failures = 0
-        longest_s = min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(self._failures, 10))
-        self._failures += 1
-        return longest_s * (0.5 + 0.5 * self._chance())

@@ -52,11 +52,13 @@ def main() -> int:
 
 def _end_with_input(stop: threading.Event) -> None:
     """Ask the reading loop to end when standard input is closed; end the process if it does not."""
-    while os.read(0, 4096):  # not sys.stdin, whose lock this thread would hold when the interpreter ends
-        pass
-    stop.set()
-    time.sleep(RELEASE_S)
-    os._exit(0)
+    try:
+        while os.read(0, 4096):  # not sys.stdin, whose lock this thread would hold when the interpreter ends
+            pass
+    finally:  # whatever ends this thread ends the process
+        stop.set()
+        time.sleep(RELEASE_S)
+        os._exit(0)
 
 
 def _load_opencv(order: pipe.Order) -> None:

@@ -22,7 +22,6 @@ import logging
 import os
 import queue
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -39,15 +38,17 @@ from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.member import Member, key_for
+from turnstile.io.runner.worker import Worker
 from turnstile.log.lines import Event, Progress
 from turnstile.protocol.messages import Access, Fetch, Log
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
+from turnstile.site.backoff import delay_s
 from turnstile.site.settings import Site, WebhookSettings
 
 FETCH_S = 0.5
 POST_TIMEOUT_S = 10.0
-BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+FIRST_RETRY_S, LAST_RETRY_S = 0.5, 60.0
 MIN_SECRET_BYTES = 16
 
 log = logging.getLogger("turnstile")
@@ -87,10 +88,13 @@ class Sender:
         self.sent: queue.SimpleQueue[Access] = queue.SimpleQueue()
         self._waiting: queue.SimpleQueue[Access] = queue.SimpleQueue()
         self._settings, self._secret = settings, secret
-        self._stop = threading.Event()
         self._opener = urllib.request.build_opener(_NoRedirect)
-        self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
-        self._thread.start()
+        self._worker = Worker("webhook", self._run)
+        self._worker.start()
+
+    def check(self) -> None:
+        """Raise what ended the sending, if anything did."""
+        self._worker.check()
 
     def put(self, event: Access) -> None:
         """Queue an event."""
@@ -98,16 +102,16 @@ class Sender:
 
     def close(self) -> None:
         """Send no more; what was not answered is sent again by the next process."""
-        self._stop.set()
+        self._worker.close(within_s=0.0)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while not self._worker.stopping.is_set():
             with suppress(queue.Empty):
                 self._send(self._waiting.get(timeout=0.2))
 
     def _send(self, event: Access) -> None:
-        attempt = 0
-        while not self._stop.is_set():
+        failures = 0
+        while not self._worker.stopping.is_set():
             problem = self._post(event)
             if not problem:
                 if self.problem:
@@ -118,28 +122,29 @@ class Sender:
             if not self.problem:
                 log.warning("webhook %s: %s; it is tried again until it works", self._settings.url, problem)
             self.problem = problem
-            self._stop.wait(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
-            attempt += 1
+            failures += 1
+            self._worker.stopping.wait(delay_s(failures, first_s=FIRST_RETRY_S, longest_s=LAST_RETRY_S))
 
     def _post(self, event: Access) -> str:
         """Return why an event was not taken; empty when it was."""
-        body = msgspec.json.encode(msgspec.structs.replace(event, thumbnail=b""))
-        request = urllib.request.Request(  # noqa: S310 - the address is http or https, checked with the site file
-            self._settings.url,
-            data=body,
-            method="POST",
-            headers={
-                "Content-Type": "application/json",
-                "Turnstile-Signature": signature(self._secret, body, at_s=int(time.time())),
-            },
-        )
         try:
-            with self._opener.open(request, timeout=POST_TIMEOUT_S) as answer:
+            with self._opener.open(self._request(event), timeout=POST_TIMEOUT_S) as answer:
                 return "" if 200 <= answer.status < 300 else f"it answered {answer.status}"
         except urllib.error.HTTPError as error:
             return f"it answered {error.code}"
         except (OSError, http.client.HTTPException) as error:
             return f"no answer: {getattr(error, 'reason', error)}"
+        except ValueError as error:  # no address: a label of the host is empty or too long
+            return f"cannot be sent to: {error}"
+
+    def _request(self, event: Access) -> urllib.request.Request:
+        body = msgspec.json.encode(msgspec.structs.replace(event, thumbnail=b""))
+        headers = {
+            "Content-Type": "application/json",
+            "Turnstile-Signature": signature(self._secret, body, at_s=int(time.time())),
+        }
+        url = self._settings.url  # http or https: checked with the site file
+        return urllib.request.Request(url, data=body, method="POST", headers=headers)  # noqa: S310
 
 
 @dataclass(kw_only=True)
@@ -166,6 +171,7 @@ class WebhookNode:
 
     def step(self, timeout_s: float) -> None:
         """Hand on what came, note what was answered, and ask for more."""
+        self.sender.check()
         for _, message in self.bus.receive(timeout_s):
             if isinstance(message, Log) and self.unanswered == 0:
                 for event in self.taken.sift(message).new:

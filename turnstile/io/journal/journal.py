@@ -10,14 +10,16 @@ decide twice about somebody who is still there.
 
 When the disk is full or fails, the connection is given up, never retried: a new one is opened with back-off.
 Decisions wait meanwhile, and each grant among them becomes a denial for want of a record.
+
+An event that cannot be read again is damage that no retry mends. It is a problem for as long as the broker
+runs: every grant becomes a denial, and the problem says where the damage is. Any other error in the thread
+ends the broker (`turnstile.io.runner.worker`), and without a broker nobody enters.
 """
 
 import logging
 import os
 import queue
-import secrets
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -30,10 +32,12 @@ import msgspec
 from turnstile.access.visits import Door
 from turnstile.errors import JournalError
 from turnstile.io.journal.erasure import erase_if_asked
+from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors, read_source
+from turnstile.io.runner.worker import Worker
 from turnstile.protocol.messages import Access, Fetch, Log
 from turnstile.protocol.reasons import Reason
+from turnstile.site.backoff import delay_s
 
-VERSION = 1
 MAX_BATCH = 200
 MAX_WAITING = 10_000
 """Decisions kept in memory while the disk does not take them."""
@@ -44,16 +48,17 @@ MAX_WITHOUT_LOGGERS = 100_000
 LOGGER_FORGOTTEN_NS = 30 * 86_400 * 1_000_000_000
 """A logger that the site file does not name and that was not heard for 30 days holds up nothing."""
 
-BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS source (id TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, visit TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS doors (camera TEXT PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS loggers (name TEXT PRIMARY KEY, acked INTEGER NOT NULL, heard_ns INTEGER NOT NULL);
-"""  # noqa: E501 - one table a line
+FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
 
 log = logging.getLogger("turnstile")
+
+
+class DurableEvent(NamedTuple):
+    """A decision that is on disk."""
+
+    event: Access
+    at_ns: int
+    """Since when, on the wall clock."""
 
 
 class Fetched(NamedTuple):
@@ -79,10 +84,6 @@ def _nowhere(_: str) -> None:
     """Do nothing at a fault point."""
 
 
-def _no_matter(_: Access) -> None:
-    """Measure nothing."""
-
-
 @dataclass(kw_only=True)
 class Journal:
     """Takes decisions and returns durable, numbered events. Call from the broker's loop."""
@@ -92,8 +93,6 @@ class Journal:
     """Loggers of the site file: what they have not fetched is kept, however long they are away."""
     fault_point: Callable[[str], None] = _nowhere
     """Called before and after each commit; crash tests end the process there."""
-    durable: Callable[[Access], None] = _no_matter
-    """Called from the journal's thread with each event that is on disk now."""
     trim_s: float = 10.0
     """How often acknowledged events are forgotten."""
     source: str = ""
@@ -107,11 +106,12 @@ class Journal:
     _inbox: "queue.SimpleQueue[_Decided | _OpenVisits | Fetch | None]" = field(
         default_factory=queue.SimpleQueue
     )
-    _outbox: "queue.SimpleQueue[Access | Fetched]" = field(default_factory=queue.SimpleQueue)
+    _outbox: "queue.SimpleQueue[DurableEvent | Fetched]" = field(default_factory=queue.SimpleQueue)
     _acked: dict[str, tuple[int, int]] = field(default_factory=dict)
     _pending: list[_Decided] = field(default_factory=list)
     _doors_to_keep: dict[str, Door] = field(default_factory=dict)
     _trimmed_at: float = 0.0
+    _damage: str = ""
 
     def __post_init__(self) -> None:
         """Open or make the file and start the thread.
@@ -120,12 +120,12 @@ class Journal:
             JournalError: it cannot be opened, is damaged, of another version, or in use by another broker.
         """
         self._connection: sqlite3.Connection | None = self._open()
-        self.doors = self._read_doors(self._connection)
+        self.doors = read_doors(self._connection)
         self._read_fd, self._write_fd = os.pipe()
         os.set_blocking(self._read_fd, False)
         os.set_blocking(self._write_fd, False)
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._thread.start()
+        self._worker = Worker("journal", self._run)
+        self._worker.start()
 
     @property
     def fileno(self) -> int:
@@ -145,35 +145,37 @@ class Journal:
         """Take a logger's question, which also says what it has; the answer comes from `outcomes`."""
         self._inbox.put(fetch)
 
-    def outcomes(self) -> list[Access | Fetched]:
-        """Return what has become durable and what was fetched since the last call."""
+    def outcomes(self) -> list[DurableEvent | Fetched]:
+        """Return what was recorded and fetched since the last call; raise what ended the thread."""
+        self._worker.check()
         with suppress(BlockingIOError):
             os.read(self._read_fd, 4096)
-        found: list[Access | Fetched] = []
+        found: list[DurableEvent | Fetched] = []
         while not self._outbox.empty():
             found.append(self._outbox.get())
-        self.waiting -= sum(isinstance(one, Access) for one in found)
+        self.waiting -= sum(isinstance(one, DurableEvent) for one in found)
         return found
 
     def close(self) -> None:
         """Commit what waits, if the disk takes it within a second, and close."""
         self._inbox.put(None)
-        self._thread.join(timeout=1.0)
+        ended = self._worker.close(within_s=1.0)
         os.close(self._read_fd)
-        if not self._thread.is_alive():
+        if ended:
             os.close(self._write_fd)
 
     def _run(self) -> None:
-        attempt = 0
+        failures = 0
         running = True
         while running:
             running, fetches = self._take_in()
             if self._connection is None:
-                self._connection = self._reopen(attempt)
-                attempt = 0 if self._connection is not None else attempt + 1
+                failures += 1
+                self._connection = self._reopen(failures)
             if self._connection is None:
                 self._pending = [_refused(one) for one in self._pending]
                 continue
+            failures = 0
             try:
                 self._commit(self._connection)
                 self._answer(self._connection, fetches)
@@ -181,6 +183,8 @@ class Journal:
                 erase_if_asked(self._connection, self.path)
             except sqlite3.Error as error:
                 self._give_up(error)
+            except msgspec.MsgspecError as error:
+                self._note_damage(self._connection, error)
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
@@ -228,10 +232,10 @@ class Journal:
         self.fault_point("after commit")
         self._pending.clear()
         self._doors_to_keep.clear()
+        at_ns = time.time_ns()
         for event in durable:
             self.last_seq = max(self.last_seq, event.seq)
-            self._outbox.put(event)
-            self.durable(event)
+            self._outbox.put(DurableEvent(event, at_ns))
         if durable:
             self._wake()
 
@@ -297,71 +301,34 @@ class Journal:
         self._connection = None
         self._pending = [_refused(one) for one in self._pending]
 
-    def _reopen(self, attempt: int) -> sqlite3.Connection | None:
-        time.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
+    def _note_damage(self, connection: sqlite3.Connection, error: msgspec.MsgspecError) -> None:
+        """Refuse everybody from now on: what is on record cannot be read."""
+        with suppress(sqlite3.Error):
+            connection.rollback()
+        if not self._damage:
+            self._damage = (
+                f"journal is damaged: an event in it cannot be read: {error}; move it away and start the "
+                "broker again: events that no logger has fetched go with it"
+            )
+            log.error("%s: %s; nobody enters", self.path, self._damage)
+        self.problem = self._damage
+        self._pending = [_refused(one) for one in self._pending]
+
+    def _reopen(self, failures: int) -> sqlite3.Connection | None:
+        self._worker.stopping.wait(delay_s(failures, first_s=FIRST_RETRY_S, longest_s=LAST_RETRY_S))
         try:
             connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("CREATE TABLE room (for_one BLOB)")
-            connection.execute("INSERT INTO room VALUES (zeroblob(65536))")
-            connection.execute("DROP TABLE room")
-            connection.execute("COMMIT")
+            make_sure_of_room(connection)
         except (JournalError, sqlite3.Error):
             return None
         log.info("%s: the journal can be written again", self.path)
-        self.problem = ""
+        self.problem = self._damage
         return connection
 
     def _open(self) -> sqlite3.Connection:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(
-                self.path, isolation_level=None, check_same_thread=False, timeout=0.2
-            )
-        except (OSError, sqlite3.Error) as error:
-            raise JournalError(f"journal {self.path} cannot be opened: {error}") from error
-        try:
-            self._prepare(connection)
-        except sqlite3.Error as error:
-            connection.close()
-            busy = "another broker uses it" if "locked" in str(error) else f"{error}"
-            raise JournalError(
-                f"journal {self.path} cannot be used: {busy}; if it is damaged, move it away: events that "
-                "no logger has fetched go with it"
-            ) from error
+        connection = open_journal(self.path)
+        self.source, self.last_seq = read_source(connection)
         return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, VERSION):
-            raise sqlite3.DatabaseError(f"it is of version {version}, this broker writes version {VERSION}")
-        (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if state != "ok":
-            raise sqlite3.DatabaseError(state)
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA.strip().split(";\n"):
-            connection.execute(statement.rstrip(";"))
-        connection.execute(f"PRAGMA user_version={VERSION}")
-        row = connection.execute("SELECT id FROM source").fetchone()
-        if row is None:
-            row = (secrets.token_hex(8),)
-            connection.execute("INSERT INTO source VALUES (?)", row)
-        connection.execute("COMMIT")
-        (self.source,) = row
-        (self.last_seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
-
-    def _read_doors(self, connection: sqlite3.Connection) -> dict[str, Door]:
-        rows = connection.execute("SELECT camera, body FROM doors").fetchall()
-        doors: dict[str, Door] = {}
-        for camera, body in rows:
-            try:
-                doors[camera] = msgspec.msgpack.decode(body, type=Door)
-            except msgspec.MsgspecError:
-                log.warning("journal: the open visits of %s are of another version; they start anew", camera)
-        return doors
 
     def _wake(self) -> None:
         with suppress(BlockingIOError, OSError):

@@ -24,6 +24,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from turnstile.errors import ConfigError
 from turnstile.io.runner.watchdog import Pulse
+from turnstile.io.runner.worker import Worker
 from turnstile.site.settings import MetricsSettings
 
 if TYPE_CHECKING:
@@ -71,12 +72,18 @@ class Endpoint:
         self._server.set_app(app)
         self.address = f"{host}:{self._server.server_port}"
         serve = partial(self._server.serve_forever, poll_interval=0.1)
-        threading.Thread(target=serve, name="metrics", daemon=True).start()
+        self._worker = Worker("metrics", serve)
+        self._worker.start()
         log.info("metrics at http://%s/metrics", self.address)
+
+    def check(self) -> None:
+        """Raise what ended the answering, if anything did."""
+        self._worker.check()
 
     def close(self) -> None:
         """Answer nobody any more."""
         self._server.shutdown()
+        self._worker.close()
         self._server.server_close()
 
 

@@ -35,9 +35,7 @@ OTHERS = "others"
 
 
 class Meter:
-    """Measures the hops, and keeps the tallies.
-
-    Call from the broker's loop; only `durable` is called from the journal's thread.
+    """Measures the hops, and keeps the tallies. Call it from the broker's loop.
 
     Attributes:
         loads: how each camera is served.
@@ -89,16 +87,15 @@ class Meter:
         if self._figures is not None:
             self._figures.observe(Hop.DECIDING, camera, took_ns)
 
-    def durable(self, event: Access) -> None:
-        """Note that a decision is on the disk. May be called from the journal's thread."""
-        if self._figures is not None:
-            self._figures.observe(Hop.DECIDED_TO_DURABLE, event.camera, time.time_ns() - event.decided_ns)
-
-    def published(self, event: Access) -> None:
-        """Note that a decision was told to everybody."""
+    def published(self, event: Access, *, recorded_ns: int) -> None:
+        """Note that a decision was sent to everybody, having been on disk since `recorded_ns`."""
         if self._figures is not None:
             self._figures.take_decision(event)
-            self._figures.observe(Hop.DECIDED_TO_PUBLISHED, event.camera, time.time_ns() - event.decided_ns)
+            for hop, until_ns in (
+                (Hop.DECIDED_TO_DURABLE, recorded_ns),
+                (Hop.DECIDED_TO_PUBLISHED, time.time_ns()),
+            ):
+                self._figures.observe(hop, event.camera, until_ns - event.decided_ns)
 
     def heard(self, beat: Beat) -> None:
         """Add what a node counted."""

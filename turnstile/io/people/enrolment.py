@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from turnstile.errors import TurnstileError
 from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import FaceFolder
 from turnstile.people.calibration import stranger_rate
@@ -48,13 +47,8 @@ class Enrolment:
         return self._read
 
     def refresh(self) -> list[str]:
-        """Take over what the folder's thread found; return the hashes of pictures no longer wanted.
-
-        Raises:
-            TurnstileError: that thread has ended, which it must not.
-        """
-        if not self.folder.watching:
-            raise TurnstileError("the faces folder is no longer watched; see the error before")
+        """Take over what the folder's worker found; return the hashes of pictures no longer wanted."""
+        self.folder.check()
         self._read_listings()
         gone, self._gone = self._gone - set(self.hashes.values()), set()
         return sorted(gone)

@@ -1,4 +1,4 @@
-"""The faces folder on the broker's machine, watched from a thread of its own.
+"""The faces folder on the broker's machine, watched from a thread of its own, whose death is the broker's.
 
 The thread hashes the pictures that changed, finds their encodings in the cache, and offers those that have
 none, a few at a time.
@@ -16,6 +16,7 @@ from pathlib import Path
 import watchfiles
 
 from turnstile.io.people.cache import EncodingCache
+from turnstile.io.runner.worker import Worker
 from turnstile.io.site.descriptors import are_used_up
 from turnstile.people.encodings import Unencoded
 from turnstile.people.gallery import is_picture, person_of
@@ -77,31 +78,28 @@ class FaceFolder:
         self.unencoded: queue.Queue[Unencoded] = queue.Queue(_OFFERED)
         self._folder, self._cache = folder, cache
         self._changes, self._wall_clock = changes, wall_clock
-        self._stop = threading.Event()
         self._trouble = ""
         self._listing: Listing | None = None
         self._known: dict[str, tuple[tuple[int, int, int], str]] = {}
         self._encodings: dict[str, bytes] = {}
         self._pending: dict[str, str] = {}
         self._offered: set[str] = set()
-        self._thread = threading.Thread(target=self._watch, name="faces", daemon=True)
+        self._worker = Worker("faces", self._watch)
 
-    @property
-    def watching(self) -> bool:
-        """Tell whether the thread is at work."""
-        return self._thread.is_alive()
+    def check(self) -> None:
+        """Raise what ended the watching, if anything did."""
+        self._worker.check()
 
     def start(self) -> None:
         """Begin to watch; the first listing comes as soon as the folder has been read."""
-        self._thread.start()
+        self._worker.start()
 
-    def close(self) -> None:
-        """Stop watching."""
-        self._stop.set()
-        self._thread.join(timeout=0.5)
+    def close(self) -> bool:
+        """Stop watching, and tell whether the thread has ended within half a second."""
+        return self._worker.close(within_s=0.5)
 
     def _watch(self) -> None:
-        while not self._stop.is_set():
+        while not self._worker.stopping.is_set():
             try:
                 self._scan()
                 self._offer()
@@ -110,16 +108,16 @@ class FaceFolder:
                 if str(error) != self._trouble:
                     log.warning("faces folder %s: %s; looking every second", self._folder, error)
                 self._trouble = str(error)
-                self._stop.wait(1.0)
+                self._worker.stopping.wait(1.0)
 
     def _follow(self) -> None:
         """Look again whenever the folder changes, until another folder, or none, is in its place."""
         watched = self._identity()
         if watched is None:
-            self._stop.wait(0.5)
+            self._worker.stopping.wait(0.5)
             return
         look_at = 0.0  # once the system watches, as something may have changed just before
-        for changes in self._changes(self._folder, self._stop):
+        for changes in self._changes(self._folder, self._worker.stopping):
             if changes or time.monotonic() >= look_at:
                 self._scan()
                 look_at = time.monotonic() + RESCAN_S

@@ -1,7 +1,8 @@
 """Local detection beside the drawing: a thread that looks for faces in the newest picture it was offered.
 
 Policy: one slot a camera holds only its newest picture; older ones are not looked at. The thread rests as
-long as it worked, so that it takes at most half of one core from drawing.
+long as it worked, so that it takes at most half of one core from drawing. A detector that fails ends the
+display: without its fallback it would look as if nobody were there.
 """
 
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from turnstile.errors import DisplayError
+from turnstile.io.runner.worker import Worker
 from turnstile.protocol.fields import Box
 from turnstile.vision.arrays import PictureBgr
 
@@ -45,8 +46,8 @@ class Fallback:
         self._found: list[LocalFaces] = []
         self._change = threading.Condition()
         self._ends = False
-        self._thread = threading.Thread(target=self._work, name="fallback", daemon=True)
-        self._thread.start()
+        self._worker = Worker("local detection", self._work)
+        self._worker.start()
 
     def offer(self, camera: str, picture_bgr: PictureBgr, *, captured_ns: int) -> None:
         """Put a picture into the camera's slot; what was in it is dropped."""
@@ -55,13 +56,8 @@ class Fallback:
             self._change.notify()
 
     def found(self) -> list[LocalFaces]:
-        """Return what was found since the last call, oldest first.
-
-        Raises:
-            DisplayError: the detector failed, and its thread ended with a traceback.
-        """
-        if not (self._thread.is_alive() or self._ends):
-            raise DisplayError("local detection failed; the traceback above says why")
+        """Return what was found since the last call, oldest first; raise what the detector raised."""
+        self._worker.check()
         with self._change:
             found, self._found = self._found, []
         return found
@@ -71,7 +67,7 @@ class Fallback:
         with self._change:
             self._ends = True
             self._change.notify()
-        self._thread.join(within_s)
+        self._worker.close(within_s=within_s)
 
     def _work(self) -> None:
         while (job := self._next()) is not None:

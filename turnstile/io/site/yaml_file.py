@@ -59,6 +59,10 @@ class PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_NOT_PLAIN = (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError)
+"""What PyYAML raises: also `KeyError` for ``!!bool x`` and `AttributeError` for ``!!timestamp x``."""
+
+
 def read(path: Path, *, kind: str) -> Document:
     """Return a file's contents.
 
@@ -78,5 +82,5 @@ def read(path: Path, *, kind: str) -> Document:
         raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} kB; {kind} is a few kilobytes")
     try:
         return Document(yaml.load(text, PlainLoader), text)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, UnicodeError, RecursionError, ValueError) as error:
+    except _NOT_PLAIN as error:
         raise ConfigError(f"{path}: not plain YAML: {' '.join(str(error).split())}") from error

@@ -8,7 +8,7 @@ import pytest
 
 from turnstile.access.rules import NO_RULES, build
 from turnstile.errors import ConfigError
-from turnstile.io.site.rules_file import RulesFile, load, local_time
+from turnstile.io.access.rules_file import RulesFile, load, local_time
 
 DOORS = ("front", "store")
 

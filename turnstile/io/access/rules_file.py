@@ -2,19 +2,20 @@
 
 A thread looks at the file four times a second, so that neither a slow disk nor a long file holds up the
 broker, and so that it works on every file system. What is there when the broker starts must be right; an edit
-that is not is refused, said once, and changes nothing.
+that is not is refused, said once, and changes nothing. Should the thread die, the broker dies with it: rules
+that are no longer watched would go on admitting whom an edit has barred.
 """
 
 import datetime as dt
 import logging
 import queue
-import threading
 import zoneinfo
 from collections.abc import Iterable
 from pathlib import Path
 
 from turnstile.access.rules import NO_RULES, Rules, build
 from turnstile.errors import ConfigError, RulesError
+from turnstile.io.runner.worker import Worker
 from turnstile.io.site import yaml_file
 
 LOOK_S = 0.25
@@ -42,17 +43,16 @@ class RulesFile:
         self._stamp = _stamp(path)
         self.rules = NO_RULES if self._stamp is None else load(path, doors=self._doors)
         self._newer: queue.SimpleQueue[Rules] = queue.SimpleQueue()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="rules", daemon=True)
-        self._thread.start()
+        self._worker = Worker("rules", self._watch)
+        self._worker.start()
 
     def close(self) -> None:
         """Stop looking."""
-        self._stop.set()
-        self._thread.join(timeout=1.0)
+        self._worker.close(within_s=1.0)
 
     def refresh(self) -> bool:
         """Take over newer rules, and return whether there were any. Does not wait."""
+        self._worker.check()
         before = self.rules
         while not self._newer.empty():
             self.rules = self._newer.get()
@@ -64,7 +64,7 @@ class RulesFile:
 
     def _watch(self) -> None:
         seen = self._stamp
-        while not self._stop.wait(LOOK_S):
+        while not self._worker.stopping.wait(LOOK_S):
             now = _stamp(self._path)
             if now == seen == self._stamp:
                 continue

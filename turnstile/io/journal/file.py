@@ -1,0 +1,93 @@
+"""The journal's file: opened for one broker alone, checked, and its tables made."""
+
+import logging
+import os
+import secrets
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from turnstile.access.visits import Door
+from turnstile.errors import JournalError
+
+VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS source (id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, visit TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS doors (camera TEXT PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS loggers (name TEXT PRIMARY KEY, acked INTEGER NOT NULL, heard_ns INTEGER NOT NULL);
+"""  # noqa: E501 - one table a line
+
+
+log = logging.getLogger("turnstile")
+
+
+def open_journal(path: Path) -> sqlite3.Connection:
+    """Open or make a journal.
+
+    Raises:
+        JournalError: it cannot be opened, is damaged, of another version, or in use by another broker.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.2)
+    except (OSError, sqlite3.Error) as error:
+        raise JournalError(f"journal {path} cannot be opened: {error}") from error
+    try:
+        _prepare(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        busy = "another broker uses it" if "locked" in str(error) else f"{error}"
+        raise JournalError(
+            f"journal {path} cannot be used: {busy}; if it is damaged, move it away: events that "
+            "no logger has fetched go with it"
+        ) from error
+    return connection
+
+
+def read_source(connection: sqlite3.Connection) -> tuple[str, int]:
+    """Return the journal's own name for its events, and the number of its last one."""
+    (source,) = connection.execute("SELECT id FROM source").fetchone()
+    (last_seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
+    return source, last_seq
+
+
+def read_doors(connection: sqlite3.Connection) -> dict[str, Door]:
+    """Return the open visits of each camera."""
+    doors: dict[str, Door] = {}
+    for camera, body in connection.execute("SELECT camera, body FROM doors").fetchall():
+        try:
+            doors[camera] = msgspec.msgpack.decode(body, type=Door)
+        except msgspec.MsgspecError:
+            log.warning("journal: the open visits of %s are of another version; they start anew", camera)
+    return doors
+
+
+def make_sure_of_room(connection: sqlite3.Connection) -> None:
+    """Write and remove more than a decision takes; raise `sqlite3.Error` when the disk does not take it."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("CREATE TABLE room (for_one BLOB)")
+    connection.execute("INSERT INTO room VALUES (zeroblob(65536))")
+    connection.execute("DROP TABLE room")
+    connection.execute("COMMIT")
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version not in (0, VERSION):
+        raise sqlite3.DatabaseError(f"it is of version {version}, this broker writes version {VERSION}")
+    (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if state != "ok":
+        raise sqlite3.DatabaseError(state)
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA.strip().split(";\n"):
+        connection.execute(statement.rstrip(";"))
+    connection.execute(f"PRAGMA user_version={VERSION}")
+    if connection.execute("SELECT id FROM source").fetchone() is None:
+        connection.execute("INSERT INTO source VALUES (?)", (secrets.token_hex(8),))
+    connection.execute("COMMIT")
