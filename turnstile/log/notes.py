@@ -1,7 +1,7 @@
-"""Notes: entries of the chain that say what happened to the log itself, not at a door.
+"""Notes: entries of the chain that record what happened to the log itself, not at a door.
 
-A note has the next number of the log and the same kind of hash, as an entry has. So whoever removes a name,
-a picture or old entries leaves a trace that cannot be taken back unseen.
+Like an entry, a note has the next number of the log and a hash of the same kind. Removing a name, a picture
+or old entries therefore leaves a trace, which cannot be removed unseen.
 """
 
 import hashlib
@@ -20,14 +20,14 @@ class SourceBegan(msgspec.Struct, frozen=True, kw_only=True, tag="source"):
 
     source: str
     before: str
-    """The journal before."""
+    """The previous journal."""
     before_seq: int
-    """The last event that was taken from it."""
+    """The last event taken from it."""
     reason: str = ""
 
 
 class EventsMissing(msgspec.Struct, frozen=True, kw_only=True, tag="gap"):
-    """Events of a journal that will never come: the journal has them no more."""
+    """Events that will never come, because their journal has lost them."""
 
     source: str
     first_seq: int
@@ -40,7 +40,7 @@ class EventsMissing(msgspec.Struct, frozen=True, kw_only=True, tag="gap"):
 
 
 class NameErased(msgspec.Struct, frozen=True, kw_only=True, tag="erasure"):
-    """A pseudonym stands in the place of a name."""
+    """A pseudonym replaced a name."""
 
     pseudonym: str
     entries: int
@@ -67,10 +67,10 @@ Fact = SourceBegan | EventsMissing | NameErased | PicturesRemoved | EntriesRemov
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """What its hash is taken over."""
+    """The part of a note that its hash covers."""
 
     log: str
-    """Whose log: ``site/logger``."""
+    """The log's name: ``site/logger``."""
     number: int
     """Position in the log, from 1, in one sequence with the entries."""
     at_ns: int
