@@ -1,7 +1,8 @@
 """The table of rooms: what belongs where, and which room may import which.
 
 An arrow goes from a room to those it imports. Programs and commands stand on top, then `turnstile/io/ROOM/`,
-then `turnstile/vision/` and `turnstile/drawing/`, then `turnstile/ROOM/`, which computes and touches nothing.
+then `turnstile/vision/`, `turnstile/drawing/` and `turnstile/files/`, then `turnstile/ROOM/`, which
+computes and touches nothing.
 """
 
 import ast
@@ -32,8 +33,9 @@ PURE: dict[str, set[str]] = {
 """Room -> the rooms it may import; every room may import `turnstile.errors`."""
 
 PIXELS: dict[str, set[str]] = {
+    "files": set(),
     "vision": {"protocol"},
-    "vision.models": {"people"},
+    "vision.models": {"files", "people"},
     "vision.detect": {"protocol", "vision", "vision.models"},
     "vision.encode": {"people", "protocol", "vision", "vision.models"},
     "vision.engines": {
@@ -51,7 +53,7 @@ PIXELS: dict[str, set[str]] = {
 WORLD: dict[str, set[str]] = {
     "io": set(),
     "io.site": {"site"},
-    "io.bus": {"dispatch", "io.site", "protocol", "site"},
+    "io.bus": {"files", "dispatch", "io.site", "protocol", "site"},
     "io.runner": {"io.bus", "io.site", "protocol", "site"},
     "io.access": {
         "access",
@@ -65,13 +67,13 @@ WORLD: dict[str, set[str]] = {
     },
     "io.cameras": {"io.runner", "protocol", "site", "vision"},
     "io.health": {"dispatch", "health", "io.metrics", "io.runner", "protocol"},
-    "io.integrations": {"io.bus", "io.runner", "log", "protocol", "site"},
-    "io.journal": {"access", "io.runner", "protocol", "site"},
+    "io.integrations": {"files", "io.bus", "io.runner", "log", "protocol", "site"},
+    "io.journal": {"files", "access", "io.runner", "protocol", "site"},
     "io.store": {"log", "protocol"},
-    "io.log": {"io.store", "log", "protocol", "site"},
+    "io.log": {"files", "io.store", "log", "protocol", "site"},
     "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
-    "io.people": {"dispatch", "io.runner", "io.site", "people", "protocol", "site"},
-    "io.screen": {"io.runner", "protocol", "screen", "site", "vision"},
+    "io.people": {"files", "dispatch", "io.runner", "io.site", "people", "protocol", "site"},
+    "io.screen": {"files", "io.runner", "protocol", "screen", "site", "vision"},
     "io.supervise": {"io.runner", "site"},
 }
 
@@ -80,6 +82,7 @@ COMMANDS: dict[str, set[str]] = {
     "commands.integrations": {"commands", "io.integrations"},
     "commands.access": {"commands", "access", "io.access", "io.runner", "io.site", "log", "protocol", "site"},
     "commands.demo": {
+        "files",
         "commands.health",
         "health",
         "io.bus",
@@ -91,6 +94,7 @@ COMMANDS: dict[str, set[str]] = {
     },
     "commands.health": {"commands", "health", "io.bus", "io.runner", "io.site", "protocol", "site"},
     "commands.log": {
+        "files",
         "commands",
         "io.bus",
         "io.journal",
@@ -114,6 +118,7 @@ COMMANDS: dict[str, set[str]] = {
         "vision.engines",
     },
     "commands.site": {
+        "files",
         "commands",
         "commands.demo",
         "commands.supervise",

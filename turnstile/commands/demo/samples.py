@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from turnstile.errors import SetupError
+from turnstile.files.whole import write_whole
 
 ARCHIVE_REQUIREMENT = (
     "face-recognition==1.3.0 --hash=sha256:5e5efdd1686aa566af0d3cc1313b131e4b197657a8ffd03669e6d3fad92705ec"
@@ -90,9 +91,7 @@ def install(archive: Path, where: Path, *, pictures: Mapping[str, str] = PICTURE
             raise SetupError(f"{name} in {archive.name} is another picture: SHA-256 {found}, not {sha256}")
     where.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        partial = where / f".{name}.part"
-        partial.write_bytes(content)
-        partial.replace(where / name)
+        write_whole(where / name, content, mode=0o644)
 
 
 def _download(into: Path) -> Path:

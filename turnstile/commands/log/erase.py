@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_STOPPED if erasure.found and not erasure.problems else EXIT_CRASHED
 
 
-_ENCODING = re.compile(r"\.?([0-9a-f]{64})\.(?:f32|[0-9]+)")
+_ENCODING = re.compile(r"\.?([0-9a-f]{64})\..+")
 """A file of the encoding cache, whole or half written."""
 
 

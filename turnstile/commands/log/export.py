@@ -8,6 +8,7 @@ from pathlib import Path
 from turnstile.commands.log.opened import add_log, opened
 from turnstile.commands.log.selection import add_selection, question_of, select
 from turnstile.errors import LogError
+from turnstile.files.whole import write_whole
 from turnstile.io.log.text import local_time
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.log.chain import Link
@@ -44,7 +45,7 @@ def _save_picture(link: Link, folder: Path | None) -> str | None:
     file = folder / f"{link.record.number}.jpg"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file.write_bytes(link.personal.thumbnail)
+        write_whole(file, link.personal.thumbnail)
     except OSError as error:
         raise LogError(f"cannot write {file}: {error.strerror}") from error
     return str(file)

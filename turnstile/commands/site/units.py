@@ -9,6 +9,7 @@ from pathlib import Path
 from turnstile.commands.options import add_config, add_host
 from turnstile.commands.supervise.up import plan_for
 from turnstile.errors import ConfigError
+from turnstile.files.whole import write_whole
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.runner.processes import PROGRAMS
 from turnstile.io.site.file import load
@@ -58,7 +59,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
         for name, text in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            write_whole(path, text.encode(), mode=0o644)
     except OSError as error:
         raise ConfigError(f"--to {folder}: cannot be written: {error.strerror}") from error
 

@@ -15,10 +15,8 @@ that cannot be is refused.
 import contextlib
 import logging
 import os
-import shutil
 import stat
 import struct
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +27,7 @@ import zmq.auth
 from zmq.utils import z85
 
 from turnstile.errors import ConfigError
+from turnstile.files.whole import write_whole
 from turnstile.io.site.descriptors import are_used_up
 from turnstile.protocol.roles import ROLES, Identity, Role, is_own_name
 from turnstile.site.settings import Site
@@ -237,14 +236,10 @@ class KeyFolder:
                 yield from ((role, folder / name) for name in sorted(names) if name.endswith(suffix))
 
     def _make_pair(self, folder: Path, name: str) -> None:
-        """Make both files aside and move them in whole, the secret first: the broker reads while we write."""
-        aside = Path(tempfile.mkdtemp(dir=self.path, prefix=".new-"))
-        try:
-            for made in reversed(zmq.auth.create_certificates(aside, name)):
-                Path(made).chmod(0o600)
-                Path(made).replace(folder / Path(made).name)
-        finally:
-            shutil.rmtree(aside)
+        """Make both files, the secret first: the broker reads while we write."""
+        public, secret = zmq.curve_keypair()
+        self._keep(folder / f"{name}{_SECRET}", public, secret)
+        self._keep(folder / f"{name}{_PUBLIC}", public)
 
     def _keep(self, path: Path, public: bytes, secret: bytes | None = None) -> None:
         """Write a certificate as `zmq.auth.load_certificate` reads it."""
@@ -278,13 +273,9 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         ConfigError: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
-        partial.touch(mode=0o600, exist_ok=False)
-        partial.write_bytes(data)
-        partial.replace(path)
+        write_whole(path, data, durable=True)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
 

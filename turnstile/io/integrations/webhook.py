@@ -19,9 +19,7 @@ import hashlib
 import hmac
 import http.client
 import logging
-import os
 import queue
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -34,6 +32,7 @@ from typing import Any
 import msgspec
 
 from turnstile.errors import ConfigError
+from turnstile.files.whole import write_whole
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
@@ -251,11 +250,7 @@ def write_progress(path: Path, progress: Progress) -> None:
     if progress.newest is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        file.write(f"{progress.newest.source}:{progress.newest.seq}")
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
+    write_whole(path, f"{progress.newest.source}:{progress.newest.seq}".encode(), durable=True)
 
 
 def _choose(webhooks: Collection[str], name: str | None) -> str:

@@ -4,7 +4,6 @@ So a request is put beside the journal, in a file that only the owner can write,
 it between two commits and removes the file. Without a broker the journal is opened directly.
 """
 
-import os
 import sqlite3
 import time
 from contextlib import closing, suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from turnstile.errors import JournalError
+from turnstile.files.whole import write_whole
 from turnstile.protocol.messages import Access
 
 ANSWER_WITHIN_S = 10.0
@@ -94,11 +94,8 @@ def erase_if_asked(connection: sqlite3.Connection, journal: Path) -> None:
 
 def _ask(journal: Path, request: Request) -> None:
     path = _request_path(journal)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(msgspec.json.encode(request))
-        partial.replace(path)
+        write_whole(path, msgspec.json.encode(request))
         until = time.monotonic() + ANSWER_WITHIN_S
         while path.exists():
             if time.monotonic() > until:

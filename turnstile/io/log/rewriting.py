@@ -1,15 +1,13 @@
 """The access log's text and what rotation made of it: finding those files, rewriting them line by line."""
 
-import contextlib
 import gzip
-import os
 import re
-import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 from turnstile.errors import LogError
+from turnstile.files.whole import write_whole
 
 
 def log_files(path: Path) -> list[Path]:
@@ -40,26 +38,8 @@ def rewrite(path: Path, change: Callable[[str], str | None]) -> int:
         count = sum(before != after for before, after in zip(lines, changed, strict=False)) + bool(lines[-1])
         if count:
             kept = "".join(f"{line}\n" for line in changed if line is not None)
-            _replace(path, kept.encode(errors="surrogateescape"))
+            data = kept.encode(errors="surrogateescape")
+            write_whole(path, gzip.compress(data) if path.suffix == ".gz" else data, durable=True)
     except (OSError, EOFError, zlib.error) as error:
         raise LogError(f"{path} cannot be rewritten: {error}") from error
     return count
-
-
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(gzip.compress(data) if path.suffix == ".gz" else data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from turnstile.errors import ConfigError, LogError
+from turnstile.files.whole import sync_folder
 from turnstile.log.lines import Event, continuation, event_of, may_begin_line
 
 MAX_TAIL_BYTES = 2 * 2**20
@@ -69,7 +70,7 @@ class LogFile:
             if not lines and after is not None:
                 self._write(continuation(after))
             os.fsync(self._fd)
-            self._sync_folder()
+            sync_folder(self._path.parent)
         except OSError as error:
             self._give_up(error)
         except (ConfigError, LogError):
@@ -169,14 +170,6 @@ class LogFile:
             raise OSError(
                 None, f"only {written} of {len(data)} bytes could be written; the disk is probably full"
             )
-
-    def _sync_folder(self) -> None:
-        """Make a newly created name last."""
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def _note_durable(self) -> None:
         found = os.fstat(self._fd)

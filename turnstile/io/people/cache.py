@@ -1,10 +1,9 @@
 """Encodings of enrolment pictures, kept on disk."""
 
-import contextlib
 import logging
-import os
 from pathlib import Path
 
+from turnstile.files.whole import write_whole
 from turnstile.people.encodings import is_encoding
 
 log = logging.getLogger("turnstile")
@@ -27,15 +26,11 @@ class EncodingCache:
 
     def put(self, digest: str, encoding: bytes) -> None:
         """Keep an encoding; a disk that cannot be written to costs only the next start's time."""
-        partial = self._folder / f".{digest}.{os.getpid()}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            partial.write_bytes(encoding)
-            partial.replace(self._folder / f"{digest}.f32")
+            write_whole(self._folder / f"{digest}.f32", encoding)
             self._failed = False
         except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
             if not self._failed:
                 log.warning("encoding cache %s cannot be written: %s", self._folder, error.strerror)
             self._failed = True

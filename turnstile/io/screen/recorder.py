@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 
 from turnstile.errors import DisplayError
+from turnstile.files.whole import write_whole
 from turnstile.vision.arrays import PictureBgr
 
 RECORD_FPS = 30.0
@@ -72,18 +73,15 @@ def check_picture_path(path: Path) -> None:
 
 
 def save_picture(path: Path, canvas: PictureBgr) -> None:
-    """Write a PNG that appears whole or not at all.
+    """Write a PNG that appears whole or not at all, and that only its owner can read.
 
     Raises:
         DisplayError: it cannot be written.
     """
     done, data = cv2.imencode(".png", canvas, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    partial = path.with_name(f".{path.name}.part")
     try:
-        partial.write_bytes(data.tobytes() if done else b"")
-        partial.replace(path)
+        write_whole(path, data.tobytes() if done else b"")
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise DisplayError(f"{path}: cannot be written: {error.strerror}") from error
 
 

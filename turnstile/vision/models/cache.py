@@ -8,14 +8,13 @@ recognizers that start together build the same graph ten times.
 import hashlib
 import importlib.util
 import logging
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
 
 from turnstile.errors import ModelError
+from turnstile.files.whole import write_whole
 from turnstile.vision.models import dlib_file
 
 log = logging.getLogger(__name__)
@@ -92,7 +91,8 @@ def kept_or_made(name: str, make: Callable[[], bytes], *, cache: Path | None = N
         return found
     contents = make()
     try:
-        _keep(kept, hashlib.sha256(contents).digest() + contents)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, hashlib.sha256(contents).digest() + contents)
     except OSError as error:
         log.warning("what was made of a model could not be cached", extra={"why": str(error)})
     return contents
@@ -129,16 +129,3 @@ def _build(contents: bytes, name: str, kind: str) -> bytes:
 
     build: Callable[[dlib_file.DlibNetwork], bytes] = getattr(onnx_graph, kind)
     return build(dlib_file.read(contents, name=name))
-
-
-def _keep(kept: Path, contents: bytes) -> None:
-    """Write a file so that it appears whole or not at all, also when others write it at the same time."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=kept.parent, prefix=f".{kept.name}-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(contents)
-        Path(temporary).replace(kept)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
