@@ -1,8 +1,9 @@
 """The rules file: read at start, again at each change, and never worse than before."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PosixPath
 
 import pytest
 
@@ -108,3 +109,33 @@ def test_times_are_those_of_the_rules_zone() -> None:
     vienna = build({"timezone": "Europe/Vienna"}, doors=DOORS)
     assert local_time(vienna, 1_795_000_000).isoformat() == "2026-11-18T12:06:40+01:00"
     assert local_time(NO_RULES, 1_795_000_000).timestamp() == 1_795_000_000
+
+
+class VanishingPath(PosixPath):
+    """A path that can be looked at once."""
+
+    looks = 0
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        """Fail in a way that nobody foresaw, but for the first time."""
+        self.looks += 1
+        if self.looks > 1:
+            raise KeyError("something unheard of")
+        return super().stat(follow_symlinks=follow_symlinks)
+
+
+def test_what_ends_the_watch_reaches_the_loop(path: Path) -> None:
+    """Rules that are no longer watched would go on admitting whom an edit has barred."""
+    path.write_text("blocked: [Ann]")
+    file = RulesFile(VanishingPath(path), doors=DOORS)
+    with pytest.raises(KeyError, match="unheard of"):
+        until(file.refresh)
+    file.close()
+
+
+@pytest.mark.parametrize("value", ["!!bool perhaps", "!!timestamp soon", "!!float much", "!!binary ü"])
+def test_values_that_the_yaml_library_cannot_construct_are_refused(path: Path, value: str) -> None:
+    """PyYAML raises `KeyError` and `AttributeError` for some."""
+    path.write_text(f"blocked: {value}")
+    with pytest.raises(ConfigError, match="not plain YAML"):
+        load(path, doors=DOORS)
