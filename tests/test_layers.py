@@ -74,7 +74,7 @@ WORLD: dict[str, set[str]] = {
     "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
     "io.people": {"files", "dispatch", "io.runner", "io.site", "people", "protocol", "site"},
     "io.screen": {"files", "io.runner", "protocol", "screen", "site", "vision"},
-    "io.supervise": {"io.runner", "site"},
+    "io.supervise": {"io.bus", "io.runner", "io.site", "site"},
 }
 
 COMMANDS: dict[str, set[str]] = {
@@ -121,18 +121,18 @@ COMMANDS: dict[str, set[str]] = {
         "files",
         "commands",
         "commands.demo",
-        "commands.supervise",
         "io.access",
         "io.bus",
         "io.runner",
         "io.site",
+        "io.supervise",
         "people",
         "protocol",
         "site",
         "vision",
         "vision.engines",
     },
-    "commands.supervise": {"commands", "io.bus", "io.runner", "io.site", "io.supervise", "site"},
+    "commands.supervise": {"commands", "io.site", "io.supervise", "site"},
 }
 
 ROOMS = PURE | PIXELS | WORLD | COMMANDS

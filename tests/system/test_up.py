@@ -1,8 +1,10 @@
 """`turnstile up`: real nodes kept by a real supervisor, and the commands that change what runs."""
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -66,6 +68,16 @@ class Upstairs:
             check=False,
         )
         return done.returncode, done.stdout + done.stderr
+
+    def ask(self, line: bytes) -> dict[str, object]:
+        """Send a line to the command socket and return the answer."""
+        (path,) = (self.folder / "run").rglob("*.sock")
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(PATIENCE_S)
+            connection.connect(str(path))
+            connection.sendall(line + b"\n")
+            answer: dict[str, object] = json.loads(connection.makefile("rb").readline())
+            return answer
 
     def end(self, by: signal.Signals = signal.SIGINT) -> int:
         """End it and return its exit code."""
@@ -164,7 +176,52 @@ def test_recognizers_come_and_go_while_it_runs(site: Upstairs) -> None:
     assert (code, said) == (1, "error: there is no such node here; there are: broker, pool\n")
     assert set(site.nodes()) == {"broker", "pool"}
     code, said = site.turnstile("scale", "1000")
-    assert (code, "256" in said) == (2, True)
+    assert (code, "from 0 to 256" in said) == (2, True)
+    assert site.turnstile("scale", "0") == (0, "stopped pool\n")
+    assert set(site.nodes()) == {"broker"}
+    assert site.turnstile("scale", "0") == (0, "0 run already\n")
+    assert site.turnstile("scale", "1") == (0, "started pool-1\n")
+    site.wait_for(r"pool-1 +\|.* recognizer pool-1 starts")
+    assert site.end() == 0
+
+
+def test_a_node_that_hangs_is_killed(site: Upstairs) -> None:
+    """After 10 s; a closed terminal ends the others in order."""
+    site.up("--only", "broker", "--only", "cameras")
+    site.wait_for(r"door: live")
+    os.kill(site.nodes()["door"], signal.SIGSTOP)
+    assert site.turnstile("stop", "door") == (0, "stopped door\n")
+    site.wait_for(r"up +\|.* door is killed: it did not stop within 10 s")
+    assert set(site.nodes()) == {"broker"}
+    assert site.end(signal.SIGHUP) == 0
+    assert "broker broker stopped" in site.said
+
+
+def test_a_second_signal_kills_what_still_runs(site: Upstairs) -> None:
+    """Meanwhile commands are refused in plain words."""
+    site.up("--only", "broker", "--only", "cameras")
+    site.wait_for(r"door: live")
+    os.kill(site.nodes()["door"], signal.SIGSTOP)
+    assert site.process is not None
+    site.process.send_signal(signal.SIGINT)
+    site.wait_for(r"up +\|.* stopping door")
+    assert site.turnstile("scale", "2") == (1, "error: scale: everything here is stopping\n")
+    assert site.end() == 0
+    assert "killing what still runs" in site.said
+    assert "did not stop within" not in site.said
+    assert not site.nodes()
+
+
+def test_the_command_socket_tells_states_and_refuses_what_is_no_command(site: Upstairs) -> None:
+    """One line of JSON is asked, one is answered."""
+    site.up("--only", "broker")
+    site.wait_for("egress")
+    answer = site.ask(b'{"command": "nodes"}')
+    assert answer == {
+        "nodes": [{"name": "broker", "kind": "broker", "state": "running", "pid": site.nodes()["broker"]}]
+    }
+    for nonsense in (b"", b"reboot", b'{"command": "reboot"}', b'{"command": "scale", "count": -1}'):
+        assert set(site.ask(nonsense)) == {"error"}
     assert site.end() == 0
 
 

@@ -23,10 +23,10 @@ def add_config(parser: argparse.ArgumentParser, *, positional: bool = False) -> 
     either.add_argument("config", type=Path, nargs="?", action=_StoreIfGiven, help=argparse.SUPPRESS)
 
 
-def add_host(parser: argparse.ArgumentParser) -> None:
-    """Add `--host HOST`."""
+def add_host(parser: argparse.ArgumentParser, *, default: str = "found by name or address") -> None:
+    """Add `--host HOST`; the default is said in words."""
     parser.add_argument(
-        "--host", metavar="HOST", help="which of the site's hosts this is (default: found by name or address)"
+        "--host", metavar="HOST", help=f"which of the site's hosts this is (default: {default})"
     )
 
 

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple, get_args
 
 from turnstile.errors import ConfigError
 from turnstile.protocol.roles import Identity, Role, is_own_name
+from turnstile.site.fields import MAX_COUNT
 from turnstile.site.settings import Site
 
 ProcessKind = Literal["broker", "logger", "webhook", "recognizer", "capture", "display"]
@@ -90,6 +91,40 @@ def webhooks_beside(site: Site, here: Sequence[Process]) -> list[Process]:
     """Return the webhooks that run where these processes do: all of the site's, on the broker's host."""
     hosts = [one.host for one in here if one.kind == "broker"]
     return [Process("webhook", name, name, host) for host in hosts for name in site.webhooks]
+
+
+def chosen(processes: Sequence[Process], only: Sequence[str]) -> list[Process]:
+    """Return the processes of these sections, entries or names; all if there are none.
+
+    Raises:
+        ConfigError: a word is none of them.
+    """
+    known = {"broker", *SECTIONS.values()}
+    for word in only:
+        if word not in known and not any(word in (one.name, one.key) for one in processes):
+            names = ", ".join(dict.fromkeys(one.key for one in processes)) or "none"
+            raise ConfigError(f"--only {word}: valid are {', '.join(SECTIONS.values())} and nodes: {names}")
+    return [one for one in processes if not only or {SECTIONS[one.kind], one.key, one.name} & set(only)]
+
+
+def with_workers(processes: Sequence[Process], count: int, *, key: str) -> list[Process]:
+    """Return the processes with so many recognizers of one entry among them.
+
+    Args:
+        processes: which of them are recognizers says of which entry.
+        count: how many.
+        key: of which entry, if none of them is a recognizer.
+
+    Raises:
+        ConfigError: they are of several entries, or the number is not valid.
+    """
+    keys = list(dict.fromkeys(one.key for one in processes if one.kind == "recognizer")) or [key]
+    if len(keys) > 1:
+        raise ConfigError(f"--count: there are {' and '.join(keys)}; say which one with --only NAME")
+    if not 1 <= count <= MAX_COUNT:
+        raise ConfigError(f"--count {count}: from 1 to {MAX_COUNT} are valid")
+    workers = [Process("recognizer", name, keys[0]) for name in worker_names(keys[0], count)]
+    return [*(one for one in processes if one.kind != "recognizer"), *workers]
 
 
 def place_of(process: Process, name: str = "") -> str:

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from turnstile.commands.options import add_config, add_host
-from turnstile.commands.supervise.up import plan_for
 from turnstile.errors import ConfigError
 from turnstile.files.whole import write_whole
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.runner.processes import PROGRAMS
 from turnstile.io.site.file import load
+from turnstile.io.supervise.plan import plan_for
 from turnstile.site.systemd import Machine, units
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")

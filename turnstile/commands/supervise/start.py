@@ -1,20 +1,22 @@
-"""Start a node again that was stopped or given up, under `turnstile up`."""
+"""Start a node again that was stopped, has ended or was given up, under `turnstile up`."""
 
 import argparse
+import sys
 
-from turnstile.commands.options import add_config
-from turnstile.commands.supervise import up
+from turnstile.commands.options import add_config, add_host
+from turnstile.io.supervise.control import tell
+from turnstile.site.restarts import EXIT_STOPPED
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("node", metavar="NODE")
+    parser.add_argument("node", metavar="NODE", help="its name in the site file")
     add_config(parser)
-    parser.add_argument(
-        "--host", metavar="HOST", help="which host, if this machine runs several of the site's"
-    )
+    add_host(parser, default="the one that runs here")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Start the node; return 0 or 1."""
-    return up.start(options)
+    """Start the node; return 0."""
+    tell(options.config, options.host, "start", name=options.node)
+    sys.stdout.write(f"started {options.node}\n")
+    return EXIT_STOPPED

@@ -18,9 +18,6 @@ from typing import Any
 
 from turnstile.errors import ConfigError, TurnstileError
 
-EVERYTHING = "all"
-"""Stands for the host's name where a site names none."""
-
 STOP_WITHIN_S = 10.0
 """How long a process has to finish what it has in hand; after that it is killed."""
 

@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ from turnstile.io.supervise.control import STOP_WITHIN_S
 from turnstile.io.supervise.output import MAX_LINE_BYTES, Output
 from turnstile.site.fields import MAX_COUNT
 from turnstile.site.plan import PROGRAMS, START_ORDER, Process, more_names
-from turnstile.site.restarts import MAX_FAILURES, Restarts
+from turnstile.site.restarts import EXIT_CRASHED, EXIT_STOPPED, Restarts
 
 LAST_WORDS_WITHIN_S = 1.0
 """How long the output of a dead process is read, should a child of it hold the pipe open."""
@@ -84,16 +84,17 @@ class Supervisor:
     output: Output
     worker_key: str
     """What further recognizers are called, before their number."""
-    max_failures: int = MAX_FAILURES
-    log_level: str = "info"
+    max_failures: int
+    log_level: str
+    """Of the nodes."""
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the command that is carried out."""
     _enough: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
 
-    async def run(self, processes: Sequence[Process]) -> bool:
-        """Start processes and keep them; return whether all went well: none was given up."""
+    async def run(self, processes: Iterable[Process]) -> int:
+        """Start processes and keep them; return the exit code: 0, or 1 if one was given up."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         with closing(await asyncio.start_unix_server(self._answer, self.socket)):
@@ -106,7 +107,7 @@ class Supervisor:
         given_up = [name for name, one in self._kept.items() if one.state == "given up"]
         if given_up:
             log.error("given up: %s", ", ".join(given_up))
-        return not given_up
+        return EXIT_CRASHED if given_up else EXIT_STOPPED
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry out the command that comes by a connection."""

@@ -1,19 +1,17 @@
 """What `turnstile up` starts on which machine, and what it refuses."""
 
-import platform
 from pathlib import Path
 
 import pytest
 
 from tests.support.builders import write_site
 from turnstile.commands.cli import main
-from turnstile.commands.supervise.up import check_keys, plan_for
-from turnstile.errors import ConfigError, TurnstileError
+from turnstile.errors import ConfigError
 from turnstile.io.site.file import load
-from turnstile.io.site.machine import cores, is_own_address, this_host
-from turnstile.io.supervise.control import claim, tell
+from turnstile.io.site.machine import cores
+from turnstile.io.supervise.plan import check_keys, plan_for
 from turnstile.site.plan import worker_names
-from turnstile.site.settings import HostSettings, Site
+from turnstile.site.settings import Site
 
 ELSEWHERE = "192.0.2.99"
 """An address of documentation, nobody's."""
@@ -123,32 +121,3 @@ def test_a_missing_key_is_refused_before_anything_starts(folder: Path) -> None:
     main(["keys", "init", "--config", str(folder / "site.yaml"), "--folder", str(folder / "keys")])
     with pytest.raises(ConfigError, match="nothing that was asked for runs here"):
         plan_for(load(write_site(folder, "keys: {folder: other}")))
-
-
-def test_a_machine_knows_its_names_and_addresses() -> None:
-    """A name counts before an address; two addresses of one machine are one too many."""
-    mine, other = HostSettings(address="127.0.0.1"), HostSettings(address=ELSEWHERE)
-    assert this_host({"a": other, "b": mine}) == "b"
-    assert this_host({"a": other}) is None
-    assert this_host({"a": mine, platform.node().upper(): other}) == platform.node().upper()
-    with pytest.raises(ConfigError, match="has the addresses of a and b; say --host"):
-        this_host({"a": mine, "b": mine})
-    assert is_own_address("localhost")
-    assert not is_own_address("no such name")
-
-
-def test_a_site_runs_once_on_a_host(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its folder is ours alone, and free again afterwards."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    config = folder / "site.yaml"
-    with claim(config, "gate") as socket:
-        assert socket.parent.stat().st_mode & 0o777 == 0o700
-        with pytest.raises(ConfigError, match="runs here already"), claim(config, "gate"):
-            pass
-        with claim(config, "front"), pytest.raises(TurnstileError, match=r"--host is needed.*front, gate"):
-            tell(config, None, "nodes")
-    with pytest.raises(TurnstileError, match="nothing runs here"):
-        tell(config, "gate", "nodes")
-    socket.parent.chmod(0o755)
-    with pytest.raises(ConfigError, match="chmod 700"), claim(config, "gate"):
-        pass
