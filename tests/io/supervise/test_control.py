@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from turnstile.errors import ConfigError, TurnstileError
-from turnstile.io.supervise.control import claim, tell
+from turnstile.io.supervise.control import claim, send_command
 
 
 def test_a_site_runs_once_on_a_host(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,9 +17,9 @@ def test_a_site_runs_once_on_a_host(folder: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(ConfigError, match="runs here already"), claim(config, "gate"):
             pass
         with claim(config, "front"), pytest.raises(TurnstileError, match=r"--host is needed.*front, gate"):
-            tell(config, None, "nodes")
+            send_command(config, None, "nodes")
     with pytest.raises(TurnstileError, match="nothing runs here"):
-        tell(config, "gate", "nodes")
+        send_command(config, "gate", "nodes")
     socket.parent.chmod(0o755)
     with pytest.raises(ConfigError, match="chmod 700"), claim(config, "gate"):
         pass

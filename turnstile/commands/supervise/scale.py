@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from turnstile.commands.options import add_config, add_host, number
-from turnstile.io.supervise.control import tell
+from turnstile.io.supervise.control import send_command
 from turnstile.site.fields import MAX_COUNT
 from turnstile.site.restarts import EXIT_STOPPED
 
@@ -18,7 +18,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Change the number, and say which were started or stopped; return 0."""
-    answer = tell(options.config, options.host, "scale", count=options.count)
+    answer = send_command(options.config, options.host, "scale", count=options.count)
     changes = [f"{verb} {', '.join(answer[verb])}" for verb in ("started", "stopped") if answer[verb]]
     sys.stdout.write(f"{'; '.join(changes) or f'{options.count} run already'}\n")
     return EXIT_STOPPED

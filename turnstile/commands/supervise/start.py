@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from turnstile.commands.options import add_config, add_host
-from turnstile.io.supervise.control import tell
+from turnstile.io.supervise.control import send_command
 from turnstile.site.restarts import EXIT_STOPPED
 
 
@@ -17,6 +17,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Start the node; return 0."""
-    tell(options.config, options.host, "start", name=options.node)
+    send_command(options.config, options.host, "start", name=options.node)
     sys.stdout.write(f"started {options.node}\n")
     return EXIT_STOPPED

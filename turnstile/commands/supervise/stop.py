@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from turnstile.commands.options import add_config, add_host
-from turnstile.io.supervise.control import tell
+from turnstile.io.supervise.control import send_command
 from turnstile.site.restarts import EXIT_STOPPED
 
 
@@ -17,6 +17,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Stop the node and wait until it has; return 0."""
-    tell(options.config, options.host, "stop", name=options.node)
+    send_command(options.config, options.host, "stop", name=options.node)
     sys.stdout.write(f"stopped {options.node}\n")
     return EXIT_STOPPED

@@ -50,7 +50,7 @@ def claim(config: Path, host: str) -> Iterator[Path]:
         yield path.with_suffix(".sock")
 
 
-def tell(config: Path, host: str | None, command: str, **properties: object) -> dict[str, Any]:
+def send_command(config: Path, host: str | None, command: str, **properties: object) -> dict[str, Any]:
     """Send a command to the supervisor of a site file, and return the answer.
 
     Args:
@@ -67,7 +67,8 @@ def tell(config: Path, host: str | None, command: str, **properties: object) -> 
     if not locks:
         raise TurnstileError(f"{config}: nothing runs here that was started with `turnstile up {config}`")
     if len(locks) > 1:
-        raise TurnstileError(f"--host is needed: this machine runs {', '.join(map(_host, locks))}")
+        hosts = ", ".join(path.stem.partition("-")[2] for path in locks)
+        raise TurnstileError(f"--host is needed: this machine runs {hosts}")
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWER_WITHIN_S)
         try:
@@ -103,7 +104,3 @@ def _is_held(lock: Path) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-def _host(lock: Path) -> str:
-    return lock.stem.partition("-")[2]

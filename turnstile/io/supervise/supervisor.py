@@ -57,15 +57,10 @@ class _Kept:
     """One process that is kept, or was."""
 
     process: Process
-    restarts: Restarts
     state: State = "starting"
     pid: int | None = None
     """Of the process that runs now."""
     task: "asyncio.Task[None]" = field(init=False)
-
-    def told(self) -> dict[str, object]:
-        """Return the process as commands are told of it."""
-        return {"name": self.process.name, "kind": self.process.kind, "state": self.state, "pid": self.pid}
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process, if it runs."""
@@ -121,7 +116,12 @@ class Supervisor:
 
     async def _carry_out(self, command: Command) -> dict[str, object]:
         if command.command == "nodes":
-            return {"nodes": [one.told() for one in self._kept.values()]}
+            return {
+                "nodes": [
+                    {"name": name, "kind": one.process.kind, "state": one.state, "pid": one.pid}
+                    for name, one in self._kept.items()
+                ]
+            }
         if self._enough.is_set():
             raise TurnstileError(f"{command.command}: everything here is stopping")
         async with self._turn:
@@ -152,13 +152,12 @@ class Supervisor:
 
     def _add(self, processes: Iterable[Process]) -> None:
         for one in processes:
-            restarts = Restarts(max_failures=self.max_failures)
-            self._kept[one.name] = _Kept(process=one, restarts=restarts)
+            self._kept[one.name] = _Kept(process=one)
             self._start(self._kept[one.name])
 
     def _start(self, kept: _Kept) -> None:
         """Start a node, as if it had never failed."""
-        kept.state, kept.restarts.failures = "starting", 0
+        kept.state = "starting"
         kept.task = self._tasks.create_task(self._keep(kept))
 
     async def _stop(self, kept: Iterable[_Kept]) -> None:
@@ -172,21 +171,23 @@ class Supervisor:
                 one.task.cancel()
             one.state = "stopped"
             one.send(signal.SIGTERM)
-        _, late = await asyncio.wait([one.task for one in running], timeout=STOP_WITHIN_S)
+        tasks = [one.task for one in running]
+        await asyncio.wait(tasks, timeout=STOP_WITHIN_S)
         for one in running:
-            if one.task in late:
+            if not one.task.done():
                 log.warning("%s is killed: it did not stop within %.0f s", one.process.name, STOP_WITHIN_S)
                 one.send(signal.SIGKILL)
-        await asyncio.wait([one.task for one in running])
+        await asyncio.wait(tasks)
 
     async def _keep(self, kept: _Kept) -> None:
         """Run a process, and start it again as often as its exit codes allow."""
+        restarts = Restarts(max_failures=self.max_failures)
         while not self._enough.is_set():
             began_s = time.monotonic()
             exit_code = await self._run_once(kept)
             if kept.state == "stopped" or self._enough.is_set():
                 break
-            outcome = kept.restarts.ended(exit_code, ran_s=time.monotonic() - began_s)
+            outcome = restarts.ended(exit_code, ran_s=time.monotonic() - began_s)
             level = logging.ERROR if outcome.given_up else logging.WARNING if exit_code else logging.INFO
             log.log(level, "%s %s", kept.process.name, outcome.words)
             if outcome.delay_s is None:
@@ -207,7 +208,7 @@ class Supervisor:
         reading, writing = os.pipe()
         try:
             child = await asyncio.create_subprocess_exec(
-                *self._words(kept.process),
+                *self._command_line(kept.process),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
@@ -236,7 +237,7 @@ class Supervisor:
         await copying
         return exit_code
 
-    def _words(self, process: Process) -> list[str]:
+    def _command_line(self, process: Process) -> list[str]:
         """Return the command line of a process."""
         die_with_us = [sys.executable, "-I", "-S", str(_DIE_WITH_PARENT), str(os.getpid())]
         words = [*die_with_us, sys.executable, "-W", "ignore"]
