@@ -1,7 +1,9 @@
 """Set-up installs by need and once, starts over when interrupted, and says what to do when it cannot."""
 
 import ast
+import fcntl
 import importlib.metadata
+import os
 import shutil
 import subprocess
 import sys
@@ -135,6 +137,26 @@ def test_development_that_failed_starts_over(tmp_path: Path) -> None:
     assert "run `make` again" in errors
     assert setup.DEVELOPMENT.stamp(clone).read_bytes() == b""
     assert not setup.is_current(clone)
+
+
+def test_pip_that_outlives_set_up_keeps_others_out(tmp_path: Path) -> None:
+    """After set-up was killed, the next one waits until its pip has ended too."""
+    clone, pipe = a_clone(tmp_path), tmp_path / "pipe"
+    complete(clone, setup.RUNTIME)
+    os.mkfifo(pipe)
+    (clone / ".venv/bin").mkdir()
+    pip = clone / ".venv/bin/python"
+    pip.write_text(f"#!/bin/sh\nread line < {pipe}\n")
+    pip.chmod(0o755)
+    with start(clone, "--development") as process, pipe.open("w") as end:
+        process.kill()
+        process.wait()
+        folder = os.open(clone, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        end.write("the end\n")
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    os.close(folder)
 
 
 def test_a_python_without_ensurepip_is_told_what_to_install() -> None:
