@@ -88,6 +88,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_STOPPED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except ModuleNotFoundError as error:
+        if f"{error.name}.".startswith("turnstile."):
+            raise
+        sys.stderr.write(f"error: the package {error.name} is missing: run `make distclean setup`\n")
+        return EXIT_CRASHED
     except TurnstileError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_CRASHED

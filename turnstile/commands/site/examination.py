@@ -14,18 +14,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from turnstile import __version__
 from turnstile.commands.demo import samples
 from turnstile.errors import ConfigError
-from turnstile.io.bus.broker import BrokerSockets
-from turnstile.io.bus.guard import Guard, guard_of
-from turnstile.io.bus.keys import NodeKey, key_to_look_on
-from turnstile.io.bus.nodes import BROKER_SILENT_S, Bus
 from turnstile.protocol.messages import Beat
 from turnstile.site.settings import BrokerSettings, RecognitionSettings, Site
 from turnstile.vision.opencv import require_opencv
+
+if TYPE_CHECKING:
+    from turnstile.io.bus.guard import Guard
+    from turnstile.io.bus.keys import NodeKey
 
 Level = Literal["ok", "note", "problem"]
 
@@ -191,13 +191,21 @@ def encoding(recognition: RecognitionSettings) -> Iterator[ReportLine]:
 
 def site_broker(site: Site) -> Iterator[ReportLine]:
     """Tell of the site's broker, with the keys that are on this machine."""
+    from turnstile.io.bus.guard import guard_of
+    from turnstile.io.bus.keys import key_to_look_on
+
     yield broker(site.broker, key=key_to_look_on(site), guarded=lambda: guard_of(site))
 
 
 def broker(
-    at: BrokerSettings, *, key: NodeKey | None = None, guarded: Callable[[], Guard | None] = lambda: None
+    at: BrokerSettings,
+    *,
+    key: "NodeKey | None" = None,
+    guarded: "Callable[[], Guard | None]" = lambda: None,
 ) -> ReportLine:
     """Tell whether a broker answers there, or else whether one could be started on this machine."""
+    from turnstile.io.bus.broker import BrokerSockets
+
     addresses = f"{at.ingress} and {at.egress}"
     beat = listen(at, key=key)
     if beat is not None:
@@ -212,8 +220,10 @@ def broker(
     return ReportLine(subject="broker", found=f"not running; {addresses} are free on this machine")
 
 
-def listen(at: BrokerSettings, *, key: NodeKey | None = None) -> Beat | None:
-    """Return the first beat of the broker, or none within the time in which a living one must have beaten."""
+def listen(at: BrokerSettings, *, key: "NodeKey | None" = None) -> Beat | None:
+    """Return the first beat of the broker; `None` if none comes while a living one must have beaten."""
+    from turnstile.io.bus.nodes import BROKER_SILENT_S, Bus
+
     bus = Bus(at, key=key)
     try:
         until_s = time.monotonic() + BROKER_SILENT_S
