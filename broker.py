@@ -94,7 +94,7 @@ class BrokerNode:
         """Stop watching faces and rules, finish the journal, and close the ports."""
         if self.endpoint is not None:
             self.endpoint.close()
-        self.people.enrolment.folder.close()
+        self.people.close()
         self.access.close()
         self.sockets.close(linger_s=0.3)
 

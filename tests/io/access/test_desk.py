@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.io.people.test_enrolment import wait_for
 from tests.support.builders import START_NS, a_frame, a_result, a_site
 from tests.support.crowd import ANN, BOB, EVE, STEP_NS, seen
+from tests.support.waiting import pause, wait_until
 from turnstile.access.replay import RecordedResult, RecordedVerdict
 from turnstile.dispatch.desk import Recognized
 from turnstile.dispatch.dispatcher import Assignment, Job
@@ -59,11 +59,11 @@ class Entrance:
         """Return the next `count` things that are due."""
         found: list[Outgoing] = []
 
-        def came() -> bool:
+        def turn() -> None:
+            pause()
             found.extend(self.desk.due(enrolled=enrolled))
-            return len(found) >= count
 
-        wait_for(came)
+        wait_until(lambda: len(found) >= count, lambda: f"due so far: {found}", between=turn)
         return found
 
     def write_rules(self, text: str) -> None:
@@ -71,11 +71,11 @@ class Entrance:
         before = self.desk.decider.rules
         self.rules.write_text(text)
 
-        def changed() -> bool:
+        def turn() -> None:
+            pause()
             self.desk.due(enrolled=None)
-            return self.desk.decider.rules != before
 
-        wait_for(changed)
+        wait_until(lambda: self.desk.decider.rules != before, "new rules", between=turn)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_new_rules_hold_from_the_next_result_on(entrance: Entrance) -> None:
     assert isinstance(event, Access)
     assert event.verdict == "denied"
     entrance.rules.write_text("blocked: 3\n")
-    wait_for(lambda: entrance.desk.gauges()["rules_refused"] == 1)
+    wait_until(lambda: entrance.desk.gauges()["rules_refused"] == 1, "a refused rules file")
     assert ANN in entrance.desk.decider.rules.blocked
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.io.people.test_enrolment import put, wait_for
+from tests.io.people.test_enrolment import put
 from tests.support.builders import a_ready, a_template, an_encoding
+from tests.support.waiting import pause, wait_until
 from turnstile.dispatch.desk import DispatchDesk
 from turnstile.errors import WireError
 from turnstile.io.people.desk import GALLERY_PERIOD_NS, RESEND_NS, PeopleDesk
@@ -46,11 +47,11 @@ class Office:
         """Turn until a condition holds, and return all that was due."""
         published: list[Outgoing] = []
 
-        def turned() -> bool:
+        def turn() -> None:
+            pause()
             published.extend(self.turn())
-            return condition()
 
-        wait_for(turned)
+        wait_until(condition, lambda: f"published so far: {published}", between=turn)
         return published
 
     def ready(self, version: str = "") -> list[Outgoing]:
@@ -78,7 +79,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     """Return a desk with nobody enrolled and one recognizer that listens."""
     office = Office(tmp_path)
     yield office
-    office.enrolment.folder.close()
+    office.desk.close()
 
 
 def test_everybody_gets_the_gallery_when_it_changes(office: Office) -> None:

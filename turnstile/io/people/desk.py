@@ -91,6 +91,10 @@ class PeopleDesk:
         """Forget what a recognizer was sent, as its connection closed."""
         self._sent.pop(recognizer, None)
 
+    def close(self) -> None:
+        """Stop watching the faces folder."""
+        self.enrolment.folder.close()
+
     def _greet(self, ready: Ready, now_ns: int) -> list[Outgoing]:
         recognizer, version = work_topic(ready.name, ready.instance), self.enrolment.gallery.version
         if not self.enrolment.read:
