@@ -49,12 +49,12 @@ class CaptureNode:
 
     def step(self, timeout_s: float) -> None:
         """Send the next frame, if one comes within `timeout_s`, and beat."""
-        shot = self.feed.take(timeout_s)
+        shot = self.feed.next_shot(timeout_s)
         if shot is not None:
             self._send(shot)
         self.bus.receive(0.0)  # the broker's beat
         self.heart.report(self.feed.state, self.feed.detail)
-        self.heart.take(self.feed.counts)
+        self.heart.set_counts(self.feed.counts)
         if self.heart.beat(self.bus) and self.feed.ended:
             self.stop.request()
 

@@ -67,7 +67,7 @@ class DisplayNode:
         drawn = self._draw()
         if not self.outputs.put(self.canvas, changed=drawn, now_s=time.monotonic()):
             self.stop.request()
-        self.heart.take(self.scenes.counts)
+        self.heart.set_counts(self.scenes.counts)
         self.heart.report(State.LIVE)
         self.heart.beat(self.bus)
 

@@ -50,7 +50,7 @@ class LoggerNode:
         """Log what came, answer who asked, and fetch when it is time."""
         for _, message in self.bus.receive(timeout_s):
             if isinstance(message, Log):
-                if self.book.take(message):
+                if self.book.append(message):
                     self.fetch_at = 0.0
             elif isinstance(message, Query):
                 self.heart.count("queries")
@@ -76,7 +76,7 @@ class LoggerNode:
     def _beat(self) -> None:
         trouble = self.book.trouble
         self.heart.report(State.DEGRADED if trouble else State.LIVE, trouble)
-        self.heart.take(self.book.counts)
+        self.heart.set_counts(self.book.counts)
         self.heart.gauge("write_ms", round(self.book.write_ms, 3))
         self.heart.gauge("last_seq", self.book.fetch_after.seq)
         self.heart.beat(self.bus)

@@ -63,7 +63,7 @@ class RecognizerNode:
             self._send(answer)
         if self._until_ready_s() <= 0 and not self.stop.requested:
             self._send_ready()
-        self.heart.take({**self.desk.counts, "dropped_answers": self.outbox.lost})
+        self.heart.set_counts({**self.desk.counts, "dropped_answers": self.outbox.lost})
         self.heart.report(State.LIVE, self.desk.engine.description.runtime)
         self.heart.beat(self.bus)
 
@@ -74,7 +74,7 @@ class RecognizerNode:
         while len(self.outbox) and time.monotonic() < until:
             for _, message in self.bus.receive(0):
                 if isinstance(message, Taken):
-                    self.outbox.taken(message.token)
+                    self.outbox.confirm(message.token)
             time.sleep(0.005)  # a wait would end at once: the signal to stop is there to be read
         self.bus.close(linger_s=0.3)
 
@@ -83,7 +83,7 @@ class RecognizerNode:
             case Work() | Picture():
                 self.work.append(message)
             case Taken():
-                self.outbox.taken(message.token)
+                self.outbox.confirm(message.token)
             case People():
                 self._replace_gallery(message)
             case _:

@@ -111,7 +111,7 @@ def logging(folder: Path, exits: contextlib.ExitStack) -> Write:
     """Return all that a logger does with what it fetched."""
     settings = LoggerSettings(file=str(folder / "log.txt"), store=str(folder / "log.db"))
     book = exits.enter_context(contextlib.closing(Book(settings, NAME, max_page_bytes=10_000)))
-    return lambda batch: book.take(Log(source="aaaa", events=tuple(batch)))
+    return lambda batch: book.append(Log(source="aaaa", events=tuple(batch)))
 
 
 def ways(folder: Path, exits: contextlib.ExitStack, report: Report) -> list[Way]:

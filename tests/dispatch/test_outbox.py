@@ -15,10 +15,10 @@ def test_an_answer_is_said_again_until_it_is_taken() -> None:
     assert outbox.due(10.0 + 0.9 * SAY_AGAIN_S) == []
     assert outbox.due(10.0 + SAY_AGAIN_S) == [result]
     assert outbox.due(10.0 + 1.5 * SAY_AGAIN_S) == [template]
-    outbox.taken("01")
-    outbox.taken("never said")
+    outbox.confirm("01")
+    outbox.confirm("never said")
     assert outbox.due(10.0 + 2.5 * SAY_AGAIN_S) == [template]
-    outbox.taken("02")
+    outbox.confirm("02")
     assert (len(outbox), outbox.lost) == (0, 0)
 
 

@@ -30,7 +30,7 @@ def total(*beats: Beat) -> int:
     """Return the total of these beats of one node, a second apart."""
     tallies = Tallies(began_s=BEGAN_S)
     for second, beat in enumerate(beats):
-        tallies.take(beat, BEGAN_S + 10 + second)
+        tallies.add(beat, BEGAN_S + 10 + second)
     return the_only(tallies).totals["frames"]
 
 
@@ -65,7 +65,7 @@ def test_a_total_never_falls(beats: list[tuple[str, int]]) -> None:
     tallies = Tallies(began_s=BEGAN_S)
     before = 0
     for second, (instance, frames) in enumerate(beats):
-        tallies.take(a_count(frames, instance=instance), BEGAN_S + 10 + second)
+        tallies.add(a_count(frames, instance=instance), BEGAN_S + 10 + second)
         assert the_only(tallies).totals["frames"] >= before
         before = the_only(tallies).totals["frames"]
 
@@ -73,8 +73,8 @@ def test_a_total_never_falls(beats: list[tuple[str, int]]) -> None:
 def test_one_name_on_two_machines_is_two_tallies() -> None:
     """Containers of one name are told apart by their host's."""
     tallies = Tallies(began_s=BEGAN_S)
-    tallies.take(a_count(1, host="one"), BEGAN_S + 1)
-    tallies.take(a_count(2, instance="b", host="two\n" + "o" * 500), BEGAN_S + 1)
+    tallies.add(a_count(1, host="one"), BEGAN_S + 1)
+    tallies.add(a_count(2, instance="b", host="two\n" + "o" * 500), BEGAN_S + 1)
     assert [who for who, _ in tallies] == [
         Who("front_door", "capture", "one"),
         Who("front_door", "capture", "two?" + "o" * 60),
@@ -84,8 +84,8 @@ def test_one_name_on_two_machines_is_two_tallies() -> None:
 def test_who_is_alive_and_who_is_silent() -> None:
     """A beat is due every second; after three without one, a process is silent."""
     tallies = Tallies(began_s=BEGAN_S)
-    tallies.take(a_count(1), BEGAN_S + 1)
-    tallies.take(a_count(1, instance="b"), BEGAN_S + 3)
+    tallies.add(a_count(1), BEGAN_S + 1)
+    tallies.add(a_count(1, instance="b"), BEGAN_S + 3)
     tally = the_only(tallies)
     assert (tally.alive(BEGAN_S + 3), tally.is_silent(BEGAN_S + 3)) == (2, False)
     assert (tally.alive(BEGAN_S + 5), tally.is_silent(BEGAN_S + 5)) == (1, False)
@@ -98,14 +98,14 @@ def test_hostile_names_take_bounded_memory() -> None:
     """Nodes, processes and counts: each has a bound, and honest nodes that go on beating stay."""
     tallies = Tallies(began_s=BEGAN_S)
     for number in range(MAX_TALLIES + 50):
-        tallies.take(a_count(number, node="honest"), BEGAN_S + number)
-        tallies.take(a_count(1, node=f"node-{number}"), BEGAN_S + number)
+        tallies.add(a_count(number, node="honest"), BEGAN_S + number)
+        tallies.add(a_count(1, node=f"node-{number}"), BEGAN_S + number)
     assert len(tallies) == MAX_TALLIES
     assert "honest" in {who.node for who, _ in tallies}
     tallies = Tallies(began_s=BEGAN_S)
     for number in range(5 * MAX_PROCESSES):
         counts = {f"x{number}-{one}": 1 for one in range(MAX_LABELS)}
         beat = a_count(1, instance=f"process-{number}")
-        tallies.take(msgspec.structs.replace(beat, counts=counts), BEGAN_S + number)
+        tallies.add(msgspec.structs.replace(beat, counts=counts), BEGAN_S + number)
     assert len(the_only(tallies).processes) == MAX_PROCESSES
     assert len(the_only(tallies).totals) == MAX_LABELS

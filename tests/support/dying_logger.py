@@ -35,7 +35,7 @@ def a_book(config: Path, fault_point: Callable[[str], None] | None = None) -> Bo
 def feed(book: Book) -> None:
     """Give what the book has not, until it has all."""
     while book.keep_open() and (rest := missing(book)):
-        book.take(Log(source="aaaa", events=rest[:BATCH]))
+        book.append(Log(source="aaaa", events=rest[:BATCH]))
 
 
 def missing(book: Book) -> tuple[Access, ...]:

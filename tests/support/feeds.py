@@ -31,7 +31,7 @@ def take_until(feed: Feed, condition: Callable[[], bool]) -> list[Shot]:
     give_up_s = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < give_up_s, f"still {feed.state} {feed.detail}, {dict(feed.counts)}"
-        if (shot := feed.take(0.05)) is not None:
+        if (shot := feed.next_shot(0.05)) is not None:
             shots.append(shot)
     return shots
 

@@ -24,7 +24,7 @@ def write_log(config: Path, *events: Access) -> Book:
     """Return the book of a site's logger after it took events."""
     site = load(config)
     book = Book(site.loggers["logger"], LogName(site.site, "logger"), max_page_bytes=10_000)
-    book.take(Log(source="aaaa", events=events))
+    book.append(Log(source="aaaa", events=events))
     return book
 
 

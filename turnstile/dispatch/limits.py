@@ -69,7 +69,7 @@ class Share:
     subscriptions: Bucket
     refusals: Bucket
 
-    def take_message(self, octets: int, now_s: float) -> bool:
+    def spend(self, octets: int, now_s: float) -> bool:
         """Take a message of so many bytes; False when the share is used up."""
         return self.messages.take(1, now_s) and self.octets.take(octets, now_s)
 

@@ -44,7 +44,7 @@ class Outbox:
             del self._kept[next(iter(self._kept))]
             self.lost += 1
 
-    def taken(self, token: str) -> None:
+    def confirm(self, token: str) -> None:
         """Forget an answer that the broker has."""
         self._kept.pop(token, None)
 

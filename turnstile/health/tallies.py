@@ -60,7 +60,7 @@ class Tallies:
         self._began_s = began_s
         self._tallies: dict[Who, Tally] = {}
 
-    def take(self, beat: Beat, now_s: float) -> None:
+    def add(self, beat: Beat, now_s: float) -> None:
         """Add what a process counted since its previous beat."""
         who = Who(beat.node, beat.role, _plain(beat.host))
         tally = self._tallies.pop(who, None)

@@ -42,7 +42,7 @@ def test_a_query_works_while_the_logger_writes(run: Run, config: Path) -> None:
     """Both use the store at once."""
     with closing(write_log(config)) as book:
         assert run("query", "--last", "1")[1].endswith("event=aaaa:4\n")
-        assert book.take(Log(source="aaaa", events=(an_access(5),)))
+        assert book.append(Log(source="aaaa", events=(an_access(5),)))
         assert run("query", "--last", "1")[1].endswith("event=aaaa:5\n")
         assert run("verify")[0] == 0
 

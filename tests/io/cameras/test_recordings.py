@@ -17,7 +17,7 @@ def test_a_clip_is_played_to_its_end(tmp_path: Path) -> None:
     clip = a_clip(tmp_path / "clip.avi", fps=10, grey_levels=range(50, 250, 20))
     with a_feed(CameraSettings(source=clip)) as feed:
         shots = play(feed)
-        assert feed.take(0) is None
+        assert feed.next_shot(0) is None
     assert_shown(shots, range(50, 250, 20))
     assert feed.counts["frames_in"] == 10
     assert shots[-1].captured_ns - shots[0].captured_ns > 0.5e9

@@ -81,7 +81,7 @@ def test_the_newest_frame_wins(server: MjpegServer) -> None:
         until_live(feed)
         from_now_ns = time.time_ns()
         server.wait_for_pictures(20)
-        shot = feed.take(5)
+        shot = feed.next_shot(5)
     assert shot is not None
     assert shot.captured_ns > from_now_ns
     assert feed.counts["dropped_superseded"] >= 10
@@ -153,7 +153,7 @@ def test_a_pipe_that_nobody_writes_to_blocks_nothing(tmp_path: Path) -> None:
     """Opening it never returns, and the feed is closed all the same."""
     os.mkfifo(tmp_path / "pipe")
     with a_feed(CameraSettings(source=str(tmp_path / "pipe"))) as feed:
-        assert feed.take(0.5) is None
+        assert feed.next_shot(0.5) is None
         assert feed.state is State.STARTING
 
 

@@ -98,13 +98,13 @@ def test_a_server_that_drops_the_connection_costs_no_entry_and_doubles_none(
     """As when PostgreSQL restarts: it is said, and the logger goes on a second later."""
     config.write_text(config.read_text().replace("witness:", f"store: '{empty_database}', witness:"))
     with closing(a_book(config)) as book:
-        book.take(log_of(*EVENTS[:3]))
+        book.append(log_of(*EVENTS[:3]))
         with psycopg.connect(empty_database, autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-        assert not book.take(log_of(*EVENTS[3:6]))
+        assert not book.append(log_of(*EVENTS[3:6]))
         assert "the broker keeps events" in book.trouble
         until = time.monotonic() + PATIENCE_S
         while missing(book) and time.monotonic() < until:
@@ -129,10 +129,10 @@ def test_a_torn_text_is_repaired_from_the_store(config: Path, cut: int) -> None:
 def test_a_text_that_cannot_be_written_holds_up_no_entry(config: Path) -> None:
     """It is said, and its lines follow when it can be written again."""
     with closing(a_book(config)) as book:
-        book.take(log_of(*EVENTS[:3]))
+        book.append(log_of(*EVENTS[:3]))
         text_of(config).rename(text_of(config).with_suffix(".1"))
         text_of(config).mkdir()
-        assert book.take(log_of(*EVENTS[3:6]))
+        assert book.append(log_of(*EVENTS[3:6]))
         assert "Is a directory" in book.trouble
         assert len(logged(book)) == 6
         text_of(config).rmdir()
@@ -146,9 +146,9 @@ def test_a_text_that_cannot_be_written_holds_up_no_entry(config: Path) -> None:
 def test_a_rotated_text_goes_on_in_a_new_file(config: Path) -> None:
     """Each line is in one of the files, and the new one names the event before it."""
     with closing(a_book(config)) as book:
-        book.take(log_of(*EVENTS[:3]))
+        book.append(log_of(*EVENTS[:3]))
         text_of(config).rename(text_of(config).with_suffix(".1"))
-        book.take(log_of(*EVENTS[3:5]))
+        book.append(log_of(*EVENTS[3:5]))
     assert told(text_of(config).with_suffix(".1")) == ALL[:3]
     assert text_of(config).read_text().startswith("# continues after event=aaaa:3\n")
     assert told(text_of(config)) == ALL[3:5]
@@ -158,7 +158,7 @@ def test_a_text_rotated_while_no_logger_ran_is_not_filled_again(config: Path) ->
     """The store knows how far the old one was."""
     for begin in (0, 3, 6):
         with closing(a_book(config)) as book:
-            book.take(log_of(*EVENTS[begin : begin + 3]))
+            book.append(log_of(*EVENTS[begin : begin + 3]))
     text_of(config).unlink()
     with closing(a_book(config)) as book:
         feed(book)
@@ -171,10 +171,10 @@ def test_a_lost_store_is_said_and_the_text_doubles_nothing(
 ) -> None:
     """What the broker still has goes into the new store, and only what is new into the text."""
     with closing(a_book(config)) as book:
-        book.take(log_of(*EVENTS[:6]))
+        book.append(log_of(*EVENTS[:6]))
     (config.parent / "log" / "access_log.db").unlink()
     with closing(a_book(config)) as book:
-        book.take(log_of(*EVENTS[4:9]))
+        book.append(log_of(*EVENTS[4:9]))
     assert "was the store lost" in caplog.text
     assert told(text_of(config)) == ALL[:9]
     assert not inspection(config).whole
@@ -214,20 +214,20 @@ def a_small_disk(folder: Path) -> Iterator[Path]:
 def test_a_full_disk_loses_nothing(config: Path) -> None:
     """Entries wait in the broker until there is room; then all are there once and the chain verifies."""
     with a_small_disk(config.parent / "log") as disk, closing(a_book(config)) as book:
-        book.take(log_of(*EVENTS[:3]))
+        book.append(log_of(*EVENTS[:3]))
         ballast = disk / "ballast"
         with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
             while True:
                 file.write(bytes(4096))
         fat = [msgspec.structs.replace(event, thumbnail=bytes(16_000)) for event in EVENTS[3:]]
-        assert not book.take(log_of(*fat))
+        assert not book.append(log_of(*fat))
         assert "the broker keeps events" in book.trouble
         ballast.unlink()
         deadline = time.monotonic() + PATIENCE_S
         while not book.keep_open() and time.monotonic() < deadline:
             pass
         assert book.fetch_after == Event("aaaa", 3)
-        assert book.take(log_of(*fat))
+        assert book.append(log_of(*fat))
         assert told(text_of(config)) == ALL
         assert book.trouble == ""
         assert inspection(config).whole
@@ -237,7 +237,7 @@ def test_heads_are_kept_elsewhere_at_once_and_at_the_end(config: Path) -> None:
     """A line each; a restarted logger adds to them."""
     for count in (3, 6):
         with closing(a_book(config)) as book:
-            book.take(log_of(*EVENTS[:count]))
+            book.append(log_of(*EVENTS[:count]))
     heads = [
         line.split("  ")[1:3] for line in (config.parent / "away" / "heads.txt").read_text().splitlines()
     ]
@@ -249,7 +249,7 @@ def test_a_witness_that_cannot_be_reached_is_said_and_holds_up_nothing(config: P
     """A network disk may be away for a while."""
     (config.parent / "away").write_text("a file in the folder's place")
     with closing(a_book(config)) as book:
-        assert book.take(log_of(*EVENTS[:3]))
+        assert book.append(log_of(*EVENTS[:3]))
         book.keep_open()
         assert "witness" in book.trouble
 
@@ -263,7 +263,7 @@ def test_pictures_and_entries_are_kept_for_the_days_allowed(config: Path) -> Non
     middle = [an_access(seq, decided_ns=START_NS - 5 * DAY_NS, thumbnail=b"x") for seq in (4, 5)]
     new = [an_access(6, decided_ns=START_NS, thumbnail=b"x")]
     with closing(a_book(config)) as book:
-        book.take(log_of(*old, *middle, *new))
+        book.append(log_of(*old, *middle, *new))
     archive = text_of(config).with_name("access_log.txt.1.gz")
     archive.write_bytes(gzip.compress(text_of(config).read_bytes()))
     with closing(a_book(config)) as book:
@@ -282,7 +282,7 @@ def test_a_clock_set_far_ahead_does_not_empty_the_log(config: Path) -> None:
     """Age is counted from the newest entry, not only from this machine's clock."""
     config.write_text(config.read_text().replace("witness:", "keep_entries_days: 1, witness:"))
     with closing(a_book(config)) as book:
-        book.take(log_of(*EVENTS))
+        book.append(log_of(*EVENTS))
     with closing(a_book(config)) as book:
         book.keep_open()
         assert len(logged(book)) == len(EVENTS)

@@ -52,7 +52,7 @@ def test_a_beat_carries_who_and_what() -> None:
     heart.report(State.DEGRADED, "the disk is full")
     heart.count("frames_in")
     heart.count("frames_in", 2)
-    heart.take({"dropped": 7})
+    heart.set_counts({"dropped": 7})
     heart.gauge("queue_age_ms", 1.5)
     beat = the_beat(heart, APort(counts={"refused_messages": 4}))
     assert decode(encode(beat)) == beat

@@ -180,9 +180,9 @@ class BrokerSockets:
                 guard.cut(frame)
             else:
                 self.xpub.setsockopt(zmq.UNSUBSCRIBE, topic.encode())
-        if _take_one(self._turned_away, topic):
+        if _count_down(self._turned_away, topic):
             return False
-        return _take_one(self._subscribers, topic) and topic not in self._subscribers
+        return _count_down(self._subscribers, topic) and topic not in self._subscribers
 
     def _go_astray(self, frame: zmq.Frame) -> None:
         """Refuse what is no subscription, and all that waits behind it.
@@ -221,7 +221,7 @@ def _has_sender(frame: zmq.Frame) -> bool:
         return False
 
 
-def _take_one(counts: Counter[str], name: str) -> bool:
+def _count_down(counts: Counter[str], name: str) -> bool:
     """Count one less; return False when there is none."""
     if counts[name] < 1:
         return False

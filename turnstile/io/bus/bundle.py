@@ -102,10 +102,10 @@ def unpack(file: Path, folder: Path) -> Bundle:
     """
     bundle = read(file)
     keys = KeyFolder(folder / KEYS)
-    keys.take_broker_public(bundle.broker_public.encode())
+    keys.keep_broker_public(bundle.broker_public.encode())
     for one in bundle.holders:
         pair = KeyPair(public=one.public.encode(), secret=one.secret.encode())
-        keys.take(Identity(one.role, one.name), pair)
+        keys.keep_pair(Identity(one.role, one.name), pair)
     write_private(folder / SITE_FILE, bundle.site.encode())
     load(folder / SITE_FILE)
     return bundle

@@ -111,7 +111,7 @@ class Guard:
         self._cut_at_s: dict[int, float] = {}
         self._stamp = keys.stamp()
         self._looked_at_s = time.monotonic()
-        self._take_registry(keys.registry())
+        self._replace_registry(keys.registry())
 
     def start(self, context: "zmq.Context[zmq.Socket[bytes]]") -> "zmq.Socket[bytes]":
         """Start to answer for sockets of this context, and return what to poll for `answer`."""
@@ -181,7 +181,7 @@ class Guard:
         if peer.cut_off_until_s > time.monotonic():
             raise self._refuse(peer, frame, "cut off")
         self._connection(peer, frame, "ingress")
-        if not peer.share.take_message(octets, time.monotonic()):
+        if not peer.share.spend(octets, time.monotonic()):
             raise self._refuse(peer, frame, "more than its share")
         return peer.who
 
@@ -284,7 +284,7 @@ class Guard:
         youngest_s = time.time() - max(changed_ns for _, changed_ns in stamp) / 1e9
         if stamp != self._stamp or abs(youngest_s) < SETTLED_S:
             self._stamp = stamp
-            self._take_registry(self._registry())
+            self._replace_registry(self._registry())
 
     def _registry(self) -> Mapping[str, Identity]:
         """Return whose the keys are; without a descriptor left to read them with, whose are still there."""
@@ -296,7 +296,7 @@ class Guard:
             return {key: peer.who for key, peer in self._peers.items() if self._keys.has(peer.who)}
         return registry
 
-    def _take_registry(self, registry: Mapping[str, Identity]) -> None:
+    def _replace_registry(self, registry: Mapping[str, Identity]) -> None:
         now_s = time.monotonic()
         for key in [key for key, peer in self._peers.items() if registry.get(key) != peer.who]:
             peer = self._peers.pop(key)

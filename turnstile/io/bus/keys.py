@@ -140,12 +140,12 @@ class KeyFolder:
         parts = (path.stem.rpartition("-") for path in (self.path / REVOKED).glob(f"*{_PUBLIC}"))
         return sorted((name, int(at)) for name, _, at in parts if at.isdecimal())
 
-    def take(self, who: Identity, pair: KeyPair) -> None:
+    def keep_pair(self, who: Identity, pair: KeyPair) -> None:
         """Keep a node's pair that was made elsewhere, in the place of an older one."""
         self._private_folder(self.path / who.role)
         self._keep(self.path / who.role / f"{who.name}{_SECRET}", pair.public, pair.secret)
 
-    def take_broker_public(self, key: bytes) -> None:
+    def keep_broker_public(self, key: bytes) -> None:
         """Keep the public key of a broker elsewhere."""
         self._private_folder(self.path)
         self._keep(self.path / f"{BROKER}{_PUBLIC}", key)

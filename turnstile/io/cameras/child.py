@@ -101,7 +101,7 @@ class ReaderProcess:
         """Return for how long nothing at all has come from it."""
         return time.monotonic() - self._heard_s
 
-    def take(self, timeout_s: float) -> pipe.Shot | None:
+    def next_shot(self, timeout_s: float) -> pipe.Shot | None:
         """Return the newest frame, waiting at most `timeout_s` for one or for the reader's end."""
         self._listener.check()
         self._ears.check()
@@ -147,7 +147,7 @@ class ReaderProcess:
             try:
                 while (record := pipe.read(stdout)) is not None:
                     last = record
-                    self._take_in(record)
+                    self._receive(record)
             except WireError as error:
                 last = pipe.Failed(reason=str(error), lasting=False)
                 self._process.kill()
@@ -156,7 +156,7 @@ class ReaderProcess:
             self._over = self._verdict(last)
             self._changed.notify_all()
 
-    def _take_in(self, record: pipe.AnyRecord) -> None:
+    def _receive(self, record: pipe.AnyRecord) -> None:
         with self._changed:
             self._heard_s = time.monotonic()
             match record:

@@ -72,7 +72,7 @@ class Feed:
         """Tell whether the camera does not deliver."""
         return self.state is State.LOST
 
-    def take(self, timeout_s: float) -> Shot | None:
+    def next_shot(self, timeout_s: float) -> Shot | None:
         """Return the newest frame that was not taken yet, waiting at most `timeout_s` for one.
 
         Raises:
@@ -86,7 +86,7 @@ class Feed:
         if reader is None:
             time.sleep(min(timeout_s, max(0.0, self._start_s - time.monotonic())))
             return None
-        shot = reader.take(timeout_s)
+        shot = reader.next_shot(timeout_s)
         self._note_losses(reader)
         if shot is not None:
             return self._judged(shot)

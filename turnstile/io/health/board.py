@@ -55,7 +55,7 @@ class Board:
             refused: totals of the names whose messages were refused most often.
         """
         for desk in self.desks:
-            self.heart.take(desk.counts)
+            self.heart.set_counts(desk.counts)
         self.heart.counts["refused_subscriptions"] = refused_subscriptions
         keep_counting(self.heart.counts, refused, start=REFUSED_FROM, at_most=MAX_NAMES_REFUSED)
         for name in [name for name in self.heart.gauges if "." in name]:

@@ -88,7 +88,7 @@ class OnAccess:
         """Take in events, and start or watch over the command."""
         for _, message in self.bus.receive(min(timeout_s, 0.02) if self.running else timeout_s):
             if isinstance(message, Access):
-                self._take(message)
+                self._queue(message)
         self._watch()
         while self.waiting and self.running is None:
             self._act(*self.waiting.popleft())
@@ -105,7 +105,7 @@ class OnAccess:
             self._kill("this process was asked to stop")
         self.bus.close()
 
-    def _take(self, event: Access) -> None:
+    def _queue(self, event: Access) -> None:
         self.heart.count("events_in")
         if len(self.waiting) >= MAX_WAITING:
             self.waiting.popleft()

@@ -168,7 +168,7 @@ class Journal:
         failures = 0
         running = True
         while running:
-            running, fetches = self._take_in()
+            running, fetches = self._receive()
             if self._connection is None:
                 failures += 1
                 self._connection = self._reopen(failures)
@@ -189,7 +189,7 @@ class Journal:
             with suppress(sqlite3.Error):
                 self._connection.close()
 
-    def _take_in(self) -> tuple[bool, list[Fetch]]:
+    def _receive(self) -> tuple[bool, list[Fetch]]:
         """Wait for something to do, then take all there is; say whether to go on."""
         fetches: dict[tuple[str, str], Fetch] = {}
         wait_s = 0.0 if self._pending and not self.problem else 0.2
@@ -203,13 +203,13 @@ class Journal:
                 case None:
                     return False, list(fetches.values())
                 case _Decided():
-                    self._take_decision(one)
+                    self._queue_decision(one)
                 case _OpenVisits(camera, door):
                     self._doors_to_keep[camera] = door
                 case Fetch():
                     fetches[one.name, one.instance] = one
 
-    def _take_decision(self, decided: _Decided) -> None:
+    def _queue_decision(self, decided: _Decided) -> None:
         self._doors_to_keep.pop(decided.event.camera, None)
         if len(self._pending) >= MAX_WAITING:
             log.error("journal: %d decisions wait for the disk; one is lost", MAX_WAITING)

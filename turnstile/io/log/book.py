@@ -113,7 +113,7 @@ class Book:
             self._witness.keep_if_due(self._store.head)
         return self._store.database.is_open
 
-    def take(self, message: Log) -> bool:
+    def append(self, message: Log) -> bool:
         """Store what is new in a `Log`; tell whether that was anything."""
         if not self.keep_open():
             return False

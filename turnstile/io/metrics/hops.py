@@ -78,7 +78,7 @@ class Meter:
         """Note a result, before anything is done with it."""
         self.loads.answered(result.camera, now_ns - assignment.job.came_ns)
         if self._figures is not None:
-            self._figures.take_result(result)
+            self._figures.count_result(result)
             self._figures.observe(Hop.RECOGNIZING, result.camera, now_ns - assignment.handed_ns)
             self._figures.observe(Hop.CAPTURED_TO_RESULT, result.camera, time.time_ns() - result.captured_ns)
 
@@ -90,7 +90,7 @@ class Meter:
     def published(self, event: Access, *, recorded_ns: int) -> None:
         """Note that a decision was sent to everybody, having been on disk since `recorded_ns`."""
         if self._figures is not None:
-            self._figures.take_decision(event)
+            self._figures.count_decision(event)
             for hop, until_ns in (
                 (Hop.DECIDED_TO_DURABLE, recorded_ns),
                 (Hop.DECIDED_TO_PUBLISHED, time.time_ns()),
@@ -100,7 +100,7 @@ class Meter:
     def heard(self, beat: Beat) -> None:
         """Add what a node counted."""
         if self._figures is not None:
-            self._figures.nodes.take(beat, time.monotonic())
+            self._figures.nodes.add(beat, time.monotonic())
 
     def forget(self, camera: str) -> None:
         """Drop what is held for a camera that is gone."""
@@ -154,13 +154,13 @@ class _Figures:
             child = self._children[key] = self._counters[name].labels(self._label(camera), *labels)
         child.inc()
 
-    def take_result(self, result: Result) -> None:
+    def count_result(self, result: Result) -> None:
         """Count a result, and add where its recognizer's time went."""
         self.count("results", result.camera, "problem" if result.problem else "recognized")
         for stage in STAGES:
             self._observe(self._stages, stage, result.camera, getattr(result.timings, f"{stage}_ms") / 1e3)
 
-    def take_decision(self, event: Access) -> None:
+    def count_decision(self, event: Access) -> None:
         """Count a decision."""
         self.count("decisions", event.camera, event.verdict, event.reason)
 

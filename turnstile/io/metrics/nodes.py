@@ -54,10 +54,10 @@ class NodeMetrics(Collector):
         self._tallies = Tallies(began_s=time.monotonic())
         self._lock = threading.Lock()
 
-    def take(self, beat: Beat, now_s: float) -> None:
+    def add(self, beat: Beat, now_s: float) -> None:
         """Add what a node counted."""
         with self._lock:
-            self._tallies.take(beat, now_s)
+            self._tallies.add(beat, now_s)
             if beat.role == "broker":
                 self._tallies.forget(now_s)
 

@@ -79,7 +79,7 @@ class Heart:
         """Set a value that goes up and down."""
         self.gauges[name] = float(value)
 
-    def take(self, totals: Mapping[str, int]) -> None:
+    def set_counts(self, totals: Mapping[str, int]) -> None:
         """Set totals that somebody else counts."""
         self.counts.update(totals)
 
@@ -105,7 +105,7 @@ class Heart:
     def beat(self, port: Port) -> bool:
         """Send a beat if one is due, and return whether it was; call this at the end of each step."""
         self._note_broker(lost=port.broker_lost)
-        self.take(port.counts)
+        self.set_counts(port.counts)
         beat = self.beat_if_due()
         if beat is not None:
             port.send(self.topic, beat)

@@ -122,11 +122,11 @@ class _Cursor:
         self.at = 0
 
     def integer(self) -> int:
-        head = self._take(1)[0]
+        head = self._read(1)[0]
         size = head & 0x0F
         if not 1 <= size <= 8 or head & 0x70:
             raise _NotThisFormatError(f"no integer at byte {self.at - 1}")
-        value = int.from_bytes(self._take(size), "little")
+        value = int.from_bytes(self._read(size), "little")
         return -value if head & 0x80 else value
 
     def real(self) -> float:
@@ -142,7 +142,7 @@ class _Cursor:
         shape = tuple(self.integer() for _ in range(4))
         if min(shape) < 0 or math.prod(shape) > MAX_TENSOR_VALUES:
             raise _NotThisFormatError(f"a tensor of shape {shape} at byte {self.at}")
-        values = np.frombuffer(self._take(4 * math.prod(shape)), "<f4").reshape(shape)
+        values = np.frombuffer(self._read(4 * math.prod(shape)), "<f4").reshape(shape)
         if not (np.abs(values) <= MAX_WEIGHT).all():
             raise _NotThisFormatError(f"the tensor before byte {self.at} holds values that are no weights")
         return values.astype(np.float32)
@@ -159,7 +159,7 @@ class _Cursor:
             self.at = found.end()
             yield found[0][2:].decode("ascii")
 
-    def _take(self, size: int) -> bytes:
+    def _read(self, size: int) -> bytes:
         taken = self.contents[self.at : self.at + size]
         if len(taken) != size:
             raise _NotThisFormatError(f"it ends at byte {len(self.contents)}, in the middle of a value")
