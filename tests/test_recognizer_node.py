@@ -1,6 +1,5 @@
 """The recognizer's loop around an engine that the test plays: credits, answers, galleries, goodbye."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from recognizer_node import RecognizerNode
 from tests.support.builders import a_box, a_frame, a_jpeg, a_picture, a_work, some_encodings
 from tests.support.fake_engine import ENGINE, FakeEngine
+from tests.support.waiting import wait_until
 from turnstile.errors import ConfigError
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.bus.nodes import Bus
@@ -34,7 +34,6 @@ from turnstile.site.settings import BrokerSettings
 from turnstile.vision.engines.desk import RecognitionDesk
 
 NAME, INSTANCE = "recognizer-1", "recognizer-1-a1b2c3d4"
-PATIENCE_S = 30.0
 
 
 class Bench:
@@ -63,11 +62,7 @@ class Bench:
 
     def turn_until(self, condition: Callable[[], bool]) -> None:
         """Turn the node's loop and take in what it says, until a condition holds."""
-        until = time.monotonic() + PATIENCE_S
-        while not condition():
-            self.node.step(0.01)
-            self.take_in()
-            assert time.monotonic() < until, self.said
+        wait_until(condition, lambda: self.said, between=self._turn)
 
     def take_in(self, timeout_s: float = 0.01) -> None:
         """Note what the node said."""
@@ -80,10 +75,15 @@ class Bench:
     def close_node(self) -> None:
         """Close the node, and hear its last words."""
         self._closing.close()
-        until = time.monotonic() + PATIENCE_S
-        while not any(isinstance(message, Bye) for message in self.said):
-            self.take_in(0.1)
-            assert time.monotonic() < until
+        wait_until(
+            lambda: any(isinstance(message, Bye) for message in self.said),
+            "the last words",
+            between=self.take_in,
+        )
+
+    def _turn(self) -> None:
+        self.node.step(0.01)
+        self.take_in()
 
     def kinds(self) -> list[str]:
         """Return what the node said, its beats left out."""

@@ -90,7 +90,7 @@ def test_who_leaves_before_a_verdict_is_logged_with_the_last_picture(site: Site)
     assert site.see(msgspec.structs.replace(seen(EVE), thumbnail=b""), times=2) == []
     (event,) = site.see(times=30)
     assert (event.verdict, event.person, event.thumbnail) == ("denied", None, b"jpeg 4")
-    assert site.decider._glimpses == {"front_door": {}}
+    assert site.decider.glimpses == {"front_door": {}}
 
 
 def test_rules_deny_by_name(site: Site) -> None:

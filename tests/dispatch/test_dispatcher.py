@@ -465,11 +465,11 @@ class Site(RuleBasedStateMachine):
         """Finish the oldest piece of work; a late one is refused."""
         if self.queues.get(recognizer):
             work = self.queues[recognizer].pop(0)
-            waiting = len(self.pool._slots) + self.pool.waiting_pictures
+            waiting = self.pool.waiting_frames + self.pool.waiting_pictures
             taken = self.pool.finish(work.token, recognizer)
             if work.token in self.cut_off:
                 assert taken == self.cut_off.pop(work.token)
-                did_wait = len(self.pool._slots) + self.pool.waiting_pictures < waiting
+                did_wait = self.pool.waiting_frames + self.pool.waiting_pictures < waiting
                 self.finished[work.job.kind] += did_wait
                 if did_wait:
                     self.waiting_turns.pop(work.job.key, None)
@@ -513,7 +513,8 @@ class Site(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from("pqr"))
     def add_picture(self, key: str) -> None:
-        """Enrol."""
+        """Enrol; no two pictures come at the same time, or one answer would be for both."""
+        self.now_ns += 1
         self.pictures += 1
         self.pool.offer_picture(a_job(key, kind="picture", came_ns=self.now_ns))
 
@@ -575,7 +576,7 @@ class Site(RuleBasedStateMachine):
         counts = self.pool.counts
         frames_out = sum(one.job.kind == "frame" for one in self.out.values())
         done = self.finished["frame"] + counts["dropped_newer_came"] + counts["frames_set_aside"]
-        assert counts["frames_offered"] == len(self.pool._slots) + frames_out + done
+        assert counts["frames_offered"] == self.pool.waiting_frames + frames_out + done
 
     @invariant()
     def every_picture_is_somewhere(self) -> None:
@@ -590,7 +591,7 @@ class Site(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Drain: with everybody answering, all that waits is finished in the end."""
-        work = len(self.pool._slots) + self.pool.waiting_pictures + len(self.queues)
+        work = self.pool.waiting_frames + self.pool.waiting_pictures + len(self.queues)
         for _ in range(work + 1):
             self.now_ns += MS
             for recognizer in self.queues:
@@ -599,7 +600,7 @@ class Site(RuleBasedStateMachine):
                 self.say_ready(recognizer)
             self.hand_out()
         if self.queues:
-            assert not self.pool._slots
+            assert not self.pool.waiting_frames
             assert not self.pool.waiting_pictures
 
 

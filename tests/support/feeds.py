@@ -1,6 +1,5 @@
 """What tests of cameras share: feeds that are closed again, and clips and pictures to read."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -9,10 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.cameras import Feed, Shot, order_for
 from turnstile.site.settings import CameraSettings
-
-PATIENCE_S = 60.0
 
 
 @contextmanager
@@ -27,12 +25,13 @@ def a_feed(
 
 def take_until(feed: Feed, condition: Callable[[], bool]) -> list[Shot]:
     """Take frames until a condition holds, and return them."""
-    shots = []
-    give_up_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < give_up_s, f"still {feed.state} {feed.detail}, {dict(feed.counts)}"
+    shots: list[Shot] = []
+
+    def take() -> None:
         if (shot := feed.next_shot(0.05)) is not None:
             shots.append(shot)
+
+    wait_until(condition, lambda: f"still {feed.state} {feed.detail}, {dict(feed.counts)}", between=take)
     return shots
 
 

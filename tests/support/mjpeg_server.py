@@ -13,7 +13,8 @@ from typing import Self
 import cv2
 import numpy as np
 
-PATIENCE_S = 60.0
+from tests.support.waiting import PATIENCE_S
+
 BOUNDARY = b"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
 
 

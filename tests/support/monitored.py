@@ -12,7 +12,8 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.builders import a_beat, a_face, a_frame, a_ready, a_result, an_encoding, write_site
-from tests.support.processes import PATIENCE_S, Process, Programs
+from tests.support.processes import Process, Programs
+from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.site.file import load
 from turnstile.protocol.messages import Access, AnyMessage, Beat, Message, Work
@@ -96,34 +97,39 @@ class MonitoredSite:
 
     def let_recognize(self) -> None:
         """Send frames until a real recognizer has said that it was busy with one."""
-        until = time.monotonic() + PATIENCE_S
-        while not any(
-            isinstance(message, Beat) and message.role == "recognizer" and "busy_ms" in message.counts
-            for _, message in self.bus.receive(0.1)
-        ):
+
+        def send_frame() -> None:
             self.seq += 1
             self._say("frame.front_door.", a_frame(seq=self.seq, captured_ns=time.time_ns()))
-            assert time.monotonic() < until
+
+        wait_until(
+            lambda: any(
+                isinstance(message, Beat) and message.role == "recognizer" and "busy_ms" in message.counts
+                for _, message in self.bus.receive(0.1)
+            ),
+            "a recognizer to be busy",
+            between=send_frame,
+        )
 
     def _next_work(self) -> Work:
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
+        def ask() -> Work | None:
             self._say("ready.", a_ready(name=RECOGNIZER, instance=INSTANCE))
-            for _, message in self.bus.receive(0.1):
-                if isinstance(message, Work):
-                    return message
-        raise AssertionError("no work came")
+            works = (message for _, message in self.bus.receive(0.1) if isinstance(message, Work))
+            return next(works, None)
+
+        work = wait_until(ask, "work for the recognizer")
+        assert work is not None
+        return work
 
     def _say(self, about: str, message: Message) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while not self.bus.send(about, message):
-            self.bus.receive(0.05)
-            assert time.monotonic() < until
+        wait_until(
+            lambda: self.bus.send(about, message), "the broker", between=lambda: self.bus.receive(0.05)
+        )
 
     def _wait_for(self, condition: Callable[[AnyMessage], bool]) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while not any(condition(message) for _, message in self.bus.receive(0.1)):
-            assert time.monotonic() < until
+        wait_until(
+            lambda: any(condition(message) for _, message in self.bus.receive(0.1)), "a message on the bus"
+        )
 
 
 def _address(broker: Process) -> str:

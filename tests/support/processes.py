@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.support.waiting import PATIENCE_S
+
 Process = subprocess.Popen[str]
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 30.0
-"""How long to wait for what must come; nothing is expected to take nearly as long."""
 
 
 class Programs:

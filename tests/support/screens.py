@@ -4,7 +4,6 @@ import ctypes
 import os
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +13,7 @@ import numpy.typing as npt
 import pytest
 from PIL import ImageGrab
 
-from tests.support.processes import PATIENCE_S
+from tests.support.waiting import PATIENCE_S, wait_until
 
 Screenshot = npt.NDArray[np.uint8]
 """uint8 `(height, width, 3)`, red first."""
@@ -76,11 +75,12 @@ def share_of(shot: Screenshot, colour_bgr: tuple[int, int, int], *, by: int = 40
 
 def wait_until_seen(display: str, condition: Callable[[Screenshot], bool]) -> Screenshot:
     """Return the first screenshot that meets a condition."""
-    until, never = time.monotonic() + PATIENCE_S, threading.Event()
-    while not condition(shot := screenshot(display)):
-        assert time.monotonic() < until, "not seen on the screen"
-        never.wait(LOOK_AGAIN_S)
-    return shot
+
+    def look() -> list[Screenshot]:
+        shot = screenshot(display)
+        return [shot] if condition(shot) else []
+
+    return wait_until(look, "something on the screen", between=lambda: time.sleep(LOOK_AGAIN_S))[0]
 
 
 def press_until_ended(

@@ -13,6 +13,7 @@ from typing import Any, Self
 import yaml
 
 from tests.support.views import NOBODY, a_view, put
+from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.access.visits import MAX_STEP_NS
 from turnstile.commands.demo import samples
 from turnstile.io.bus.nodes import Bus
@@ -22,9 +23,6 @@ from turnstile.log.lines import is_remark, parse_entry
 from turnstile.protocol.messages import Access, Beat, Frame, Result
 from turnstile.protocol.state import in_words
 from turnstile.site.settings import Site
-
-PATIENCE_S = 90.0
-"""How long to wait for what must come. Two tests run at a time, each with several processes at work."""
 
 ABSENCE_S = 0.6
 SWIFT = {
@@ -157,10 +155,7 @@ class RealSite:
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Return when a condition holds; it is asked again after everything that is heard."""
-        until = time.monotonic() + PATIENCE_S
-        while not condition():
-            self.receive()
-            assert time.monotonic() < until, f"{self}"
+        wait_until(condition, lambda: self, between=self.receive)
 
     def wait_for_beats(self, *names: str) -> None:
         """Return when the running process of each of these nodes has beaten."""

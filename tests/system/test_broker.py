@@ -2,7 +2,6 @@
 
 import random
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -29,7 +28,8 @@ from tests.support.builders import (
     an_encoding,
     some_people,
 )
-from tests.support.processes import PATIENCE_S, Process, Programs, stop
+from tests.support.processes import Process, Programs, stop
+from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.messages import (
     Access,
@@ -69,10 +69,7 @@ class Peer:
 
     def send(self, about: str, message: Message) -> None:
         """Say something as soon as there is a connection."""
-        until = time.monotonic() + PATIENCE_S
-        while not self.bus.send(about, message):
-            self.receive()
-            assert time.monotonic() < until
+        wait_until(lambda: self.bus.send(about, message), "the broker", between=self.receive)
 
     def receive(self) -> None:
         """Take in what comes, or wait a little for it."""
@@ -80,14 +77,17 @@ class Peer:
 
     def wait_for(self, kind: type[M], where: Callable[[M], bool] = lambda _: True) -> M:
         """Return the first message of a kind that was not waited for before, and forget those before it."""
-        until = time.monotonic() + PATIENCE_S
-        while True:
+
+        def first() -> M | None:
             while self.heard:
                 _, message = self.heard.pop(0)
                 if isinstance(message, kind) and where(message):
                     return message
-            self.receive()
-            assert time.monotonic() < until, f"no {kind.__name__} came"
+            return None
+
+        found = wait_until(first, f"a {kind.__name__}", between=self.receive)
+        assert found is not None
+        return found
 
 
 class Recognizer(Peer):
@@ -137,15 +137,18 @@ class Recognizer(Peer):
         self.send("template.", template)
 
     def _ready_until(self, kind: type[M]) -> M:
-        until = time.monotonic() + PATIENCE_S
-        while True:
+        def ask() -> M | None:
             self.ready()
             self.receive()
             for at, (_, message) in enumerate(self.heard):
                 if isinstance(message, kind):
                     del self.heard[at]
                     return message
-            assert time.monotonic() < until, f"no {kind.__name__} came"
+            return None
+
+        found = wait_until(ask, f"a {kind.__name__}", between=lambda: None)
+        assert found is not None
+        return found
 
 
 class Place:

@@ -1,13 +1,12 @@
 """A broker that is killed and started again: every node is back by itself."""
 
-import os
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.addresses import free_addresses
 from tests.support.sites import DENIED, GRANTED, RealSite
 from tests.support.views import BIDEN, OBAMA
 
@@ -27,7 +26,8 @@ def test_every_node_is_back_soon_after_the_broker_is(
 
     At first after an outage that nobody notices, then after one in which all nodes made their sockets anew.
     """
-    sections = {} if transport == "ipc" else {"broker": on_loopback()}
+    ingress, egress = free_addresses(2)
+    sections = {} if transport == "ipc" else {"broker": {"ingress": ingress, "egress": egress}}
     with RealSite(folder, sections=sections) as site:
         site.bus.subscribe("frame.")
         site.enrol("barack_obama.jpg")
@@ -74,23 +74,3 @@ def restart_broker(site: RealSite) -> dict[str, float]:
     site.wait_for(note)
     up_s = heard_s.pop("up")
     return {name: round(at_s - up_s, 2) for name, at_s in heard_s.items()}
-
-
-def on_loopback() -> dict[str, str]:
-    """Return a broker's addresses at free ports.
-
-    They lie below those that the kernel gives to outgoing connections (32768 and up): a node that asks for a
-    port there while nobody listens may be connected to itself, and then the broker cannot have that port.
-    """
-    ports = (20_000 + (os.getpid() * 7 + step) % 12_000 for step in range(12_000))
-    ingress, egress = (next(port for port in ports if _is_free(port)) for _ in range(2))
-    return {"ingress": f"tcp://127.0.0.1:{ingress}", "egress": f"tcp://127.0.0.1:{egress}"}
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

@@ -14,7 +14,8 @@ import zmq
 from tests.support.builders import a_beat
 from tests.support.feeds import a_clip
 from tests.support.mjpeg_server import MjpegServer
-from tests.support.processes import PATIENCE_S, Process, Programs, stop
+from tests.support.processes import Process, Programs, stop
+from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.protocol.jpeg import check_jpeg
 from turnstile.protocol.messages import Beat, Frame, decode, encode
@@ -43,13 +44,13 @@ class FakeBroker:
 
     def hear_until(self, condition: Callable[[], bool]) -> None:
         """Take in messages until a condition holds."""
-        give_up_s = time.monotonic() + PATIENCE_S
-        while not condition():
-            assert time.monotonic() < give_up_s, f"{len(self.frames)} frames, {self.beats[-1:]}"
-            self._sockets.publish("status.broker.", encode(a_beat(node="broker")))
-            self._sockets.wait(0.1)
-            while (said := self._sockets.receive()) is not None:
-                self._keep(said.topic, said.body)
+        wait_until(condition, lambda: f"{len(self.frames)} frames, {self.beats[-1:]}", between=self._turn)
+
+    def _turn(self) -> None:
+        self._sockets.publish("status.broker.", encode(a_beat(node="broker")))
+        self._sockets.wait(0.1)
+        while (said := self._sockets.receive()) is not None:
+            self._keep(said.topic, said.body)
 
     def hear_state(self, words: str) -> None:
         """Take in messages until the camera's newest beat says so."""

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from tests.support.builders import FRAME_NS, START_NS, a_face, a_frame, a_result, an_access, write_site
-from tests.support.processes import PATIENCE_S, Process, Programs, stop
+from tests.support.processes import Process, Programs, stop
 from tests.support.screens import Screenshot, close_window, need_xdotool, share_of, wait_until_seen
 from tests.support.views import OBAMA, SIZE_PX, a_view
+from tests.support.waiting import PATIENCE_S
 from turnstile.drawing.draw import AMBER, GREEN, MINT
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.site.file import load

@@ -2,7 +2,6 @@
 
 import gzip
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -22,7 +21,8 @@ from tests.support.builders import (
     an_encoding,
     write_site,
 )
-from tests.support.processes import PATIENCE_S, Programs, stop
+from tests.support.processes import Programs, stop
+from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.site.file import load
 from turnstile.log.lines import is_remark, parse_entry
@@ -103,10 +103,9 @@ class Place:
 
     def wait_for_text(self, *persons: str) -> None:
         """Return when the text tells of these people."""
-        until = time.monotonic() + PATIENCE_S
-        while self.told() != list(persons) and time.monotonic() < until:
-            self._turn()
-        assert self.told() == list(persons)
+        wait_until(
+            lambda: self.told() == list(persons), lambda: f"{persons}; {self.told()}", between=self._turn
+        )
 
     def told(self) -> list[str | None]:
         """Return who is in the text."""
@@ -210,10 +209,11 @@ def test_nothing_is_left_of_a_person_when_the_site_is_stopped(place: Place) -> N
         "logger_node.py", "--config", str(place.config), "--name", "elsewhere"
     )
     elsewhere = place.folder / "elsewhere" / "access_log.txt"
-    until = time.monotonic() + PATIENCE_S
-    while not (elsewhere.exists() and len(elsewhere.read_text().splitlines()) == 3):
-        assert time.monotonic() < until
-        place.leave()
+    wait_until(
+        lambda: elsewhere.exists() and len(elsewhere.read_text().splitlines()) == 3,
+        "three entries elsewhere",
+        between=place.leave,
+    )
     people = [parse_entry(line).person for line in elsewhere.read_text().splitlines()]
     assert people == place.told()
     assert stop(second)[0] == 0

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import write_site
-from tests.support.processes import PATIENCE_S, Process, Programs, stop
+from tests.support.processes import Process, Programs, stop
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.system
 

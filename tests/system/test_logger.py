@@ -15,7 +15,8 @@ from typing import Self
 import pytest
 
 from tests.support.builders import START_NS, a_face, a_frame, a_ready, a_result, an_access, write_site
-from tests.support.processes import PATIENCE_S, Process, Programs, stop
+from tests.support.processes import Process, Programs, stop
+from tests.support.waiting import PATIENCE_S
 from turnstile.errors import WireError
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.bus.nodes import Bus

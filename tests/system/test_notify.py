@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import write_site
-from tests.support.processes import PATIENCE_S, Programs, stop
+from tests.support.processes import Programs, stop
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.system
 

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from tests.support.builders import write_site
-from tests.support.processes import PATIENCE_S, Process, Programs, stop
+from tests.support.processes import Process, Programs, stop
+from tests.support.waiting import PATIENCE_S
 from turnstile.health.roster import NodeStatus, Roster
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.site.file import load

@@ -11,7 +11,8 @@ import pytest
 
 from tests.support.builders import a_beat, write_site
 from tests.support.monitored import MonitoredSite
-from tests.support.processes import PATIENCE_S, ROOT, Programs
+from tests.support.processes import ROOT, Programs
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.system
 

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from tests.support.hosts.network import Network, why_not
 from tests.support.processes import ROOT
 from tests.support.views import OBAMA, a_view, put
+from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.commands.demo import samples
 
 pytestmark = [
@@ -27,7 +27,6 @@ pytestmark = [
     pytest.mark.skipif(bool(why_not()), reason=why_not()),
 ]
 
-PATIENCE_S = 90.0
 PLAYED = {
     "git": """
 import shutil, sys
@@ -107,13 +106,14 @@ class Machines:
 
     def wait_for(self, file: str, pattern: str) -> None:
         """Return when a file has a line that matches."""
-        until = time.monotonic() + PATIENCE_S
         path = self.folder / file
-        while not (path.exists() and re.search(pattern, path.read_text(errors="replace"))):
+
+        def outputs() -> str:
             said = [(self.folder / host / "output.txt") for host in ("gate", "lodge")]
             text = "\n".join(one.read_text(errors="replace")[-4000:] for one in said if one.exists())
-            assert time.monotonic() < until, f"{file}: {pattern}\n{text}"
-            time.sleep(0.05)
+            return f"{file}: {pattern}\n{text}"
+
+        wait_until(lambda: path.exists() and re.search(pattern, path.read_text(errors="replace")), outputs)
 
 
 @pytest.fixture

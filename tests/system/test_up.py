@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import a_jpeg
-from tests.support.processes import PATIENCE_S, ROOT
+from tests.support.processes import ROOT
+from tests.support.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -87,10 +87,7 @@ class Upstairs:
 
     def wait_for(self, pattern: str, *, times: int = 1) -> None:
         """Return when so many lines match a pattern."""
-        until = time.monotonic() + PATIENCE_S
-        while len(re.findall(pattern, self.said)) < times:
-            assert time.monotonic() < until, f"{pattern}:\n{self.said}"
-            time.sleep(0.05)
+        wait_until(lambda: len(re.findall(pattern, self.said)) >= times, lambda: f"{pattern}:\n{self.said}")
 
     @property
     def said(self) -> str:
@@ -230,10 +227,7 @@ def test_nobody_is_left_when_the_supervisor_is_killed(site: Upstairs) -> None:
     site.up("--only", "broker", "--only", "cameras")
     site.wait_for(r"door: live")
     assert site.end(signal.SIGKILL) == -signal.SIGKILL
-    until = time.monotonic() + PATIENCE_S
-    while site.nodes():
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_until(lambda: not site.nodes(), "the nodes to end")
 
 
 def test_a_site_runs_once(site: Upstairs) -> None:

@@ -36,9 +36,9 @@ class Decider:
     rules: Rules = NO_RULES
     doors: dict[str, Door] = field(default_factory=dict)
     tries: dict[str, Tries] = field(default_factory=dict)
-    _guides: Guides = field(default_factory=Guides)
-    _glimpses: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    glimpses: dict[str, dict[str, bytes]] = field(default_factory=dict)
     """Camera → visit → the latest picture of somebody without a verdict."""
+    _guides: Guides = field(default_factory=Guides)
 
     @property
     def config_hash(self) -> str:
@@ -83,15 +83,15 @@ class Decider:
 
     def _with_picture(self, camera: str, decision: Decision) -> Decision:
         """Return the decision about somebody who has left, with the latest picture kept."""
-        kept = self._glimpses.get(camera, {}).get(decision.visit, b"")
+        kept = self.glimpses.get(camera, {}).get(decision.visit, b"")
         if decision.face.thumbnail or not kept:
             return decision
         return decision._replace(face=msgspec.structs.replace(decision.face, thumbnail=kept))
 
     def _keep_glimpses(self, camera: str, result: Result) -> None:
         pictures = {face.box_px: face.thumbnail for face in result.faces if face.thumbnail}
-        before = self._glimpses.get(camera, {})
-        self._glimpses[camera] = {
+        before = self.glimpses.get(camera, {})
+        self.glimpses[camera] = {
             visit.visit: pictures.get(visit.trail.box_px) or before.get(visit.visit, b"")
             for visit in self.doors[camera].visits
             if visit.verdict is None
@@ -121,4 +121,4 @@ class Decider:
         self.doors.pop(camera, None)
         self.tries.pop(camera, None)
         self._guides.forget(camera)
-        self._glimpses.pop(camera, None)
+        self.glimpses.pop(camera, None)

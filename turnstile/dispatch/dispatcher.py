@@ -99,6 +99,11 @@ class Dispatcher:
         return [camera for camera, came_ns in self._newest_ns.items() if came_ns < since_ns]
 
     @property
+    def waiting_frames(self) -> int:
+        """Return how many cameras' frames wait; each has one at most."""
+        return len(self._slots)
+
+    @property
     def waiting_pictures(self) -> int:
         """Return how many pictures wait or are being encoded."""
         return len(self._pictures) + sum(one.job.kind == "picture" for one in self._out.values())

@@ -1,12 +1,12 @@
 """The rules file: read at start, again at each change, and never worse than before."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path, PosixPath
 
 import pytest
 
+from tests.support.waiting import wait_until
 from turnstile.access.rules import NO_RULES, build
 from turnstile.errors import ConfigError
 from turnstile.io.access.rules_file import RulesFile, load, local_time
@@ -34,14 +34,6 @@ def opened(path: Path) -> Iterator[Callable[[], RulesFile]]:
         one.close()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.02)
-
-
 def test_without_a_file_there_are_no_rules(opened: Callable[[], RulesFile]) -> None:
     """Everyone enrolled is allowed everywhere."""
     assert opened().rules == NO_RULES
@@ -51,12 +43,12 @@ def test_a_file_that_appears_changes_or_goes_is_noticed(path: Path, opened: Call
     """Rules come into force without a restart; a file that is gone leaves the last ones in force."""
     file = opened()
     path.write_text("blocked: [Ann]")
-    until(file.refresh)
+    wait_until(file.refresh, "the file to be read again")
     assert list(file.rules.blocked) == ["Ann"]
     path.write_text("blocked: [Ann, Bob]")
-    until(file.refresh)
+    wait_until(file.refresh, "the file to be read again")
     path.unlink()
-    until(lambda: bool(file.problem))
+    wait_until(lambda: bool(file.problem), "the file to be read again")
     assert not file.refresh()
     assert list(file.rules.blocked) == ["Ann", "Bob"]
 
@@ -68,12 +60,12 @@ def test_a_broken_edit_keeps_the_rules_and_says_so_once(
     path.write_text("blocked: [Ann]")
     file = opened()
     path.write_text("blocked: [Ann]\nholidays:\n  - 2026-12-25\n  - tomorrow\n")
-    until(lambda: bool(file.problem))
+    wait_until(lambda: bool(file.problem), "the file to be read again")
     assert file.rules.blocked == ("Ann",)
     assert f"{path}:4: holidays[1]: " in file.problem
     assert len([one for one in caplog.records if one.levelname == "WARNING"]) == 1
     path.write_text("blocked: [Bob]")
-    until(file.refresh)
+    wait_until(file.refresh, "the file to be read again")
     assert (file.rules.blocked, file.problem) == (("Bob",), "")
 
 
@@ -129,7 +121,7 @@ def test_what_ends_the_watch_reaches_the_loop(path: Path) -> None:
     path.write_text("blocked: [Ann]")
     file = RulesFile(VanishingPath(path), doors=DOORS)
     with pytest.raises(KeyError, match="unheard of"):
-        until(file.refresh)
+        wait_until(file.refresh, "the error")
     file.close()
 
 

@@ -3,13 +3,14 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from tests.support.builders import a_site, an_access
+from tests.support.waiting import wait_until
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.integrations.on_access import OnAccess, is_expired
@@ -17,8 +18,6 @@ from turnstile.io.runner.heart import Heart
 from turnstile.protocol.messages import Access, encode
 from turnstile.protocol.topics import topic
 from turnstile.site.settings import Site
-
-WITHIN_S = 20.0
 
 
 class Place:
@@ -49,13 +48,8 @@ class Place:
         """Let the door work until it has counted so many."""
         self._until(lambda: self.door.heart.counts[name] >= count and self.door.running is None)
 
-    def _until(self, done: object) -> None:
-        until = time.monotonic() + WITHIN_S
-        while time.monotonic() < until:
-            self.door.step(0.01)
-            if callable(done) and done():
-                return
-        raise AssertionError(dict(self.door.heart.counts))
+    def _until(self, done: Callable[[], bool]) -> None:
+        wait_until(done, lambda: dict(self.door.heart.counts), between=lambda: self.door.step(0.01))
 
 
 @pytest.fixture

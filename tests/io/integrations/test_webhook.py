@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import ClassVar
 import pytest
 
 from tests.support.builders import a_site, an_access
+from tests.support.waiting import wait_until
 from turnstile.errors import ConfigError
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.bus.nodes import Bus
@@ -22,7 +22,6 @@ from turnstile.protocol.messages import Access, Fetch, Log, decode, encode
 from turnstile.protocol.topics import log_topic
 from turnstile.site.settings import Site, WebhookSettings
 
-WITHIN_S = 20.0
 SECRET = b"sixteen bytes or more"
 
 
@@ -94,11 +93,12 @@ def a_hook(site: Site, url: str, folder: Path) -> WebhookNode:
 
 def work(hook: WebhookNode, broker: Broker, done: Callable[[], bool]) -> None:
     """Let both work until something holds."""
-    until = time.monotonic() + WITHIN_S
-    while not done():
-        assert time.monotonic() < until, (dict(hook.heart.counts), hook.sender.problem)
+
+    def turn() -> None:
         broker.serve()
         hook.step(0.01)
+
+    wait_until(done, lambda: (dict(hook.heart.counts), hook.sender.problem), between=turn)
 
 
 def test_events_come_signed_in_order_and_once(folder: Path, receiver: str) -> None:

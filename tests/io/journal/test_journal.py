@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,14 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import a_box, an_access
+from tests.support.waiting import wait_until
 from turnstile.access.linking import Trail
 from turnstile.access.visits import Door, Visit
 from turnstile.errors import JournalError
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.protocol.messages import Access, Fetch
 from turnstile.protocol.reasons import Reason
-
-WITHIN_S = 10.0
 
 CHILD = """
 import os, signal, sys
@@ -51,10 +49,12 @@ for number in range(int(sys.argv[4]), 1000):
 def outcomes(journal: Journal, count: int) -> list[Access | Fetched]:
     """Return the next `count` outcomes, waiting for them."""
     found: list[Access | Fetched] = []
-    until = time.monotonic() + WITHIN_S
-    while len(found) < count and time.monotonic() < until:
+
+    def take() -> None:
         select.select([journal.fileno], [], [], 0.1)
-        found += [one.event if isinstance(one, DurableEvent) else one for one in journal.outcomes()]
+        found.extend(one.event if isinstance(one, DurableEvent) else one for one in journal.outcomes())
+
+    wait_until(lambda: len(found) >= count, lambda: f"{count} outcomes; {found}", between=take)
     assert len(found) == count
     return found
 
@@ -247,9 +247,7 @@ def test_a_full_disk_refuses_entry_and_loses_no_record(tmp_path: Path) -> None:
         filler = tmp_path / "filler"
         _fill(filler)
         journal.record(an_access(visit="visit-1", verdict="granted", thumbnail=b"x" * 16_000), a_door())
-        until = time.monotonic() + WITHIN_S
-        while not journal.problem and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_until(lambda: journal.problem, "the journal to notice")
         assert "journal cannot be written" in journal.problem
         assert journal.outcomes() == []
         filler.unlink()
@@ -287,10 +285,7 @@ def test_an_event_that_cannot_be_read_lets_nobody_enter(path: Path) -> None:
     damage(path, "visit-1")
     journal = Journal(path=path, loggers=["log"])
     journal.fetch(Fetch(name="log", instance="log-1", source="", after_seq=0))
-    until = time.monotonic() + WITHIN_S
-    while not journal.problem:
-        assert time.monotonic() < until
-        select.select([journal.fileno], [], [], 0.05)
+    wait_until(lambda: journal.problem, "the journal to notice")
     assert "damaged" in journal.problem
     journal.record(an_access(visit="visit-2"), Door())
     (event,) = outcomes(journal, 1)

@@ -5,7 +5,6 @@ import gzip
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +15,8 @@ import pytest
 
 from tests.support.builders import START_NS, an_access, write_site
 from tests.support.dying_logger import EVENTS, a_book, feed, missing
-from tests.support.processes import PATIENCE_S, Programs
+from tests.support.processes import Programs
+from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.commands.log.opened import open_log
 from turnstile.errors import ConfigError
 from turnstile.io.log.book import Book
@@ -106,9 +106,7 @@ def test_a_server_that_drops_the_connection_costs_no_entry_and_doubles_none(
             )
         assert not book.append(log_of(*EVENTS[3:6]))
         assert "the broker keeps events" in book.trouble
-        until = time.monotonic() + PATIENCE_S
-        while missing(book) and time.monotonic() < until:
-            feed(book)
+        wait_until(lambda: not missing(book), lambda: book.trouble, between=lambda: feed(book))
         assert book.trouble == ""
     assert told(text_of(config)) == ALL
     assert inspection(config).whole
@@ -136,9 +134,7 @@ def test_a_text_that_cannot_be_written_holds_up_no_entry(config: Path) -> None:
         assert "Is a directory" in book.trouble
         assert len(logged(book)) == 6
         text_of(config).rmdir()
-        deadline = time.monotonic() + PATIENCE_S
-        while book.trouble and time.monotonic() < deadline:
-            book.keep_open()
+        wait_until(lambda: not book.trouble, lambda: book.trouble, between=book.keep_open)
         assert told(text_of(config)) == ALL[3:6]
         assert book.trouble == ""
 
@@ -223,9 +219,7 @@ def test_a_full_disk_loses_nothing(config: Path) -> None:
         assert not book.append(log_of(*fat))
         assert "the broker keeps events" in book.trouble
         ballast.unlink()
-        deadline = time.monotonic() + PATIENCE_S
-        while not book.keep_open() and time.monotonic() < deadline:
-            pass
+        wait_until(book.keep_open, lambda: book.trouble)
         assert book.fetch_after == Event("aaaa", 3)
         assert book.append(log_of(*fat))
         assert told(text_of(config)) == ALL

@@ -5,7 +5,6 @@ import logging
 import os
 import stat
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import an_encoding
+from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.nodes import MAX_HEARD_BYTES
 from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.enrolment import MAX_PICTURES, Enrolment
@@ -22,7 +22,6 @@ from turnstile.people.gallery import build_gallery, to_message
 from turnstile.protocol.messages import encode
 
 ENGINE = "dlib-resnet-v1/raw"
-PATIENCE_S = 30.0
 
 
 def put(file: Path, content: bytes | str) -> str:
@@ -39,15 +38,6 @@ def put(file: Path, content: bytes | str) -> str:
 def digest_of(data: bytes | str) -> str:
     """Return the hash by which a picture is known."""
     return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Return when a condition holds."""
-    until = time.monotonic() + PATIENCE_S
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < until
-        pause.wait(0.01)
 
 
 class Place:
@@ -89,7 +79,7 @@ def refresh_until(enrolment: Enrolment, condition: Callable[[], bool]) -> list[s
         gone.extend(enrolment.refresh())
         return condition()
 
-    wait_for(turn)
+    wait_until(turn, "the folder to be read")
     return gone
 
 
@@ -103,7 +93,7 @@ def next_unencoded(enrolment: Enrolment) -> Unencoded:
         found.extend([picture] if picture else [])
         return bool(found)
 
-    wait_for(ask)
+    wait_until(ask, "the folder to be read")
     return found[0]
 
 
@@ -420,7 +410,7 @@ def test_few_pictures_are_held_in_memory(place: Place) -> None:
     for at in range(20):
         put(place.faces / f"person_{chr(97 + at)}.jpg", f"picture {at}")
     enrolment = place.enrolment()
-    wait_for(enrolment.folder.unencoded.full)
+    wait_until(enrolment.folder.unencoded.full, "the folder to be read")
     assert enrolment.folder.unencoded.qsize() == 4
     encode_all(enrolment, *(f"person_{chr(97 + at)}.jpg" for at in range(20)))
     assert len(enrolment.gallery.persons) == 20
@@ -430,7 +420,7 @@ def test_a_picture_deleted_before_it_was_offered_is_passed_over(place: Place) ->
     """Nobody encodes who is no longer to be enrolled."""
     put(place.faces / "ann.jpg", "ann")
     enrolment = place.enrolment()
-    wait_for(lambda: not enrolment.folder.unencoded.empty())
+    wait_until(lambda: not enrolment.folder.unencoded.empty(), "the folder to be read")
     (place.faces / "ann.jpg").unlink()
     refresh_until(enrolment, lambda: not enrolment.hashes)
     assert enrolment.next_unencoded() is None
@@ -441,7 +431,7 @@ def test_a_picture_is_not_lost_between_its_listing_and_its_offer(place: Place) -
     put(place.faces / "ann.jpg", "ann")
     folder = place.folder()
     enrolment = Enrolment(folder=folder, cache=place.cache, engine=ENGINE)
-    wait_for(lambda: not folder.unencoded.empty())
+    wait_until(lambda: not folder.unencoded.empty(), "the folder to be read")
     picture = enrolment.next_unencoded()
     assert picture is not None
     assert picture.file == "ann.jpg"
@@ -473,7 +463,7 @@ def test_a_watch_that_ends_is_an_error(place: Place) -> None:
     folder = place.folder(changes)
     enrolment = Enrolment(folder=folder, cache=place.cache, engine=ENGINE)
     with pytest.raises(KeyError, match="the watch has ended"):
-        wait_for(lambda: enrolment.refresh() is None)
+        wait_until(lambda: enrolment.refresh() is None, "the end of the watch")
 
 
 def test_closing_ends_the_watch(place: Place) -> None:

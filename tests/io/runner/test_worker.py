@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import write_site
-from tests.support.processes import PATIENCE_S, Programs
+from tests.support.processes import Programs
+from tests.support.waiting import PATIENCE_S
 from turnstile.io.runner.worker import Worker
 
 DYING = """

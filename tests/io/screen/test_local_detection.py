@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.support.builders import a_box
-from tests.support.processes import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 from turnstile.io.screen.local_detection import Fallback, LocalFaces
 from turnstile.protocol.fields import Box
 from turnstile.vision.arrays import PictureBgr

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.processes import PATIENCE_S, Process
+from tests.support.processes import Process
 from tests.support.screens import close_window, need_xdotool, press_until_ended, share_of, wait_until_seen
+from tests.support.waiting import PATIENCE_S
 from turnstile.drawing.draw import GREEN
 from turnstile.errors import DisplayError
 from turnstile.io.screen.window import check_screen

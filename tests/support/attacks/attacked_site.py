@@ -19,6 +19,7 @@ import numpy as np
 from tests.support.attacks.attacker import INTRUDERS, Attack, Place, a_result
 from tests.support.pictures import SIZE_PX, a_jpeg
 from tests.support.process_group import Channel, ProcessGroup, a_site
+from tests.support.waiting import PATIENCE_S
 from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.messages import AnyMessage, Beat, Frame, People, Ready, Result, Taken, Work
@@ -37,7 +38,6 @@ HONEST = (
     Identity("observer", "watcher"),
 )
 READY_S = 0.3
-PATIENCE_S = 30.0
 
 
 class Note(NamedTuple):

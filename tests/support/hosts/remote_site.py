@@ -19,6 +19,7 @@ from typing import NamedTuple, Self
 import yaml
 
 from tests.support.hosts.network import Network
+from tests.support.waiting import PATIENCE_S
 from turnstile.commands.cli import main as turnstile
 from turnstile.commands.demo import samples
 from turnstile.io.bus.keys import KeyFolder
@@ -33,7 +34,6 @@ NEWCOMER = "attic"
 CAMERAS = ("front", "back")
 SCREEN, METER, OPERATOR = "screen", "meter", "operator"
 POOL, LAB = "pool", "lab"
-PATIENCE_S = 60.0
 
 
 class Shown(NamedTuple):

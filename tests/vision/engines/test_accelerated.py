@@ -97,7 +97,7 @@ def test_large_frames_are_decoded_no_larger_than_the_smallest_face_needs(
     jpeg = as_jpeg(large)
     assert HogDetector(min_face_px=240, second_look=OneFace()).reduction == 4
     analysis = engine.analyse(jpeg)
-    full = [found.box_px for found in engine._detector.scan(large)]
+    full = [found.box_px for found in engine.detector.scan(large)]
     assert len(analysis.boxes_px) == len(full) == 2
     for mine in analysis.boxes_px:
         assert max(overlap(mine, other) for other in full) > 0.7

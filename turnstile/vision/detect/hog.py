@@ -49,7 +49,7 @@ MAX_DOUBTS = 16
 
 
 @cache
-def _frontal_face_detector() -> Any:
+def frontal_face_detector() -> Any:
     """Return dlib's own detector. Unpacking it takes 0.5 s, reading it from a file 2 ms."""
     packed = modelcache.kept_or_made(f"frontal-hog-dlib-{dlib.__version__}.detector", _unpacked)
     with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +69,7 @@ class HogDetector:
     """Finds faces of `min_face_px` and more, and asks another detector about doubtful places."""
 
     def __init__(self, *, min_face_px: int, second_look: Detector) -> None:
-        self._detector = _frontal_face_detector()
+        self._detector = frontal_face_detector()
         self._coarse_scale = COARSE_FACE_PX / min_face_px
         self._second_look = second_look
 

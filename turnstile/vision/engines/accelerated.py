@@ -45,7 +45,7 @@ class AcceleratedEngine:
         self._runtime = encoder.description
         self._frames = Encoder(encoder, POLICIES[recognition.frame_policy])
         self._pictures = Encoder(encoder, POLICIES[recognition.picture_policy])
-        self._detector = _make_detector(recognition, detector, min_face_px=recognition.min_face_px)
+        self.detector = _make_detector(recognition, detector, min_face_px=recognition.min_face_px)
         self._enrol_detector = _make_detector(
             recognition, detector, min_face_px=recognition.min_enrol_face_px
         )
@@ -53,7 +53,7 @@ class AcceleratedEngine:
 
     def _warm_up(self) -> None:
         blank = np.zeros((160, 160, 3), np.uint8)
-        self._detector.scan(blank)
+        self.detector.scan(blank)
         self._frames.encode(blank, [Box(left=20, top=20, right=140, bottom=140)])
 
     @property
@@ -61,7 +61,7 @@ class AcceleratedEngine:
         """Return what this engine runs on."""
         return EngineDescription(
             encoding=self._recognition.encoding,
-            detector=self._detector.description,
+            detector=self.detector.description,
             runtime=self._runtime,
         )
 
@@ -102,7 +102,7 @@ class AcceleratedEngine:
 
     def _glance(self, jpeg: bytes, hint: Hint | None) -> _Glance:
         """Search a frame that is to be searched in full, decoded no larger than that needs."""
-        detector, every = self._detector, self._recognition.full_scan_every
+        detector, every = self.detector, self._recognition.full_scan_every
         follows = hint is not None and is_worth_following(hint, full_scan_every=every)
         if follows or not isinstance(detector, HogDetector) or detector.reduction == 1:
             return _Glance()
@@ -114,9 +114,9 @@ class AcceleratedEngine:
         return _Glance(places, (decoded - started) * 1e3, (detected - decoded) * 1e3)
 
     def _find(self, frame: PictureRgb, hint: Hint | None, glance: _Glance) -> Sighting:
-        if glance.places is not None and isinstance(self._detector, HogDetector):
-            return in_full(self._detector.settle(frame, glance.places))
-        return find(self._detector, frame, hint, full_scan_every=self._recognition.full_scan_every)
+        if glance.places is not None and isinstance(self.detector, HogDetector):
+            return in_full(self.detector.settle(frame, glance.places))
+        return find(self.detector, frame, hint, full_scan_every=self._recognition.full_scan_every)
 
     def enrol(self, picture_rgb: PictureRgb) -> Encodings:
         """Return the encoding `(1, 128)` of the one face in an enrolment picture.
