@@ -94,9 +94,9 @@ class StampedBus:
     found: Stamps = field(default_factory=lambda: {"heard": {}})
 
     @property
-    def refused(self) -> int:
+    def counts(self) -> dict[str, int]:
         """Return what the bus counts."""
-        return self.inner.refused
+        return self.inner.counts
 
     @property
     def broker_lost(self) -> bool:
