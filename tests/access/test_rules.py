@@ -188,3 +188,27 @@ def test_what_is_wrong_is_named_with_its_place(
         build(document, doors=DOORS)
     assert words in str(caught.value)
     assert caught.value.place == place
+
+
+@pytest.mark.parametrize(
+    "written", ["Jose\u0301 Poe", "jos\u00e9_poe", "JOS\u00c9\u00a0POE ", "Jos\u00e9  Poe"]
+)
+def test_a_blocked_name_is_blocked_however_it_is_written(written: str) -> None:
+    """On the block list, in a group and with dates, by the function that compares names everywhere."""
+    person = "Jos\u00e9 Poe"
+    assert judge(build({"blocked": [written]}, doors=DOORS), person, "front", MONDAY) is Reason.BLOCKED
+    expired = build({"valid": {written: {"until": "2026-01-01"}}}, doors=DOORS)
+    assert judge(expired, person, "front", MONDAY) is Reason.NOT_ALLOWED
+    allow = [{"groups": ["CREW "]}]
+    group = build({"groups": {"crew": [written]}, "doors": {"store": {"allow": allow}}}, doors=DOORS)
+    assert judge(group, person, "store", MONDAY) is None
+    assert unenrolled(group, [person]) == []
+
+
+@pytest.mark.parametrize("section", ["groups", "valid"])
+def test_a_name_that_stands_twice_is_refused(section: str) -> None:
+    """Written in two ways: nobody could say which of them holds."""
+    twice: dict[str, object] = {"Ann Lee": {}, "ann_lee": {}} if section == "valid" else {"A": [], "a": []}
+    with pytest.raises(RulesError, match="the same name as") as caught:
+        build({section: twice}, doors=DOORS)
+    assert caught.value.place == (section, list(twice)[1])

@@ -262,3 +262,11 @@ def test_files_are_grouped_by_person() -> None:
     """For the check of a site before it starts."""
     files = ["b_2.jpg", "b.jpg", "a/1.jpg", "README.md", "a/2.png", "_.jpg"]
     assert files_by_person(files) == {"A": ["a/1.jpg", "a/2.png"], "B": ["b.jpg", "b_2.jpg"]}
+
+
+def test_files_whose_names_are_written_differently_are_of_one_person() -> None:
+    """Accents of macOS, capitals and spaces; the first file says how the name is written."""
+    files = ["jose\u0301_poe.jpg", "jos\u00e9_POE_2.jpg", "JOS\u00c9  poe/1.jpg", "jos\u00e9.jpg"]
+    people = files_by_person(files)
+    assert sorted(map(len, people.values())) == [1, 3]
+    assert [name for name, own in people.items() if len(own) == 3] == ["JOS\u00c9  poe"]

@@ -24,7 +24,7 @@
     timezone: Europe/Vienna      # of hours and dates; without it, the broker's own
 
 A door without `allow`, or not named at all, lets in everyone enrolled who is neither blocked nor out of
-date. Names are compared without regard to case, and ``ann_lee`` is Ann Lee.
+date. Names of people and groups are compared as `turnstile.protocol.names` says.
 """
 
 import datetime as dt
@@ -38,6 +38,7 @@ from msgspec import Meta
 
 from turnstile.errors import RulesError
 from turnstile.protocol.fields import PERSON_PATTERN, Name, PersonName
+from turnstile.protocol.names import name_key
 from turnstile.protocol.reasons import Reason
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -97,12 +98,17 @@ class Rules(RulesSection, frozen=True, kw_only=True, dict=True):
     @cached_property
     def blocked_keys(self) -> frozenset[str]:
         """Return the blocked people in the form that is compared."""
-        return frozenset(map(key_of, self.blocked))
+        return frozenset(map(name_key, self.blocked))
 
     @cached_property
     def validities(self) -> dict[str, Validity]:
         """Return the validities by person, in the form that is compared."""
-        return {key_of(person): validity for person, validity in self.valid.items()}
+        return {name_key(person): validity for person, validity in self.valid.items()}
+
+    @cached_property
+    def members(self) -> dict[str, frozenset[str]]:
+        """Return the people of each group, all names in the form that is compared."""
+        return {name_key(group): frozenset(map(name_key, people)) for group, people in self.groups.items()}
 
     def named(self) -> set[str]:
         """Return every name in the file, as written."""
@@ -138,6 +144,8 @@ def build(document: object, *, doors: Iterable[str]) -> Rules:
             )
         for at, allow in enumerate(rule.allow or ()):
             _check_allow(allow, rules, place=("doors", door, "allow", at))
+    _refuse_doubles(rules.groups, "groups")
+    _refuse_doubles(rules.valid, "valid")
     for person, validity in rules.valid.items():
         if validity.from_ and validity.until and validity.until < validity.from_:
             raise RulesError("until is before from", place=("valid", person))
@@ -146,7 +154,7 @@ def build(document: object, *, doors: Iterable[str]) -> Rules:
 
 def judge(rules: Rules, person: str, door: str, local: dt.datetime) -> Reason | None:
     """Return why a recognised person may not use a door at a local time; `None` if they may."""
-    key = key_of(person)
+    key = name_key(person)
     if key in rules.blocked_keys:
         return Reason.BLOCKED
     validity = rules.validities.get(key, _ALWAYS)
@@ -164,23 +172,27 @@ def judge(rules: Rules, person: str, door: str, local: dt.datetime) -> Reason | 
 
 def unenrolled(rules: Rules, persons: Iterable[str]) -> list[str]:
     """Return the names in the rules that nobody enrolled has; a typing error is likely."""
-    enrolled = set(map(key_of, persons))
-    return sorted(person for person in rules.named() if key_of(person) not in enrolled)
-
-
-def key_of(person: str) -> str:
-    """Return a name in the form that is compared."""
-    return " ".join(person.replace("_", " ").split()).casefold()
+    enrolled = set(map(name_key, persons))
+    return sorted(person for person in rules.named() if name_key(person) not in enrolled)
 
 
 _ALWAYS = Validity()
+
+
+def _refuse_doubles(names: Iterable[str], section: str) -> None:
+    """Refuse two ways to write one name: nobody could say which of them holds."""
+    written: dict[str, str] = {}
+    for name in names:
+        before = written.setdefault(name_key(name), name)
+        if before != name:
+            raise RulesError(f"the same name as {before!r} above; keep one of them", place=(section, name))
 
 
 def _check_allow(allow: Allow, rules: Rules, *, place: tuple[str | int, ...]) -> None:
     if not allow.groups and not allow.people:
         raise RulesError("names neither groups nor people", place=place)
     for group in allow.groups:
-        if group not in rules.groups:
+        if name_key(group) not in rules.members:
             known = ", ".join(sorted(rules.groups)) or "none"
             raise RulesError(f"no group is named {group!r}; there are: {known}", place=(*place, "groups"))
     for days, spans in allow.hours.items():
@@ -191,8 +203,9 @@ def _check_allow(allow: Allow, rules: Rules, *, place: tuple[str | int, ...]) ->
 
 
 def _is_meant(allow: Allow, key: str, rules: Rules) -> bool:
-    groups = (rules.groups[group] for group in allow.groups)
-    return any(key_of(person) == key for people in (allow.people, *groups) for person in people)
+    if any(key in rules.members[name_key(group)] for group in allow.groups):
+        return True
+    return key in map(name_key, allow.people)
 
 
 def _is_time(allow: Allow, local: dt.datetime, rules: Rules) -> bool:

@@ -17,6 +17,7 @@ from turnstile.errors import WireError
 from turnstile.people.encodings import MAX_LENGTH, Encodings, are_encodings, matrix
 from turnstile.protocol.fields import ENCODING_BYTES, STEERING
 from turnstile.protocol.messages import People
+from turnstile.protocol.names import name_key
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
@@ -188,13 +189,21 @@ def person_of(file: str) -> str | None:
     return " ".join(word[:1].upper() + word[1:] for word in words)[:200].strip() or None
 
 
+def persons_of(files: Iterable[str]) -> Mapping[str, str]:
+    """Return the person of each picture that names one, in the order of paths.
+
+    Files whose names are one by `name_key` are of one person, written as the first of them has it.
+    """
+    spelt: dict[str, str] = {}
+    named = ((file, person_of(file)) for file in sorted(files))
+    return {file: spelt.setdefault(name_key(one), one) for file, one in named if one is not None}
+
+
 def files_by_person(files: Iterable[str]) -> Mapping[str, list[str]]:
     """Return the pictures of each person, both sorted."""
     people: dict[str, list[str]] = {}
-    for file in sorted(files):
-        person = person_of(file)
-        if person is not None:
-            people.setdefault(person, []).append(file)
+    for file, person in persons_of(files).items():
+        people.setdefault(person, []).append(file)
     return dict(sorted(people.items()))
 
 

@@ -52,3 +52,13 @@ def test_a_time_that_is_none_is_refused(run: Run) -> None:
     code, said = run("query", "--since", "yesterday")
     assert code == 1
     assert "2h" in said
+
+
+@pytest.mark.parametrize(
+    "asked", ["\u00c9lodie M\u00fcller", "e\u0301lodie  MU\u0308LLER", "\u00e9lodie_m\u00fcller"]
+)
+def test_a_person_is_found_however_the_name_is_written(run: Run, config: Path, asked: str) -> None:
+    """Accents, capitals and spaces are compared as everywhere else, by no database's own way."""
+    with closing(write_log(config)) as book:
+        book.take(Log(source="aaaa", events=(an_access(5, person="\u00c9lodie M\u00fcller"),)))
+    assert run("query", "--person", asked)[1].endswith("event=aaaa:5\n")

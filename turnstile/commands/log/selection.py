@@ -4,13 +4,14 @@ import argparse
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_
+from sqlalchemy import ColumnElement, and_, or_
 
 from turnstile.commands.options import number
 from turnstile.io.store.store import Store
 from turnstile.io.store.tables import entries, personal
 from turnstile.log.chain import Link
 from turnstile.log.question import TIMES, Question, moment
+from turnstile.protocol.names import same_name
 from turnstile.protocol.reasons import Reason
 
 MOST_ENTRIES = 999_999_999
@@ -43,7 +44,7 @@ def question_of(options: argparse.Namespace) -> Question:
 
 def select(store: Store, question: Question, *, pictures: bool = False) -> Iterator[Link]:
     """Give the entries that a question asks for, the oldest first, with their pictures if wanted."""
-    where = condition(question)
+    where = _condition(store, question)
     if question.at_most is None:
         return store.links(where, pictures=pictures)
     newest = store.newest(question.at_most, where)
@@ -51,11 +52,11 @@ def select(store: Store, question: Question, *, pictures: bool = False) -> Itera
     return store.links(where, after=first - 1, pictures=pictures)
 
 
-def condition(question: Question) -> ColumnElement[bool]:
+def _condition(store: Store, question: Question) -> ColumnElement[bool]:
     """Return what a question asks as a condition on `entries` and `personal`."""
     wanted: list[ColumnElement[bool]] = [entries.c.number > 0]
     if question.person is not None:
-        wanted.append(_person(question.person))
+        wanted.append(_person(store, question.person))
     for column, value in (
         (entries.c.camera, question.camera),
         (entries.c.verdict, question.verdict),
@@ -67,8 +68,7 @@ def condition(question: Question) -> ColumnElement[bool]:
     return and_(*wanted)
 
 
-def _person(name: str) -> ColumnElement[bool]:
-    if name.casefold() == "unknown":
+def _person(store: Store, name: str) -> ColumnElement[bool]:
+    if same_name(name, "unknown"):
         return and_(personal.c.person.is_(None), personal.c.pseudonym.is_(None))
-    same = func.lower(personal.c.person) == func.lower(name)
-    return or_(same, personal.c.person == name, personal.c.pseudonym == name)
+    return or_(personal.c.person.in_(store.spellings(name)), personal.c.pseudonym == name)

@@ -8,7 +8,7 @@ from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import FaceFolder
 from turnstile.people.calibration import stranger_rate
 from turnstile.people.encodings import Unencoded
-from turnstile.people.gallery import EMPTY, Gallery, build_gallery, person_of, templates
+from turnstile.people.gallery import EMPTY, Gallery, build_gallery, persons_of, templates
 from turnstile.site.settings import DecisionSettings, GallerySettings
 
 MAX_PICTURES = 80_000
@@ -83,9 +83,9 @@ class Enrolment:
             return False
         self._changed = False
         known = [
-            (person, self.encodings[digest])
-            for file, digest in self.hashes.items()
-            if digest in self.encodings and (person := person_of(file)) is not None
+            (person, self.encodings[self.hashes[file]])
+            for file, person in persons_of(self.hashes).items()
+            if self.hashes[file] in self.encodings
         ]
         self._count_surplus(len(known) - self.max_pictures)
         before = self.gallery.version

@@ -20,6 +20,7 @@ from turnstile.log.chain import START, Head, Link, Personal, Record, Salts, exte
 from turnstile.log.lines import Event, Progress
 from turnstile.log.notes import EventsMissing, Fact, Note, NoteLink
 from turnstile.protocol.messages import Access
+from turnstile.protocol.names import same_name
 
 PAGE = 1000
 """Entries read in one transaction, so that nobody who writes waits long for somebody who reads."""
@@ -133,6 +134,13 @@ class Store:
         while page := self.page(where, after=after, at_most=size, pictures=pictures):
             yield from page
             after = page[-1].record.number
+
+    def spellings(self, name: str) -> list[str]:
+        """Return each way in which the log has written a person's name; none if it never did."""
+        query = select(personal.c.person).distinct().where(personal.c.log_id == self._id)
+        with self.database.reading() as connection:
+            written = connection.execute(query.where(personal.c.person.is_not(None))).scalars().all()
+        return [one for one in written if same_name(one, name)]
 
     def page(
         self,

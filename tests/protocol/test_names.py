@@ -1,0 +1,57 @@
+"""Names are compared in one form, whoever wrote them and on whatever keyboard."""
+
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnstile.protocol.names import name_key, same_name
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ann Lee", "ann_lee"),
+        ("Ann Lee", " ANN \t  LEE "),
+        ("Ann Lee", "Ann\u00a0Lee"),
+        ("Ann Lee", "Ann\u3000\u2009Lee\u202f"),
+        ("Ann Lee", "\ufeffAnn\u200b Lee\u00ad"),
+        ("Jos\u00e9", "Jose\u0301"),
+        ("\u00c9lodie", "e\u0301lodie"),
+        ("Gro\u00df", "GROSS"),
+        ("\u0130pek", "i\u0307pek"),
+        ("\u03a3\u03af\u03c3\u03c5\u03c6\u03bf\u03c2", "\u03a3\u03af\u03c3\u03c5\u03c6\u03bf\u03a3"),
+        ("\u212bngstr\u00f6m", "\u00e5ngstro\u0308m"),
+        ("a\u0323\u0307", "a\u0307\u0323"),
+        ("\ud55c", "\u1112\u1161\u11ab"),
+    ],
+)
+def test_two_ways_to_write_a_name_are_one_name(one: str, other: str) -> None:
+    """Accents, case, spaces of every kind, and marks in any order."""
+    assert same_name(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Ann Lee", "Annlee"), ("Jose", "Jos\u00e9"), ("Is\u0131k", "Isik"), ("Ann", "")]
+)
+def test_other_names_stay_others(one: str, other: str) -> None:
+    """An accent that is missing, a space that is missing, and the Turkish i without a dot."""
+    assert not same_name(one, other)
+
+
+@given(st.text(max_size=40))
+def test_the_form_does_not_depend_on_how_a_name_is_written(name: str) -> None:
+    """Folding twice changes nothing, nor does the way in which accents are written, nor spaces around."""
+    key = name_key(name)
+    assert name_key(key) == key
+    for form in ("NFC", "NFD"):
+        assert name_key(unicodedata.normalize(form, name)) == key
+    assert name_key(f"  {name.replace(' ', '   ')}\u00a0") == key
+
+
+def test_every_letter_is_folded_once_and_for_all() -> None:
+    """No character of Unicode is another after a second folding."""
+    letters = (chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] in "LM")
+    assert not [char for char in letters if name_key(name_key(char)) != name_key(char)]

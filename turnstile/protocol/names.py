@@ -1,0 +1,28 @@
+"""When two ways to write a name mean the same person, group or file: one function for all comparisons.
+
+A name comes from a rules file, a picture's file name (decomposed by macOS), a command line or a log. Each
+keyboard and file system writes it in its own way; a blocked person must not enter because of that.
+
+Library not taken: `PyICU` compares as Unicode's collation does; the standard library suffices for equality.
+"""
+
+import unicodedata
+
+
+def name_key(name: str) -> str:
+    """Return the form in which a name is compared; equal forms are one name.
+
+    Accents may be composed or not, letters small or capital (``ß`` is ``ss``), words apart by any number of
+    spaces of any kind or by ``_``. Spaces around the name and characters that show nothing do not count.
+
+    It is Unicode's canonical caseless match (The Unicode Standard, 3.13, D145) with spaces folded. So the
+    Turkish letters i with and without a dot stay two.
+    """
+    shown = "".join(char for char in name if unicodedata.category(char) != "Cf")
+    folded = unicodedata.normalize("NFD", shown).casefold()
+    return unicodedata.normalize("NFC", " ".join(folded.replace("_", " ").split()))
+
+
+def same_name(one: str, other: str) -> bool:
+    """Tell whether two names are one."""
+    return name_key(one) == name_key(other)
