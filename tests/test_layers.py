@@ -159,8 +159,8 @@ CORE_MAY_IMPORT = {
 
 KNOW_ZMQ = {"io.bus"}
 
-START_THREADS = {"turnstile.io.runner.worker", "turnstile.io.cameras.reader", "turnstile.io.supervise.output"}
-"""The worker. A camera's reader and a supervisor are no nodes: their threads end the process, or write."""
+START_THREADS = {"turnstile.io.runner.worker", "turnstile.io.cameras.reader"}
+"""The worker. A camera's reader is no node: its thread ends the process."""
 
 BUILTINS_THAT_TOUCH = {"open", "input", "print"}
 METHODS_THAT_ASK_A_CLOCK = {"now", "utcnow", "today"}

@@ -104,10 +104,11 @@ def test_a_paused_terminal_holds_up_nobody() -> None:
 
 
 def test_a_reader_who_leaves_ends_nothing() -> None:
-    """As in `turnstile up … | head`: an error in the thread would fail this test."""
+    """As in `turnstile up … | head`: what the thread had raised, the next line would raise."""
     reader, writer = os.pipe()
     os.close(reader)
     output = Output(writer)
     output.write("log", b"to nobody")
     output.close()
+    output.write("log", b"to nobody, either")
     os.close(writer)

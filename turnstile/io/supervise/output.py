@@ -8,9 +8,10 @@ own writer was rejected: it makes a terminal non-blocking for every program on i
 import asyncio
 import os
 import queue
-import threading
 from collections.abc import Iterable
 from itertools import cycle
+
+from turnstile.io.runner.worker import Worker
 
 MAX_LINE_BYTES = 16 * 1024
 """A longer line is shown in parts."""
@@ -33,11 +34,12 @@ class Output:
         self._colours = dict(zip(names, cycle(_COLOURS), strict=False))
         self._left_out = 0
         self._lines: queue.Queue[bytes | None] = queue.Queue(MAX_LINES)
-        self._writer = threading.Thread(target=self._write_lines, daemon=True)
+        self._writer = Worker("output", self._write_lines)
         self._writer.start()
 
     def write(self, name: str, line: bytes) -> None:
         """Have a process's line written, unless too many wait."""
+        self._writer.check()
         colour = self._colours.setdefault(name, _COLOURS[len(self._colours) % len(_COLOURS)])
         prefix = f"{name:{max(map(len, self._colours))}} |"
         if self._colour:
@@ -65,7 +67,7 @@ class Output:
             self._lines.put(None, timeout=LAST_LINES_WITHIN_S)
         except queue.Full:
             return
-        self._writer.join(LAST_LINES_WITHIN_S)
+        self._writer.close(within_s=LAST_LINES_WITHIN_S)
 
     def _write_lines(self) -> None:
         told = 0
