@@ -60,5 +60,5 @@ def test_a_time_that_is_none_is_refused(run: Run) -> None:
 def test_a_person_is_found_however_the_name_is_written(run: Run, config: Path, asked: str) -> None:
     """Accents, capitals and spaces are compared as everywhere else, by no database's own way."""
     with closing(write_log(config)) as book:
-        book.take(Log(source="aaaa", events=(an_access(5, person="\u00c9lodie M\u00fcller"),)))
+        book.append(Log(source="aaaa", events=(an_access(5, person="\u00c9lodie M\u00fcller"),)))
     assert run("query", "--person", asked)[1].endswith("event=aaaa:5\n")
