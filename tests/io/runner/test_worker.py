@@ -95,8 +95,9 @@ def test_an_error_after_the_last_check_is_logged(caplog: pytest.LogCaptureFixtur
 
     worker = Worker("disk", work)
     worker.start()
-    raised_by(worker)
-    assert "disk failed at the end" in caplog.text
+    assert worker.close(within_s=PATIENCE_S)
+    assert worker.close()
+    assert caplog.messages == ["disk failed at the end"]
 
 
 def test_the_death_of_a_worker_ends_its_node(folder: Path) -> None:

@@ -27,6 +27,7 @@ class Worker:
         self.stopping = threading.Event()
         self._work = work
         self._error: Exception | None = None
+        self._is_reported = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -36,19 +37,24 @@ class Worker:
     def check(self) -> None:
         """Raise what the function raised, if it did."""
         if self._error is not None:
+            self._is_reported = True
             raise self._error
 
     def close(self, *, within_s: float | None = None) -> bool:
-        """Ask the function to return, wait for it, and tell whether it did."""
+        """Ask the function to return, wait for it, and tell whether it did.
+
+        An error that no `check` has raised is logged: the loop that would have raised it is over.
+        """
         self.stopping.set()
         if self._thread.ident is not None:
             self._thread.join(within_s)
+        if self._error is not None and not self._is_reported:
+            self._is_reported = True
+            log.error("%s failed at the end", self._thread.name, exc_info=self._error)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
             self._work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again by `check`, or logged by `close`
             self._error = error
-            if self.stopping.is_set():
-                log.exception("%s failed at the end", self._thread.name)
