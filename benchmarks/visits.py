@@ -96,7 +96,7 @@ class Trial:
         self, *, material: Material, settings: DecisionSettings, people: dict[str, str], rate: float
     ) -> None:
         self.material, self.people = material, people
-        self.settings = msgspec.structs.replace(settings, throttle=LockoutSettings(max_denials=0))
+        self.settings = msgspec.structs.replace(settings, lockout=LockoutSettings(max_denials=0))
         fps = 1 / (next(iter(material.clips.values()))[1].at_s or 1.0)
         self.step = max(1, round(fps / rate))
         self.rate = fps / self.step

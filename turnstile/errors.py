@@ -1,12 +1,33 @@
 """The errors Turnstile raises; each message says what happened, the value, and what would be valid."""
 
+Place = tuple[str | int, ...]
+"""Keys and list positions that lead to a value in a file."""
+
 
 class TurnstileError(Exception):
     """Anything this system refuses or cannot do."""
 
 
 class ConfigError(TurnstileError):
-    """A site file that cannot be used; the message starts with the path of the offending key."""
+    """A site file, rules file or option that cannot be used; the message starts with the path of the key.
+
+    Attributes:
+        words: the message without the path.
+        place: keys and list positions that lead to the offending value; empty where that is not known.
+    """
+
+    def __init__(self, words: str, *, place: Place = ()) -> None:
+        where = "".join(f"[{step}]" if isinstance(step, int) else f".{_plain(step)}" for step in place)
+        super().__init__(f"{where.lstrip('.')}: {words}" if where else words)
+        self.words, self.place = words, place
+
+
+def _plain(key: str) -> str:
+    """Return a key so that it cannot break a line or fill the screen."""
+    return key if key.isprintable() and len(key) <= _KEY_CHARS else f"{key!r:.{_KEY_CHARS}}"
+
+
+_KEY_CHARS = 80
 
 
 class WireError(TurnstileError):
@@ -39,19 +60,6 @@ class SetupError(TurnstileError):
 
 class LogError(TurnstileError):
     """An access log, or a line of one, that cannot be read or written."""
-
-
-class RulesError(TurnstileError):
-    """A rules file that cannot be used.
-
-    Attributes:
-        place: keys and list positions that lead to the offending value; empty for the whole file.
-    """
-
-    def __init__(self, message: str, *, place: tuple[str | int, ...] = ()) -> None:
-        where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
-        super().__init__(f"{where}: {message}" if where else message)
-        self.place = place
 
 
 class JournalError(TurnstileError):

@@ -110,8 +110,8 @@ def test_rules_of_one_door_do_not_hold_at_another(site: Site) -> None:
 
 def test_many_denials_lock_one_door() -> None:
     """Everybody is denied there for a while, at the other door nobody is."""
-    throttle = LockoutSettings(max_denials=2, window_s=60, lock_s=8)
-    settings = msgspec.structs.replace(SETTINGS, throttle=throttle)
+    lockout = LockoutSettings(max_denials=2, window_s=60, lock_s=8)
+    settings = msgspec.structs.replace(SETTINGS, lockout=lockout)
     site = Site(Decider(settings=settings, encoding=""))
     for at in range(2):
         site.see(seen(EVE, left=300 * at), times=8)
@@ -125,8 +125,8 @@ def test_many_denials_lock_one_door() -> None:
 
 def test_who_leaves_a_locked_door_does_not_lengthen_the_lock() -> None:
     """A visit that ends undecided there is denied for the lock, like every other."""
-    throttle = LockoutSettings(max_denials=1, window_s=60, lock_s=8)
-    site = Site(Decider(settings=msgspec.structs.replace(SETTINGS, throttle=throttle), encoding=""))
+    lockout = LockoutSettings(max_denials=1, window_s=60, lock_s=8)
+    site = Site(Decider(settings=msgspec.structs.replace(SETTINGS, lockout=lockout), encoding=""))
     site.see(seen(EVE), times=8)
     site.see(times=25)
     site.see(seen(EVE, left=400), times=7)

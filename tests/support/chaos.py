@@ -184,7 +184,7 @@ class Chaos:
                 "journal": "journal.db",
             },
             "gallery": {"faces": "faces", "cache": "cache"},
-            "decision": {"rules": "rules.yaml", "throttle": {"max_denials": 0}},
+            "decision": {"rules": "rules.yaml", "lockout": {"max_denials": 0}},
             "cameras": cameras,
             "loggers": {"log": {"file": "access_log.txt", "witness": "heads.txt"}},
         }

@@ -68,7 +68,7 @@ class Decider:
         for decision in decisions:
             found = decision.conclusion
             tries = lockout.after(
-                tries, found.verdict, found.reason, now.monotonic_ns, settings=self.settings.throttle
+                tries, found.verdict, found.reason, now.monotonic_ns, settings=self.settings.lockout
             )
         self.tries[camera] = tries
         circumstances = Circumstances(

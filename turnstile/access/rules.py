@@ -28,27 +28,33 @@ date. Names of people and groups are compared as `turnstile.protocol.names` says
 """
 
 import datetime as dt
-import re
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from turnstile.errors import RulesError
-from turnstile.protocol.fields import PERSON_PATTERN, Name, PersonName
+from turnstile.errors import ConfigError, Place
+from turnstile.protocol.fields import Name, PersonName
 from turnstile.protocol.names import name_key
 from turnstile.protocol.reasons import Reason
+from turnstile.site.problems import structured
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY = "|".join(DAYS)
 _MINUTES_A_DAY = 24 * 60
 
-Days = Annotated[str, Meta(pattern=rf"^({_DAY})(-({_DAY}))?$")]
+Days = Annotated[str, Meta(pattern=rf"^({_DAY})(-({_DAY}))?$", description="days like mon, sat or mon-fri")]
 """``mon`` or ``mon-fri``; ``sat-mon`` is three days."""
 
-Span = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+Span = Annotated[
+    str,
+    Meta(
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$",
+        description="a time like 07:00-19:00",
+    ),
+]
 """``07:00-19:00``, the end excluded; ``22:00-02:00`` ends on the next day."""
 
 GroupName = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -128,18 +134,15 @@ def build(document: object, *, doors: Iterable[str]) -> Rules:
         doors: the site's cameras.
 
     Raises:
-        RulesError: an unknown key, door or group, a wrong type, an impossible value. It names the place.
+        ConfigError: an unknown key, door or group, a wrong type, an impossible value. It names the place.
     """
     if document is None:
         return NO_RULES
-    try:
-        rules = msgspec.convert(document, Rules)
-    except msgspec.ValidationError as error:
-        raise _located(document, error) from error
+    rules = structured(document, Rules)
     known = sorted(doors)
     for door, rule in rules.doors.items():
         if door not in known:
-            raise RulesError(
+            raise ConfigError(
                 f"no camera is named {door!r}; there are: {', '.join(known)}", place=("doors", door)
             )
         for at, allow in enumerate(rule.allow or ()):
@@ -148,7 +151,7 @@ def build(document: object, *, doors: Iterable[str]) -> Rules:
     _refuse_doubles(rules.valid, "valid")
     for person, validity in rules.valid.items():
         if validity.from_ and validity.until and validity.until < validity.from_:
-            raise RulesError("until is before from", place=("valid", person))
+            raise ConfigError("until is before from", place=("valid", person))
     return rules
 
 
@@ -185,21 +188,21 @@ def _refuse_doubles(names: Iterable[str], section: str) -> None:
     for name in names:
         before = written.setdefault(name_key(name), name)
         if before != name:
-            raise RulesError(f"the same name as {before!r} above; keep one of them", place=(section, name))
+            raise ConfigError(f"the same name as {before!r} above; keep one of them", place=(section, name))
 
 
-def _check_allow(allow: Allow, rules: Rules, *, place: tuple[str | int, ...]) -> None:
+def _check_allow(allow: Allow, rules: Rules, *, place: Place) -> None:
     if not allow.groups and not allow.people:
-        raise RulesError("names neither groups nor people", place=place)
+        raise ConfigError("names neither groups nor people", place=place)
     for group in allow.groups:
         if name_key(group) not in rules.members:
             known = ", ".join(sorted(rules.groups)) or "none"
-            raise RulesError(f"no group is named {group!r}; there are: {known}", place=(*place, "groups"))
+            raise ConfigError(f"no group is named {group!r}; there are: {known}", place=(*place, "groups"))
     for days, spans in allow.hours.items():
         for span in spans:
             begin, end = _minutes(span)
             if begin == end:
-                raise RulesError(f"{span} is no time at all", place=(*place, "hours", days))
+                raise ConfigError(f"{span} is no time at all", place=(*place, "hours", days))
 
 
 def _is_meant(allow: Allow, key: str, rules: Rules) -> bool:
@@ -236,50 +239,3 @@ def _weekdays(days: str) -> set[int]:
 def _minutes(span: str) -> tuple[int, int]:
     begin, end = ([int(part) for part in clock.split(":")] for clock in span.split("-"))
     return begin[0] * 60 + begin[1], end[0] * 60 + end[1]
-
-
-def _located(document: object, error: msgspec.ValidationError) -> RulesError:
-    """Return the error with its place: msgspec writes ``$.doors[...].allow[0]`` and leaves out keys."""
-    found = re.search(r" - at (`key` in )?`\$([^`]*)`$", str(error))
-    if found is None:
-        return RulesError(str(error), place=())
-    message = str(error)[: found.start()]
-    for pattern, words in _PATTERNS.items():
-        message = message.replace(f"`str` matching regex {pattern!r}", words)
-    place: list[str | int] = []
-    for step in re.findall(r"\.[^.\[]+|\[[^\]]*\]", found[2] + ("[...]" if found[1] else "")):
-        if step == "[...]":
-            place.append(_culprit(document, place, str(error)))
-        else:
-            place.append(int(step[1:-1]) if step.startswith("[") else step[1:])
-    return RulesError(message, place=tuple(place))
-
-
-def _culprit(document: object, place: list[str | int], said: str) -> str:
-    """Return the key below `place` that raises the same error by itself."""
-    here: Any = document
-    for step in place:
-        here = here[step]
-    for key in here:
-        try:
-            msgspec.convert(_with(document, place, {key: here[key]}), Rules)
-        except msgspec.ValidationError as error:
-            if str(error) == said:
-                return str(key)
-    return "?"
-
-
-def _with(document: Any, place: list[str | int], value: object) -> object:
-    if not place:
-        return value
-    first, *rest = place
-    copied: Any = dict(document) if isinstance(document, dict) else list(document)
-    copied[first] = _with(document[first], rest, value)
-    return copied
-
-
-_PATTERNS = {
-    rf"^({_DAY})(-({_DAY}))?$": "days like mon, sat or mon-fri",
-    r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$": "a time like 07:00-19:00",
-    PERSON_PATTERN: "a name of 1 to 200 characters that print",
-}

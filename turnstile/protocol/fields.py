@@ -7,7 +7,13 @@ from msgspec import Meta
 
 MAX_NAME_CHARS = 63
 NAME_PATTERN = r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z"
-Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=NAME_PATTERN,
+        description=f"a name of letters, digits, '-' and '_', at most {MAX_NAME_CHARS}",
+    ),
+]
 """A node's, camera's or instance's name: letters, digits, ``_`` and ``-``; at most 63."""
 
 Token = Annotated[str, Meta(pattern=r"\A[0-9a-f]{0,32}\Z")]
@@ -23,7 +29,9 @@ STEERING = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 """Characters that steer a terminal or the direction of writing, for use inside ``[]`` of a pattern."""
 
 PERSON_PATTERN = rf"\A[^{STEERING}]{{1,200}}\Z"
-PersonName = Annotated[str, Meta(pattern=PERSON_PATTERN)]
+PersonName = Annotated[
+    str, Meta(pattern=PERSON_PATTERN, description="a name of 1 to 200 characters that print")
+]
 """A person's name; it is written into logs and onto screens, so it holds nothing that steers them."""
 
 Label = Annotated[str, Meta(max_length=64)]

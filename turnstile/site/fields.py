@@ -5,28 +5,45 @@ from typing import Annotated
 from msgspec import Meta
 
 _PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
-URL_PATTERN = r"^https?://[^\s]+$"
+Url = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^\s]+$",
+        max_length=2000,
+        description="an address like https://hooks.example/door",
+    ),
+]
 ENDPOINT_PATTERN = rf"\A(tcp://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):{_PORT}|ipc://[^\s\x00]+)\Z"
-Endpoint = Annotated[str, Meta(pattern=ENDPOINT_PATTERN)]
+Endpoint = Annotated[
+    str,
+    Meta(
+        pattern=ENDPOINT_PATTERN,
+        description="an address like tcp://192.168.1.10:5755 or ipc:///run/turnstile/ingress",
+    ),
+]
 """A ZeroMQ address: ``tcp://host:port``, ``tcp://[IPv6 address]:port`` or ``ipc:///path``."""
 
 PATH_PATTERN = r"\A[^\x00\ud800-\udfff]{1,4096}\Z"
-Path = Annotated[str, Meta(pattern=PATH_PATTERN)]
+Path = Annotated[str, Meta(pattern=PATH_PATTERN, description="a path")]
 
 HOST_PATTERN = r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,252}\Z"
-HostName = Annotated[str, Meta(pattern=HOST_PATTERN)]
+HostName = Annotated[
+    str, Meta(pattern=HOST_PATTERN, description="a host's name of letters, digits, '.', '-' and '_'")
+]
 """What a machine is called: letters, digits, ``.``, ``_`` and ``-``."""
 
 ADDRESS_PATTERN = r"\A([A-Za-z0-9][A-Za-z0-9._-]{0,252}|[0-9A-Fa-f:.]{2,45})\Z"
-Address = Annotated[str, Meta(pattern=ADDRESS_PATTERN)]
+Address = Annotated[
+    str, Meta(pattern=ADDRESS_PATTERN, description="an address like 192.168.1.10, fd00::10 or gate.local")
+]
 """A machine's IPv4 or IPv6 address, or the name that leads to it."""
 
 MAX_COUNT = 256
 
 PLACE_PATTERN = r"\A[^\x00\ud800-\udfff]{0,4096}\Z"
-Place = Annotated[str, Meta(pattern=PLACE_PATTERN)]
+Place = Annotated[str, Meta(pattern=PLACE_PATTERN, description="a path, or '' for none")]
 """A path, or empty for none or the default."""
 
 LISTEN_PATTERN = rf"\A([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(0|{_PORT})\Z"
-Listen = Annotated[str, Meta(pattern=LISTEN_PATTERN)]
+Listen = Annotated[str, Meta(pattern=LISTEN_PATTERN, description="an address like 127.0.0.1:9464")]
 """Where to listen: ``address:port`` or ``[IPv6 address]:port``; port 0 is any free one."""

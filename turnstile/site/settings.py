@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from turnstile.errors import ConfigError
 from turnstile.protocol.fields import MAX_NAME_CHARS, Name
-from turnstile.site.fields import MAX_COUNT, URL_PATTERN, Address, Endpoint, HostName, Listen, Path, Place
+from turnstile.site.fields import MAX_COUNT, Address, Endpoint, HostName, Listen, Path, Place, Url
 
 _DATABASE = re.compile(r"postgresql://([^@/:]*@)?[^@]*")
 
@@ -137,10 +138,10 @@ class RecognitionSettings(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse policies that the engine does not know, and mixtures that cannot be compared."""
         if self.engine == "reference" and {self.policy, self.enrol_policy} - {"auto", "raw"}:
-            raise ValueError("recognition.policy and enrol_policy: the reference engine knows only raw")
+            raise ConfigError("the reference engine has policy and enrol_policy raw only", place=("engine",))
         if (self.frame_policy == "raw") != (self.picture_policy == "raw"):
-            raise ValueError(
-                "recognition.enrol_policy: raw encodings compare with raw ones only, not with others"
+            raise ConfigError(
+                "raw encodings compare with raw ones only, not with others", place=("enrol_policy",)
             )
 
     @property
@@ -239,7 +240,8 @@ class DecisionSettings(Section, frozen=True, kw_only=True):
     """Who may use which door when, on the broker's machine; everyone enrolled everywhere if there is none."""
     record: str = ""
     """File to which all results are appended, without pictures, for `turnstile replay`; empty: none."""
-    throttle: LockoutSettings = LockoutSettings()
+    lockout: LockoutSettings = LockoutSettings()
+    """In site files from before 2026-12 it is called ``throttle``, which is still read."""
 
 
 class LoggerSettings(Section, frozen=True, kw_only=True):
@@ -262,12 +264,16 @@ class LoggerSettings(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse pictures that would outlive their entries, and addresses that hold a password."""
         if "://" in self.store and not _DATABASE.fullmatch(self.store):
-            raise ValueError(
-                "store: an address looks like postgresql://user@host/database, without a password, which "
-                "belongs into ~/.pgpass"
+            raise ConfigError(
+                "an address looks like postgresql://user@host/database, without a password, which "
+                "belongs into ~/.pgpass",
+                place=("store",),
             )
         if 0 < self.keep_entries_days < self.keep_thumbnails_days:
-            raise ValueError("keep_thumbnails_days is greater than keep_entries_days, which removes both")
+            raise ConfigError(
+                f"{self.keep_thumbnails_days:g} is greater than keep_entries_days, which removes both",
+                place=("keep_thumbnails_days",),
+            )
 
     @property
     def store_address(self) -> str:
@@ -278,7 +284,7 @@ class LoggerSettings(Section, frozen=True, kw_only=True):
 class WebhookSettings(Section, frozen=True, kw_only=True):
     """A web address that gets each access event."""
 
-    url: Annotated[str, Meta(pattern=URL_PATTERN, max_length=2000)]
+    url: Url
     secret_file: Path
     """Owner-only file with at least 16 bytes, which requests are signed with."""
     state_file: Path
@@ -326,13 +332,14 @@ class Site(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse what no single field can see to be wrong."""
         if self.decision.votes_needed > self.decision.votes_of:
-            raise ValueError("decision.votes_needed must not be greater than decision.votes_of")
+            raise ConfigError("must not be greater than votes_of", place=("decision", "votes_needed"))
         if self.decision.votes_needed > self.decision.deny_after_votes:
-            raise ValueError(
-                "decision.votes_needed must not be greater than decision.deny_after_votes: nobody could enter"
+            raise ConfigError(
+                "must not be greater than deny_after_votes: nobody could enter",
+                place=("decision", "votes_needed"),
             )
         if self.broker.ingress == self.broker.egress:
-            raise ValueError("broker.ingress and broker.egress must be two different addresses")
+            raise ConfigError("must not be the address of ingress", place=("broker", "egress"))
         self._refuse_shared_names()
         self._refuse_names_of_processes()
         if self.hosts:
@@ -341,8 +348,9 @@ class Site(Section, frozen=True, kw_only=True):
             for camera in display.cameras:
                 if camera not in self.cameras:
                     known = ", ".join(sorted(self.cameras))
-                    raise ValueError(
-                        f"displays.{name}.cameras: no camera is named {camera!r}; there are: {known}"
+                    raise ConfigError(
+                        f"no camera is named {camera!r}; there are: {known}",
+                        place=("displays", name, "cameras"),
                     )
 
     def _refuse_shared_names(self) -> None:
@@ -350,8 +358,8 @@ class Site(Section, frozen=True, kw_only=True):
         for section in ("cameras", "recognizers", "loggers", "displays", "webhooks"):
             for name in getattr(self, section):
                 if name in owners:
-                    raise ValueError(
-                        f"{section}.{name}: the name is taken by {owners[name]}; node names are unique"
+                    raise ConfigError(
+                        f"the name is taken by {owners[name]}; node names are unique", place=(section, name)
                     )
                 owners[name] = f"{section}.{name}"
 
@@ -360,28 +368,28 @@ class Site(Section, frozen=True, kw_only=True):
         for base, recognizer in self.recognizers.items():
             count = MAX_COUNT if recognizer.count == "auto" else recognizer.count
             if count > 1 and len(f"{base}-{count}") > MAX_NAME_CHARS:
-                raise ValueError(
-                    f"recognizers.{base}: a name of {len(base)} characters; its processes are called "
-                    f"{base}-1 and so on, in at most {MAX_NAME_CHARS}"
+                raise ConfigError(
+                    f"a name of {len(base)} characters; its processes are called "
+                    f"{base}-1 and so on, in at most {MAX_NAME_CHARS}",
+                    place=("recognizers", base),
                 )
             for section in ("cameras", "recognizers", "loggers", "displays", "webhooks"):
                 for name in getattr(self, section) if count > 1 else ():
                     if re.fullmatch(rf"{re.escape(base)}-\d+", name):
-                        raise ValueError(
-                            f"{section}.{name}: the name is one of recognizers.{base}'s processes"
+                        raise ConfigError(
+                            f"the name is one of recognizers.{base}'s processes", place=(section, name)
                         )
 
     def _refuse_unknown_hosts(self) -> None:
-        placed: dict[
-            str, BrokerSettings | CameraSettings | RecognizerSettings | LoggerSettings | DisplaySettings
-        ] = {"broker": self.broker}
+        placed: dict[tuple[str, ...], str] = {("broker",): self.broker.host}
         for section in ("cameras", "recognizers", "loggers", "displays"):
-            placed |= {f"{section}.{name}": node for name, node in getattr(self, section).items()}
+            placed |= {(section, name): node.host for name, node in getattr(self, section).items()}
         known = ", ".join(self.hosts)
-        for where, node in placed.items():
-            if not node.host:
-                raise ValueError(
-                    f"{where}.host: it is needed, since the site names its hosts; there are: {known}"
+        for place, host in placed.items():
+            if not host:
+                raise ConfigError(
+                    f"the key host is missing, since the site names its hosts; there are: {known}",
+                    place=place,
                 )
-            if node.host not in self.hosts:
-                raise ValueError(f"{where}.host: no host is named {node.host!r}; there are: {known}")
+            if host not in self.hosts:
+                raise ConfigError(f"no host is named {host!r}; there are: {known}", place=(*place, "host"))

@@ -72,11 +72,11 @@ def test_a_broken_edit_keeps_the_rules_and_says_so_once(
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("blocked: Ann", 1, "Expected `array`"),
+        ("blocked: Ann", 1, "must be a list"),
         ("groups: {}\ndoors:\n  front: {}\n  cellar: {}\n", 4, "no camera is named 'cellar'"),
         ("doors:\n  store:\n    allow:\n    - people: [A]\n      hours: {mon: [7-9]}\n", 5, "07:00-19:00"),
         ("blocked: []\ntimezone: Mars/Base\n", 2, "no time zone"),
-        ("blocked: []\nblock: []\n", 1, "unknown field `block`"),
+        ("blocked: []\nblock: []\n", 2, "did you mean blocked?"),
     ],
 )
 def test_errors_name_file_and_line(path: Path, text: str, line: int, words: str) -> None:

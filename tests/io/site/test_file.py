@@ -28,9 +28,9 @@ def refusal(file: Path) -> str:
     with pytest.raises(ConfigError) as caught:
         load(file)
     text = str(caught.value)
-    assert text.startswith(f"{file}: ")
+    assert text.startswith(f"{file}:")
     assert "\n" not in text
-    return text.removeprefix(f"{file}: ")
+    return text.removeprefix(f"{file}:").lstrip()
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda file: file.name)
@@ -93,7 +93,7 @@ def test_links_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "top level: Expected `object`"),
+        ("", "the file must be keys with values"),
         ("site: a\nsite: b\n", "the key 'site' stands twice"),
         (PLAIN + "gallery: {faces: a, faces: b}\n", "the key 'faces' stands twice"),
         ("a: &x 1\nb: *x\n", "aliases (*name) are not allowed"),
@@ -106,12 +106,46 @@ def test_links_are_kept(tmp_path: Path) -> None:
         ("site: a\ncameras: {a: {source: " + "9" * 5000 + "}}\n", "not plain YAML"),
         (PLAIN + "#" * MAX_BYTES, "larger than 256 kB"),
         (PLAIN + "gallery: {faces: ~nobody_of_that_name/faces}\n", "leads nowhere"),
-        (PLAIN + "decision: {max_distance: 0.6, tolerance: 1}\n", "decision: Object contains unknown field"),
+        (PLAIN + "decision: {max_distance: 0.6, tolerance: 1}\n", "decision.tolerance: there is no such key"),
     ],
 )
 def test_a_file_that_describes_no_site_is_refused(tmp_path: Path, text: str | bytes, words: str) -> None:
     """In one line that begins with the file's name."""
     assert words in refusal(a_file(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (PLAIN + "broker:\n  lease_s: 3\n  journal: a\n  port: 1\n", 6, "broker.port: there is no such key"),
+        (
+            "site: office\n\ncameras:\n  front:\n    max_fps: 3\n",
+            4,
+            "cameras.front: the key source",
+        ),
+        ("cameras: {}\nsite: office\n", 1, "cameras: must be"),
+        (
+            PLAIN + "# people\ndisplays:\n  porter:\n    cameras: [back]\n",
+            6,
+            "displays.porter.cameras: no ",
+        ),
+        (PLAIN + "loggers:\n  log:\n    store: mysql://a\n", 5, "loggers.log.store: an address looks like"),
+        (PLAIN + "decision:\n  votes_of: 1\n  votes_needed: 2\n", 5, "decision.votes_needed: must not"),
+        (PLAIN + "metrics:\n  listen: 0.0.0.0:1\n", 4, "metrics.listen: others can reach 0.0.0.0:1"),
+    ],
+)
+def test_errors_name_the_line(tmp_path: Path, text: str, line: int, words: str) -> None:
+    """Of the key, or of what lacks one."""
+    assert refusal(a_file(tmp_path, text)).startswith(f"{line}: {words}")
+
+
+def test_the_former_name_of_the_lockout_is_still_read(tmp_path: Path) -> None:
+    """Site files of before stay valid; both names at once are refused."""
+    before = PLAIN + "decision:\n  throttle: {max_denials: 3}\n"
+    assert load(a_file(tmp_path, before)).decision.lockout.max_denials == 3
+    assert "decision.throttle: there is no such key" in refusal(
+        a_file(tmp_path, before + "  lockout: {max_denials: 4}\n")
+    )
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:

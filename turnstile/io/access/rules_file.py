@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from turnstile.access.rules import NO_RULES, Rules, build
-from turnstile.errors import ConfigError, RulesError
+from turnstile.errors import ConfigError
 from turnstile.io.runner.worker import Worker
 from turnstile.io.site import yaml_file
 
@@ -93,12 +93,10 @@ def load(path: Path, *, doors: Iterable[str]) -> Rules:
         ConfigError: it cannot be read, or does not hold rules for these doors; the text names the line.
     """
     document = yaml_file.read(path, kind="a rules file")
-    try:
+    with document.located():
         rules = build(document.value, doors=doors)
         if rules.timezone:
             _check_timezone(rules.timezone)
-    except RulesError as error:
-        raise ConfigError(f"{path}:{document.line_of(error.place)}: {error}") from error
     return rules
 
 
@@ -112,7 +110,7 @@ def _check_timezone(name: str) -> None:
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise RulesError(
+        raise ConfigError(
             f"{name!r} is no time zone known here; one is Europe/Vienna", place=("timezone",)
         ) from error
 

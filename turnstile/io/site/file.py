@@ -18,20 +18,19 @@ def load(path: Path) -> Site:
     Raises:
         ConfigError: the file cannot be read, is over 256 kB, is not plain YAML, or does not describe a site.
     """
-    document = yaml_file.read(path, kind="a site file").value
-    try:
-        site = build(document)
+    document = yaml_file.read(path, kind="a site file")
+    with document.located():
+        site = build(document.value)
         _refuse_open_metrics(site.metrics)
         return _absolute(site, path.resolve().parent)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
 
 
 def _refuse_open_metrics(metrics: MetricsSettings | None) -> None:
     if metrics is not None and not metrics.open and not is_local(f"tcp://{metrics.listen}"):
         raise ConfigError(
-            f"metrics.listen: others can reach {metrics.listen}, and no password is asked there; "
-            "if a firewall lets in only who may, say so: metrics.open: true"
+            f"others can reach {metrics.listen}, and no password is asked there; "
+            "if a firewall lets in only who may, say so: metrics.open: true",
+            place=("metrics", "listen"),
         )
 
 

@@ -1,11 +1,13 @@
 """Reading YAML files that people edit: plain, bounded, and with the lines that errors are about."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
-from turnstile.errors import ConfigError
+from turnstile.errors import ConfigError, Place
 
 MAX_BYTES = 256 * 1024
 
@@ -13,10 +15,20 @@ MAX_BYTES = 256 * 1024
 class Document(NamedTuple):
     """A file's contents, and its text for finding lines."""
 
+    path: Path
     value: object
     text: bytes
 
-    def line_of(self, place: tuple[str | int, ...]) -> int:
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """Put the file and the line before the message of a ConfigError."""
+        try:
+            yield
+        except ConfigError as error:
+            line = f":{self.line_of(error.place)}" if error.place else ""
+            raise ConfigError(f"{self.path}{line}: {error}") from error
+
+    def line_of(self, place: Place) -> int:
         """Return the line, from 1, of the key or list entry that `place` leads to, or of what is nearest."""
         node = yaml.compose(self.text, PlainLoader)
         line = node.start_mark.line if node is not None else 0
@@ -81,6 +93,6 @@ def read(path: Path, *, kind: str) -> Document:
     if len(text) > MAX_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} kB; {kind} is a few kilobytes")
     try:
-        return Document(yaml.load(text, PlainLoader), text)  # noqa: S506 - a SafeLoader
+        return Document(path, yaml.load(text, PlainLoader), text)  # noqa: S506 - a SafeLoader
     except _NOT_PLAIN as error:
         raise ConfigError(f"{path}: not plain YAML: {' '.join(str(error).split())}") from error
