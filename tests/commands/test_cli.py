@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from turnstile import __version__
 from turnstile.commands.cli import all_commands, main, overview
 
 HEAVY = ("cv2", "dlib", "msgspec", "numpy", "onnxruntime", "rich", "sqlalchemy", "yaml", "zmq")
@@ -122,3 +123,20 @@ def test_errors_are_printed_alike(words: list[str], code: int, capsys: pytest.Ca
     assert printed == ""
     assert said.startswith("error: ")
     assert said.count("\n") == 1
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """For reports of what went wrong."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"turnstile {__version__}\n"
+
+
+@pytest.mark.parametrize("options", [[], ["unheard-of"], ["check"], ["status"]])
+def test_a_wrong_command_line_gives_2(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """With the usage on standard error."""
+    with pytest.raises(SystemExit) as ended:
+        main(options)
+    assert ended.value.code == 2
+    assert "usage: turnstile" in capsys.readouterr().err

@@ -4,11 +4,11 @@
 `run(options)`, which returns its exit code. Only the module of the command that was typed is imported: the
 doctor must run where a package is missing, and `--help` must be quick.
 
-Commands raise errors; they are printed here. Exit codes are 0, 1 for an error, 2 for a wrong command line
+Commands raise errors, and `main` prints them. Exit codes are 0, 1 for an error, 2 for a wrong command line,
 and 78 for a wrong site file.
 
-Libraries not taken: click, whose lazy loading is a recipe to copy (`LazyGroup`) and whose `--help` imports
-every command for its summary, and typer, which is built on it. The five programs use argparse, too.
+Libraries not taken: click and typer. Lazy loading in click is a recipe to copy (`LazyGroup`), and its
+`--help` imports every command for its summary. typer is built on click. The five programs use argparse, too.
 """
 
 import argparse
@@ -131,7 +131,7 @@ def overview() -> str:
     lines = []
     for title, commands in GROUPS.items():
         lines += ["", f"{title}:", *(f"  {name:<12}{one.summary}" for name, one in commands.items())]
-    return "\n".join([*lines, "", "turnstile COMMAND --help tells the options of a command."]).lstrip()
+    return "\n".join([*lines, "", "turnstile COMMAND --help lists the options of a command."]).lstrip()
 
 
 def _parser(parser: argparse.ArgumentParser, doc: str | None) -> argparse.ArgumentParser:

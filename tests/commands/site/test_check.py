@@ -1,13 +1,11 @@
-"""`turnstile check` and the command line around it."""
+"""`turnstile check`: what it says of a site file."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.support.builders import a_jpeg, write_site
-from turnstile import __version__
 from turnstile.commands.cli import main
-from turnstile.commands.health.status import duration
 from turnstile.commands.site.check import source_in_words
 from turnstile.site.settings import CameraSettings
 
@@ -112,32 +110,6 @@ def test_the_password_of_a_camera_is_not_shown() -> None:
 def test_sources_are_put_in_words(source: int | str | tuple[str, ...], words: str) -> None:
     """As a person would call them."""
     assert source_in_words(CameraSettings(source=source)) == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.2, "0 s"), (59.6, "1 min 00 s"), (125, "2 min 05 s"), (12_000, "3 h 20 min"), (370_800, "4 d 07 h")],
-)
-def test_durations_have_two_units_at_most(seconds: float, words: str) -> None:
-    """Nobody needs the seconds of a node that has been up for days."""
-    assert duration(seconds) == words
-
-
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """For reports of what went wrong."""
-    with pytest.raises(SystemExit) as ended:
-        main(["--version"])
-    assert ended.value.code == 0
-    assert capsys.readouterr().out == f"turnstile {__version__}\n"
-
-
-@pytest.mark.parametrize("options", [[], ["unheard-of"], ["check"], ["status"]])
-def test_a_wrong_command_line_gives_2(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """With the usage on standard error."""
-    with pytest.raises(SystemExit) as ended:
-        main(options)
-    assert ended.value.code == 2
-    assert "usage: turnstile" in capsys.readouterr().err
 
 
 def test_the_rules_file_is_checked_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

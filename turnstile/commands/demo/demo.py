@@ -1,7 +1,7 @@
 """Run the five programs as separate processes on real faces, and check them against the clip they see.
 
 A clip of three visits plays at one door. Barack Obama is enrolled from one picture and comes in two others;
-Joe Biden is not enrolled. One recognizer is killed and replaced half-way, and later all are paused, so that
+Joe Biden is not enrolled. One recognizer is killed and replaced half-way. Later all are paused, so that
 the display falls back to local detection. The demo fails if the access log is not what the clip shows, each
 visit once.
 """

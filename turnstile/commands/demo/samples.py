@@ -1,7 +1,7 @@
 """The sample faces: pictures of two presidents, for the demo, the tests and `doctor`.
 
-They ship in the source distribution of the face-recognition package, are fetched from there at set-up, and
-stay inside the virtual environment: the repository holds no pictures of people. Both the archive and each
+They ship in the source distribution of the face-recognition package. Set-up fetches them into the virtual
+environment: the repository holds no pictures of people. Both the archive and each
 picture are pinned by hash. `python -m turnstile.commands.demo.samples` fetches what is missing.
 """
 

@@ -61,7 +61,7 @@ def no_broker(at: str) -> TurnstileError:
 
 
 def listen(broker: BrokerSettings, *, key: NodeKey | None = None) -> list[Heard]:
-    """Return the beats of 1.5 s and those the broker repeats to newcomers; none if it does not answer."""
+    """Return the beats of 1.5 s and those that the broker repeats; empty if it does not answer."""
     bus = Bus(broker, key=key, topics=["status."])
     heard: list[Heard] = []
     try:

@@ -36,7 +36,7 @@ BUSY = 0.9
 
 
 MAX_CELL = 40
-"""Columns that a state takes at most: a camera's is told in full below."""
+"""Most columns of a state; the table of cameras shows theirs in full."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ def _look_once(bus: Bus, watch: Watch, *, at: str) -> int:
     until_s = began_s + ANSWER_WITHIN_S
     answered = False
     while time.monotonic() < until_s:
-        _hear(bus, watch, 0.1)
+        _receive(bus, watch, 0.1)
         if not answered and watch.view(time.monotonic()).broker is not None:
             answered, until_s = True, time.monotonic() + TWO_BEATS_S
     if not answered:
@@ -86,13 +86,13 @@ def _watch(bus: Bus, watch: Watch, *, at: str) -> None:
     with _keys() as keys, Live(page, console=console, screen=True, auto_refresh=False) as live:
         drawn_s = 0.0
         while not (_pressed(keys) & {"q", "Q"}):
-            _hear(bus, watch, 0.1)
+            _receive(bus, watch, 0.1)
             if time.monotonic() - drawn_s >= REDRAW_S:
                 drawn_s = time.monotonic()
                 live.update(_page(watch.view(drawn_s), bus, at=at, live=True), refresh=True)
 
 
-def _hear(bus: Bus, watch: Watch, timeout_s: float) -> None:
+def _receive(bus: Bus, watch: Watch, timeout_s: float) -> None:
     for _, message in bus.receive(timeout_s):
         if isinstance(message, Beat):
             watch.receive(Heard(message, time.monotonic() - message.age_s))
@@ -184,7 +184,7 @@ def _ms(value: float | None) -> str:
 
 @contextmanager
 def _keys() -> Iterator[int | None]:
-    """Let keys be read one by one, unseen; give the descriptor, or none where there is no keyboard."""
+    """Read keys one by one, without echo; yield the descriptor, or `None` without a keyboard."""
     if not sys.stdin.isatty():
         yield None
         return

@@ -1,14 +1,13 @@
 """Remove a person's pictures, encodings and name from every file of this machine, for ever.
 
-- The pictures in ``faces/`` are removed; the broker sees that and sends every recognizer a gallery without
-  the person. Their encodings are removed from the cache, and with them those of pictures that are no longer
-  in ``faces/``, which may have been of the same person.
-- In the broker's journal, in the logs and in their text a pseudonym takes the place of the name, and the
-  pictures of the face go. The chain still verifies, and `verify` says that somebody was erased.
-- What people wrote themselves (rules, the site file) and what they recorded is not changed but named.
+- The pictures in ``faces/`` are removed. The broker then sends every recognizer a gallery without the person.
+- The encodings of all pictures that are not in ``faces/`` are removed from the cache.
+- A pseudonym replaces the name in the broker's journal, in the logs and in their text. Pictures of the face
+  are removed there. The chain still verifies, and `verify` says that somebody was erased.
+- Rules, the site file and recordings are not changed. The command says which of them to edit or remove.
 
-What this cannot reach: other machines, where the command is to be run too, backups, and what a disk or a
-database server keeps of overwritten blocks.
+Out of reach are backups, and what a disk or a database server keeps of overwritten blocks. Run the command on
+every machine that has a log.
 """
 
 import argparse
@@ -49,7 +48,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Erase a person; return 0, or 1 if nothing was found or something could not be erased."""
+    """Erase a person; return 0, or 1 if something could not be erased.
+
+    Raises:
+        LogError: nothing was found.
+    """
     site, person = load(options.config), unicodedata.normalize("NFC", options.person)
     erasure = ErasureRun(site=site, site_path=options.config, person=person)
     for line in erasure.run():
@@ -57,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     for problem in erasure.problems:
         sys.stderr.write(f"error: {printable(problem)}\n")
     if not erasure.found and not erasure.problems:
-        sys.stderr.write(f"error: nobody called {person!r} was found; write the name as the log has it\n")
+        raise LogError(f"nobody called {person!r} was found; write the name as the log has it")
     return EXIT_STOPPED if erasure.found and not erasure.problems else EXIT_CRASHED
 
 
@@ -127,7 +130,7 @@ class ErasureRun:
         yield f"encodings: {removed} removed from {cache}, all that belong to no picture in {faces}"
 
     def _erase_decisions(self, *, again: bool) -> Iterator[str]:
-        """Take the name out of the journal, logs and texts; a later pass tells only what it found."""
+        """Remove the name from the journal, logs and texts; a later pass reports only what it found."""
         yield from self._erase_journal(quiet=again)
         for name, logger in self.site.loggers.items():
             yield from self._erase_log(name, quiet=again)

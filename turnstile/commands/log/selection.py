@@ -43,7 +43,7 @@ def question_of(options: argparse.Namespace) -> Question:
 
 
 def select(store: Store, question: Question, *, pictures: bool = False) -> Iterator[Link]:
-    """Give the entries that a question asks for, the oldest first, with their pictures if wanted."""
+    """Yield the entries that a question asks for, oldest first, with their pictures if wanted."""
     where = _condition(store, question)
     if question.at_most is None:
         return store.links(where, pictures=pictures)

@@ -74,16 +74,16 @@ def lines(
     until: Callable[[], bool],
     wake_fd: int | None = None,
 ) -> Iterator[str]:
-    """Give the last lines of the access log and, to follow, every further one as it comes, each once.
+    """Yield the last lines of the access log and, to follow, each further line as it comes, each once.
 
-    To follow is patient after the first answer: loggers and the broker may go and come back.
+    After the first answer, following waits for loggers and the broker to come back.
 
     Args:
         broker: where it is.
         key: an observer's, if the site has keys.
         last: how many lines to begin with, at most `turnstile.log.paging.MAX_LINES`.
         follow: whether to go on after the last line.
-        until: tells when to stop; asked twice a second at least.
+        until: says when to stop; called at least twice a second.
         wake_fd: a descriptor that ends waiting when readable.
 
     Raises:
@@ -132,7 +132,7 @@ def _bear_silence(bus: Bus, *, patient: bool) -> None:
 
 
 def _interrupted_or_unread(stop: Stop) -> Callable[[], bool]:
-    """Return what tells that a signal came, or that whoever read standard output (such as `head`) is gone."""
+    """Return a check for a signal, and for a reader of standard output (such as `head`) that is gone."""
     reader = select.poll()
     reader.register(sys.stdout.fileno(), 0)
     return lambda: stop.requested or any(happened & select.POLLERR for _, happened in reader.poll(0))

@@ -143,7 +143,7 @@ def _strangers(folder: Path, engine: Engine) -> Encodings:
 def _encoded(
     files: Iterable[tuple[str, Path]], engine: Engine, cache: EncodingCache | None
 ) -> Iterator[tuple[str, Encodings]]:
-    """Give the encoding `(1, 128)` of each picture; those that cannot be used are named and left out."""
+    """Yield the encoding `(1, 128)` of each picture; unusable ones are named and left out."""
     for file, path in files:
         try:
             data = path.read_bytes()

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def summary(site: Site) -> Iterator[tuple[str, str]]:
-    """Give what the file says, as pairs of a subject and words."""
+    """Yield what the file says, as pairs of a subject and words."""
     yield "site", site.site
     for name, host in site.hosts.items():
         runs = dict.fromkeys(_numbered(site, one.key) for one in processes_on(site, name, cores=1))
@@ -57,7 +57,7 @@ def summary(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def ruled_by(site: Site) -> Iterator[tuple[str, str]]:
-    """Give what the rules file says, if there is one.
+    """Yield what the rules file says, if there is one.
 
     Raises:
         ConfigError: it cannot be used.
@@ -74,7 +74,7 @@ def ruled_by(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def enrolled(gallery: GallerySettings) -> Iterator[tuple[str, str]]:
-    """Give who is enrolled, and which pictures cannot be read. It does not look for faces: recognizers do."""
+    """Yield who is enrolled, and which pictures cannot be read. Only recognizers look for faces."""
     folder = Path(gallery.faces)
     if not folder.is_dir():
         yield "faces", f"{folder} does not exist here; it is needed on the broker's machine only"
@@ -91,7 +91,7 @@ def enrolled(gallery: GallerySettings) -> Iterator[tuple[str, str]]:
 
 
 def unreadable(folder: Path, files: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Give the pictures that cannot be decoded, and why."""
+    """Yield the pictures that cannot be decoded, and why."""
 
     def problem_of(file: str) -> str:
         try:

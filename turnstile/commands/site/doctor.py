@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def examine(config_path: Path | None) -> Iterator[ReportLine]:
-    """Give everything found, in the order of the report."""
+    """Yield everything found, in the order of the report."""
     yield from examination.python()
     yield from guarded("packages", examination.packages)
     yield from guarded("OpenCV", examination.opencv)
@@ -51,7 +51,7 @@ def examine(config_path: Path | None) -> Iterator[ReportLine]:
 
 
 def guarded(subject: str, look: Callable[[], Iterator[ReportLine]]) -> Iterator[ReportLine]:
-    """Give what `look` finds; when it cannot look, that is the finding."""
+    """Yield what `look` finds; an error is a finding, too."""
     try:
         yield from look()
     except TurnstileError as error:

@@ -1,7 +1,7 @@
-"""What `turnstile doctor` looks at: each function looks at one thing and tells what it found.
+"""What `turnstile doctor` looks at: each function looks at one thing and yields what it found.
 
-A missing camera or screen is a note, because most machines of a site need neither; what every node needs and
-does not find is a problem. What may be broken is imported where it is looked at.
+A missing camera or screen is a note, because most machines of a site need neither. What every node needs and
+does not find is a problem. A package that may be broken is imported where it is looked at.
 """
 
 import importlib.metadata
