@@ -1,1 +1,1 @@
-"""Decisions as they leave the process: results recorded for replay."""
+"""The desk that decides about visits, and the recording of results for replay."""

@@ -1,1 +1,1 @@
-"""The faces folder, the cache of encodings, and the enrolment made of both."""
+"""The faces folder, the cache of encodings, the enrolment made of both, and the desk that spreads it."""

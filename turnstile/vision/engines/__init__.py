@@ -1,1 +1,1 @@
-"""What a recognizer asks: a frame in, boxes and encodings out; accelerated, or `face_recognition` itself."""
+"""What a recognizer asks: the desk that answers work, and the engines behind it."""
