@@ -138,7 +138,18 @@ COMMANDS: dict[str, set[str]] = {
 ROOMS = PURE | PIXELS | WORLD | COMMANDS
 
 CORE_MAY_IMPORT = {
-    *("abc", "base64", "bisect", "collections", "copy", "dataclasses", "datetime", "difflib", "enum"),
+    *(
+        "abc",
+        "base64",
+        "bisect",
+        "collections",
+        "contextlib",
+        "copy",
+        "dataclasses",
+        "datetime",
+        "difflib",
+        "enum",
+    ),
     *("fractions",),
     *(
         "functools",
