@@ -4,13 +4,14 @@ import argparse
 import asyncio
 import logging
 import sys
+from functools import partial
 
 from turnstile.commands.options import add_config, add_host, number
 from turnstile.io.site.file import load
 from turnstile.io.supervise.control import claim
 from turnstile.io.supervise.output import Output
 from turnstile.io.supervise.plan import check_keys, plan_for
-from turnstile.io.supervise.supervisor import Supervisor
+from turnstile.io.supervise.supervisor import Supervisor, command_line
 from turnstile.site.fields import MAX_COUNT
 from turnstile.site.restarts import MAX_FAILURES
 
@@ -61,12 +62,11 @@ def run(options: argparse.Namespace) -> int:
             log.info("left out, because their keys are not here: %s", ", ".join(plan.left_out))
         log.info("starting %s", ", ".join(one.name for one in plan.processes))
         supervisor = Supervisor(
-            config=options.config.resolve(),
+            command_line=partial(command_line, config=options.config.resolve(), log_level=options.log_level),
             socket=socket,
             output=output,
             worker_key=plan.worker_key,
             max_failures=options.attempts,
-            log_level=options.log_level,
         )
         try:
             return asyncio.run(supervisor.run(plan.processes))

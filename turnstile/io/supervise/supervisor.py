@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,15 +73,13 @@ class _Kept:
 class Supervisor:
     """Runs processes until it is asked to stop, or until all have ended by themselves."""
 
-    config: Path
+    command_line: Callable[[Process], list[str]]
     socket: Path
     """Where commands come in."""
     output: Output
     worker_key: str
     """What further recognizers are called, before their number."""
     max_failures: int
-    log_level: str
-    """Of the nodes."""
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the command that is carried out."""
@@ -208,7 +206,7 @@ class Supervisor:
         reading, writing = os.pipe()
         try:
             child = await asyncio.create_subprocess_exec(
-                *self._command_line(kept.process),
+                *self.command_line(kept.process),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
@@ -237,15 +235,6 @@ class Supervisor:
         await copying
         return exit_code
 
-    def _command_line(self, process: Process) -> list[str]:
-        """Return the command line of a process."""
-        die_with_us = [sys.executable, "-I", "-S", str(_DIE_WITH_PARENT), str(os.getpid())]
-        words = [*die_with_us, sys.executable, "-W", "ignore"]
-        node = ["--config", str(self.config), "--name", process.name]
-        if process.kind == "webhook":
-            return [*words, "-m", "turnstile", "webhook", *node]
-        return [*words, str(FOLDER / PROGRAMS[process.kind]), *node, "--log-level", self.log_level]
-
     def _on_signal(self) -> None:
         """Stop in order; at a second signal at once."""
         if self._enough.is_set():
@@ -253,3 +242,13 @@ class Supervisor:
             for one in self._kept.values():
                 one.send(signal.SIGKILL)
         self._enough.set()
+
+
+def command_line(process: Process, *, config: Path, log_level: str) -> list[str]:
+    """Return how a process is started, so that it dies with us."""
+    die_with_us = [sys.executable, "-I", "-S", str(_DIE_WITH_PARENT), str(os.getpid())]
+    words = [*die_with_us, sys.executable, "-W", "ignore"]
+    node = ["--config", str(config), "--name", process.name]
+    if process.kind == "webhook":
+        return [*words, "-m", "turnstile", "webhook", *node]
+    return [*words, str(FOLDER / PROGRAMS[process.kind]), *node, "--log-level", log_level]

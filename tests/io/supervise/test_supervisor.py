@@ -1,0 +1,40 @@
+"""The supervisor with programs of a few words in place of nodes."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from tests.support.waiting import PATIENCE_S
+from turnstile.io.supervise.output import Output
+from turnstile.io.supervise.supervisor import Supervisor
+from turnstile.site.plan import Process
+
+LEAVES_A_CHILD = (
+    "import os, subprocess, sys; subprocess.Popen(['sleep', '600']);"
+    "print('of group', os.getpid(), flush=True); sys.exit(78)"
+)
+
+
+def test_a_child_that_keeps_the_output_open_hides_no_death(folder: Path) -> None:
+    """The node's end is noticed and its words are shown, although its child lives on."""
+    shown = folder / "shown"
+    with shown.open("wb") as file:
+        output = Output(file.fileno())
+        supervisor = Supervisor(
+            command_line=lambda _: [sys.executable, "-c", LEAVES_A_CHILD],
+            socket=folder / "socket",
+            output=output,
+            worker_key="pool",
+            max_failures=3,
+        )
+        try:
+            code = asyncio.run(
+                asyncio.wait_for(supervisor.run([Process("capture", "door", "door")]), PATIENCE_S)
+            )
+        finally:
+            output.close()
+            os.killpg(int(shown.read_text().split()[-1]), signal.SIGKILL)
+    assert code == 1
+    assert shown.read_text().startswith("door | of group")
