@@ -35,7 +35,7 @@ Clocks: ``*_ns`` are wall-clock nanoseconds since 1970 of the machine named in t
 they are compared only with other times of the same machine.
 """
 
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -359,8 +359,6 @@ AnyMessage = (
     | Entries
     | Beat
 )
-
-M = TypeVar("M", bound=Message)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage)

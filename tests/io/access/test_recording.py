@@ -55,10 +55,9 @@ def test_a_recording_does_not_grow_for_ever(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_holds_nothing_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """It is said once, and counted."""
+    """It is said once."""
     (tmp_path / "results").mkdir()
-    file = written(tmp_path / "results", *some_bodies(5))
-    assert file.lost == 6
+    written(tmp_path / "results", *some_bodies(5))
     assert len(caplog.records) == 1
 
 

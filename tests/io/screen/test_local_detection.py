@@ -53,7 +53,8 @@ def test_while_one_picture_is_looked_at_only_the_newest_is_kept() -> None:
     found = collect(fallback, 2)
     fallback.close()
     assert [(one.captured_ns, one.boxes_px[0].left) for one in found] == [(1, 1), (5, 5)]
-    assert fallback.runs == 2
+    assert detector.looking.acquire(blocking=False)
+    assert not detector.looking.acquire(blocking=False)
 
 
 def test_cameras_take_turns() -> None:

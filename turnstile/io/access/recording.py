@@ -25,14 +25,9 @@ log = logging.getLogger("turnstile")
 
 
 class ResultFile:
-    """Appends records. What cannot be written is said once, counted, and holds nothing up.
-
-    Attributes:
-        lost: how many records were not written.
-    """
+    """Appends records. A file that cannot be written is said once, and holds nothing up."""
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
-        self.lost = 0
         self._path, self._max_bytes = path, max_bytes
         self._file: int | None = None
         self._bytes = 0
@@ -41,7 +36,6 @@ class ResultFile:
     def write(self, body: bytes) -> None:
         """Append a record."""
         if self._file is None:
-            self.lost += 1
             return
         try:
             if self._bytes >= self._max_bytes:
@@ -74,7 +68,6 @@ class ResultFile:
 
     def _give_up(self, error: OSError) -> None:
         log.warning("results are not recorded any more, %s cannot be written: %s", self._path, error.strerror)
-        self.lost += 1
         self.close()
 
 

@@ -51,15 +51,11 @@ class Over:
 
 
 class ReaderProcess:
-    """A running reader. Two threads drain its pipes and end with it; of its frames the newest is kept.
-
-    Attributes:
-        started_s: monotonic time of its start.
-    """
+    """A running reader. Two threads drain its pipes and end with it; of its frames the newest is kept."""
 
     def __init__(self, order: pipe.Order) -> None:
         """Start it; whether that works is heard later."""
-        self.started_s = self._heard_s = time.monotonic()
+        self._heard_s = time.monotonic()
         self._order = order
         self._changed = threading.Condition()
         self._shot: pipe.Shot | None = None

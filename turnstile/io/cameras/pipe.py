@@ -5,7 +5,7 @@ to stop, also when the node was killed. The reader answers with records on its s
 its length in four bytes, most significant first, and one MessagePack map.
 """
 
-from typing import IO, Literal, TypeVar
+from typing import IO, Literal
 
 import msgspec
 
@@ -88,8 +88,6 @@ class Failed(_PipeRecord, frozen=True, tag="failed"):
 
 
 AnyRecord = Order | Opened | Shot | Tick | Skipped | Ended | Failed
-
-R = TypeVar("R", bound=_PipeRecord)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyRecord] = msgspec.msgpack.Decoder(AnyRecord)

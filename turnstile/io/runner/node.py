@@ -94,7 +94,6 @@ class Start:
     """What a node is given to wire itself."""
 
     site: Site
-    site_path: Path
     key: NodeKey | None
     """As `Member` has it."""
     name: str
@@ -172,7 +171,6 @@ def _drive(member: Member, wire: Callable[[Start], Node], *, site: Site, options
     with Stop() as stop, closing(pulse):
         start = Start(
             site=site,
-            site_path=options.config,
             key=member.key,
             name=member.name,
             instance=instance_of(member.name, secrets.token_hex(4)),

@@ -40,7 +40,6 @@ class Fallback:
 
     def __init__(self, detector: LocalDetector) -> None:
         """Start the thread; it sleeps until a picture is offered."""
-        self.runs = 0
         self._detector = detector
         self._offered: dict[str, tuple[int, PictureBgr]] = {}
         self._found: list[LocalFaces] = []
@@ -80,7 +79,6 @@ class Fallback:
                     camera=camera, captured_ns=captured_ns, boxes_px=boxes, took_ms=took_s * 1000
                 )
                 self._found.append(found)
-                self.runs += 1
                 self._change.wait_for(lambda: self._ends, timeout=took_s)
 
     def _next(self) -> tuple[str, int, PictureBgr] | None:

@@ -32,7 +32,6 @@ class Recorder:
             DisplayError: it cannot be written.
         """
         self.path = path
-        self.cut_s = 0.0
         self._fps, self._began_s, self._written = fps, now_s, 0
         _make_writable(path)
         self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size_px)
@@ -43,7 +42,6 @@ class Recorder:
         """Write the canvas that is on screen as often as the time since the last call asks for."""
         due = math.floor((now_s - self._began_s) * self._fps) + 1 - self._written
         if due > MAX_BEHIND_S * self._fps:
-            self.cut_s += (due - 1) / self._fps
             self._began_s += (due - 1) / self._fps
             due = 1
         for _ in range(due):

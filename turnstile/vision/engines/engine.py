@@ -1,6 +1,6 @@
 """What a recognizer calls to find and encode faces."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from turnstile.people.encodings import Encodings
@@ -35,7 +35,6 @@ class EngineDescription:
     """Weights and policy, such as ``dlib-resnet-v1/raw``; only encodings of one name may be compared."""
     detector: str
     runtime: str
-    details: dict[str, str] = field(default_factory=dict)
 
 
 class Engine(Protocol):
