@@ -182,6 +182,7 @@ class BrokerNode:
         recognized = self.dispatch.recognized(result, now_ns)
         if recognized is None:
             return
+        recognized = self.people.name_faces(recognized)
         result = recognized.result
         self.meter.answered(result, recognized.assignment, now_ns)
         self._publish([Outgoing(topic("result", result.camera), for_everybody(result))])

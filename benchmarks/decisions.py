@@ -77,7 +77,12 @@ def the_site(processes: ProcessGroup, load: Load) -> Site:
         processes.folder,
         {f"camera-{at}": CameraSettings(source=0) for at in range(load.cameras)},
         decision=DecisionSettings(
-            votes_needed=1, votes_of=1, absence_s=0.5, rules=str(processes.folder / "rules.yaml")
+            votes_needed=1,
+            votes_of=1,
+            deny_after_votes=1,
+            deny_not_before_s=0,
+            absence_s=0.5,
+            rules=str(processes.folder / "rules.yaml"),
         ),
         loggers={LOGGER: LoggerSettings(file=str(processes.folder / "access_log.txt"))},
     )
@@ -131,7 +136,7 @@ def recognize(channel: Channel, broker: BrokerSettings, *, deciding: bool) -> No
 
 
 def a_face(random: np.random.Generator, *, at: int) -> Face:
-    """Return the face of somebody new, at another place than the last, who is taken for somebody enrolled."""
+    """Return the face of somebody new, at another place than the last."""
     encoding = random.normal(size=128).astype("<f4")
     return Face(
         box_px=Box(left=75 * at, top=100, right=75 * at + 60, bottom=160),

@@ -28,6 +28,7 @@ from tests.support.builders import (
     an_encoding,
     some_people,
 )
+from tests.support.enrolled import enrol, picture_of
 from tests.support.processes import Process, Programs, stop
 from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.nodes import Bus
@@ -50,12 +51,16 @@ from turnstile.protocol.messages import (
     Work,
     encode,
 )
+from turnstile.protocol.reasons import Reason
 from turnstile.protocol.topics import log_topic, topic, work_topic
 from turnstile.site.settings import BrokerSettings
 
 pytestmark = pytest.mark.system
 
 M = TypeVar("M", bound=Message)
+
+ENROLLED = msgspec.structs.replace(a_face(), encoding=an_encoding())
+"""A face with the encoding of whomever a test enrols."""
 
 EVERYTHING = ("status.", "frame.", "result.", "access.", "query.", "entries.", "log.", "gallery.")
 
@@ -203,6 +208,11 @@ class Place:
         """Say a frame as its camera does."""
         self.ear.send(topic("frame", frame.camera), frame)
 
+    def enrol(self, person: str, encoding: bytes = an_encoding()) -> None:
+        """Enrol somebody, and return when the gallery has the person."""
+        enrol(self.site, {person: encoding})
+        self.ear.wait_for(People, lambda people: person in people.persons)
+
     def count(self, name: str, at_least: int = 1) -> int:
         """Wait until the broker has counted so much, and return how much it is."""
         beat = self.ear.wait_for(
@@ -233,9 +243,9 @@ def test_a_frame_goes_to_displays_and_to_a_recognizer_and_comes_back_as_a_result
     assert (work.camera, work.seq, work.captured_ns) == ("front_door", 7, a_frame(seq=7).captured_ns)
     assert work.jpeg == a_frame().jpeg
     assert work.token
-    recognizer.answer(work, a_face())
+    recognizer.answer(work, a_face(None))
     result = place.ear.wait_for(Result)
-    assert (result.seq, result.token, result.faces) == (7, "", (a_face(),))
+    assert (result.seq, result.token, result.faces) == (7, "", (a_face(None),))
 
 
 def test_whatever_is_said_the_broker_goes_on(place: Place) -> None:
@@ -557,13 +567,14 @@ def test_pictures_that_cannot_be_encoded_stop_nothing(place: Place) -> None:
 def test_agreeing_frames_become_one_grant_that_loggers_can_fetch(place: Place) -> None:
     """Published once and journalled under one number."""
     recognizer = place.recognizer()
+    place.enrol("Barack Obama")
     for seq in range(1, 4):
         place.send(a_frame(seq=seq))
-        recognizer.answer(recognizer.next_work(), a_face())
+        recognizer.answer(recognizer.next_work(), ENROLLED)
     access = place.ear.wait_for(Access)
     for seq in range(4, 9):
         place.send(a_frame(seq=seq))
-        recognizer.answer(recognizer.next_work(), a_face())
+        recognizer.answer(recognizer.next_work(), ENROLLED)
     place.ear.wait_for(Result, lambda result: result.seq == 8)
     assert (access.verdict, access.person, access.camera, access.seq) == (
         "granted",
@@ -577,6 +588,26 @@ def test_agreeing_frames_become_one_grant_that_loggers_can_fetch(place: Place) -
     logger.send("fetch.", Fetch(name="log", instance="log-1", source=access.source, after_seq=2**63 - 1))
     assert logger.wait_for(Log).events == ()
     assert place.count("granted") == 1
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_a_recognizers_key_does_not_open_the_door_for_somebody_who_is_not_enrolled(
+    place: Place, *, removed: bool
+) -> None:
+    """Not for a name that never was, and not for somebody who was removed; displays get no name either."""
+    recognizer = place.recognizer()
+    place.enrol("Barack Obama")
+    if removed:
+        place.enrol("Mallory", an_encoding(9))
+        picture_of(place.site, "Mallory").unlink()
+        place.ear.wait_for(People, lambda people: "Mallory" not in people.persons)
+    forged = msgspec.structs.replace(a_face("Mallory", distance=0.0), encoding=an_encoding(9))
+    for seq in range(1, 10):
+        place.send(a_frame(seq=seq))
+        recognizer.answer(recognizer.next_work(), forged)
+    assert place.ear.wait_for(Result).faces[0].person == "Barack Obama"
+    access = place.ear.wait_for(Access)
+    assert (access.verdict, access.person, access.reason) == ("denied", None, Reason.UNKNOWN)
 
 
 def test_results_that_are_too_old_decide_nothing(place: Place) -> None:
@@ -625,9 +656,10 @@ def test_a_hostile_recognizer_with_real_work_stops_nothing(place: Place) -> None
     place.count("results", 29)
     honest = place.recognizer("honest")
     hostile.bus.close()
+    place.enrol("Honest Abe")
     for seq in range(101, 112):
         place.send(a_frame(seq=seq, camera="back_door"))
-        honest.answer(honest.next_work(), a_face("Honest Abe"))
+        honest.answer(honest.next_work(), ENROLLED)
     place.ear.wait_for(Access, lambda access: access.person == "Honest Abe")
 
 

@@ -18,9 +18,9 @@ from tests.support.builders import (
     a_ready,
     a_result,
     a_template,
-    an_encoding,
     write_site,
 )
+from tests.support.crowd import ANN, BOB, encoding_of
 from tests.support.processes import Programs, stop
 from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.nodes import Bus
@@ -31,14 +31,16 @@ from turnstile.protocol.topics import work_topic
 
 pytestmark = pytest.mark.system
 
-ANN, BOB = "Ann Lee", "Bob Ray"
 PICTURES = {
     "ann_lee.jpg": b"a picture of Ann",
     "ann_lee/2.png": b"another",
     "bob_ray.jpg": b"a picture of Bob",
 }
-ENCODINGS = {name: an_encoding(seed) for seed, name in enumerate(PICTURES, 1)}
-LIVE = {ANN: an_encoding(11), BOB: an_encoding(12)}
+ENCODINGS = {
+    name: encoding_of(who, take=at)
+    for at, (name, who) in enumerate(zip(PICTURES, (ANN, ANN, BOB), strict=True))
+}
+LIVE = {ANN: encoding_of(ANN, take=11), BOB: encoding_of(BOB, take=12)}
 THUMBNAILS = {ANN: a_jpeg(40, 40), BOB: a_jpeg(48, 48)}
 OF_ANN = {
     "name": ANN.encode(),

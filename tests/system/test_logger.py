@@ -12,9 +12,20 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Self
 
+import msgspec
 import pytest
 
-from tests.support.builders import START_NS, a_face, a_frame, a_ready, a_result, an_access, write_site
+from tests.support.builders import (
+    START_NS,
+    a_face,
+    a_frame,
+    a_ready,
+    a_result,
+    an_access,
+    an_encoding,
+    write_site,
+)
+from tests.support.enrolled import enrol
 from tests.support.processes import Process, Programs, stop
 from tests.support.waiting import PATIENCE_S
 from turnstile.errors import WireError
@@ -457,6 +468,9 @@ def test_the_lines_of_a_hostile_sender_cannot_steer_a_terminal(place: Place, bro
     assert not broker.fetched
 
 
+PEOPLE = {"Ann": an_encoding(1), "Bob": an_encoding(2)}
+
+
 def visit(broker: BrokerSettings, person: str, *, seq: int) -> None:
     """Play camera and recognizer until the broker has decided about a person."""
     ready = a_ready()
@@ -468,12 +482,14 @@ def visit(broker: BrokerSettings, person: str, *, seq: int) -> None:
             bus.send("frame.front_door.", a_frame(seq=seq))
             for _, message in bus.receive(0.1):
                 if isinstance(message, Work):
-                    bus.send("result.", a_result(a_face(person, left=seq * 500), work=message))
+                    face = msgspec.structs.replace(a_face(left=seq * 500), encoding=PEOPLE[person])
+                    bus.send("result.", a_result(face, work=message))
                 decided |= isinstance(message, Access) and message.person == person
 
 
 def test_what_the_real_broker_decides_is_logged_and_followed(place: Place) -> None:
     """Each visit is one line, also when the broker was killed and started again in between."""
+    enrol(load(place.config), PEOPLE)
     broker = place.real_broker()
     place.logger()
     visit(place.broker, "Ann", seq=1)

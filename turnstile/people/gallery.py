@@ -208,4 +208,4 @@ def files_by_person(files: Iterable[str]) -> Mapping[str, list[str]]:
 
 
 def _distance(one: Encodings, other: Encodings) -> float:
-    return float(np.linalg.norm(one - other))
+    return min(2 * MAX_LENGTH, float(np.linalg.norm(one - other)))  # rounding may exceed what a message takes

@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.io.people.test_enrolment import put
-from tests.support.builders import a_ready, a_template, an_encoding
+from tests.support.builders import a_face, a_frame, a_ready, a_result, a_template, an_encoding
 from tests.support.waiting import pause, wait_until
-from turnstile.dispatch.desk import DispatchDesk
+from turnstile.dispatch.desk import DispatchDesk, Recognized
+from turnstile.dispatch.dispatcher import Assignment, Job
 from turnstile.errors import WireError
 from turnstile.io.people.desk import GALLERY_PERIOD_NS, RESEND_NS, PeopleDesk
 from turnstile.io.people.enrolment import open_enrolment
-from turnstile.protocol.messages import People
+from turnstile.protocol.messages import Face, People
 from turnstile.protocol.topics import Outgoing, work_topic
 from turnstile.site.settings import BrokerSettings, DecisionSettings, GallerySettings
 
@@ -103,6 +105,43 @@ def test_a_recognizer_that_lacks_the_gallery_gets_it_on_its_own_topic(office: Of
     assert office.ready() == []
     office.desk.left(RECOGNIZER)
     assert [about for about, _ in office.ready()] == [RECOGNIZER]
+
+
+def recognized(office: Office, *faces: Face, gallery_version: str) -> Recognized:
+    """Return what a recognizer answered."""
+    job = Job(kind="frame", key="front_door", seq=1, body=a_frame(), came_ns=0)
+    assignment = Assignment(token="t", recognizer=RECOGNIZER, job=job, handed_ns=0, expires_ns=1)
+    result = msgspec.structs.replace(a_result(*faces), gallery_version=gallery_version)
+    return Recognized(result, assignment, office.now_ns)
+
+
+def test_a_claim_that_the_gallery_does_not_bear_out_is_ignored_counted_and_said(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a minute for each recognizer."""
+    office.enrol("barack_obama.jpg")
+    version = office.enrolment.gallery.version
+    forged = msgspec.structs.replace(a_face("Mallory", distance=0.0), encoding=an_encoding(0))
+    for _ in range(2):
+        named = office.desk.name_faces(recognized(office, forged, gallery_version=version))
+        assert [face.person for face in named.result.faces] == ["Barack Obama"]
+    assert office.desk.counts["false_claims"] == 2
+    assert caplog.text.count("refused from recognizer-1: its names or distances are not the gallery's") == 1
+
+
+def test_a_recognizer_that_still_holds_the_gallery_before_names_nobody_who_is_gone(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its word is not held against it."""
+    office.enrol("barack_obama.jpg", "joe_biden.jpg")
+    version = office.enrolment.gallery.version
+    (office.faces / "joe_biden.jpg").unlink()
+    office.turn_until(lambda: office.desk.enrolled == ("Barack Obama",))
+    gone = msgspec.structs.replace(a_face("Joe Biden"), encoding=an_encoding(1))
+    named = office.desk.name_faces(recognized(office, gone, gallery_version=version))
+    assert [face.person for face in named.result.faces] == ["Barack Obama"]
+    assert (named.result.faces[0].distance or 0) > 1
+    assert "refused from" not in caplog.text
 
 
 def test_a_recognizer_gets_nothing_before_it_listens(office: Office) -> None:

@@ -4,19 +4,22 @@ Times are arguments, monotonic nanoseconds. It returns what is to be published a
 
 Policy: recognizers get no work before the faces folder has been read once. The gallery is built again at
 most four times a second. Everybody gets it when it changes; a recognizer that says it holds another gets it
-on its own topic, again after 3 s if it still does.
+on its own topic, again after 3 s if it still does. Faces get their names from this gallery, whatever a
+recognizer claims.
 """
 
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
-from turnstile.dispatch.desk import DispatchDesk
+from turnstile.dispatch.desk import DispatchDesk, Recognized
 from turnstile.dispatch.dispatcher import Job
+from turnstile.dispatch.refusals import Refusals
 from turnstile.errors import WireError
 from turnstile.io.people.enrolment import Enrolment, log_stranger_rate
 from turnstile.people.encodings import is_encoding
 from turnstile.people.gallery import to_message
+from turnstile.people.naming import false_claims, name_faces
 from turnstile.protocol.messages import Ready, Template
 from turnstile.protocol.topics import Outgoing, work_topic
 from turnstile.site.settings import DecisionSettings
@@ -24,6 +27,11 @@ from turnstile.site.settings import DecisionSettings
 GALLERY_PERIOD_NS = 250_000_000
 RESEND_NS = 3_000_000_000
 """When to send a gallery again to a recognizer that does not say that it has it: large ones take a while."""
+
+_FALSE_CLAIM = (
+    "its names or distances are not the gallery's; those of the broker count. Check that machine; "
+    "`turnstile keys revoke` cuts it off"
+)
 
 log = logging.getLogger("turnstile")
 
@@ -38,6 +46,7 @@ class PeopleDesk:
     counts: Counter[str] = field(default_factory=Counter)
     enrolled: tuple[str, ...] | None = None
     """Who was when no picture waited to be encoded; `None` before that."""
+    _claims: Refusals = field(default_factory=Refusals)
     _sent: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Recognizer → the version that it was sent, and when."""
     _built_ns: int | None = None
@@ -61,6 +70,18 @@ class PeopleDesk:
             return self._greet(message, now_ns)
         self._keep(message)
         return []
+
+    def name_faces(self, recognized: Recognized) -> Recognized:
+        """Return a result with the names that the gallery gives its faces."""
+        claimed = recognized.result
+        named = name_faces(claimed, self.enrolment.templates)
+        false = false_claims(claimed, named)
+        if false:
+            self.counts["false_claims"] += false
+            line = self._claims.note(claimed.name, _FALSE_CLAIM, recognized.now_ns / 1e9)
+            if line is not None:
+                log.warning("%s", line)
+        return recognized._replace(result=named)
 
     def due(self, now_ns: int) -> list[Outgoing]:
         """Queue pictures to be encoded, and return the gallery if it changed.
