@@ -178,3 +178,20 @@ def test_every_reason_and_advice_has_words() -> None:
     assert set(WORDS) == set(Reason)
     assert set(ADVICE_WORDS) == set(Advice)
     assert set(ADVICE_FOR.values()) <= set(Advice)
+
+
+def test_a_door_that_is_forgotten_begins_anew() -> None:
+    """Neither its lock nor its visits are held any longer."""
+    lockout = LockoutSettings(max_denials=1, window_s=60, lock_s=3600)
+    site = Site(Decider(settings=msgspec.structs.replace(SETTINGS, lockout=lockout), encoding=""))
+    site.see(seen(EVE), times=8)
+    site.decider.forget("front_door")
+    assert (site.decider.doors, site.decider.tries, site.decider.glimpses) == ({}, {}, {})
+    assert [event.verdict for event in site.see(seen(ANN), times=5)] == ["granted"]
+
+
+def test_an_older_frame_changes_no_advice(site: Site) -> None:
+    """The people in it may have moved since."""
+    site.see(seen(ANN, size=30), times=7)
+    late = a_result(seen(ANN, size=30), seq=1, captured_ns=START_NS)
+    assert site.decider.guide(late, now=Now(START_NS, START_NS, MONDAY)) is None

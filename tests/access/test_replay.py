@@ -20,6 +20,7 @@ from turnstile.access.replay import (
 )
 from turnstile.errors import WireError
 from turnstile.protocol.messages import Face
+from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
 
 LOCAL = dt.datetime(2026, 11, 23, 9, 30)  # noqa: DTZ001 - a local time
@@ -104,3 +105,10 @@ def test_what_is_no_record_is_refused(body: bytes) -> None:
     """One error, whatever is wrong."""
     with pytest.raises(WireError, match="not a record"):
         decode(body)
+
+
+def test_the_same_verdict_for_another_reason_is_named() -> None:
+    """A stranger who becomes ambiguous is still denied."""
+    before = msgspec.structs.replace(an_access(), verdict="denied", person=None, reason=Reason.UNKNOWN)
+    after = msgspec.structs.replace(before, reason=Reason.AMBIGUOUS)
+    assert [one.change for one in differences([before], [after])] == ["other reason"]

@@ -212,3 +212,9 @@ def test_a_name_that_stands_twice_is_refused(section: str) -> None:
     with pytest.raises(ConfigError, match="the same name as") as caught:
         build({section: twice}, doors=DOORS)
     assert caught.value.place == (section, list(twice)[1])
+
+
+def test_an_allowance_without_hours_holds_at_any_time() -> None:
+    """At night and on Sundays too."""
+    rules = some_rules({"groups": ["staff"]})
+    assert judge(rules, "Ann Lee", "store", at("2026-11-22", "03:00")) is None

@@ -369,3 +369,17 @@ def test_faces_without_end_are_bounded(doorway: Doorway) -> None:
         doorway.see(seen(ANN, size=200), *ghosts, after_s=0)
     assert len(doorway.door.visits) == MAX_VISITS
     assert GRANTED_ANN in doorway.verdicts
+
+
+def test_a_face_with_nobody_second_has_no_margin_to_fall_short_of(doorway: Doorway) -> None:
+    """Where one person alone is enrolled, the distance decides."""
+    alone = msgspec.structs.replace(seen(ANN), second_distance=None)
+    doorway.see(alone, times=3)
+    assert doorway.verdicts == [("granted", ANN)]
+
+
+def test_a_frame_that_names_nobody_completes_no_grant(doorway: Doorway) -> None:
+    """The votes before it are for somebody, but not for who stands there now."""
+    doorway.see(seen(ANN), times=2)
+    assert doorway.see(seen(ANN, as_person=None)) == []
+    assert [one.conclusion.person for one in doorway.see(seen(ANN))] == [ANN]

@@ -288,3 +288,14 @@ def test_however_batches_are_repeated_or_lost_each_event_is_taken_once_in_order(
                 logged.append(access.seq)
     assert logged == list(range(1, len(logged) + 1))
     assert progress.fetch_after.seq == len(logged)
+
+
+def test_progress_knows_the_last_event_of_each_journal() -> None:
+    """And fetches after the one of the journal that answered last."""
+    progress = Progress()
+    assert progress.last_seqs == {}
+    for event in (Event("aaaa", 1), Event("aaaa", 2), Event("bbbb", 1)):
+        assert not progress.has(event)
+        progress.have(event)
+        assert progress.has(event)
+    assert progress.last_seqs == {"aaaa": 2, "bbbb": 1}

@@ -159,3 +159,13 @@ def test_only_the_first_logger_that_answered_is_heard() -> None:
 def test_an_answer_for_somebody_else_is_not_accepted() -> None:
     """Topics match by prefix; the message says whom it is for."""
     assert not Follower("me", last=1).accepts(a_logger([]).answer(Query(asker="you")))
+
+
+def test_lines_without_an_event_are_all_given() -> None:
+    """Remarks of the log itself have no number that could tell them apart."""
+    follower = Follower(asker="me-1", last=3)
+    remark = (
+        "# 2026-11-22T12:00:00.000+00:00  note 4: old pictures of entries up to 3 were removed for their age"
+    )
+    page = Entries(asker="me-1", logger="logger", log="aaaa", cursor=4, lines=(*some_lines(1, 2), remark))
+    assert list(follower.take(page)) == [*some_lines(1, 2), remark]

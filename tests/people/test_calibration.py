@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.support.builders import a_gallery_of
 from turnstile.people.calibration import (
     Pictures,
     Rate,
@@ -13,8 +14,10 @@ from turnstile.people.calibration import (
     disagreements,
     distance_for,
     false_accepts,
+    stranger_rate,
 )
 from turnstile.people.encodings import Encodings
+from turnstile.site.settings import DecisionSettings
 
 
 def on_a_line(*places: float) -> Encodings:
@@ -144,3 +147,10 @@ def test_parts_that_do_not_belong_together_are_refused() -> None:
     """A mistake of the caller, found at once."""
     with pytest.raises(ValueError, match="2 persons, 1 files"):
         Pictures(persons=("a", "b"), files=("a.jpg",), encodings=on_a_line(1.0))
+
+
+def test_the_broker_tells_twins_in_the_gallery() -> None:
+    """Two people with nearly one encoding would be taken for one another whenever the margin lets them."""
+    twins = a_gallery_of(("Ann Lee", 0.0), ("Eve Poe", 0.01), ("Max Roe", 5.0))
+    assert stranger_rate(twins, DecisionSettings(min_margin=0.0)).hits == 2
+    assert stranger_rate(twins, DecisionSettings(min_margin=0.0, max_distance=0.001)).hits == 0

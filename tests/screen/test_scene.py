@@ -306,3 +306,12 @@ def test_no_advice_is_given_beside_a_stale_result() -> None:
     screen.scene.guide(some_advice(Advice.WAIT, when_s=2.0), now_s=2.0)
     view = screen.view(2.1)
     assert (view.light, view.advice) == ("stale", "")
+
+
+def test_a_camera_is_logged_by_its_light_or_its_notice() -> None:
+    """The picture is dimmed where there is none to rely on."""
+    screen = a_live_screen()
+    live, lost = screen.view(0.1), screen.view(60.0)
+    assert (live.state, live.dimmed) == ("live", False)
+    assert lost.notice is not None
+    assert (lost.state, lost.dimmed) == (lost.notice.title, True)

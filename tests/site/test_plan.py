@@ -4,7 +4,17 @@ import pytest
 
 from turnstile.errors import ConfigError
 from turnstile.site.document import build
-from turnstile.site.plan import START_ORDER, more_names, place_of, processes, processes_on, worker_names
+from turnstile.site.plan import (
+    START_ORDER,
+    chosen,
+    more_names,
+    place_of,
+    processes,
+    processes_on,
+    webhooks_beside,
+    with_workers,
+    worker_names,
+)
 from turnstile.site.settings import Site
 
 
@@ -85,3 +95,35 @@ def test_one_process_has_no_number() -> None:
 def test_more_processes_get_names_that_are_free(taken: list[str], count: int, names: list[str]) -> None:
     """A single one without a number counts as the first."""
     assert more_names("pool", taken=taken, count=count) == names
+
+
+def test_webhooks_run_beside_the_broker() -> None:
+    """On its host, all of them, and on no other."""
+    mail = {"url": "https://192.0.2.1/", "secret_file": "secret", "state_file": "state"}
+    site = build({"site": "office", "cameras": {"door": {"source": 0}}, "webhooks": {"mail": mail}})
+    here = processes(site, cores=1)
+    assert [(one.kind, one.name) for one in webhooks_beside(site, here)] == [("webhook", "mail")]
+    assert webhooks_beside(site, [one for one in here if one.kind != "broker"]) == []
+
+
+def test_a_part_of_the_site_is_chosen_by_section_entry_or_name() -> None:
+    """Nothing chosen is everything; a word that is none of them is refused with those that are."""
+    every = processes(a_placed_site(), cores=2)
+    assert chosen(every, []) == every
+    assert [one.name for one in chosen(every, ["broker", "recognizers"])] == ["broker", "pool-1", "pool-2"]
+    assert [one.name for one in chosen(every, ["pool-2", "door"])] == ["pool-2", "door"]
+    with pytest.raises(ConfigError, match=r"--only attic: valid are .*cameras.* and nodes: broker, log"):
+        chosen(every, ["attic"])
+
+
+def test_recognizers_are_as_many_as_asked_for() -> None:
+    """Of one entry, which must be clear."""
+    every = processes(a_placed_site(), cores=2)
+    more = with_workers(every, 3, key="pool")
+    assert [one.name for one in more if one.kind == "recognizer"] == ["pool-1", "pool-2", "pool-3"]
+    assert [one.name for one in with_workers([], 1, key="pool")] == ["pool"]
+    with pytest.raises(ConfigError, match="--count 0: from 1 to 256 are valid"):
+        with_workers(every, 0, key="pool")
+    both = processes(a_placed_site(spare={"host": "cellar"}), cores=2)
+    with pytest.raises(ConfigError, match="there are pool and spare; say which one with --only NAME"):
+        with_workers(both, 2, key="pool")

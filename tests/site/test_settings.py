@@ -368,3 +368,28 @@ def test_bounds_of_distances_follow_the_encodings() -> None:
     assert decision.link_distance == UNIT_BOUNDS["link_distance"]
     assert decision.min_margin == 0.2
     assert build(a_document(recognition={"policy": "raw"})).decision == DecisionSettings()
+
+
+@pytest.mark.parametrize(
+    ("recognition", "words"),
+    [
+        (
+            {"engine": "reference", "policy": "mirror"},
+            "the reference engine has policy and enrol",
+        ),
+        ({"policy": "raw", "enrol_policy": "paddings"}, "raw encodings compare with raw ones only"),
+    ],
+)
+def test_encodings_that_cannot_be_compared_are_refused(recognition: Document, words: str) -> None:
+    """Before anybody is enrolled with them."""
+    with pytest.raises(ConfigError, match=words):
+        build(a_document(recognition=recognition))
+
+
+def test_encodings_are_named_for_their_policies() -> None:
+    """One name where both are the same."""
+    named = {
+        build(a_document(recognition=recognition)).recognition.encoding
+        for recognition in ({}, {"policy": "raw"}, {"policy": "mirror", "enrol_policy": "mirror"})
+    }
+    assert named == {"dlib-resnet-v1/mirror+paddings", "dlib-resnet-v1/raw", "dlib-resnet-v1/mirror"}

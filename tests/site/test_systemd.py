@@ -175,3 +175,10 @@ def test_a_node_that_would_write_among_the_programs_is_refused() -> None:
         ConfigError, match=r"loggers\.log: it writes into /opt/turnstile, .*/opt/turnstile/var"
     ):
         files(site)
+
+
+def test_keys_in_a_home_can_be_read_there() -> None:
+    """Homes are out of sight for nodes that read nothing in them."""
+    site = a_site(keys={"folder": "/home/turnstile/keys"})
+    assert values("ProtectHome", unit("-broker.service")) == ["yes"]
+    assert values("ProtectHome", unit("-broker.service", site)) == ["read-only"]

@@ -107,7 +107,7 @@ def _speaks_for(who: Identity, message: AnyMessage) -> bool:
             return message.logger == who.name
         case Query():
             return is_instance_of(who.name, message.asker)
-        case _:
+        case _:  # pragma: no cover - nobody but the broker sends others; they were refused before
             return False
 
 

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import a_gallery_of, write_site
+from tests.support.builders import write_site
 from turnstile.commands.cli import main
 from turnstile.commands.demo import samples
-from turnstile.people.calibration import stranger_rate
-from turnstile.site.settings import DecisionSettings
 
 
 def enrol(folder: Path, **pictures: str) -> None:
@@ -49,10 +47,3 @@ def test_an_empty_folder_is_an_error(folder: Path, capsys: pytest.CaptureFixture
     """There is nothing to say."""
     assert main(["calibrate", "--config", str(write_site(folder))]) == 1
     assert "nobody is enrolled" in capsys.readouterr().err
-
-
-def test_the_broker_tells_twins_in_the_gallery() -> None:
-    """Two people with nearly one encoding would be taken for one another whenever the margin lets them."""
-    twins = a_gallery_of(("Ann Lee", 0.0), ("Eve Poe", 0.01), ("Max Roe", 5.0))
-    assert stranger_rate(twins, DecisionSettings(min_margin=0.0)).hits == 2
-    assert stranger_rate(twins, DecisionSettings(min_margin=0.0, max_distance=0.001)).hits == 0

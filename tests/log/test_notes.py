@@ -1,0 +1,82 @@
+"""Notes of the log about itself: their words, their line and their number."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from turnstile.log.notes import (
+    EntriesRemoved,
+    EventsMissing,
+    Fact,
+    NameErased,
+    Note,
+    PicturesRemoved,
+    SourceBegan,
+    link_note,
+    note_number,
+    remark,
+    words_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("fact", "words"),
+    [
+        (
+            SourceBegan(source="bbbb", before="aaaa", before_seq=7, reason="the journal was replaced"),
+            "events come from journal bbbb after event aaaa:7: the journal was replaced",
+        ),
+        (
+            SourceBegan(source="bbbb", before="aaaa", before_seq=7),
+            "events come from journal bbbb after event aaaa:7",
+        ),
+        (
+            EventsMissing(source="aaaa", first_seq=3, last_seq=3),
+            "event aaaa:3 is missing; the journal has it no more",
+        ),
+        (
+            EventsMissing(source="aaaa", first_seq=3, last_seq=5),
+            "3 events, aaaa:3 to 5, are missing; the journal has them no more",
+        ),
+        (
+            NameErased(pseudonym="erased-1", entries=1),
+            "erased-1 stands for a name that was erased in 1 entry",
+        ),
+        (
+            NameErased(pseudonym="erased-1", entries=2),
+            "erased-1 stands for a name that was erased in 2 entries",
+        ),
+        (
+            PicturesRemoved(up_to=9, before_ns=1),
+            "old pictures of entries up to 9 were removed for their age",
+        ),
+        (
+            EntriesRemoved(up_to=9, up_to_hash=bytes(32), before_ns=1),
+            "entries up to 9 were removed for their age",
+        ),
+    ],
+)
+def test_a_note_says_in_words_what_happened(fact: Fact, words: str) -> None:
+    """Who reads the text needs no other tool."""
+    assert words_of(fact) == words
+
+
+def test_a_note_is_a_remark_with_its_number() -> None:
+    """So that the text can be continued after it."""
+    note = Note(log="office/log", number=12, at_ns=0, fact=NameErased(pseudonym="erased-1", entries=1))
+    line = remark(note, at=datetime(2026, 11, 22, 12, tzinfo=UTC))
+    assert line == f"# 2026-11-22T12:00:00.000+00:00  note 12: {words_of(note.fact)}"
+    assert note_number(line) == 12
+    assert note_number("# another remark") is None
+
+
+def test_a_note_is_chained_to_what_stands_before_it() -> None:
+    """Another predecessor or another fact is another hash."""
+    note = Note(log="office/log", number=2, at_ns=0, fact=NameErased(pseudonym="erased-1", entries=1))
+    other = Note(log="office/log", number=2, at_ns=0, fact=NameErased(pseudonym="erased-2", entries=1))
+    hashes = {
+        link_note(bytes(32), note).hash,
+        link_note(b"x" * 32, note).hash,
+        link_note(bytes(32), other).hash,
+    }
+    assert len(hashes) == 3
