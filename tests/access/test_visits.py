@@ -6,6 +6,7 @@ import pytest
 from tests.support.builders import START_NS, a_face, a_stranger
 from tests.support.crowd import ANN, BOB, EVE, SETTINGS, STEP_NS, Doorway, seen
 from turnstile.access.visits import MAX_FOLDED, MAX_VISITS, Door
+from turnstile.access.votes import grant
 from turnstile.protocol.reasons import Reason
 
 GRANTED_ANN, GRANTED_BOB, DENIED = ("granted", ANN), ("granted", BOB), ("denied", None)
@@ -383,3 +384,16 @@ def test_a_frame_that_names_nobody_completes_no_grant(doorway: Doorway) -> None:
     doorway.see(seen(ANN), times=2)
     assert doorway.see(seen(ANN, as_person=None)) == []
     assert [one.conclusion.person for one in doorway.see(seen(ANN))] == [ANN]
+
+
+def test_somebody_granted_who_comes_back_with_another_look_is_not_logged_twice(doorway: Doorway) -> None:
+    """The encoding links to nothing, but the name is that of a visit that is still open."""
+    doorway.see(seen(ANN), times=3)
+    doorway.see(times=8)
+    doorway.see(seen(EVE, as_person=ANN, left=400), times=10)
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_a_face_that_is_nobodys_is_granted_nothing() -> None:
+    """Whoever the votes before it were for."""
+    assert grant([], None, SETTINGS) is None

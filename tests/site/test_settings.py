@@ -393,3 +393,9 @@ def test_encodings_are_named_for_their_policies() -> None:
         for recognition in ({}, {"policy": "raw"}, {"policy": "mirror", "enrol_policy": "mirror"})
     }
     assert named == {"dlib-resnet-v1/mirror+paddings", "dlib-resnet-v1/raw", "dlib-resnet-v1/mirror"}
+
+
+def test_an_older_name_of_the_lockout_is_still_read() -> None:
+    """A site file that was valid stays valid."""
+    old, new = (a_document(decision={name: {"max_denials": 3}}) for name in ("throttle", "lockout"))
+    assert build(old) == build(new)
