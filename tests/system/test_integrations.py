@@ -87,3 +87,14 @@ def test_they_stop_when_asked_to(folder: Path, command: Callable[[Programs, Path
         code, said = stop(process, by=signal.SIGTERM)
     assert code == 0
     assert "Traceback" not in said
+
+
+def test_on_access_says_at_its_start_whom_it_opens_for(folder: Path) -> None:
+    """In one line, with the options that change it."""
+    with Programs() as programs:
+        process = on_access(programs, write_site(folder))
+        started(process)
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        stop(process, by=signal.SIGTERM)
+    assert "front_door: true runs for granted visits only; --denied or --all runs it for others" in said

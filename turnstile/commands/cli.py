@@ -67,7 +67,7 @@ GROUPS: Mapping[str, Mapping[str, CommandModule]] = {
     },
     "doors and other programs": {
         "on-access": CommandModule(
-            "integrations.on_access", "run a program for each access event of a camera"
+            "integrations.on_access", "run a program when a camera's visitor is granted or denied"
         ),
         "webhook": CommandModule("integrations.webhook", "send each access event to a web address"),
     },

@@ -11,9 +11,10 @@ import pytest
 
 from tests.support.builders import a_site, an_access
 from tests.support.waiting import wait_until
+from turnstile.commands.cli import command_line
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.bus.nodes import Bus
-from turnstile.io.integrations.on_access import OnAccess, is_expired
+from turnstile.io.integrations.on_access import RUNS_FOR, OnAccess, is_expired
 from turnstile.io.runner.heart import Heart
 from turnstile.protocol.messages import Access, encode
 from turnstile.protocol.topics import topic
@@ -28,6 +29,7 @@ class Place:
         self.broker = BrokerSockets(site.broker)
         self.door = OnAccess(
             camera="front_door",
+            verdicts=RUNS_FOR["all"],
             command=(),
             timeout_s=10.0,
             bus=Bus(site.broker, topics=[topic("access", "front_door")]),
@@ -83,6 +85,28 @@ def test_the_command_gets_each_event_as_json(place: Place) -> None:
         ("granted", "Barack Obama", 1),
         ("denied", None, 2),
     ]
+
+
+@pytest.mark.parametrize(("option", "runs_for"), [("granted", 1), ("denied", 2)])
+def test_the_command_runs_for_the_wanted_verdict_only(place: Place, option: str, runs_for: int) -> None:
+    """A command that opens a door need not read who is denied."""
+    place.run(KEEP_INPUT)
+    place.door.verdicts = RUNS_FOR[option]
+    place.tell(a_grant(1))
+    place.tell(an_access(2, verdict="denied", person=None))
+    place.until("events_in", 2)
+    got = [json.loads(line)["seq"] for line in (place.folder / "got").read_text().splitlines()]
+    assert got == [runs_for]
+    assert place.door.heart.counts["granted_ignored"] + place.door.heart.counts["denied_ignored"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "runs_for"), [([], "granted"), (["--granted"], "granted"), (["--all"], "all")]
+)
+def test_grants_alone_run_the_command_unless_more_is_asked_for(options: list[str], runs_for: str) -> None:
+    """The safe thing is the default."""
+    words = ["on-access", "--config", "site.yaml", "--camera", "door", *options, "--", "true"]
+    assert command_line(words).parse_args(words).runs_for == runs_for
 
 
 def test_an_expired_grant_opens_nothing(place: Place) -> None:

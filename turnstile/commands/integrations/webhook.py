@@ -2,6 +2,7 @@
 
 The address gets one event as JSON in each POST, with the header `Turnstile-Signature: t=SECONDS,v1=HEX`. HEX
 is the HMAC-SHA256 of "SECONDS.BODY" with the secret. An event may come twice; its `source` and `seq` tell.
+docs/integrations.md lists the event's fields, and has ten lines of Python that check the signature.
 """
 
 import argparse

@@ -1,14 +1,16 @@
-"""`turnstile on-access`: runs a command for each access event of a camera, to open a door or ring a bell.
+"""`turnstile on-access`: runs a command for the grants of a camera, to open a door, or for its denials.
 
 Receives: the decisions of one camera.
 
 Sends: its beat.
 
-Policy: one command at a time, in the order of the events, each within a bounded time. A grant that has
-expired by this machine's clock, or while it waited for the command before it, is never acted on: a door does
-not open for somebody who left. So the clocks of broker and door must agree within the grant's few seconds.
+Policy: only grants run the command, unless denials are asked for: a command that opens a door need not read
+its input to be safe. One command runs at a time, in the order of the events, each within a bounded time. A
+grant that has expired by this machine's clock, or while it waited for the command before it, is never acted
+on: a door does not open for somebody who left. So the clocks of broker and door must agree within the grant's
+few seconds.
 
-    turnstile on-access --config FILE --camera NAME -- COMMAND [ARGUMENT …]
+    turnstile on-access --config FILE --camera NAME [--granted | --denied | --all] -- COMMAND [ARGUMENT …]
 """
 
 import argparse
@@ -18,7 +20,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -30,7 +32,7 @@ from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.member import Member
-from turnstile.protocol.messages import Access
+from turnstile.protocol.messages import Access, Verdict
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import topic
 from turnstile.site.settings import Site
@@ -40,6 +42,13 @@ MAX_WAITING = 64
 
 STOP_GRACE_S = 0.7
 """How long a command in hand may go on after this process was asked to stop."""
+
+RUNS_FOR: Mapping[str, tuple[Verdict, ...]] = {
+    "granted": ("granted",),
+    "denied": ("denied",),
+    "all": ("granted", "denied"),
+}
+"""Option -> the verdicts that run the command."""
 
 log = logging.getLogger("turnstile")
 
@@ -58,9 +67,17 @@ def run(options: argparse.Namespace) -> int:
 
 def wire(start: node.Start) -> "OnAccess":
     """Join the bus for the events of one camera."""
-    camera = start.options.camera
+    camera, verdicts = start.options.camera, RUNS_FOR[start.options.runs_for]
+    log.info(
+        "%s: %s runs for %s%s",
+        camera,
+        start.options.command_line[0],
+        " and ".join(f"{verdict} visits" for verdict in verdicts),
+        " only; --denied or --all runs it for others" if verdicts == ("granted",) else "",
+    )
     return OnAccess(
         camera=camera,
+        verdicts=verdicts,
         command=start.options.command_line,
         timeout_s=start.options.timeout,
         bus=Bus(
@@ -72,9 +89,11 @@ def wire(start: node.Start) -> "OnAccess":
 
 @dataclass(kw_only=True)
 class OnAccess:
-    """The events of one camera, and the command that is run for each."""
+    """The events of one camera, and the command that is run for those wanted."""
 
     camera: str
+    verdicts: Sequence[Verdict]
+    """Events with another verdict are counted and run nothing."""
     command: Sequence[str]
     timeout_s: float
     bus: Bus
@@ -107,6 +126,9 @@ class OnAccess:
 
     def _queue(self, event: Access) -> None:
         self.heart.count("events_in")
+        if event.verdict not in self.verdicts:
+            self.heart.count(f"{event.verdict}_ignored")
+            return
         if len(self.waiting) >= MAX_WAITING:
             self.waiting.popleft()
             self.heart.count("dropped_waiting")
