@@ -390,6 +390,7 @@ def test_somebody_granted_who_comes_back_with_another_look_is_not_logged_twice(d
     """The encoding links to nothing, but the name is that of a visit that is still open."""
     doorway.see(seen(ANN), times=3)
     doorway.see(times=8)
+    doorway.see(seen(EVE, left=400), times=2)
     doorway.see(seen(EVE, as_person=ANN, left=400), times=10)
     assert doorway.verdicts == [GRANTED_ANN]
 
