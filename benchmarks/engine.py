@@ -29,7 +29,7 @@ import numpy as np
 from benchmarks.report import Cell, Goal, Report, parser, stay_on_one_core
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Hint
-from turnstile.site.settings import RecognitionSettings
+from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.detect.search import overlap
 from turnstile.vision.encode.encoder import POLICIES, Encoder
 from turnstile.vision.engines.engine import Analysis, Engine
@@ -238,7 +238,7 @@ def encoder_times(*, rounds: int) -> list[tuple[str, float]]:
 START = """
 import pathlib, re, resource, sys, time
 started = time.perf_counter()
-from turnstile.site.settings import RecognitionSettings
+from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.engines.engine import make_engine
 engine = make_engine(RecognitionSettings(engine=sys.argv[1], min_face_px=60))
 engine.analyse(sys.stdin.buffer.read())

@@ -25,7 +25,8 @@ from turnstile.commands.demo import samples
 from turnstile.errors import TurnstileError
 from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.messages import Beat, Frame, Result
-from turnstile.site.settings import CameraSettings, RecognitionSettings, Site
+from turnstile.site.recognition import RecognitionSettings
+from turnstile.site.settings import CameraSettings, Site
 
 FPS = 15.0
 CAMERA = "door"

@@ -31,7 +31,8 @@ from turnstile.commands.demo import samples
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.site.machine import cores
 from turnstile.protocol.messages import Result
-from turnstile.site.settings import CameraSettings, RecognitionSettings
+from turnstile.site.recognition import RecognitionSettings
+from turnstile.site.settings import CameraSettings
 
 WORK_S = 0.15
 CAMERAS, FPS, FRAME_BYTES = 40, 10.0, 20_000

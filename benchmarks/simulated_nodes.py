@@ -21,7 +21,8 @@ from turnstile.io.runner.node import Stop
 from turnstile.people.encodings import Encodings
 from turnstile.protocol.messages import Frame, Hint
 from turnstile.protocol.topics import topic, work_topic
-from turnstile.site.settings import BrokerSettings, RecognitionSettings
+from turnstile.site.recognition import RecognitionSettings
+from turnstile.site.settings import BrokerSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.engines.desk import RecognitionDesk
 from turnstile.vision.engines.engine import Analysis, Engine, EngineDescription

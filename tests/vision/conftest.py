@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from turnstile.commands.demo import samples
-from turnstile.site.settings import RecognitionSettings
+from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.engines.reference import ReferenceEngine
 from turnstile.vision.pictures import decode_enrolment

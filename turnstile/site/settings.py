@@ -14,6 +14,7 @@ from msgspec import Meta
 from turnstile.errors import ConfigError
 from turnstile.protocol.fields import MAX_NAME_CHARS, Name
 from turnstile.site.fields import MAX_COUNT, Address, Endpoint, HostName, Listen, Path, Place, Url
+from turnstile.site.recognition import RecognitionSettings
 
 _DATABASE = re.compile(r"postgresql://([^@/:]*@)?[^@]*")
 
@@ -95,74 +96,6 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     """Without a new picture for so long, the camera counts as lost and is opened again."""
     host: str = ""
     """Which of the site's `hosts` it runs on."""
-
-
-class RecognitionSettings(Section, frozen=True, kw_only=True):
-    """How recognizers find and encode faces; the same for all of them."""
-
-    engine: Literal["reference", "accelerated"] = "accelerated"
-    """``reference``: the face_recognition library on dlib. ``accelerated``: the same networks on a model
-    runtime, and less to search; it alone heeds the fields below that name it."""
-    min_face_px: Annotated[int, Meta(ge=20, le=1000)] = 40
-    """Smallest face to look for in a frame. Halving it quadruples the time of a search."""
-    min_enrol_face_px: Annotated[int, Meta(ge=20, le=1000)] = 60
-    """Smallest face accepted in an enrolment picture."""
-    detector: Literal["auto", "hog", "cnn"] = "auto"
-    """Accelerated engine: dlib's HOG or its convolutional detector; ``auto`` is ``cnn`` on a graphics card
-    or in bfloat16, where it is the faster one, and ``hog`` elsewhere."""
-    min_detection_score: Annotated[float, Meta(ge=-1, le=2)] = 0.3
-    """Accelerated engine: how sure the convolutional detector must be, of every face or of those that HOG
-    doubts; 0 is dlib's own threshold. On 8 clips of 3 people (2026-11), 0.3 to 0.6 find every face and no
-    false one; see `turnstile.vision.detect.hog`."""
-    full_scan_every: Annotated[int, Meta(ge=1, le=1000)] = 15
-    """Accelerated engine: beside people who stay where they were, a newcomer is looked for in one of so many
-    recognized frames of a camera; 1 searches every frame in full."""
-    policy: Literal["auto", "raw", "unit", "mirror", "paddings", "points68", "everything68"] = "auto"
-    """What is encoded of a face in a frame, see `turnstile.vision.encode.encoder`; ``auto`` is ``raw`` for
-    the reference engine, which knows no other, and ``mirror`` for the accelerated one. The two with 68 use a
-    landmark model whose training data exclude commercial use."""
-    enrol_policy: Literal["auto", "raw", "unit", "mirror", "paddings", "points68", "everything68"] = "auto"
-    """The same for enrolment pictures; ``auto`` is ``raw`` if `policy` is, else ``paddings``."""
-    runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
-    """Accelerated engine: what computes the networks."""
-    providers: Annotated[tuple[Literal["cpu", "cuda"], ...], Meta(min_length=1, max_length=2)] = ("cpu",)
-    """Accelerated engine: what onnxruntime computes on, in order of preference; ``cuda`` needs
-    onnxruntime-gpu."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Accelerated engine: ``bfloat16`` needs openvino and a processor that has it."""
-    credits: Annotated[int, Meta(ge=1, le=64)] = 1
-    """Pieces of work a recognizer holds at a time. More than 1 makes frames older (p50 68 ms against 18 at
-    2 credits, measured); worth it only where transfer takes as long as recognition: over a line of 50 ms each
-    way, 3 credits gave 15.9 answers a second instead of 6.3 (`benchmarks.multihost`, 2026-11)."""
-
-    def __post_init__(self) -> None:
-        """Refuse policies that the engine does not know, and mixtures that cannot be compared."""
-        if self.engine == "reference" and {self.policy, self.enrol_policy} - {"auto", "raw"}:
-            raise ConfigError("the reference engine has policy and enrol_policy raw only", place=("engine",))
-        if (self.frame_policy == "raw") != (self.picture_policy == "raw"):
-            raise ConfigError(
-                "raw encodings compare with raw ones only, not with others", place=("enrol_policy",)
-            )
-
-    @property
-    def frame_policy(self) -> str:
-        """Return the policy for faces in frames, with ``auto`` resolved."""
-        if self.policy != "auto":
-            return self.policy
-        return "raw" if self.engine == "reference" else "mirror"
-
-    @property
-    def picture_policy(self) -> str:
-        """Return the policy for enrolment pictures, with ``auto`` resolved."""
-        if self.enrol_policy != "auto":
-            return self.enrol_policy
-        return "raw" if self.frame_policy == "raw" else "paddings"
-
-    @property
-    def encoding(self) -> str:
-        """Return the name of the weights and policies in use; only encodings of one name may be compared."""
-        live, enrolled = self.frame_policy, self.picture_policy
-        return f"dlib-resnet-v1/{live}" if live == enrolled else f"dlib-resnet-v1/{live}+{enrolled}"
 
 
 class RecognizerSettings(Section, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from PIL import Image
 from turnstile.errors import PictureError
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Hint
-from turnstile.site.settings import RecognitionSettings
+from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.hog import HogDetector
 from turnstile.vision.detect.search import Detection, overlap

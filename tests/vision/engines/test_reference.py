@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from turnstile.errors import PictureError
-from turnstile.site.settings import RecognitionSettings
+from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.engines.reference import ReferenceEngine
 from turnstile.vision.engines.selection import make_engine

@@ -13,7 +13,8 @@ from turnstile.commands.site import examination
 from turnstile.commands.site.examination import Level, ReportLine
 from turnstile.errors import ConfigError, TurnstileError
 from turnstile.io.site.file import load
-from turnstile.site.settings import RecognitionSettings, Site
+from turnstile.site.recognition import RecognitionSettings
+from turnstile.site.settings import Site
 
 STYLES: Mapping[Level, str] = {"ok": "green", "note": "yellow", "problem": "bold red"}
 

@@ -20,7 +20,8 @@ from turnstile import __version__
 from turnstile.commands.demo import samples
 from turnstile.errors import ConfigError
 from turnstile.protocol.messages import Beat
-from turnstile.site.settings import BrokerSettings, RecognitionSettings, Site
+from turnstile.site.recognition import RecognitionSettings
+from turnstile.site.settings import BrokerSettings, Site
 from turnstile.vision.opencv import require_opencv
 
 if TYPE_CHECKING:

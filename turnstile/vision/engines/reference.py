@@ -11,7 +11,7 @@ from turnstile.errors import ModelError
 from turnstile.people.encodings import Encodings
 from turnstile.protocol.fields import MAX_FACES, Box
 from turnstile.protocol.messages import Hint
-from turnstile.site.settings import RecognitionSettings
+from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.search import the_one_face
 from turnstile.vision.engines.engine import Analysis, EngineDescription

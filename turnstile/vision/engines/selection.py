@@ -1,6 +1,6 @@
 """Which engine a site file asks for."""
 
-from turnstile.site.settings import RecognitionSettings
+from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.engines.engine import Engine
 
 
