@@ -85,8 +85,9 @@ class BrokerNode:
         self._publish(self.access.due(enrolled=self.people.enrolled))
         self._publish(self.people.due(now_ns))
         self._hand_out_work(now_ns)
-        problem = self.access.journal.problem
-        self.heart.report(State.DEGRADED if problem else State.LIVE, problem)
+        standing, closed = self.access.rules.standing, self.access.closed
+        said = closed or standing.problem or standing.absent
+        self.heart.report(State.DEGRADED if closed else State.LIVE, said)
         if self.heart.is_due:
             self._beat(now_ns)
 
@@ -238,7 +239,7 @@ def wire(start: node.Start) -> BrokerNode:
     meter = Meter(site)
     journal = Journal(path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks))
     meter.show("turnstile_journal_writable", "1 when decisions can be recorded.", lambda: not journal.problem)
-    access = open_access_desk(site, journal, meter)
+    access = open_access_desk(site, start.site_path, journal, meter)
     sockets = BrokerSockets(site.broker, guard=guard_of(site), wake_fds=(start.stop.fileno, journal.fileno))
     connections = raise_limit() // 2
     log.info("ingress %s, egress %s, at most %d nodes", site.broker.ingress, site.broker.egress, connections)
@@ -261,6 +262,7 @@ def wire(start: node.Start) -> BrokerNode:
             pulse=start.pulse,
             why_not=lambda: {
                 "journal": journal.problem,
+                "rules": "" if access.rules.rules is not None else access.closed,
                 "gallery": "" if enrolment.read else "the faces folder has not been read yet",
             },
         ),

@@ -52,10 +52,11 @@ PIXELS: dict[str, set[str]] = {
 
 WORLD: dict[str, set[str]] = {
     "io": set(),
-    "io.site": {"site"},
+    "io.site": {"files", "site"},
     "io.bus": {"files", "dispatch", "io.site", "protocol", "site"},
     "io.runner": {"io.bus", "io.site", "protocol", "site"},
     "io.access": {
+        "files",
         "access",
         "dispatch",
         "io.journal",

@@ -22,6 +22,10 @@ class ConfigError(TurnstileError):
         self.words, self.place = words, place
 
 
+class UnreadableError(ConfigError):
+    """A file of which nobody can tell what it says: it cannot be looked at, or is empty or no text."""
+
+
 def _plain(key: str) -> str:
     """Return a key so that it cannot break a line or fill the screen."""
     return key if key.isprintable() and len(key) <= _KEY_CHARS else f"{key!r:.{_KEY_CHARS}}"

@@ -33,7 +33,8 @@ class Decider:
     settings: DecisionSettings
     encoding: str
     """Weights and policy behind the distances."""
-    rules: Rules = NO_RULES
+    rules: Rules | None = NO_RULES
+    """`None` while nobody can tell what they are: then nobody enters."""
     doors: dict[str, Door] = field(default_factory=dict)
     tries: dict[str, Tries] = field(default_factory=dict)
     glimpses: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -43,7 +44,7 @@ class Decider:
     @property
     def config_hash(self) -> str:
         """Return a hash of the settings and rules that decide."""
-        return config_hash(self.settings, self.rules)
+        return config_hash(self.settings, *([] if self.rules is None else [self.rules]))
 
     def decide(self, result: Result, *, age_s: float, now: Now) -> list[Access]:
         """Fold a result and return the events of its decisions, not numbered yet.
@@ -59,7 +60,11 @@ class Decider:
         def objection(person: str | None) -> Reason | None:
             if lockout.is_locked(tries, now.monotonic_ns):
                 return Reason.TOO_MANY_TRIES
-            return None if person is None else judge(self.rules, person, camera, now.local)
+            if person is None:
+                return None
+            if self.rules is None:
+                return Reason.RULES_UNKNOWN
+            return judge(self.rules, person, camera, now.local)
 
         settings = self.settings_at(camera)
         self.doors[camera], decisions = fold(
@@ -108,7 +113,7 @@ class Decider:
 
     def settings_at(self, camera: str) -> DecisionSettings:
         """Return the site's settings with the rules of a door."""
-        rule = self.rules.doors.get(camera)
+        rule = None if self.rules is None else self.rules.doors.get(camera)
         if rule is None:
             return self.settings
         said = {"nearest_only": rule.nearest_only, "min_face_px": rule.min_face_px}

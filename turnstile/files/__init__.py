@@ -1,1 +1,1 @@
-"""Files written so that a reader, and a machine that loses power, finds each whole or not at all."""
+"""Files written whole or not at all, and read without taking "cannot look" for "is not there"."""

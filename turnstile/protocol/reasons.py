@@ -26,6 +26,8 @@ class Reason(StrEnum):
     """Results reached the broker too late to vote."""
     TOO_MANY_TRIES = "too_many_tries"
     """The door was locked for a while after many denials."""
+    RULES_UNKNOWN = "rules_unknown"
+    """Nobody can tell what the rules are, so nobody enters."""
     NO_RECORD = "no_record"
     """The decision could not be put on record, so nobody enters."""
 
@@ -51,6 +53,7 @@ WORDS: dict[Reason, str] = {
     Reason.BLOCKED: "blocked",
     Reason.RESULT_TOO_OLD: "recognition is too slow",
     Reason.TOO_MANY_TRIES: "too many tries, please wait",
+    Reason.RULES_UNKNOWN: "the rules cannot be read",
     Reason.NO_RECORD: "the log cannot be written",
 }
 """A few words for the person at the door."""

@@ -169,8 +169,9 @@ class DecisionSettings(Section, frozen=True, kw_only=True):
     the broker warns."""
     grant_valid_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
     """How long after the decision an actuator may still open the door."""
-    rules: Path = "../rules.yaml"
-    """Who may use which door when, on the broker's machine; everyone enrolled everywhere if there is none."""
+    rules: Place = ""
+    """Who may use which door when, on the broker's machine; everyone enrolled everywhere if there is no such
+    file. Empty: ``rules.yaml`` beside the faces folder."""
     record: str = ""
     """File to which all results are appended, without pictures, for `turnstile replay`; empty: none."""
     lockout: LockoutSettings = LockoutSettings()

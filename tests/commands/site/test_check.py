@@ -40,6 +40,7 @@ def test_a_valid_site_is_summed_up(folder: Path, capsys: pytest.CaptureFixture[s
         "recognizer  recognizer-1 (on far)",
         f"logger      log: {folder.resolve()}/log.txt, from the store {folder.resolve()}/log.db",
         "display     screen: front_door",
+        f"rules       {folder.resolve()}/rules.yaml is not there, so everybody enrolled may use every door",
         f"faces       {faces.resolve()}: 2 people, 3 pictures",
     ]
 
@@ -123,3 +124,11 @@ def test_the_rules_file_is_checked_too(folder: Path, capsys: pytest.CaptureFixtu
     code, printed, said = check(config, capsys)
     assert (code, printed) == (78, "")
     assert f"{rules}:2: doors.cellar: no camera is named 'cellar'" in said
+    rules.write_text("blocked: !!timestamp soon\n")
+    code, printed, said = check(config, capsys)
+    assert (code, printed, said) == (78, "", f"error: {rules}:1: not plain YAML: no timestamp: 'soon'\n")
+    rules.unlink()
+    rules.symlink_to("nowhere")
+    code, printed, said = check(config, capsys)
+    assert (code, printed) == (78, "")
+    assert f"nobody may enter: {rules}: cannot be read: No such file" in said

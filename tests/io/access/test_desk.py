@@ -31,7 +31,9 @@ class Entrance:
             folder, f"decision: {{rules: '{self.rules}', record: '{self.recording}', votes_needed: 3}}"
         )
         self.journal = Journal(path=folder / "journal.db", loggers=["log"])
-        self.desk = stack.enter_context(closing(open_access_desk(site, self.journal, Meter(site))))
+        self.desk = stack.enter_context(
+            closing(open_access_desk(site, folder / "site.yaml", self.journal, Meter(site)))
+        )
         self.seq = 0
 
     def see(
@@ -134,8 +136,30 @@ def test_new_rules_hold_from_the_next_result_on(entrance: Entrance) -> None:
     assert isinstance(event, Access)
     assert event.verdict == "denied"
     entrance.rules.write_text("blocked: 3\n")
-    wait_until(lambda: entrance.desk.gauges()["rules_refused"] == 1, "a refused rules file")
-    assert ANN in entrance.desk.decider.rules.blocked
+    wait_until(
+        lambda: entrance.desk.due(enrolled=None) or entrance.desk.gauges()["rules_refused"] == 1,
+        "a refused rules file",
+    )
+    entrance.see(times=25)
+    entrance.see(seen(ANN), times=3)
+    ((_, event),) = entrance.due()
+    assert isinstance(event, Access)
+    assert event.reason == "blocked"
+    assert entrance.desk.closed == ""
+
+
+def test_nobody_enters_while_nobody_can_tell_what_the_rules_are(entrance: Entrance) -> None:
+    """The entry, the beat's detail and the count say why; it locks no door."""
+    entrance.rules.symlink_to("nowhere")
+    wait_until(lambda: entrance.desk.due(enrolled=[ANN]) or entrance.desk.closed, "the trouble is noticed")
+    for _ in range(12):
+        entrance.see(seen(ANN), times=3)
+        ((_, event),) = entrance.due()
+        assert isinstance(event, Access)
+        assert (event.verdict, event.reason, event.person) == ("denied", "rules_unknown", ANN)
+        entrance.see(times=25)
+    assert entrance.desk.closed.startswith(f"nobody may enter: {entrance.rules}: cannot be read: ")
+    assert entrance.desk.gauges()["rules_refused"] == 1
 
 
 def test_whom_the_rules_name_and_nobody_is_called_is_said_once(

@@ -151,7 +151,7 @@ def test_the_former_name_of_the_lockout_is_still_read(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """Missing, or a folder."""
     assert "No such file" in refusal(tmp_path / "nowhere.yaml")
-    assert "Is a directory" in refusal(tmp_path)
+    assert "it is a folder, not a file" in refusal(tmp_path)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from turnstile.access.decider import Decider
 from turnstile.access.replay import Difference, differences, replay
-from turnstile.access.rules import NO_RULES, Rules
+from turnstile.access.rules import Rules
 from turnstile.commands.options import add_config
 from turnstile.errors import ConfigError
 from turnstile.io.access import recording as resultfile
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the visits that would be decided otherwise; return 0."""
     site = load(options.config)
     path = options.recording or _recording_of(site)
-    rules = _rules_of(site)
+    rules = _rules_of(site, options.config)
     begin_ns = moment(options.since, now=dt.datetime.now().astimezone()) if options.since else 0
     before, after = replay(
         (one for one in resultfile.read(path) if one.at_ns >= begin_ns),
@@ -69,9 +69,11 @@ def _recording_of(site: Site) -> Path:
     return Path(site.decision.record)
 
 
-def _rules_of(site: Site) -> Rules:
-    path = Path(site.decision.rules)
-    return rules_file.load(path, doors=site.cameras) if path.exists() else NO_RULES
+def _rules_of(site: Site, site_path: Path) -> Rules:
+    found = rules_file.standing(rules_file.places_of(site, site_path), doors=site.cameras)
+    if found.rules is None:
+        raise ConfigError(found.problem)
+    return found.rules
 
 
 def _line(difference: Difference) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from turnstile.commands.options import add_config
-from turnstile.errors import PictureError
+from turnstile.errors import ConfigError, PictureError
 from turnstile.io.access import rules_file
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a summary of the site; return 0."""
     site = load(options.config)
-    ruled = list(ruled_by(site))
+    ruled = list(ruled_by(site, options.config))
     sys.stdout.write(f"{options.config}: valid\n")
     for subject, found in (*summary(site), *ruled, *enrolled(site.gallery)):
         sys.stdout.write(f"{subject:<11} {printable(found)}\n")
@@ -56,21 +56,25 @@ def summary(site: Site) -> Iterator[tuple[str, str]]:
         yield "display", f"{name}: {', '.join(display.cameras) or 'all cameras'}{_on(display.host)}"
 
 
-def ruled_by(site: Site) -> Iterator[tuple[str, str]]:
-    """Yield what the rules file says, if there is one.
+def ruled_by(site: Site, site_path: Path) -> Iterator[tuple[str, str]]:
+    """Yield what the rules file says, or where it was looked for.
 
     Raises:
         ConfigError: it cannot be used.
     """
-    path = Path(site.decision.rules)
-    if path.exists():
-        rules = rules_file.load(path, doors=site.cameras)
+    found = rules_file.standing(rules_file.places_of(site, site_path), doors=site.cameras)
+    if found.rules is None:
+        raise ConfigError(found.problem)
+    if found.absent:
+        yield "rules", found.absent.removeprefix("no rules: ")
+    else:
+        rules = found.rules
         named = (
             (len(rules.groups), "group"),
             (len(rules.doors), "door"),
             (len(rules.blocked), "blocked", "blocked"),
         )
-        yield "rules", f"{path}: {', '.join(_counted(*one) for one in named)}"
+        yield "rules", f"{site.decision.rules}: {', '.join(_counted(*one) for one in named)}"
 
 
 def enrolled(gallery: GallerySettings) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ from turnstile.access.replay import taken, told
 from turnstile.access.rules import Rules, unenrolled
 from turnstile.dispatch.desk import Recognized
 from turnstile.io.access.recording import ResultFile
-from turnstile.io.access.rules_file import RulesFile
+from turnstile.io.access.rules_file import RulesFile, places_of
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.io.metrics.hops import Meter
 from turnstile.protocol.messages import Access, Fetch, Result
@@ -42,7 +42,7 @@ class AccessDesk:
     counts: Counter[str] = field(default_factory=Counter)
     _decided: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Camera → its open visits that are decided."""
-    _compared: tuple[Rules, Sequence[str]] | None = None
+    _compared: tuple[Rules | None, Sequence[str]] | None = None
     """The rules and the enrolled people that were last compared."""
     _unenrolled: list[str] = field(default_factory=list)
 
@@ -50,8 +50,13 @@ class AccessDesk:
         """Return the present values for the beat."""
         return {
             "decisions_waiting": self.journal.waiting,
-            "rules_refused": 1.0 if self.rules.problem else 0.0,
+            "rules_refused": 1.0 if self.rules.standing.problem else 0.0,
         }
+
+    @property
+    def closed(self) -> str:
+        """Return why nobody can enter; empty when they can."""
+        return self.journal.problem or (self.rules.standing.problem if self.rules.rules is None else "")
 
     def take(self, message: Recognized | Fetch) -> list[Outgoing]:
         """Decide upon a result, or look up what a logger asks for; return advice for those at the door."""
@@ -123,15 +128,15 @@ class AccessDesk:
         before, self._compared = self._compared, (self.decider.rules, enrolled)
         if self._compared == before:
             return
-        missing = unenrolled(self.decider.rules, enrolled)
+        missing = [] if self.decider.rules is None else unenrolled(self.decider.rules, enrolled)
         if missing and missing != self._unenrolled:
             log.warning("the rules name people who are not enrolled: %s", ", ".join(missing))
             self._unenrolled = missing
 
 
-def open_access_desk(site: Site, journal: Journal, meter: Meter) -> AccessDesk:
+def open_access_desk(site: Site, site_path: Path, journal: Journal, meter: Meter) -> AccessDesk:
     """Read the rules, and begin the recording if the site wants one."""
-    rules = RulesFile(Path(site.decision.rules), doors=site.cameras)
+    rules = RulesFile(places_of(site, site_path), doors=site.cameras)
     return AccessDesk(
         cameras=site.cameras.keys(),
         decider=Decider(

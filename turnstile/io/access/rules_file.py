@@ -1,50 +1,95 @@
 """The rules file on the broker's machine: read at start, and again whenever it changes.
 
+Only a file that is not there means that there are no rules: no file, no link of its name, and a folder that
+could be looked into. It is said then, with the path. Of anything else nobody can tell whom the rules
+bar, so nobody enters (`RulesFile.rules` is `None`) until it is put right:
+
+- The file or its folder may not be read, or a link leads nowhere.
+- The file is empty or no text, as a full disk or a loss of power leaves it.
+- The file is gone. A broker notes beside its journal that there were rules, so that one that starts again
+  knows it too. Who wants no rules any more writes ``{}`` into the file.
+- The file lies where it was looked for until November 2026, and not where it is looked for now.
+
+An edit with a mistake in it is refused while the broker runs, and the rules before it hold on. A broker does
+not start with such a file (`ConfigError`).
+
 A thread looks at the file four times a second, so that neither a slow disk nor a long file holds up the
-broker, and so that it works on every file system. What is there when the broker starts must be right; an edit
-that is not is refused, said once, and changes nothing. Should the thread die, the broker dies with it: rules
-that are no longer watched would go on admitting whom an edit has barred.
+broker, and so that it works on every file system. Should the thread die, the broker dies with it: rules that
+are no longer watched would go on admitting whom an edit has barred.
 """
 
 import datetime as dt
 import logging
+import os
 import queue
 import zoneinfo
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from turnstile.access.rules import NO_RULES, Rules, build
-from turnstile.errors import ConfigError
+from turnstile.errors import ConfigError, UnreadableError
+from turnstile.files.reading import is_absent, why
+from turnstile.files.whole import write_whole
 from turnstile.io.runner.worker import Worker
 from turnstile.io.site import yaml_file
+from turnstile.site.settings import Site
 
 LOOK_S = 0.25
 
 log = logging.getLogger("turnstile")
 
-_Stamp = tuple[int, int, int] | None
+_Stamp = tuple[int, ...] | str
+"""What changes when the file does, or why it cannot be looked at."""
+
+
+class Places(NamedTuple):
+    """Where rules lie, and where else to look before saying that there are none."""
+
+    path: Path
+    formerly: Path | None = None
+    """Where the file was looked for until November 2026."""
+    memory: Path | None = None
+    """The note that there were rules; `None` where nobody keeps one."""
+
+
+class Standing(NamedTuple):
+    """Which rules hold, and what there is to say about it."""
+
+    rules: Rules | None
+    """`None`: nobody can tell what they are, so nobody enters."""
+    problem: str = ""
+    """Why the file as it is now is not used."""
+    absent: str = ""
+    """That there is no file, and where it was looked for."""
 
 
 class RulesFile:
-    """Keeps the newest rules that were right.
+    """Keeps the newest rules that were right. Call from the broker's loop.
 
     Attributes:
-        problem: why the file as it is now is not used; empty when it is.
+        standing: which rules hold.
     """
 
-    def __init__(self, path: Path, *, doors: Iterable[str]) -> None:
+    def __init__(self, places: Places, *, doors: Iterable[str]) -> None:
         """Read the file, if there is one.
 
         Raises:
-            ConfigError: it cannot be used; the text names the line.
+            ConfigError: there is a mistake in it; the text names the line.
         """
-        self.problem = ""
-        self._path, self._doors = path, tuple(doors)
-        self._stamp = _stamp(path)
-        self.rules = NO_RULES if self._stamp is None else load(path, doors=self._doors)
-        self._newer: queue.SimpleQueue[Rules] = queue.SimpleQueue()
+        self._places, self._doors = places, tuple(doors)
+        self._stamp = _stamp(places.path)
+        self.standing = self._last = standing(places, doors=self._doors)
+        _say(self.standing, places.path)
+        _keep_in_mind(self.standing, places)
+        self._newer: queue.SimpleQueue[Standing] = queue.SimpleQueue()
         self._worker = Worker("rules", self._watch)
         self._worker.start()
+
+    @property
+    def rules(self) -> Rules | None:
+        """Return the rules that hold; `None` if nobody can tell what they are."""
+        return self.standing.rules
 
     def close(self) -> None:
         """Stop looking."""
@@ -55,44 +100,76 @@ class RulesFile:
         self._worker.check()
         before = self.rules
         while not self._newer.empty():
-            self.rules = self._newer.get()
+            self.standing = self._newer.get()
         return self.rules is not before
 
     def local(self, now_s: float) -> dt.datetime:
         """Return a time since 1970 on the clocks that the rules mean."""
-        return local_time(self.rules, now_s)
+        return local_time(self.rules or NO_RULES, now_s)
 
     def _watch(self) -> None:
         seen = self._stamp
         while not self._worker.stopping.wait(LOOK_S):
-            now = _stamp(self._path)
-            if now == seen == self._stamp:
-                continue
-            # changed, or changing still: read once it has been the same twice
+            now = _stamp(self._places.path)
+            # changed, or changing still: read once it has been the same twice; what could not be read, always
             settled, seen = now == seen, now
-            if settled:
+            if settled and (now != self._stamp or self._last.rules is None):
                 self._stamp = now
                 self._read_again()
 
     def _read_again(self) -> None:
         try:
-            rules = load(self._path, doors=self._doors)
+            found = standing(self._places, doors=self._doors)
         except ConfigError as error:
-            self.problem = str(error)
-            log.warning("rules not changed, those before still hold: %s", error)
-        else:
-            self.problem = ""
-            self._newer.put(rules)
-            log.info("rules read again from %s", self._path)
+            found = Standing(None, problem=f"nobody may enter: {error}")
+            if self._last.rules is not None and not self._last.absent:
+                found = Standing(
+                    self._last.rules, problem=f"rules not changed, those before still hold: {error}"
+                )
+        if found != self._last or found.rules is not None:
+            self._last = found
+            _say(found, self._places.path)
+            _keep_in_mind(found, self._places)
+            self._newer.put(found)
+
+
+def places_of(site: Site, site_path: Path) -> Places:
+    """Return where the rules of a site lie."""
+    path, beside = Path(site.decision.rules), Path(site.gallery.faces).parent / "rules.yaml"
+    formerly = Path(os.path.normpath(site_path.resolve().parent / "../rules.yaml"))
+    journal = Path(site.broker.journal)
+    return Places(
+        path,
+        formerly=formerly if path == beside != formerly else None,
+        memory=journal.with_name(f"{journal.name}.rules"),
+    )
+
+
+def standing(places: Places, *, doors: Iterable[str]) -> Standing:
+    """Return what holds by the file as it is now.
+
+    Raises:
+        ConfigError: there is a mistake in it; the text names the line.
+    """
+    try:
+        if _is_missing(places):
+            words = f"no rules: {places.path} is not there, so everybody enrolled may use every door"
+            return Standing(NO_RULES, absent=words)
+        return Standing(load(places.path, doors=doors))
+    except UnreadableError as error:
+        return Standing(None, problem=f"nobody may enter: {error}")
 
 
 def load(path: Path, *, doors: Iterable[str]) -> Rules:
     """Return the rules of a file.
 
     Raises:
-        ConfigError: it cannot be read, or does not hold rules for these doors; the text names the line.
+        UnreadableError: it cannot be read, or is empty or no text.
+        ConfigError: it does not hold rules for these doors; the text names the line.
     """
     document = yaml_file.read(path, kind="a rules file")
+    if not document.text.strip():
+        raise UnreadableError(f"{path}: is empty; write {{}} into it if there are to be no rules")
     with document.located():
         rules = build(document.value, doors=doors)
         if rules.timezone:
@@ -106,6 +183,57 @@ def local_time(rules: Rules, now_s: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(now_s, dt.UTC).astimezone(zone)
 
 
+def _is_missing(places: Places) -> bool:
+    """Tell whether there is no file, and never was one.
+
+    Raises:
+        UnreadableError: nobody can tell, the file is gone, or it lies where it was looked for before.
+    """
+    path, formerly, memory = places
+    try:
+        if not is_absent(path):
+            return False
+        if formerly is not None and not is_absent(formerly):
+            raise UnreadableError(
+                f"the rules are looked for at {path}, beside the faces folder; there are some at {formerly}: "
+                "move them, or name them as decision.rules in the site file"
+            )
+        if memory is not None and _is_noted(memory):
+            raise UnreadableError(
+                f"{path}: the rules are gone; put them back, or write {{}} into that file for none"
+            )
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be looked at: {why(error, about=path)}") from error
+    return True
+
+
+def _is_noted(memory: Path) -> bool:
+    """Tell whether there were rules; a folder that is not there yet holds no note."""
+    try:
+        memory.lstat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _keep_in_mind(found: Standing, places: Places) -> None:
+    """Note that there are rules, or that none are wanted, for a broker that starts without their file."""
+    if places.memory is None or found.problem or found.absent:
+        return
+    try:
+        if found.rules == NO_RULES:
+            places.memory.unlink(missing_ok=True)
+        elif not _is_noted(places.memory):
+            write_whole(places.memory, f"{places.path}\n".encode(), durable=True)
+    except OSError as error:
+        log.warning("%s cannot be written: %s", places.memory, why(error, about=places.memory))
+
+
+def _say(found: Standing, path: Path) -> None:
+    level = logging.INFO if not found.problem else logging.ERROR if found.rules is None else logging.WARNING
+    log.log(level, "%s", found.problem or found.absent or f"rules read from {path}")
+
+
 def _check_timezone(name: str) -> None:
     try:
         zoneinfo.ZoneInfo(name)
@@ -117,7 +245,9 @@ def _check_timezone(name: str) -> None:
 
 def _stamp(path: Path) -> _Stamp:
     try:
+        if is_absent(path):
+            return "absent"
         status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    except OSError as error:
+        return str(error)
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino

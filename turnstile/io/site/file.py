@@ -25,6 +25,10 @@ def load(path: Path) -> Site:
         return _absolute(site, path.resolve().parent)
 
 
+def _beside(faces: str) -> str:
+    return str(Path(faces).parent / "rules.yaml")
+
+
 def _refuse_open_metrics(metrics: MetricsSettings | None) -> None:
     if metrics is not None and not metrics.open and not is_local(f"tcp://{metrics.listen}"):
         raise ConfigError(
@@ -73,7 +77,7 @@ def _absolute(site: Site, folder: Path) -> Site:
         gallery=replace(gallery, faces=under(gallery.faces), cache=under(gallery.cache)),
         decision=replace(
             site.decision,
-            rules=under(site.decision.rules),
+            rules=under(site.decision.rules) if site.decision.rules else _beside(under(gallery.faces)),
             record=under(site.decision.record) if site.decision.record else "",
         ),
         loggers={name: logger(one) for name, one in site.loggers.items()},

@@ -1,5 +1,6 @@
 """Reading YAML files that people edit: plain, bounded, and with the lines that errors are about."""
 
+import codecs
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import NamedTuple
 
 import yaml
 
-from turnstile.errors import ConfigError, Place
+from turnstile.errors import ConfigError, Place, UnreadableError
+from turnstile.files.reading import read_file, why
 
 MAX_BYTES = 256 * 1024
 
@@ -58,8 +60,23 @@ class PlainLoader(yaml.SafeLoader):
             )
         return super().compose_node(parent, index)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's signature
+        """Give the line of a value that its tag or form does not allow.
+
+        PyYAML raises `KeyError` for ``!!bool x``, `AttributeError` for ``!!timestamp x`` and `ValueError` for
+        2026-13-45 or ``!!int x``.
+        """
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, LookupError, AttributeError, TypeError) as error:
+            kind = node.tag.rpartition(":")[2]
+            words = f"no {kind}: {node.value!r:.80}"
+            raise yaml.constructor.ConstructorError(None, None, words, node.start_mark) from error
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002 - PyYAML's signature
         """Refuse keys that stand twice."""
+        if not isinstance(node, yaml.MappingNode):
+            raise yaml.constructor.ConstructorError(None, None, "expected a mapping", node.start_mark)
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -71,10 +88,6 @@ class PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_NOT_PLAIN = (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError)
-"""What PyYAML raises: also `KeyError` for ``!!bool x`` and `AttributeError` for ``!!timestamp x``."""
-
-
 def read(path: Path, *, kind: str) -> Document:
     """Return a file's contents.
 
@@ -83,16 +96,36 @@ def read(path: Path, *, kind: str) -> Document:
         kind: what it is, for errors: ``a site file``.
 
     Raises:
-        ConfigError: it cannot be read, is over 256 kB, or is not plain YAML.
+        UnreadableError: it cannot be read, is over 256 kB, or is no text.
+        ConfigError: it is not plain YAML.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
+        text = read_file(path, at_most=MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UnreadableError(f"{path}: cannot be read: {why(error, about=path)}") from error
     if len(text) > MAX_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} kB; {kind} is a few kilobytes")
+        raise UnreadableError(f"{path}: larger than {MAX_BYTES // 1024} kB; {kind} is a few kilobytes")
+    _refuse_what_is_no_text(path, text)
     try:
         return Document(path, yaml.load(text, PlainLoader), text)  # noqa: S506 - a SafeLoader
-    except _NOT_PLAIN as error:
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = "" if mark is None else f":{mark.line + 1}"
+        words = " ".join(f"{error.context or ''} {error.problem or ''}".split())
+        raise ConfigError(f"{path}{line}: not plain YAML: {words}") from error
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
         raise ConfigError(f"{path}: not plain YAML: {' '.join(str(error).split())}") from error
+
+
+def _refuse_what_is_no_text(path: Path, text: bytes) -> None:
+    """Refuse what an editor would not have saved, but a failing disk, a loss of power or another program."""
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return  # PyYAML reads it
+    try:
+        at = text.find(b"\0")
+        text.decode()
+    except UnicodeDecodeError as error:
+        at = error.start
+    if at >= 0:
+        line = text[:at].count(b"\n") + 1
+        raise UnreadableError(f"{path}:{line}: not plain YAML: byte {at + 1} is no UTF-8 text")
