@@ -239,7 +239,7 @@ def wire(start: node.Start) -> BrokerNode:
     meter = Meter(site)
     journal = Journal(path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks))
     meter.show("turnstile_journal_writable", "1 when decisions can be recorded.", lambda: not journal.problem)
-    access = open_access_desk(site, start.site_path, journal, meter)
+    access = open_access_desk(site, start.options.config, journal, meter)
     sockets = BrokerSockets(site.broker, guard=guard_of(site), wake_fds=(start.stop.fileno, journal.fileno))
     connections = raise_limit() // 2
     log.info("ingress %s, egress %s, at most %d nodes", site.broker.ingress, site.broker.egress, connections)

@@ -52,6 +52,7 @@ from turnstile.protocol.messages import (
     encode,
 )
 from turnstile.protocol.reasons import Reason
+from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic, topic, work_topic
 from turnstile.site.settings import BrokerSettings
 
@@ -751,3 +752,24 @@ def send_until_shown(place: Place, display: Peer, frames: Iterator[Frame]) -> No
     while not any(isinstance(message, Frame) for _, message in display.heard):
         place.send(next(frames))
         display.receive()
+
+
+def test_the_broker_says_that_there_are_no_rules_and_lets_nobody_enter_when_some_are_lost(
+    place: Place,
+) -> None:
+    """Whoever looks at the status reads the path; a broker that starts again says the same."""
+    rules = place.folder.resolve() / "rules.yaml"
+    no_rules = f"no rules: {rules} is not there, so everybody enrolled may use every door"
+    gone = (
+        f"nobody may enter: {rules}: the rules are gone; put them back, or write {{}} into that file for none"
+    )
+    place.ear.wait_for(Beat, lambda beat: (beat.state, beat.detail) == (State.LIVE, no_rules))
+    rules.write_text("blocked: [Ann]\n")
+    place.ear.wait_for(Beat, lambda beat: (beat.state, beat.detail) == (State.LIVE, ""))
+    rules.unlink()
+    place.ear.wait_for(Beat, lambda beat: (beat.state, beat.detail) == (State.DEGRADED, gone))
+    stop(place.broker)
+    place.broker = place.start_broker()
+    place.ear.wait_for(
+        Beat, lambda beat: beat.uptime_s < 2 and (beat.state, beat.detail) == (State.DEGRADED, gone)
+    )
