@@ -25,8 +25,8 @@ def test_three_agreeing_frames_grant(doorway: Doorway) -> None:
     found = decision.conclusion
     assert (found.verdict, found.person, found.reason) == ("granted", ANN, Reason.RECOGNISED)
     assert (found.votes, found.of) == (3, 3)
-    assert found.distance == pytest.approx(0.25)
-    assert found.margin == pytest.approx(0.4)
+    assert found.measure.distance == pytest.approx(0.25)
+    assert found.measure.margin == pytest.approx(0.4)
 
 
 def test_a_verdict_is_given_once(doorway: Doorway) -> None:
@@ -398,3 +398,26 @@ def test_somebody_granted_who_comes_back_with_another_look_is_not_logged_twice(d
 def test_a_face_that_is_nobodys_is_granted_nothing() -> None:
     """Whoever the votes before it were for."""
     assert grant([], None, SETTINGS) is None
+
+
+def test_the_distance_of_an_unknown_denial_is_of_a_frame_that_was_beyond_the_limit(doorway: Doorway) -> None:
+    """Frames within it that were ambiguous do not lend it their distance, nor do votes for somebody."""
+    doorway.see(seen(ANN, margin=0.01), times=2)
+    doorway.see(seen(ANN, as_person=None), times=6)
+    (decision,) = doorway.decisions
+    found = decision.conclusion
+    assert found.reason is Reason.UNKNOWN
+    assert found.measure.limit == SETTINGS.max_distance
+    assert found.measure.distance is not None
+    assert found.measure.distance > found.measure.limit
+
+
+def test_the_distance_of_an_ambiguous_denial_comes_with_its_margin_and_both_people(doorway: Doorway) -> None:
+    """Distance, margin, limit and nearest person are what one frame measured."""
+    doorway.see(seen(ANN, distance=0.30, margin=0.04))
+    doorway.see(seen(ANN, distance=0.25, margin=0.01))
+    doorway.see(seen(ANN, distance=0.35, margin=0.03), times=6)
+    measure = doorway.decisions[0].conclusion.measure
+    assert doorway.reasons == [Reason.AMBIGUOUS]
+    assert (measure.nearest, measure.limit) == (ANN, SETTINGS.max_distance)
+    assert (measure.distance, measure.margin) == (pytest.approx(0.25), pytest.approx(0.01))

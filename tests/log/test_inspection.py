@@ -254,7 +254,7 @@ def test_a_gap_in_the_events_needs_a_note() -> None:
     gap = EventsMissing(source=first.source, first_seq=2, last_seq=4)
     (head,) = some_links(first)
     (note,) = noted([head], gap)[1:]
-    after = extend(Head(2, note.hash), second, log="test/log", salts=Salts(bytes(32), bytes(32)))
+    after = extend(Head(2, note.hash), second, log="test/log", salts=Salts(bytes(32), bytes(32), bytes(32)))
     assert inspect([head, note, after]) == []
     silent = some_links(first, second)
     words = f"event {first.source}:5 follows {first.source}:1; no gap is on record"

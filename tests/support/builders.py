@@ -244,9 +244,8 @@ def some_links(*accesses: Access, log: str = "test/logger") -> list[Link]:
     """Return events as the first entries of a log, their salts made of their numbers."""
     head, links = START, list[Link]()
     for access in accesses:
-        salts = Salts(
-            hashlib.sha256(b"p%d" % head.number).digest(), hashlib.sha256(b"t%d" % head.number).digest()
-        )
+        kinds = (b"p", b"t", b"n")
+        salts = Salts(*(hashlib.sha256(b"%s%d" % (kind, head.number)).digest() for kind in kinds))
         links.append(extend(head, access, log=log, salts=salts))
         head = Head(links[-1].record.number, links[-1].hash)
     return links

@@ -25,6 +25,7 @@ class Circumstances(NamedTuple):
 def to_access(decision: Decision, result: Result, circumstances: Circumstances) -> Access:
     """Return a decision as an event; the journal adds source and number."""
     conclusion, granted = decision.conclusion, decision.conclusion.verdict == "granted"
+    measure = conclusion.measure
     return Access(
         source="",
         seq=0,
@@ -32,8 +33,10 @@ def to_access(decision: Decision, result: Result, circumstances: Circumstances) 
         verdict=conclusion.verdict,
         reason=conclusion.reason,
         person=conclusion.person,
-        distance=conclusion.distance,
-        margin=conclusion.margin,
+        distance=measure.distance,
+        margin=measure.margin,
+        max_distance=measure.limit,
+        nearest=measure.nearest if conclusion.person is None else None,
         votes=conclusion.votes,
         of=conclusion.of,
         visit=decision.visit,

@@ -31,7 +31,7 @@ from typing import NamedTuple
 import msgspec
 
 from turnstile.access.linking import Trail, follow, is_alike, link
-from turnstile.access.votes import Ballot, Conclusion, Vote, ballots, denial, grant
+from turnstile.access.votes import Ballot, Conclusion, Grounds, Vote, ballots, denial, grant, with_frame
 from turnstile.protocol.messages import Face, Result, Verdict
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
@@ -72,8 +72,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     votes: tuple[Vote, ...] = ()
     """The latest, at most `votes_of`, in the order of capture."""
     votes_seen: int = 0
-    reasons: dict[Reason, int] = {}
-    """Reason → how many frames gave it."""
+    reasons: dict[Reason, Grounds] = {}
+    """Reason → the frames that gave it."""
     reason: Reason | None = None
     """The latest frame's reason; `None` if another face was nearer (`nearest_only`)."""
     in_view_ns: int = 0
@@ -241,7 +241,10 @@ def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -
     alike = is_alike(visit.trail, face, link_distance=settings.link_distance)
     step_ns = step.step_ns if visit.reasons else 0
     if visit.verdict is None and ballot.reason is not None:
-        counted = {**visit.reasons, ballot.reason: visit.reasons.get(ballot.reason, 0) + 1}
+        counted = {
+            **visit.reasons,
+            ballot.reason: with_frame(visit.reasons.get(ballot.reason), ballot.measure),
+        }
         visit = msgspec.structs.replace(visit, reasons=counted, in_view_ns=visit.in_view_ns + step_ns)
     if visit.verdict is None and ballot.counts and alike:
         visit = msgspec.structs.replace(visit, votes_seen=visit.votes_seen + 1)
@@ -261,12 +264,7 @@ def _miss(visit: Visit, step: _Step, settings: DecisionSettings, *, displaced: b
 
 
 def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: DecisionSettings) -> Visit:
-    vote = Vote(
-        person=ballot.person,
-        distance=ballot.distance,
-        margin=ballot.margin,
-        captured_ns=step.captured_ns,
-    )
+    vote = Vote(person=ballot.person, measure=ballot.measure, captured_ns=step.captured_ns)
     votes = sorted((*visit.votes, vote), key=lambda one: one.captured_ns)[-settings.votes_of :]
     return msgspec.structs.replace(visit, votes=tuple(votes))
 
@@ -335,5 +333,5 @@ def _conclude(
     return [Decision(name, conclusion._replace(person=person), sights[name].face)]
 
 
-_AGAINST = Ballot(person=None, reason=Reason.UNKNOWN, counts=True, distance=None, margin=None)
+_AGAINST = Ballot(person=None, reason=Reason.UNKNOWN, counts=True)
 """The ballot against a visit whose place somebody else's face has taken."""

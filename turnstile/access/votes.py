@@ -10,6 +10,22 @@ from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
 
 
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """What one frame measured of a face, and the bound that it was held against."""
+
+    nearest: str | None = None
+    """The nearest enrolled person, near enough or not."""
+    distance: float | None = None
+    """To that person."""
+    margin: float | None = None
+    """How much farther the second-best person is; `None` if there is no second."""
+    limit: float | None = None
+    """The largest distance that counted as that person."""
+
+
+NOTHING_MEASURED = Measure()
+
+
 class Ballot(NamedTuple):
     """What one face of one frame says."""
 
@@ -19,17 +35,22 @@ class Ballot(NamedTuple):
     """`RECOGNISED`, or why it is for nobody or does not count; `None` if the face is not to be decided."""
     counts: bool
     """Whether it is a vote."""
-    distance: float | None
-    margin: float | None
+    measure: Measure = NOTHING_MEASURED
 
 
 class Vote(msgspec.Struct, frozen=True, kw_only=True):
     """A ballot that counts."""
 
     person: str | None
-    distance: float | None
-    margin: float | None
     captured_ns: int
+    measure: Measure = NOTHING_MEASURED
+
+
+class Grounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How many frames of a visit gave a reason, and what the one with the smallest distance measured."""
+
+    frames: int = 0
+    measure: Measure = NOTHING_MEASURED
 
 
 class Conclusion(NamedTuple):
@@ -38,10 +59,8 @@ class Conclusion(NamedTuple):
     verdict: Verdict
     reason: Reason
     person: str | None
-    distance: float | None
-    """The smallest among the votes that agree."""
-    margin: float | None
-    """Of that vote."""
+    measure: Measure
+    """Of one frame: the nearest of those that gave this reason."""
     votes: int
     of: int
 
@@ -65,7 +84,10 @@ def ballots(result: Result, settings: DecisionSettings, *, too_old: bool) -> lis
             reason = Reason.BLURRED
         else:
             counts = True
-        cast.append(Ballot(person, reason, counts, face.distance, margin))
+        measure = Measure(
+            nearest=face.person, distance=face.distance, margin=margin, limit=settings.max_distance
+        )
+        cast.append(Ballot(person, reason, counts, measure))
     return cast
 
 
@@ -91,25 +113,24 @@ def grant(votes: Sequence[Vote], person: str | None, settings: DecisionSettings)
     if len(agreeing) < settings.votes_needed:
         return None
     best = min(agreeing, key=_by_distance)
-    return Conclusion(
-        "granted", Reason.RECOGNISED, person, best.distance, best.margin, len(agreeing), len(valid)
-    )
+    return Conclusion("granted", Reason.RECOGNISED, person, best.measure, len(agreeing), len(valid))
 
 
-def denial(votes: Sequence[Vote], reasons: Mapping[Reason, int], settings: DecisionSettings) -> Conclusion:
+def denial(
+    votes: Sequence[Vote], reasons: Mapping[Reason, Grounds], settings: DecisionSettings
+) -> Conclusion:
     """Return the conclusion that nobody was recognised, for the reason most frames of the visit had."""
     valid = _within_window(votes, settings)
     against = [vote for vote in valid if vote.person is None] or valid
-    best = min(against, key=_by_distance, default=None)
-    return Conclusion(
-        "denied",
-        _prevailing(reasons),
-        None,
-        best.distance if best else None,
-        best.margin if best else None,
-        len(against),
-        len(valid),
-    )
+    reason, grounds = _prevailing(reasons)
+    return Conclusion("denied", reason, None, grounds.measure, len(against), len(valid))
+
+
+def with_frame(grounds: Grounds | None, measure: Measure) -> Grounds:
+    """Return the grounds after one more frame that gave the same reason."""
+    if grounds is None:
+        return Grounds(frames=1, measure=measure)
+    return Grounds(frames=grounds.frames + 1, measure=min(grounds.measure, measure, key=_distance))
 
 
 def _named(face: Face, margin: float | None, settings: DecisionSettings) -> tuple[str | None, Reason]:
@@ -126,11 +147,19 @@ def _within_window(votes: Sequence[Vote], settings: DecisionSettings) -> list[Vo
 
 
 def _by_distance(vote: Vote) -> float:
-    return float("inf") if vote.distance is None else vote.distance
+    return _distance(vote.measure)
 
 
-def _prevailing(reasons: Mapping[Reason, int]) -> Reason:
+def _distance(measure: Measure) -> float:
+    return float("inf") if measure.distance is None else measure.distance
+
+
+def _prevailing(reasons: Mapping[Reason, Grounds]) -> tuple[Reason, Grounds]:
     """Return the most frequent reason. It is `AMBIGUOUS` if frames named people without agreeing."""
-    counts = dict.fromkeys(Reason, 0) | dict(reasons)
-    counts[Reason.AMBIGUOUS] += counts.pop(Reason.RECOGNISED)
-    return max(counts, key=lambda reason: (counts[reason], reason is Reason.UNKNOWN))
+    grounds = dict.fromkeys(Reason, Grounds()) | dict(reasons)
+    named, alike = grounds.pop(Reason.RECOGNISED), grounds[Reason.AMBIGUOUS]
+    grounds[Reason.AMBIGUOUS] = Grounds(
+        frames=alike.frames + named.frames, measure=min(alike.measure, named.measure, key=_distance)
+    )
+    reason = max(grounds, key=lambda one: (grounds[one].frames, one is Reason.UNKNOWN))
+    return reason, grounds[reason]

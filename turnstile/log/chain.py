@@ -12,6 +12,9 @@ verifies.
 A chain cannot show that its end was cut off, or that all of it was written anew. A `Head` shows both: the
 newest number and hash, kept where the log's writer cannot change it.
 
+Entries written before November 2026 have neither `max_distance` nor `nearest_commitment`. Their hash covers
+`FORM_1` and a record without these fields.
+
 What happened to the log itself stands in the same chain, as notes (`turnstile.log.notes`).
 """
 
@@ -23,7 +26,9 @@ import msgspec
 
 from turnstile.protocol.messages import Access, Verdict
 
-FORM = b"turnstile-entry/1\n"
+FORM = b"turnstile-entry/2\n"
+FORM_1 = b"turnstile-entry/1\n"
+_NOT_IN_FORM_1 = ("max_distance", "nearest_commitment")
 BEFORE_FIRST = bytes(32)
 
 
@@ -59,6 +64,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     person_commitment: bytes
     thumbnail_commitment: bytes
     """Empty if the event came without a picture."""
+    max_distance: float | None = None
+    nearest_commitment: bytes | None = None
+    """Empty if the event names nobody as nearest; `None` in an entry of the first form."""
 
 
 class Personal(NamedTuple):
@@ -71,6 +79,9 @@ class Personal(NamedTuple):
     thumbnail_salt: bytes | None
     pseudonym: str | None = None
     """Replaces the person's name after an erasure."""
+    nearest: str | None = None
+    """Whom somebody unknown came nearest to; without its salt, the pseudonym that replaced the name."""
+    nearest_salt: bytes | None = None
 
 
 class Link(NamedTuple):
@@ -93,15 +104,16 @@ START = Head(0, BEFORE_FIRST)
 
 
 class Salts(NamedTuple):
-    """Random bytes for the two commitments of an entry, 32 each."""
+    """Random bytes for the commitments of an entry, 32 each."""
 
     person: bytes
     thumbnail: bytes
+    nearest: bytes
 
 
 def extend(head: Head, access: Access, *, log: str, salts: Salts) -> Link:
     """Return an event as the entry that follows `head`."""
-    box, thumbnail = access.box_px, access.thumbnail
+    box, thumbnail, nearest = access.box_px, access.thumbnail, access.nearest
     record = Record(
         log=log,
         number=head.number + 1,
@@ -129,16 +141,28 @@ def extend(head: Head, access: Access, *, log: str, salts: Salts) -> Link:
         config_hash=_storable(access.config_hash),
         person_commitment=commitment(access.person, salts.person),
         thumbnail_commitment=commitment(thumbnail, salts.thumbnail) if thumbnail else b"",
+        max_distance=_plain(access.max_distance),
+        nearest_commitment=b"" if nearest is None else commitment(nearest, salts.nearest),
     )
     personal = Personal(
-        access.person, salts.person, thumbnail or None, salts.thumbnail if thumbnail else None
+        access.person,
+        salts.person,
+        thumbnail or None,
+        salts.thumbnail if thumbnail else None,
+        nearest=nearest,
+        nearest_salt=None if nearest is None else salts.nearest,
     )
     return Link(record, personal, head.hash, seal(head.hash, record))
 
 
 def seal(previous: bytes, record: Record) -> bytes:
     """Return the hash of an entry that follows the one with the hash `previous`."""
-    return hashlib.sha256(FORM + previous + msgspec.json.encode(record, order="sorted")).digest()
+    fields, form = msgspec.structs.asdict(record), FORM
+    if record.nearest_commitment is None:
+        form = FORM_1
+        for name in _NOT_IN_FORM_1:
+            del fields[name]
+    return hashlib.sha256(form + previous + msgspec.json.encode(fields, order="sorted")).digest()
 
 
 def commitment(value: str | bytes | None, salt: bytes) -> bytes:

@@ -15,6 +15,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 _FIELDS = (
     *("number", "time", "camera", "verdict", "person", "reason", "distance", "margin", "votes", "of"),
+    *("max_distance", "nearest"),
     *("visit", "decided_ns", "captured_ns", "frame_seq", "left_px", "top_px", "right_px", "bottom_px"),
     *("expires_ns", "recognizer", "encoding", "gallery_version", "config_hash", "source", "seq"),
     *("thumbnail", "hash"),
@@ -27,6 +28,7 @@ def row(link: Link, *, at: datetime, thumbnail: str | None = None) -> Mapping[st
     given = {
         "time": at.isoformat(timespec="milliseconds"),
         "person": personal.pseudonym or personal.person,
+        "nearest": personal.nearest,
         "thumbnail": thumbnail,
         "hash": link.hash.hex(),
     }

@@ -199,6 +199,7 @@ class Inspection:
             self._find(number, f"the name of entry {number} is missing, but no erasure is on record")
         elif commitment(personal.person, personal.person_salt) != record.person_commitment:
             self._find(number, f"the name of entry {number} was changed")
+        self._inspect_nearest(link)
         if not record.thumbnail_commitment:
             if personal.thumbnail is not None:
                 self._find(number, f"entry {number} came without a picture and has one now")
@@ -208,6 +209,19 @@ class Inspection:
                 self._bare.append(number)
         elif commitment(personal.thumbnail, personal.thumbnail_salt) != record.thumbnail_commitment:
             self._find(number, f"the picture of entry {number} was changed")
+
+    def _inspect_nearest(self, link: Link) -> None:
+        record, personal, number = link.record, link.personal, link.record.number
+        if not record.nearest_commitment:
+            if personal.nearest is not None:
+                self._find(number, f"entry {number} named nobody as nearest and names somebody now")
+        elif personal.nearest_salt is not None:
+            if commitment(personal.nearest, personal.nearest_salt) != record.nearest_commitment:
+                self._find(number, f"the nearest person of entry {number} was changed")
+        elif personal.nearest is None:
+            self._find(number, f"the nearest person of entry {number} is missing")
+        else:
+            self._pseudonyms.setdefault(personal.nearest, []).append(number)
 
     def _last_changed(self) -> bool:
         return bool(self._changed) and self._changed[-1].record.number == self.head.number

@@ -214,7 +214,7 @@ class People(Message, frozen=True, kw_only=True, tag="people/1"):
 Verdict = Literal["granted", "denied"]
 
 
-class Access(Message, frozen=True, kw_only=True, tag="access/2"):
+class Access(Message, frozen=True, kw_only=True, tag="access/3"):
     """One decision about one visit of one person; sent once."""
 
     source: Token
@@ -227,9 +227,13 @@ class Access(Message, frozen=True, kw_only=True, tag="access/2"):
     person: PersonName | None
     """Who was recognised, granted or not; `None` means unknown."""
     distance: Distance | None
-    """The smallest distance among the votes that agreed."""
+    """To the nearest enrolled person, in the frame with the smallest of those that gave the reason."""
     margin: Annotated[float, Meta(ge=-4, le=4)] | None = None
     """How much farther the second-best person was in that frame; `None` if there is no second."""
+    max_distance: Distance | None = None
+    """The largest distance that counted as that person in that frame."""
+    nearest: PersonName | None = None
+    """Who that was, of somebody not recognised. For loggers; the broker does not publish it."""
     votes: Count
     of: Count
     """`votes` of the last `of` votes agreed."""
@@ -383,6 +387,11 @@ def decode(body: bytes | memoryview) -> AnyMessage:
         return _decoder.decode(body)
     except UNREADABLE as error:
         raise WireError(another_version(body, _TAGS) or f"not a Turnstile message: {error}") from error
+
+
+def without_nearest(access: Access) -> Access:
+    """Return a decision as the public gets it: without the name that somebody unknown came nearest to."""
+    return msgspec.structs.replace(access, nearest=None)
 
 
 def for_everybody(result: Result) -> Result:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.support.builders import an_access
@@ -62,3 +63,16 @@ def test_a_person_is_found_however_the_name_is_written(run: Run, config: Path, a
     with closing(write_log(config)) as book:
         book.append(Log(source="aaaa", events=(an_access(5, person="\u00c9lodie M\u00fcller"),)))
     assert run("query", "--person", asked)[1].endswith("event=aaaa:5\n")
+
+
+def test_why_tells_what_the_frame_measured_and_the_limit_in_force(run: Run, config: Path) -> None:
+    """And whom somebody unknown came nearest to, which the text for the door does not say."""
+    unknown = an_access(5, verdict="denied", person=None)
+    near = msgspec.structs.replace(unknown, distance=0.47, max_distance=0.45, margin=0.02, nearest="Ann")
+    with closing(write_log(config)) as book:
+        assert book.append(Log(source="aaaa", events=(near,)))
+    _, said = run("query", "--last", "1", "--why")
+    assert said.splitlines()[1] == (
+        "# 0.4700 from Ann; the limit was 0.4500; the second nearest was 0.0200 farther"
+    )
+    assert "Ann" not in (config.parent / "access_log.txt").read_text().splitlines()[-1]

@@ -199,3 +199,15 @@ def test_the_journal_keeps_the_door_when_a_decided_visit_ends(folder: Path) -> N
         entrance.see(times=25)
     with closing(Journal(path=folder / "journal.db", loggers=["log"])) as journal:
         assert journal.doors["front_door"].visits == ()
+
+
+def test_the_name_that_somebody_unknown_came_nearest_to_is_for_the_log_alone(entrance: Entrance) -> None:
+    """Displays and doors get the distance, the margin and the limit."""
+    entrance.see(seen(ANN, as_person=None), times=8)
+    (public,) = entrance.due()
+    assert isinstance(public.message, Access)
+    assert (public.message.nearest, public.message.max_distance) == (None, 0.32)
+    entrance.desk.take(Fetch(name="log", instance="log-1", source="", after_seq=0))
+    (answer,) = entrance.due()
+    assert isinstance(answer.message, Log)
+    assert answer.message.events[0].nearest == ANN

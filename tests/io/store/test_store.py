@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -16,8 +17,8 @@ from turnstile.errors import ConfigError, LogError
 from turnstile.io.log.retention import erase_person, forget_entries, forget_pictures
 from turnstile.io.store.database import Database, StoreAbsentError
 from turnstile.io.store.store import PAGE, LogName, Store
-from turnstile.io.store.tables import entries, erasures, logs, schema
-from turnstile.log.chain import START, Personal
+from turnstile.io.store.tables import entries, erasures, logs, personal, schema
+from turnstile.log.chain import START, Personal, seal
 from turnstile.log.inspection import Inspection, KeptHead
 from turnstile.log.lines import Event
 from turnstile.log.notes import EventsMissing, Fact, NameErased
@@ -290,11 +291,16 @@ def test_a_store_of_version_1_is_brought_up_to_date(stores: Callable[..., Store]
     """What it erased and removed before there were notes is noted; a reader asks for that first."""
     store = stores()
     store.append([*some_accesses(1, 2), *some_accesses(3, person="Bob")], text_number=0)
+    seal_as_version_1(store)
     erase_person(store, "Ann", "erased-1")
     with store.database.writing() as connection:
         head = connection.execute(select(entries.c.hash).where(entries.c.number == 3)).scalar_one()
         connection.execute(logs.update().values(head_number=3, head_hash=head))
         connection.exec_driver_sql("DROP TABLE notes")
+        for column in ("max_distance", "nearest_commitment"):
+            connection.exec_driver_sql(f"ALTER TABLE entries DROP COLUMN {column}")
+        for column in ("nearest", "nearest_salt"):
+            connection.exec_driver_sql(f"ALTER TABLE personal DROP COLUMN {column}")
         erasures.create(connection)
         row = {"log_id": store.id, "pseudonym": "erased-1", "erased_ns": 1, "entries": 2}
         connection.execute(erasures.insert().values(**row))
@@ -304,6 +310,56 @@ def test_a_store_of_version_1_is_brought_up_to_date(stores: Callable[..., Store]
     upgraded = stores()
     assert facts(upgraded) == [NameErased(pseudonym="erased-1", entries=2)]
     assert findings(upgraded) == []
+
+
+def seal_as_version_1(store: Store) -> None:
+    """Give all entries the form and the hashes that they had in November 2026."""
+    before = START.hash
+    for link in list(store.links()):
+        record = msgspec.structs.replace(link.record, max_distance=None, nearest_commitment=None)
+        sealed = seal(before, record)
+        with store.database.writing() as connection:
+            connection.execute(
+                entries.update()
+                .where(entries.c.number == record.number)
+                .values(max_distance=None, nearest_commitment=None, previous=before, hash=sealed)
+            )
+        before = sealed
+
+
+def test_the_nearest_person_of_somebody_unknown_is_kept_and_can_be_erased(
+    stores: Callable[..., Store],
+) -> None:
+    """The entry has the name for operators, and an erasure replaces it without breaking the chain."""
+    store = stores()
+    unknown = an_access(1, verdict="denied", person=None)
+    store.append([msgspec.structs.replace(unknown, nearest="Ann", max_distance=0.3)], text_number=0)
+    (link,) = store.links()
+    assert (link.personal.person, link.personal.nearest, link.record.max_distance) == (None, "Ann", 0.3)
+    assert store.spellings("ann") == ["Ann"]
+    assert erase_person(store, "Ann", "erased-1") == 1
+    assert [one.personal.nearest for one in store.links()] == ["erased-1"]
+    assert findings(store) == []
+
+
+@pytest.mark.parametrize(
+    ("forged", "words"),
+    [
+        ({"nearest": "Bob"}, "the nearest person of entry 1 was changed"),
+        ({"nearest": None, "nearest_salt": None}, "the nearest person of entry 1 is missing"),
+        ({"nearest_salt": None}, "the name of entry 1 was replaced, but no erasure is on record"),
+    ],
+)
+def test_a_nearest_person_that_was_changed_is_found(
+    stores: Callable[..., Store], forged: dict[str, object], words: str
+) -> None:
+    """Whoever can write the database cannot put another name there unseen."""
+    store = stores()
+    unknown = an_access(1, verdict="denied", person=None)
+    store.append([msgspec.structs.replace(unknown, nearest="Ann")], text_number=0)
+    with store.database.writing() as connection:
+        connection.execute(personal.update().values(**forged))
+    assert findings(store) == [words]
 
 
 def test_swapped_rows_are_found(stores: Callable[..., Store]) -> None:

@@ -8,6 +8,7 @@ from turnstile.commands.log.selection import add_selection, question_of, select
 from turnstile.io.log.text import local_time
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.terminal import printable
+from turnstile.log.chain import Link
 from turnstile.log.lines import entry_of, format_entry
 
 
@@ -15,6 +16,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_log(parser)
     add_selection(parser)
+    parser.add_argument(
+        "--why", action="store_true", help="below each entry, what its frame measured and against which limit"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -24,4 +28,20 @@ def run(options: argparse.Namespace) -> int:
         for link in select(log.store, question):
             line = format_entry(entry_of(link, at=local_time(link.record.decided_ns)))
             sys.stdout.write(f"{printable(line)}\n")
+            if options.why:
+                sys.stdout.write(f"# {printable(measured(link))}\n")
     return EXIT_STOPPED
+
+
+def measured(link: Link) -> str:
+    """Return what the frame that an entry rests on measured, in words for operators."""
+    record, personal = link.record, link.personal
+    if record.distance is None:
+        return "no distance was measured"
+    whom = personal.nearest or personal.pseudonym or personal.person or "the nearest enrolled person"
+    words = [f"{record.distance:.4f} from {whom}"]
+    if record.max_distance is not None:
+        words.append(f"the limit was {record.max_distance:.4f}")
+    if record.margin is not None:
+        words.append(f"the second nearest was {record.margin:.4f} farther")
+    return "; ".join(words)

@@ -21,7 +21,7 @@ from turnstile.io.access.recording import ResultFile
 from turnstile.io.access.rules_file import RulesFile, places_of
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.io.metrics.hops import Meter
-from turnstile.protocol.messages import Access, Fetch, Result
+from turnstile.protocol.messages import Access, Fetch, Result, without_nearest
 from turnstile.protocol.topics import Outgoing, log_topic, topic
 from turnstile.site.settings import Site
 
@@ -121,7 +121,7 @@ class AccessDesk:
         event = outcome.event
         self.counts[event.verdict] += 1
         self.meter.published(event, recorded_ns=outcome.at_ns)
-        return Outgoing(topic("access", event.camera), event)
+        return Outgoing(topic("access", event.camera), without_nearest(event))
 
     def _warn_of_unenrolled(self, enrolled: Sequence[str]) -> None:
         """Warn once of people whom the rules name and nobody enrolled is called."""

@@ -39,7 +39,7 @@ from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.member import Member, key_for
 from turnstile.io.runner.worker import Worker
 from turnstile.log.lines import Event, Progress
-from turnstile.protocol.messages import Access, Fetch, Log
+from turnstile.protocol.messages import Access, Fetch, Log, without_nearest
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
 from turnstile.site.backoff import delay_s
@@ -137,7 +137,7 @@ class Sender:
             return f"cannot be sent to: {error}"
 
     def _request(self, event: Access) -> urllib.request.Request:
-        body = msgspec.json.encode(msgspec.structs.replace(event, thumbnail=b""))
+        body = msgspec.json.encode(msgspec.structs.replace(without_nearest(event), thumbnail=b""))
         headers = {
             "Content-Type": "application/json",
             "Turnstile-Signature": signature(self._secret, body, at_s=int(time.time())),

@@ -13,7 +13,7 @@ import msgspec
 
 from turnstile.errors import JournalError
 from turnstile.files.whole import write_whole
-from turnstile.protocol.messages import Access
+from turnstile.io.journal.file import read_event
 
 ANSWER_WITHIN_S = 10.0
 _LOOK_EVERY_S = 0.05
@@ -60,13 +60,15 @@ def erase(connection: sqlite3.Connection, request: Request) -> int:
     connection.execute("BEGIN IMMEDIATE")
     count = 0
     for seq, body in connection.execute("SELECT seq, body FROM events").fetchall():
-        event = msgspec.msgpack.decode(body, type=Access)
+        event = read_event(body)
         if event.person == request.person:
             event = msgspec.structs.replace(event, person=request.pseudonym, thumbnail=b"")
-            connection.execute(
-                "UPDATE events SET body = ? WHERE seq = ?", (msgspec.msgpack.encode(event), seq)
-            )
-            count += 1
+        elif event.nearest == request.person:
+            event = msgspec.structs.replace(event, nearest=request.pseudonym)
+        else:
+            continue
+        connection.execute("UPDATE events SET body = ? WHERE seq = ?", (msgspec.msgpack.encode(event), seq))
+        count += 1
     connection.execute("DELETE FROM doors")
     connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -10,6 +10,7 @@ import msgspec
 
 from turnstile.access.visits import Door
 from turnstile.errors import JournalError
+from turnstile.protocol.messages import Access
 
 VERSION = 1
 
@@ -64,6 +65,15 @@ def read_doors(connection: sqlite3.Connection) -> dict[str, Door]:
         except msgspec.MsgspecError:
             log.warning("journal: the open visits of %s are of another version; they start anew", camera)
     return doors
+
+
+def read_event(body: bytes) -> Access:
+    """Return an event as it is stored, also one that a broker before November 2026 stored.
+
+    Raises:
+        msgspec.MsgspecError: it is damaged.
+    """
+    return msgspec.msgpack.decode(body.replace(b"access/2", b"access/3", 1), type=Access)
 
 
 def make_sure_of_room(connection: sqlite3.Connection) -> None:

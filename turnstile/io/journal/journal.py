@@ -32,7 +32,7 @@ import msgspec
 from turnstile.access.visits import Door
 from turnstile.errors import JournalError
 from turnstile.io.journal.erasure import erase_if_asked
-from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors, read_source
+from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors, read_event, read_source
 from turnstile.io.runner.worker import Worker
 from turnstile.protocol.messages import Access, Fetch, Log
 from turnstile.protocol.reasons import Reason
@@ -243,7 +243,7 @@ class Journal:
         """Number and insert an event; one whose commit failed halfway may be there already."""
         there = connection.execute("SELECT body FROM events WHERE visit = ?", (event.visit,)).fetchone()
         if there is not None:
-            return msgspec.msgpack.decode(there[0], type=Access)
+            return read_event(there[0])
         (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
         event = msgspec.structs.replace(event, source=self.source, seq=last + 1)
         connection.execute(
@@ -259,7 +259,7 @@ class Journal:
             rows = connection.execute(
                 "SELECT body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, MAX_BATCH)
             ).fetchall()
-            events = tuple(msgspec.msgpack.decode(body, type=Access) for (body,) in rows)
+            events = tuple(read_event(body) for (body,) in rows)
             self._outbox.put(Fetched(fetch, Log(source=self.source, events=events)))
             self._wake()
 

@@ -31,9 +31,13 @@ def erase_person(store: Store, person: str, pseudonym: str) -> int:
     """
     nothing = dict.fromkeys(("person", "person_salt", "thumbnail", "thumbnail_salt"))
     theirs = and_(personal.c.log_id == store.id, personal.c.person == person)
+    near_them = and_(personal.c.log_id == store.id, personal.c.nearest == person)
     with store.database.writing() as connection:
         count = connection.execute(
             personal.update().where(theirs).values(**nothing, pseudonym=pseudonym)
+        ).rowcount
+        count += connection.execute(
+            personal.update().where(near_them).values(nearest=pseudonym, nearest_salt=None)
         ).rowcount
         if count:
             note(connection, store, NameErased(pseudonym=pseudonym, entries=count))

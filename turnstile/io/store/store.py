@@ -11,7 +11,7 @@ from heapq import merge
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, null, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, null, select, union
 
 from turnstile.io.store.chained import add_notes, locked_head
 from turnstile.io.store.database import Database, StoreAbsentError
@@ -108,7 +108,7 @@ class Store:
         with self.database.writing() as connection:
             head = locked_head(connection, self._id)
             for access in events:
-                salts = Salts(secrets.token_bytes(32), secrets.token_bytes(32))
+                salts = Salts(*(secrets.token_bytes(32) for _ in Salts._fields))
                 link = extend(head, access, log=str(self.name), salts=salts)
                 head = Head(link.record.number, link.hash)
                 links.append(link)
@@ -137,9 +137,12 @@ class Store:
 
     def spellings(self, name: str) -> list[str]:
         """Return each way in which the log has written a person's name; none if it never did."""
-        query = select(personal.c.person).distinct().where(personal.c.log_id == self._id)
+        names = [
+            select(column).where(personal.c.log_id == self._id, column.is_not(None))
+            for column in (personal.c.person, personal.c.nearest)
+        ]
         with self.database.reading() as connection:
-            written = connection.execute(query.where(personal.c.person.is_not(None))).scalars().all()
+            written = connection.execute(union(*names)).scalars().all()
         return [one for one in written if same_name(one, name)]
 
     def page(

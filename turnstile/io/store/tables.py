@@ -81,6 +81,8 @@ entries = Table(
     Column("config_hash", String, nullable=False),
     Column("person_commitment", LargeBinary, nullable=False),
     Column("thumbnail_commitment", LargeBinary, nullable=False),
+    Column("max_distance", Double),
+    Column("nearest_commitment", LargeBinary),
     Column("previous", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     UniqueConstraint("log_id", "source", "seq"),
@@ -97,6 +99,8 @@ personal = Table(
     Column("thumbnail", LargeBinary),
     Column("thumbnail_salt", LargeBinary),
     Column("pseudonym", String),
+    Column("nearest", String),
+    Column("nearest_salt", LargeBinary),
     Index("personal_by_person", "log_id", "person"),
 )
 

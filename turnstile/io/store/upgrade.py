@@ -3,16 +3,24 @@
 import time
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, inspect, select, text
 
 from turnstile.io.store.chained import add_notes
 from turnstile.io.store.tables import VERSION, entries, erasures, logs, notes, personal, schema
 from turnstile.log.notes import EntriesRemoved, Fact, NameErased, PicturesRemoved
 
+_ADDED = (
+    *(entries.c.max_distance, entries.c.nearest_commitment),
+    *(personal.c.nearest, personal.c.nearest_salt),
+)
+
 
 def upgrade(connection: Connection) -> None:
-    """Make the table of notes, and note what was erased and removed before there were any."""
+    """Add what version 1 lacks, and note what was erased and removed before there were any notes."""
     notes.create(connection)
+    for column in _ADDED:
+        form = column.type.compile(dialect=connection.dialect)
+        connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {form}"))
     for row in connection.execute(select(logs)).mappings().all():
         facts = list(_facts(connection, row["id"], row["floor_number"], row["floor_hash"]))
         if facts:
