@@ -64,7 +64,8 @@ class RecognizerNode:
         if self._until_ready_s() <= 0 and not self.stop.requested:
             self._send_ready()
         self.heart.set_counts({**self.desk.counts, "dropped_answers": self.outbox.lost})
-        self.heart.report(State.LIVE, self.desk.engine.description.runtime)
+        hints = "; ".join(self.desk.sideways.hints.values())
+        self.heart.report(State.LIVE, hints or self.desk.engine.description.runtime)
         self.heart.beat(self.bus)
 
     def close(self) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tests.support.builders import some_encodings
+from tests.support.builders import a_box, some_encodings
 from turnstile.errors import PictureError
 from turnstile.people.encodings import Encodings
 from turnstile.protocol.fields import Box
+from turnstile.protocol.jpeg import check_jpeg
 from turnstile.protocol.messages import Hint
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.engines.engine import Analysis, EngineDescription
@@ -26,6 +27,8 @@ class FakeEngine:
         self.error: PictureError | None = None
         self.while_working: Callable[[], object] = lambda: None
         self.hints: list[Hint | None] = []
+        self.only_upright = False
+        """Find one face in pictures that are higher than wide, and none in others."""
 
     def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:
         """Return what it was told, or fail."""
@@ -34,6 +37,10 @@ class FakeEngine:
         self.while_working()
         if self.error:
             raise self.error
+        if self.only_upright:
+            size = check_jpeg(jpeg, max_bytes=2**20, max_px=10**6)
+            upright = int(size.height_px > size.width_px)
+            self.boxes_px, self.encodings = (a_box(),) * upright, some_encodings(upright)
         return Analysis(
             boxes_px=self.boxes_px,
             encodings=self.encodings,

@@ -4,6 +4,9 @@ import logging
 import os
 from pathlib import Path
 
+import cv2
+import msgspec
+import numpy as np
 import pytest
 
 from tests.support.feeds import a_clip, a_feed, a_picture, assert_shown, grey_level, play, take_until
@@ -128,6 +131,29 @@ def test_frames_are_scaled_down_to_the_size_asked_for_and_never_up(tmp_path: Pat
     with a_feed(CameraSettings(source=pictures, size_px=(400, 400), max_fps=3)) as feed:
         shots = play(feed)
     assert [(shot.width_px, shot.height_px) for shot in shots] == [(400, 100), (100, 400), (40, 30)]
+
+
+def test_a_camera_mounted_sideways_is_turned_upright(tmp_path: Path) -> None:
+    """Clockwise, after it was scaled to the size asked for."""
+    wide = np.zeros((100, 200, 3), np.uint8)
+    wide[:, :100] = 255  # white on the left
+    cv2.imwrite(str(tmp_path / "wide.png"), wide)
+    white: dict[int, tuple[tuple[int, int], bool, bool]] = {}
+    for rotate in (0, 90, 180, 270):
+        settings = msgspec.convert(
+            {"source": str(tmp_path / "wide.png"), "rotate": rotate, "size_px": (100, 100)}, CameraSettings
+        )
+        with a_feed(settings) as feed:
+            (shot,) = play(feed)
+        picture = cv2.imdecode(np.frombuffer(shot.jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert picture is not None
+        white[rotate] = (shot.width_px, shot.height_px), bool(picture[2, 2] > 128), bool(picture[2, -3] > 128)
+    assert white == {
+        0: ((100, 50), True, False),
+        90: ((50, 100), True, True),
+        180: ((100, 50), False, True),
+        270: ((50, 100), False, False),
+    }
 
 
 def test_frames_are_scaled_down_to_what_the_broker_takes(tmp_path: Path) -> None:

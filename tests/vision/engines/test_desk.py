@@ -10,6 +10,7 @@ from turnstile.people.gallery import build_gallery, to_message
 from turnstile.protocol.fields import MAX_FACES
 from turnstile.protocol.messages import Hint, Picture, Result, Template, Work
 from turnstile.vision.engines.desk import MAX_THUMBNAILS, RecognitionDesk
+from turnstile.vision.engines.sideways import LOOK_EVERY
 
 NAME, INSTANCE = "recognizer-1", "recognizer-1-a1b2c3d4"
 ANN = build_gallery(ENGINE, [("Ann Lee", some_encodings(1).tobytes())])
@@ -110,3 +111,15 @@ def test_a_gallery_that_cannot_be_used_leaves_the_last_one_in_place(desk: Recogn
     with pytest.raises(WireError):
         desk.replace_gallery(msgspec.structs.replace(to_message(ANN), owners=(0, 0)))
     assert desk.gallery.version == ANN.version
+
+
+def test_a_camera_that_seems_to_be_mounted_sideways_is_said_in_the_log(
+    desk: RecognitionDesk, engine: FakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The engine finds faces in turned pictures only: those that are higher than wide."""
+    engine.only_upright = True
+    for seq in range(LOOK_EVERY + 1):
+        recognize(desk, a_work(a_frame(seq=seq)))
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert "add 90 to cameras.front_door.rotate" in said
+    assert list(desk.sideways.hints.values()) == [said]

@@ -16,6 +16,7 @@ from turnstile.io.cameras import pipe
 from turnstile.io.cameras.pace import Pace, Stillness
 from turnstile.io.cameras.source import describe, webcam_trouble
 from turnstile.vision import picture_child
+from turnstile.vision.turning import turned
 
 TICK_S = 0.1
 USUAL_FPS = 25.0
@@ -67,7 +68,7 @@ class Desk:
 
     def encode(self, frame: Frame) -> tuple[bytes, int, int]:
         """Return a frame as baseline JPEG, with its width and height."""
-        fitted = _fit(frame, self._order)
+        fitted = turned(_fit(frame, self._order), self._order.rotate)
         done, jpeg = cv2.imencode(".jpg", fitted, [cv2.IMWRITE_JPEG_QUALITY, self._order.jpeg_quality])
         if not done:
             raise CameraError(f"a frame of {fitted.shape[1]}x{fitted.shape[0]} cannot be encoded as JPEG")

@@ -34,6 +34,8 @@ class Order(_PipeRecord, frozen=True, tag="order"):
     """The most pixels a frame may have; larger ones are scaled down."""
     loop: bool
     read_timeout_s: float
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees to turn each picture clockwise, after it was scaled."""
     first: int = 0
     """Index of the picture to begin with."""
 

@@ -37,6 +37,7 @@ def order_for(camera: CameraSettings, *, name: str, max_px: int) -> Order:
         size_px=camera.size_px,
         max_px=max_px,
         loop=camera.loop,
+        rotate=camera.rotate,
         read_timeout_s=camera.read_timeout_s,
     )
 

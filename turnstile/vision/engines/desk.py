@@ -3,6 +3,7 @@
 Policy: a frame or picture that cannot be decoded or used is answered with the problem and counted.
 """
 
+import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -13,12 +14,15 @@ from turnstile.protocol.fields import MAX_FACES
 from turnstile.protocol.messages import Face, People, Picture, Result, Template, Timings, Work
 from turnstile.vision.encode.thumbnails import thumbnail
 from turnstile.vision.engines.engine import Analysis, Engine
+from turnstile.vision.engines.sideways import SidewaysWatch
 from turnstile.vision.pictures import decode_enrolment
 
 MAX_THUMBNAILS = 4
 """Faces of a frame that get a thumbnail, biggest first."""
 
 MAX_PROBLEM_CHARS = 500
+
+log = logging.getLogger("turnstile")
 
 
 @dataclass(kw_only=True)
@@ -33,6 +37,12 @@ class RecognitionDesk:
     counts: Counter[str] = field(default_factory=Counter)
     last_ms: float = 0.0
     """How long the latest frame took."""
+    sideways: SidewaysWatch = field(init=False)
+    """Which cameras seem to be mounted sideways."""
+
+    def __post_init__(self) -> None:
+        """Let turned frames be searched by the same engine."""
+        self.sideways = SidewaysWatch(count_faces=lambda jpeg: len(self.engine.analyse(jpeg).boxes_px))
 
     def take(self, work: Work | Picture) -> Result | Template:
         """Return the answer to a piece of work."""
@@ -63,6 +73,8 @@ class RecognitionDesk:
             matching = time.perf_counter()
             faces = self._name_faces(analysis)
             match_ms = (time.perf_counter() - matching) * 1e3
+            if analysis.full_scan and (hint := self.sideways.note(work.camera, work.jpeg, faces=len(faces))):
+                log.warning("%s", hint)
         except PictureError as error:
             self.counts["bad_frames"] += 1
             problem = str(error)[:MAX_PROBLEM_CHARS]
