@@ -43,8 +43,6 @@ class CaptureNode:
     heart: Heart
     stop: node.Stop
     seq: int = 0
-    captured_ns: int = 0
-    """Of the newest frame: it never goes back, even if the machine's clock does."""
     too_large_said: bool = False
 
     def step(self, timeout_s: float) -> None:
@@ -68,11 +66,10 @@ class CaptureNode:
             self._refuse(shot)
             return
         self.seq += 1
-        self.captured_ns = max(self.captured_ns + 1, shot.captured_ns)
         frame = Frame(
             camera=self.camera,
             seq=self.seq,
-            captured_ns=self.captured_ns,
+            captured_ns=shot.captured_ns,
             width_px=shot.width_px,
             height_px=shot.height_px,
             jpeg=shot.jpeg,

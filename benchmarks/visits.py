@@ -149,7 +149,8 @@ class Trial:
                 faces=tuple(faces),
                 timings=Timings(),
             )
-            verdicts += decider.decide(result, age_s=1 / self.rate, now=Now(at_ns, at_ns, LOCAL))
+            now = Now(at_ns, at_ns, LOCAL)
+            verdicts += decider.decide(result, came_ns=at_ns, age_s=1 / self.rate, now=now)
         return verdicts, began_ns
 
 

@@ -33,8 +33,8 @@ class Site:
             at_ns = START_NS + self.seq * STEP_NS
             result = a_result(*faces, camera=camera, seq=self.seq, captured_ns=at_ns)
             now = Now(at_ns + 5, self.seq * STEP_NS, MONDAY)
-            events += self.decider.decide(result, age_s=0.1, now=now)
-            guide = self.decider.guide(result, now=now)
+            events += self.decider.decide(result, came_ns=now.monotonic_ns, age_s=0.1, now=now)
+            guide = self.decider.guide(result, came_ns=now.monotonic_ns, now=now)
             self.said += [] if guide is None else [guide]
         return events
 
@@ -194,4 +194,5 @@ def test_an_older_frame_changes_no_advice(site: Site) -> None:
     """The people in it may have moved since."""
     site.see(seen(ANN, size=30), times=7)
     late = a_result(seen(ANN, size=30), seq=1, captured_ns=START_NS)
-    assert site.decider.guide(late, now=Now(START_NS, START_NS, MONDAY)) is None
+    now = Now(START_NS, START_NS, MONDAY)
+    assert site.decider.guide(late, came_ns=STEP_NS, now=now) is None

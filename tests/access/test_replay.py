@@ -37,8 +37,9 @@ def a_recording(*frames: tuple[Face, ...]) -> list[AnyRecord]:
     for seq, faces in enumerate(frames, 1):
         at_ns = START_NS + seq * STEP_NS
         result = a_result(*faces, seq=seq, captured_ns=at_ns)
-        bodies.append(taken(result, age_s=0.1, at_ns=at_ns))
-        bodies += map(told, broker.decide(result, age_s=0.1, now=Now(at_ns, at_ns, LOCAL)))
+        bodies.append(taken(result, came_ns=at_ns, age_s=0.1, at_ns=at_ns))
+        now = Now(at_ns, at_ns, LOCAL)
+        bodies += map(told, broker.decide(result, came_ns=at_ns, age_s=0.1, now=now))
     return [decode(body) for body in bodies]
 
 
@@ -91,7 +92,7 @@ def test_visits_that_begin_in_another_frame_are_compared_by_time() -> None:
 def test_recordings_hold_no_picture_and_no_token() -> None:
     """Encodings must be there: faces are linked by them."""
     face = msgspec.structs.replace(seen(ANN), thumbnail=b"jpeg")
-    record = decode(taken(a_result(face), age_s=0.1, at_ns=1))
+    record = decode(taken(a_result(face), came_ns=1, age_s=0.1, at_ns=1))
     assert isinstance(record, RecordedResult)
     assert (record.result.token, record.result.faces[0].thumbnail) == ("", b"")
     assert record.result.faces[0].encoding == face.encoding

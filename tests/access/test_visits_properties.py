@@ -100,8 +100,8 @@ def play(scene: Scene) -> list[tuple[Decision, int]]:
     for count, delivery in enumerate(scene.deliveries, 1):
         at = delivery.frame
         faces = [a_face(one, take=at) for one in scene.frames[at]]
-        captured_ns = START_NS + at * STEP_NS
-        new = doorway.take(*faces, seq=at, captured_ns=captured_ns, age_s=delivery.age_s)
+        came_ns = START_NS + at * STEP_NS
+        new = doorway.take(*faces, seq=at, came_ns=came_ns, age_s=delivery.age_s)
         decided += [(one, count) for one in new]
     return decided
 

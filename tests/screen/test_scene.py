@@ -247,6 +247,18 @@ def test_without_the_broker_nothing_is_drawn_on_the_old_picture(broker: BrokerSt
     assert "tcp://here:1" in view.notice.detail
 
 
+def test_results_that_stop_are_noticed_while_the_cameras_clock_stands_still() -> None:
+    """By the display's own clock; the next result ends it."""
+    screen = a_live_screen()
+    for tenth in range(1, 16):
+        screen.scene.frame(captured_ns=at_ns(0) + tenth, size_px=(640, 480), now_s=tenth / 10)
+        assert screen.view(tenth / 10).light == "live"
+    screen.scene.frame(captured_ns=at_ns(0) + 16, size_px=(640, 480), now_s=1.6)
+    assert screen.view(1.6).light == "stale"
+    assert screen.result(1.7, a_result(a_face(), captured_ns=at_ns(0) + 16))
+    assert screen.view(1.7).light == "live"
+
+
 EVENTS = st.lists(
     st.tuples(st.sampled_from(["frame", "result", "access", "local"]), st.floats(-5, 20, allow_nan=False)),
     max_size=25,

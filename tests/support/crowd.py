@@ -79,6 +79,8 @@ class Doorway:
         self.decisions: list[Decision] = []
         self.seq = 0
         self.now_ns = START_NS
+        self.set_by_s = 0.0
+        """How far the camera's clock is from the one that runs."""
 
     def see(self, *faces: Face, times: int = 1, after_s: float = 0.1, age_s: float = 0.1) -> list[Decision]:
         """Fold `times` results that show these faces; return the decisions."""
@@ -86,13 +88,15 @@ class Doorway:
         for _ in range(times):
             self.seq += 1
             self.now_ns += round(after_s * 1e9)
-            decided += self.take(*faces, seq=self.seq, captured_ns=self.now_ns, age_s=age_s)
+            decided += self.take(*faces, seq=self.seq, came_ns=self.now_ns, age_s=age_s)
         return decided
 
-    def take(self, *faces: Face, seq: int, captured_ns: int, age_s: float = 0.1) -> list[Decision]:
+    def take(self, *faces: Face, seq: int, came_ns: int, age_s: float = 0.1) -> list[Decision]:
         """Fold one result of a frame of any time."""
-        result = a_result(*faces, seq=seq, captured_ns=captured_ns)
-        self.door, decided = fold(self.door, result, self.settings, age_s=age_s, objection=self.objection)
+        result = a_result(*faces, seq=seq, captured_ns=max(0, came_ns + round(self.set_by_s * 1e9)))
+        self.door, decided = fold(
+            self.door, result, self.settings, came_ns=came_ns, age_s=age_s, objection=self.objection
+        )
         self.decisions += decided
         return decided
 

@@ -164,7 +164,7 @@ def _messages() -> list[bytes]:
 def _records() -> list[bytes]:
     results = [message for message in one_of_each() if isinstance(message, Result)]
     accesses = [message for message in one_of_each() if isinstance(message, Access)]
-    records = [replay.taken(one, age_s=0.1, at_ns=1) for one in results] + [
+    records = [replay.taken(one, came_ns=1, age_s=0.1, at_ns=1) for one in results] + [
         replay.told(one) for one in accesses
     ]
     return [b"".join(len(one).to_bytes(4) + one for one in records)]

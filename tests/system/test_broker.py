@@ -2,6 +2,7 @@
 
 import random
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -168,7 +169,7 @@ class Place:
             folder,
             f"broker: {{ingress: 'ipc://{folder}/in', egress: 'ipc://{folder}/out', journal: journal.db, "
             "lease_s: 4, max_frame_bytes: 20000, max_frame_px: 100000, max_cameras: 3, max_recognizers: 4}",
-            "decision: {rules: rules.yaml, deny_not_before_s: 0}",
+            "decision: {rules: rules.yaml, deny_not_before_s: 0, absence_s: 0.5}",
             "loggers: {log: {file: access_log.txt}}",
         )
         self._stack = stack
@@ -609,6 +610,32 @@ def test_a_recognizers_key_does_not_open_the_door_for_somebody_who_is_not_enroll
     assert place.ear.wait_for(Result).faces[0].person == "Barack Obama"
     access = place.ear.wait_for(Access)
     assert (access.verdict, access.person, access.reason) == ("denied", None, Reason.UNKNOWN)
+
+
+@pytest.mark.parametrize("set_by_s", [-3600, 3600, 10 * 365 * 86_400])
+def test_a_door_whose_cameras_clock_is_set_goes_on(place: Place, set_by_s: int) -> None:
+    """Whoever leaves has left, and whoever comes next is decided upon: time is the broker's own."""
+    recognizer, seq = place.recognizer(), count(1)
+    place.enrol("Ann Lee")
+    place.enrol("Bob Ray", an_encoding(2))
+
+    def see(*faces: Face, clock_s: float = 0) -> None:
+        frame = a_frame(seq=next(seq))
+        place.send(msgspec.structs.replace(frame, captured_ns=frame.captured_ns + round(clock_s * 1e9)))
+        recognizer.answer(recognizer.next_work(), *faces)
+        place.ear.receive()
+
+    bob = msgspec.structs.replace(ENROLLED, encoding=an_encoding(2))
+    for _ in range(3):
+        see(ENROLLED)
+    assert place.ear.wait_for(Access).person == "Ann Lee"
+    gone_s = time.monotonic()
+    while time.monotonic() < gone_s + 2 * place.site.decision.absence_s:
+        see(clock_s=set_by_s)
+    for face in (bob, ENROLLED):
+        for _ in range(3):
+            see(face, clock_s=set_by_s)
+    assert [place.ear.wait_for(Access).person for _ in range(2)] == ["Bob Ray", "Ann Lee"]
 
 
 def test_results_that_are_too_old_decide_nothing(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -54,6 +55,10 @@ OF_ANN = {
 }
 
 
+ABSENCE_S = 0.1
+"""Time without a face that ends a visit."""
+
+
 class Place:
     """A site in a folder of its own; this test is its camera and its recognizer."""
 
@@ -65,7 +70,7 @@ class Place:
             "loggers:",
             "  logger: {file: log/access_log.txt, witness: heads.txt}",
             "  elsewhere: {file: elsewhere/access_log.txt}",
-            "decision: {votes_needed: 1, votes_of: 1, rules: rules.yaml}",
+            f"decision: {{votes_needed: 1, votes_of: 1, absence_s: {ABSENCE_S}, rules: rules.yaml}}",
         )
         for name, data in PICTURES.items():
             path = folder / "faces" / name
@@ -99,8 +104,8 @@ class Place:
 
     def leave(self) -> None:
         """Show nobody for so long that all visits end."""
-        end = self._seq + 60
-        while self._seq < end:
+        end, until_s = self._seq + 60, time.monotonic() + 4 * ABSENCE_S
+        while self._seq < end or time.monotonic() < until_s:
             self._turn()
 
     def wait_for_text(self, *persons: str) -> None:

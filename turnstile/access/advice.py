@@ -41,17 +41,17 @@ class Guides:
     REPEAT_NS = 500_000_000
 
     def __init__(self) -> None:
-        self._said: dict[str, Guide] = {}
+        self._said: dict[str, tuple[Guide, int]] = {}
 
-    def to_say(self, guide: Guide) -> Guide | None:
+    def to_say(self, guide: Guide, now_ns: int) -> Guide | None:
         """Return the guide if it is to be published now, else `None`."""
-        said = self._said.get(guide.camera)
+        said, said_ns = self._said.get(guide.camera, (None, 0))
         old = () if said is None else tuple(one.advice for one in said.advice)
         changed = old != tuple(one.advice for one in guide.advice)
-        due = said is None or not 0 <= guide.captured_ns - said.captured_ns < self.REPEAT_NS
+        due = said is None or now_ns - said_ns >= self.REPEAT_NS
         if not changed and not (due and guide.advice):
             return None
-        self._said[guide.camera] = guide
+        self._said[guide.camera] = (guide, now_ns)
         return guide
 
     def forget(self, camera: str) -> None:

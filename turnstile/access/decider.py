@@ -46,11 +46,12 @@ class Decider:
         """Return a hash of the settings and rules that decide."""
         return config_hash(self.settings, *([] if self.rules is None else [self.rules]))
 
-    def decide(self, result: Result, *, age_s: float, now: Now) -> list[Access]:
+    def decide(self, result: Result, *, came_ns: int, age_s: float, now: Now) -> list[Access]:
         """Fold a result and return the events of its decisions, not numbered yet.
 
         Args:
             result: with encodings and thumbnails.
+            came_ns: when its frame came, on the broker's running clock.
             age_s: how long its frame took from the broker and back.
             now: when it came back.
         """
@@ -68,7 +69,12 @@ class Decider:
 
         settings = self.settings_at(camera)
         self.doors[camera], decisions = fold(
-            self.doors.get(camera, Door()), result, settings, age_s=age_s, objection=objection
+            self.doors.get(camera, Door()),
+            result,
+            settings,
+            came_ns=came_ns,
+            age_s=age_s,
+            objection=objection,
         )
         for decision in decisions:
             found = decision.conclusion
@@ -102,14 +108,15 @@ class Decider:
             if visit.verdict is None
         }
 
-    def guide(self, result: Result, *, now: Now) -> Guide | None:
+    def guide(self, result: Result, *, came_ns: int, now: Now) -> Guide | None:
         """Return the advice for the people in a result; `None` if it has been published already."""
         camera = result.camera
         door, tries = self.doors.get(camera, Door()), self.tries.get(camera, Tries())
-        if result.captured_ns < door.newest_ns:
+        if came_ns < door.newest_ns:
             return None
         locked = lockout.is_locked(tries, now.monotonic_ns)
-        return self._guides.to_say(guide(door, result, self.settings_at(camera), locked=locked))
+        said = guide(door, result, self.settings_at(camera), locked=locked)
+        return self._guides.to_say(said, now.monotonic_ns)
 
     def settings_at(self, camera: str) -> DecisionSettings:
         """Return the site's settings with the rules of a door."""

@@ -32,6 +32,8 @@ class RecordedResult(Recorded, frozen=True, kw_only=True, tag="taken/1"):
 
     age_s: Seconds
     result: Result
+    came_ns: Nanoseconds = 0
+    """When its frame came, on the broker's running clock; 0 in recordings of before 2026-11-25."""
 
 
 class RecordedVerdict(Recorded, frozen=True, kw_only=True, tag="told/1"):
@@ -59,11 +61,11 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyRecord] = msgspec.msgpack.Decoder(AnyRecord)
 
 
-def taken(result: Result, *, age_s: float, at_ns: int) -> bytes:
+def taken(result: Result, *, came_ns: int, age_s: float, at_ns: int) -> bytes:
     """Return a result as it is recorded: without its token and thumbnails."""
     faces = tuple(msgspec.structs.replace(face, thumbnail=b"") for face in result.faces)
     bare = msgspec.structs.replace(result, token="", faces=faces)
-    return _encoder.encode(RecordedResult(at_ns=at_ns, age_s=age_s, result=bare))
+    return _encoder.encode(RecordedResult(at_ns=at_ns, came_ns=came_ns, age_s=age_s, result=bare))
 
 
 def told(access: Access) -> bytes:
@@ -101,8 +103,9 @@ def replay(
             case RecordedVerdict():
                 before.append(record.access)
             case RecordedResult():
-                now = Now(record.at_ns, record.at_ns, local(record.at_ns))
-                after += decider.decide(record.result, age_s=record.age_s, now=now)
+                came_ns = record.came_ns or record.at_ns - round(record.age_s * 1e9)
+                now = Now(record.at_ns, came_ns + round(record.age_s * 1e9), local(record.at_ns))
+                after += decider.decide(record.result, came_ns=came_ns, age_s=record.age_s, now=now)
     return before, after
 
 

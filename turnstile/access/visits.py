@@ -1,8 +1,8 @@
 """From faces in frames to one decision for each person and visit.
 
 `fold` is a pure function. It takes a camera's open visits and one more result. It returns the visits that are
-open afterwards and the decisions made. Time is that of the camera's own frames; the broker says how old a
-result is.
+open afterwards and the decisions made. Time is when frames came, on the broker's running clock: no camera's
+clock, wrong or set, makes a visit longer or shorter.
 
 - Faces are linked to visits by encoding and place (`turnstile.access.linking`). A face that continues no
   visit begins one. No vote passes from one person to another.
@@ -39,14 +39,6 @@ from turnstile.site.settings import DecisionSettings
 MAX_STEP_NS = 500_000_000
 """The longest gap between two results that counts in full as observed."""
 
-CLOCK_JUMP_NS = 2_000_000_000
-"""A timely result this much older than the newest one may mean that the camera's clock was set back.
-
-If its frame has a later number, that is certain at once; else after more than `MAX_STRAGGLERS` such
-results."""
-
-MAX_STRAGGLERS = 10
-
 SHADOW_PATIENCE = 2
 """How many times the votes a visit needs to be denied while it may be another's face seen badly."""
 
@@ -57,8 +49,8 @@ MAX_FACES_LINKED = 32
 """Faces of a frame that are linked to visits; engines give the biggest first."""
 
 MAX_VISITS = 64
-"""Visits open at a door. Linking takes time by faces and visits, and a broken recognizer or a camera whose
-clock stands still may begin visits without end."""
+"""Visits open at a door. Linking takes time by faces and visits, and a broken recognizer may begin visits
+without end."""
 
 Objection = Callable[[str | None], Reason | None]
 """Returns a further reason to deny a person (`None`: unknown), or `None` if there is none."""
@@ -70,7 +62,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     visit: str
     trail: Trail
     votes: tuple[Vote, ...] = ()
-    """The latest, at most `votes_of`, in the order of capture."""
+    """The latest, at most `votes_of`, in the order in which their frames came."""
     votes_seen: int = 0
     reasons: dict[Reason, Grounds] = {}
     """Reason → the frames that gave it."""
@@ -86,15 +78,13 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Door(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one camera: its open visits, and how far its clock has come."""
+    """The state of one camera: its open visits, and which frames they are from."""
 
     visits: tuple[Visit, ...] = ()
     newest_ns: int = 0
-    newest_seq: int = 0
-    behind: int = 0
-    """How many timely results in a row were older than the newest by `CLOCK_JUMP_NS`."""
+    """When the newest frame came; 0 before the first."""
     folded: tuple[tuple[int, int], ...] = ()
-    """`seq` and `captured_ns` of the latest frames, at most `MAX_FOLDED`."""
+    """Number and time of the latest frames, at most `MAX_FOLDED`."""
 
 
 class Decision(NamedTuple):
@@ -107,15 +97,12 @@ class Decision(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """What a result does to a door's clock."""
+    """How a result stands in time."""
 
-    captured_ns: int
+    came_ns: int
     step_ns: int
     late: bool
-    """Older than the newest result, so it may vote but changes nothing else."""
-    set_back: bool
-    """Newest in number, though the camera's clock was set back."""
-    behind: int
+    """Its frame came before that of the newest result, so it may vote but changes nothing else."""
 
 
 class _Sight(NamedTuple):
@@ -135,6 +122,7 @@ def fold(
     result: Result,
     settings: DecisionSettings,
     *,
+    came_ns: int,
     age_s: float = 0.0,
     objection: Objection = nobody_objects,
 ) -> tuple[Door, list[Decision]]:
@@ -144,15 +132,16 @@ def fold(
         door: as the result before left it.
         result: of a frame of this door's camera, with the faces' encodings.
         settings: the site's, with what the rules say of this door.
+        came_ns: when the frame came, on a clock that runs and is never set.
         age_s: how long the frame took from the broker and back.
         objection: why a recognised person may not enter.
     """
-    frame = (result.seq, result.captured_ns)
+    frame = (result.seq, came_ns)
     if frame in door.folded:
         return door, []
     result = msgspec.structs.replace(result, faces=result.faces[:MAX_FACES_LINKED])
     too_old = age_s > settings.max_result_age_s
-    step = _step(door, result, too_old=too_old)
+    step = _step(door, came_ns)
     cast = ballots(result, settings, too_old=too_old)
     visits, sights, gone = _carry_on(door, result, cast, step, settings)
     decisions = [_unfinished(visit, settings, objection) for visit in gone if _was_tried(visit, settings)]
@@ -163,23 +152,24 @@ def fold(
             decisions += _conclude(visits, name, conclusion, sights, objection)
     after = Door(
         visits=tuple(visits.values()),
-        newest_ns=door.newest_ns if step.late else result.captured_ns,
-        newest_seq=door.newest_seq if step.late else result.seq,
-        behind=step.behind,
+        newest_ns=max(door.newest_ns, came_ns),
         folded=(*door.folded, frame)[-MAX_FOLDED:],
     )
     return after, decisions
 
 
-def _step(door: Door, result: Result, *, too_old: bool) -> _Step:
-    at_ns = result.captured_ns
-    step_ns = min(max(0, at_ns - door.newest_ns), MAX_STEP_NS) if door.newest_ns else 0
-    if at_ns >= door.newest_ns:
-        return _Step(at_ns, step_ns, late=False, set_back=False, behind=0)
-    if too_old or at_ns >= door.newest_ns - CLOCK_JUMP_NS:
-        return _Step(at_ns, 0, late=True, set_back=False, behind=door.behind if too_old else 0)
-    set_back = result.seq > door.newest_seq or door.behind >= MAX_STRAGGLERS
-    return _Step(at_ns, 0, late=not set_back, set_back=set_back, behind=0 if set_back else door.behind + 1)
+def resumed(door: Door) -> Door:
+    """Return a door as a broker that starts takes it over: the clock of the one before may be another.
+
+    Decided visits stay, so that nobody in view has a second entry. Undecided ones need new votes.
+    """
+    visits = tuple(msgspec.structs.replace(visit, votes=()) for visit in door.visits)
+    return Door(visits=visits)
+
+
+def _step(door: Door, came_ns: int) -> _Step:
+    step_ns = min(max(0, came_ns - door.newest_ns), MAX_STEP_NS) if door.newest_ns else 0
+    return _Step(came_ns, step_ns, late=came_ns < door.newest_ns)
 
 
 def _carry_on(
@@ -187,8 +177,6 @@ def _carry_on(
 ) -> tuple[dict[str, Visit], dict[str, _Sight], list[Visit]]:
     """Return the visits open after a result, those seen in it, and those that ended."""
     before = door.visits
-    if step.set_back:
-        before = tuple(msgspec.structs.replace(visit, votes=()) for visit in before)
     trails, names = [visit.trail for visit in before], [ballot.person for ballot in cast]
     links = link(trails, result.faces, names, link_distance=settings.link_distance)
     sights = {before[v].visit: _Sight(result.faces[f], cast[f]) for v, f in links.face_of.items()}
@@ -196,7 +184,7 @@ def _carry_on(
     begun: list[Visit] = []
     for f in () if step.late else links.fresh:
         shadowed = _shadowed(before[links.displaced[f]]) if f in links.displaced else ""
-        name = f"{result.camera}-{result.captured_ns}-{result.seq}-{len(begun) + 1}"
+        name = f"{result.camera}-{step.came_ns}-{result.seq}-{len(begun) + 1}"
         begun.append(Visit(visit=name, trail=Trail(box_px=result.faces[f].box_px), shadows=shadowed))
         sights[name] = _Sight(result.faces[f], cast[f])
     visits: dict[str, Visit] = {}
@@ -264,8 +252,8 @@ def _miss(visit: Visit, step: _Step, settings: DecisionSettings, *, displaced: b
 
 
 def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: DecisionSettings) -> Visit:
-    vote = Vote(person=ballot.person, measure=ballot.measure, captured_ns=step.captured_ns)
-    votes = sorted((*visit.votes, vote), key=lambda one: one.captured_ns)[-settings.votes_of :]
+    vote = Vote(person=ballot.person, measure=ballot.measure, came_ns=step.came_ns)
+    votes = sorted((*visit.votes, vote), key=lambda one: one.came_ns)[-settings.votes_of :]
     return msgspec.structs.replace(visit, votes=tuple(votes))
 
 

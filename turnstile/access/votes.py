@@ -42,7 +42,8 @@ class Vote(msgspec.Struct, frozen=True, kw_only=True):
     """A ballot that counts."""
 
     person: str | None
-    captured_ns: int
+    came_ns: int
+    """When the frame came, on the broker's running clock."""
     measure: Measure = NOTHING_MEASURED
 
 
@@ -142,8 +143,8 @@ def _named(face: Face, margin: float | None, settings: DecisionSettings) -> tupl
 
 
 def _within_window(votes: Sequence[Vote], settings: DecisionSettings) -> list[Vote]:
-    newest_ns = max((vote.captured_ns for vote in votes), default=0)
-    return [vote for vote in votes if newest_ns - vote.captured_ns <= settings.window_s * 1e9]
+    newest_ns = max((vote.came_ns for vote in votes), default=0)
+    return [vote for vote in votes if newest_ns - vote.came_ns <= settings.window_s * 1e9]
 
 
 def _by_distance(vote: Vote) -> float:

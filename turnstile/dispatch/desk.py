@@ -129,7 +129,7 @@ class DispatchDesk:
         if result.problem:
             self.counts["bad_frames"] += 1
         else:
-            self.hints.learn(result)
+            self.hints.learn(result, assignment.job.came_ns)
         return Recognized(result, assignment, now_ns)
 
     def encoded(self, template: Template) -> Unencoded | None:
@@ -170,6 +170,6 @@ class DispatchDesk:
             captured_ns=job.body.captured_ns,
             waited_ms=(now_ns - job.came_ns) / 1e6,
             jpeg=job.body.jpeg,
-            hint=self.hints.hint(job.body),
+            hint=self.hints.hint(job.body.camera, job.came_ns),
         )
         return Handout(assignment, work)

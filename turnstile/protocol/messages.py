@@ -120,7 +120,7 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     boxes_px: Annotated[tuple[Box, ...], Meta(max_length=MAX_FACES)]
     age_s: Seconds
-    """Age of those boxes on the camera's own clock."""
+    """How much earlier the frame of those boxes came to the broker."""
     frames_since_full_scan: Count
 
 

@@ -1,9 +1,9 @@
 """Whether the latest result of a camera still speaks for the picture on screen.
 
-Everything is judged on the camera's own clock: the `captured_ns` of the frame on screen against that of the
-latest result. Other machines' clocks and times of arrival do not matter. A result is stale when the two are
-more than `stale_after_ns` apart in either direction, also when the camera's clock was set. Only a new result
-ends staleness: a clock that jumps back onto an old result does not.
+The `captured_ns` of the frame on screen stands against that of the latest result, both of the camera's clock.
+A result is stale when the two are more than `stale_after_ns` apart in either direction, also when that clock
+was set. It is stale as well when no other came for so long on the display's running clock: a camera's clock
+may stand still. Only a new result ends staleness: a clock that jumps back onto an old result does not.
 """
 
 import msgspec
@@ -33,11 +33,18 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
         return max(0, self.frame_ns - self.result_ns) / 1e9
 
 
-def see_frame(before: Freshness, captured_ns: int, *, stale_after_ns: int) -> Freshness:
-    """Return the freshness after a frame is on screen. A frame can make it stale, never fresh."""
+def see_frame(before: Freshness, captured_ns: int, *, stale_after_ns: int, waited_ns: int = 0) -> Freshness:
+    """Return the freshness after a frame is on screen. A frame can make it stale, never fresh.
+
+    Args:
+        before: that of the frame before.
+        captured_ns: the frame's time.
+        stale_after_ns: how long a result speaks for the frames after it.
+        waited_ns: how long ago the latest result came, or the first frame, on the display's running clock.
+    """
     waiting_since_ns = captured_ns if before.waiting_since_ns is None else before.waiting_since_ns
     since_ns = waiting_since_ns if before.result_ns is None else before.result_ns
-    stale = before.stale or abs(captured_ns - since_ns) > stale_after_ns
+    stale = before.stale or max(abs(captured_ns - since_ns), waited_ns) > stale_after_ns
     return Freshness(
         frame_ns=captured_ns,
         result_ns=None if stale else before.result_ns,

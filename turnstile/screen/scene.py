@@ -119,10 +119,15 @@ class Scene:
     def frame(self, *, captured_ns: int, size_px: tuple[int, int], now_s: float) -> None:
         """Note that a frame of this width and height is on screen."""
         was_stale = self.freshness.stale
-        self.freshness = see_frame(self.freshness, captured_ns, stale_after_ns=self._stale_after_ns)
+        self._fresh_s = now_s if self._fresh_s is None else self._fresh_s
+        self.freshness = see_frame(
+            self.freshness,
+            captured_ns,
+            stale_after_ns=self._stale_after_ns,
+            waited_ns=round((now_s - self._fresh_s) * 1e9),
+        )
         self._frame_px = size_px
         self._shown_s.append(now_s)
-        self._fresh_s = now_s if self._fresh_s is None else self._fresh_s
         self._lost = None
         if self.freshness.stale and not was_stale:
             self._faces, self._local = (), ()

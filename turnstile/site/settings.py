@@ -151,7 +151,7 @@ class DecisionSettings(Section, frozen=True, kw_only=True):
     votes_of: Annotated[int, Meta(ge=1, le=100)] = 5
     """Among this many latest frames of the visit."""
     window_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
-    """Votes older than this, on the camera's clock, no longer count."""
+    """Votes of frames that came longer ago than this no longer count."""
     deny_after_votes: Annotated[int, Meta(ge=1, le=1000)] = 8
     """Usable frames of a visit without a grant after which it is denied. Unmeasured."""
     deny_not_before_s: Annotated[float, Meta(ge=0, le=60)] = 0.6

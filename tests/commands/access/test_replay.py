@@ -23,8 +23,9 @@ def site(tmp_path: Path) -> Path:
     for seq in range(1, 12):
         at_ns = START_NS + seq * STEP_NS
         result = a_result(seen(ANN, distance=0.42), seq=seq, captured_ns=at_ns)
-        recording.write(taken(result, age_s=0.1, at_ns=at_ns))
-        for event in decider.decide(result, age_s=0.1, now=Now(at_ns, at_ns, NOW)):
+        recording.write(taken(result, came_ns=at_ns, age_s=0.1, at_ns=at_ns))
+        now = Now(at_ns, at_ns, NOW)
+        for event in decider.decide(result, came_ns=at_ns, age_s=0.1, now=now):
             recording.write(told(event))
     recording.close()
     return write_site(tmp_path, "max_distance: 0.45")

@@ -49,12 +49,13 @@ class Entrance:
         for _ in range(times):
             self.seq += 1
             frame = a_frame(camera=camera, seq=self.seq, captured_ns=START_NS + self.seq * STEP_NS)
-            job = Job(kind="frame", key=camera, seq=self.seq, body=frame, came_ns=0)
+            came_ns = self.seq * STEP_NS
+            job = Job(kind="frame", key=camera, seq=self.seq, body=frame, came_ns=came_ns)
             assignment = Assignment(token="t", recognizer="r", job=job, handed_ns=0, expires_ns=1)
             result = a_result(
                 *faces, camera=camera, seq=self.seq, captured_ns=frame.captured_ns, problem=problem
             )
-            said += self.desk.take(Recognized(result, assignment, took_ms * MS))
+            said += self.desk.take(Recognized(result, assignment, came_ns + took_ms * MS))
         return said
 
     def due(self, count: int = 1, *, enrolled: Sequence[str] | None = None) -> list[Outgoing]:

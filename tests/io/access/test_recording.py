@@ -12,7 +12,7 @@ from turnstile.io.access.recording import ResultFile, read
 
 def some_bodies(count: int) -> list[bytes]:
     """Return records."""
-    return [taken(a_result(seq=seq), age_s=0.1, at_ns=seq) for seq in range(count)]
+    return [taken(a_result(seq=seq), came_ns=seq, age_s=0.1, at_ns=seq) for seq in range(count)]
 
 
 def written(path: Path, *bodies: bytes, max_bytes: int = 10**6) -> ResultFile:

@@ -16,12 +16,13 @@ from pathlib import Path
 from turnstile.access.decider import Decider, Now
 from turnstile.access.replay import taken, told
 from turnstile.access.rules import Rules, unenrolled
+from turnstile.access.visits import resumed
 from turnstile.dispatch.desk import Recognized
 from turnstile.io.access.recording import ResultFile
 from turnstile.io.access.rules_file import RulesFile, places_of
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.io.metrics.hops import Meter
-from turnstile.protocol.messages import Access, Fetch, Result, without_nearest
+from turnstile.protocol.messages import Access, Fetch, without_nearest
 from turnstile.protocol.topics import Outgoing, log_topic, topic
 from turnstile.site.settings import Site
 
@@ -65,7 +66,7 @@ class AccessDesk:
             return []
         if message.age_s > self.decider.settings.max_result_age_s:
             self.counts["results_too_old"] += 1
-        return [] if message.result.problem else self._decide(message.result, message.age_s)
+        return [] if message.result.problem else self._decide(message)
 
     def due(self, *, enrolled: Sequence[str] | None) -> list[Outgoing]:
         """Take over new rules, and return the decisions that are on disk and what loggers asked for.
@@ -92,17 +93,18 @@ class AccessDesk:
         if self.recording is not None:
             self.recording.close()
 
-    def _decide(self, result: Result, age_s: float) -> list[Outgoing]:
-        wall_ns = time.time_ns()
-        now = Now(wall_ns, time.monotonic_ns(), self.rules.local(wall_ns / 1e9))
-        events = self.decider.decide(result, age_s=age_s, now=now)
-        self.meter.decided(result.camera, time.monotonic_ns() - now.monotonic_ns)
+    def _decide(self, recognized: Recognized) -> list[Outgoing]:
+        result, age_s, came_ns = recognized.result, recognized.age_s, recognized.assignment.job.came_ns
+        wall_ns, began_ns = time.time_ns(), time.monotonic_ns()
+        now = Now(wall_ns, recognized.now_ns, self.rules.local(wall_ns / 1e9))
+        events = self.decider.decide(result, came_ns=came_ns, age_s=age_s, now=now)
+        self.meter.decided(result.camera, time.monotonic_ns() - began_ns)
         if self.recording is not None:
-            self.recording.write(taken(result, age_s=age_s, at_ns=wall_ns))
+            self.recording.write(taken(result, came_ns=came_ns, age_s=age_s, at_ns=wall_ns))
             for event in events:
                 self.recording.write(told(event))
         self._put_on_record(result.camera, events)
-        guide = self.decider.guide(result, now=now)
+        guide = self.decider.guide(result, came_ns=came_ns, now=now)
         return [] if guide is None else [Outgoing(topic("guide", guide.camera), guide)]
 
     def _put_on_record(self, camera: str, events: list[Access]) -> None:
@@ -143,7 +145,7 @@ def open_access_desk(site: Site, site_path: Path, journal: Journal, meter: Meter
             settings=site.decision,
             encoding=site.recognition.encoding,
             rules=rules.rules,
-            doors=journal.doors,
+            doors={camera: resumed(door) for camera, door in journal.doors.items()},
         ),
         rules=rules,
         journal=journal,
