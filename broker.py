@@ -85,8 +85,9 @@ class BrokerNode:
         self._publish(self.access.due(enrolled=self.people.enrolled))
         self._publish(self.people.due(now_ns))
         self._hand_out_work(now_ns)
-        standing, closed = self.access.rules.standing, self.access.closed
-        said = closed or standing.problem or standing.absent
+        standing, enrolment = self.access.rules.standing, self.people.enrolment
+        closed = self.access.closed or enrolment.trouble
+        said = closed or standing.problem or enrolment.absent or standing.absent
         self.heart.report(State.DEGRADED if closed else State.LIVE, said)
         if self.heart.is_due:
             self._beat(now_ns)
@@ -263,7 +264,7 @@ def wire(start: node.Start) -> BrokerNode:
             why_not=lambda: {
                 "journal": journal.problem,
                 "rules": "" if access.rules.rules is not None else access.closed,
-                "gallery": "" if enrolment.read else "the faces folder has not been read yet",
+                "gallery": enrolment.trouble if enrolment.read else "the faces folder has not been read yet",
             },
         ),
     )

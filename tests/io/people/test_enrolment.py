@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import an_encoding
+from tests.support.rights import shut_out_of
 from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.nodes import MAX_HEARD_BYTES
 from turnstile.io.people.cache import EncodingCache
@@ -330,7 +331,7 @@ def test_what_cannot_be_used_is_said_once_with_the_reason(
         "faces/a?b?[2J.jpg is not used: its name names nobody; first_last.jpg would",
         "faces/huge.jpg is not used: is larger than 24 MB",
         "faces/nowhere.jpg is not used: cannot be read: No such file or directory",
-        "faces/pipe.jpg is not used: is not a file",
+        "faces/pipe.jpg is not used: cannot be read: it is a pipe, not a file",
     ]
 
 
@@ -488,3 +489,68 @@ def test_watching_is_quiet(place: Place, caplog: pytest.LogCaptureFixture) -> No
         put(place.faces / "ann.jpg", "ann")
         encode_all(place.enrolment(), "ann.jpg")
     assert [one for one in caplog.records if one.name == "turnstile"] == []
+
+
+def test_one_entry_that_cannot_be_looked_at_hides_none_of_the_others(
+    place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is there is enrolled, whoever was removed is not, and each such entry is named once."""
+    (tmp_path / "file").touch()
+    (place.faces / "bad").symlink_to(tmp_path / "file" / "team")
+    (place.faces / "loop").symlink_to("loop")
+    (place.faces / "lost").symlink_to("nowhere")
+    (place.faces / "long").symlink_to("x" * 300)
+    (place.faces / "zoe").mkdir()
+    for file in ("ann.jpg", "bob.jpg", "zoe/1.jpg"):
+        put(place.faces / file, file)
+    enrolment = place.enrolment()
+    encode_all(enrolment, "ann.jpg", "bob.jpg", "zoe/1.jpg")
+    assert enrolment.gallery.persons == ("Ann", "Bob", "Zoe")
+    assert reports(caplog) == [
+        "faces/bad is not used: cannot be read: Not a directory",
+        "faces/long is not used: cannot be read: File name too long",
+        "faces/loop is not used: cannot be read: Too many levels of symbolic links",
+        "faces/lost is not used: cannot be read: No such file or directory",
+    ]
+    (place.faces / "ann.jpg").unlink()
+    refresh_until(enrolment, enrolment.rebuild)
+    assert list(enrolment.gallery.persons) == ["Bob", "Zoe"]
+
+
+def test_nobody_is_enrolled_while_the_folder_cannot_be_read(
+    place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody could see who was removed meanwhile; it is said, and over when the folder is back."""
+    put(place.faces / "ann.jpg", "ann")
+    enrolment = place.enrolment()
+    encode_all(enrolment, "ann.jpg")
+    place.faces.rename(tmp_path / "away")
+    refresh_until(enrolment, lambda: enrolment.rebuild() or bool(enrolment.absent))
+    assert enrolment.absent == f"nobody is enrolled: the faces folder {place.faces} is not there"
+    place.faces.symlink_to(place.faces)
+    refresh_until(enrolment, lambda: bool(enrolment.trouble))
+    assert enrolment.trouble == (
+        f"nobody is enrolled: the faces folder {place.faces} cannot be read: "
+        "Too many levels of symbolic links"
+    )
+    enrolment.rebuild()
+    assert enrolment.gallery.persons == ()
+    place.faces.unlink()
+    (tmp_path / "away").rename(place.faces)
+    refresh_until(enrolment, lambda: enrolment.rebuild() and bool(enrolment.gallery.persons))
+    assert (enrolment.trouble, enrolment.absent) == ("", "")
+    with shut_out_of(place.faces):
+        refresh_until(enrolment, lambda: "Permission denied" in enrolment.trouble)
+        assert enrolment.rebuild()
+    assert enrolment.gallery.persons == ()
+    assert caplog.text.count("is not there") == 1
+
+
+def test_two_files_of_one_name_written_in_two_ways_are_one_person(place: Place) -> None:
+    """Accents from macOS, and capitals."""
+    for file in ("jose\u0301_poe.jpg", "JOS\u00c9_poe_2.jpg"):
+        put(place.faces / file, file)
+    enrolment = place.enrolment()
+    encode_all(enrolment, *sorted(path.name for path in place.faces.iterdir()))
+    assert enrolment.gallery.persons == ("JOS\u00c9 Poe",)
+    assert list(enrolment.gallery.owners) == [0, 0]

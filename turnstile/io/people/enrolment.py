@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnstile.io.people.cache import EncodingCache
-from turnstile.io.people.folder import FaceFolder
+from turnstile.io.people.folder import FaceFolder, Listing
 from turnstile.people.calibration import stranger_rate
 from turnstile.people.encodings import Unencoded
 from turnstile.people.gallery import EMPTY, Gallery, build_gallery, persons_of, templates
@@ -34,6 +34,10 @@ class Enrolment:
     problems: dict[str, str] = field(default_factory=dict)
     """Hash → why no encoding could be made of that picture."""
     max_pictures: int = MAX_PICTURES
+    trouble: str = ""
+    """Why the faces folder cannot be read; empty when it can."""
+    absent: str = ""
+    """That the faces folder is not there."""
     surplus: int = 0
     """How many pictures are left out because there are too many."""
     _reported: set[tuple[str, str]] = field(default_factory=set)
@@ -107,6 +111,7 @@ class Enrolment:
         while not self.folder.listings.empty():
             listing = self.folder.listings.get()
             self._gone |= set(self.hashes.values())
+            self._note(listing)
             self.hashes = listing.hashes
             wanted = set(self.hashes.values())
             self.encodings = {d: e for d, e in (self.encodings | listing.encodings).items() if d in wanted}
@@ -117,6 +122,14 @@ class Enrolment:
             for file, digest in self.hashes.items():
                 if digest in self.problems:
                     self._report(file, digest, self.problems[digest])
+
+    def _note(self, listing: Listing) -> None:
+        before, now = self.trouble or self.absent, listing.trouble or listing.absent
+        if now != before:
+            log.log(
+                logging.WARNING if now else logging.INFO, "%s", now or "the faces folder can be read again"
+            )
+        self.trouble, self.absent = listing.trouble, listing.absent
 
     def _report(self, file: str, about: str, problem: str) -> None:
         if (file, about) not in self._reported:
@@ -129,8 +142,6 @@ def open_enrolment(gallery: GallerySettings, engine: str) -> Enrolment:
     """Return the enrolment of a site, its folder's thread started."""
     cache = EncodingCache(Path(gallery.cache), engine)
     folder = FaceFolder(Path(gallery.faces), cache)
-    if not Path(gallery.faces).is_dir():
-        log.warning("faces folder %s does not exist; nobody is enrolled until it does", gallery.faces)
     folder.start()
     return Enrolment(folder=folder, cache=cache, engine=engine)
 

@@ -6,7 +6,9 @@ none, a few at a time.
 
 import hashlib
 import logging
+import os
 import queue
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import watchfiles
 
+from turnstile.files.reading import read_file, why
 from turnstile.io.people.cache import EncodingCache
 from turnstile.io.runner.worker import Worker
 from turnstile.io.site.descriptors import are_used_up
@@ -42,6 +45,10 @@ class Listing:
     """Hash → encoding, for those in the cache."""
     problems: dict[str, str]
     """Path → why it cannot be used."""
+    trouble: str = ""
+    """Why the folder itself cannot be read. Nobody is enrolled then, as nobody sees who was removed."""
+    absent: str = ""
+    """That the folder is not there, and its path."""
 
 
 Changes = Callable[[Path, threading.Event], Iterator[object]]
@@ -133,11 +140,20 @@ class FaceFolder:
         return status.st_dev, status.st_ino
 
     def _scan(self) -> None:
+        files: list[str] = []
         problems: dict[str, str] = {}
+        trouble = absent = ""
+        try:
+            files, problems = files_in(self._folder)
+        except OSError as error:
+            _raise_if_used_up(error)
+            about = f"nobody is enrolled: the faces folder {self._folder}"
+            if isinstance(error, FileNotFoundError) and not self._folder.is_symlink():
+                absent = f"{about} is not there"
+            else:
+                trouble = f"{about} cannot be read: {why(error, about=self._folder)}"
         hashes: dict[str, str] = {}
-        for file in self._files(problems):
-            if not is_picture(file):
-                continue
+        for file in filter(is_picture, files):
             try:
                 hashes[file] = self._hash(file)
             except OSError as error:
@@ -151,24 +167,12 @@ class FaceFolder:
         self._encodings = {digest: encoding for digest, encoding in known if encoding is not None}
         self._pending = {digest: file for file, digest in hashes.items() if digest not in self._encodings}
         self._offered &= set(self._pending)
-        listing = Listing(hashes=hashes, encodings=self._encodings, problems=problems)
+        listing = Listing(
+            hashes=hashes, encodings=self._encodings, problems=problems, trouble=trouble, absent=absent
+        )
         if listing != self._listing:
             self._listing = listing
             self.listings.put(listing)
-
-    def _files(self, problems: dict[str, str]) -> Iterator[str]:
-        """Give the paths of all files in the folder and one level further down."""
-        if not self._folder.is_dir():
-            return
-        for path in sorted(self._folder.iterdir()):
-            if not path.is_dir():
-                yield path.name
-            elif not path.name.startswith("."):
-                try:
-                    yield from [f"{path.name}/{inner.name}" for inner in sorted(path.iterdir())]
-                except OSError as error:
-                    _raise_if_used_up(error)
-                    problems[path.name] = f"cannot be read: {error.strerror}"
 
     def _hash(self, file: str) -> str:
         if person_of(file) is None:
@@ -185,14 +189,10 @@ class FaceFolder:
         """Return a picture's bytes.
 
         Raises:
-            OSError: it cannot be read.
-            ValueError: it is not a file, or too large.
+            OSError: it cannot be read, or is no file.
+            ValueError: it is too large.
         """
-        path = self._folder / file
-        if not path.is_file():
-            raise ValueError("is not a file")
-        with path.open("rb") as picture:
-            data = picture.read(MAX_PICTURE_BYTES + 1)
+        data = read_file(self._folder / file, at_most=MAX_PICTURE_BYTES + 1)
         if len(data) > MAX_PICTURE_BYTES:
             raise ValueError(f"is larger than {MAX_PICTURE_BYTES // 2**20} MB")
         return data
@@ -212,6 +212,33 @@ class FaceFolder:
             if hashlib.sha256(data).hexdigest() == digest:
                 self._offered.add(digest)
                 self.unencoded.put(Unencoded(file=file, digest=digest, data=data))
+
+
+def files_in(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Return the paths of all files in a faces folder and one level below, and what could not be looked at.
+
+    Each entry counts for itself: one that leads nowhere, or may not be followed, hides none of the others.
+
+    Raises:
+        OSError: the folder itself cannot be read.
+    """
+    files: list[str] = []
+    problems: dict[str, str] = {}
+    for name in _names_in(folder):
+        try:
+            if not stat.S_ISDIR((folder / name).stat().st_mode):
+                files.append(name)
+            elif not name.startswith("."):
+                files += [f"{name}/{inner}" for inner in _names_in(folder / name)]
+        except OSError as error:
+            _raise_if_used_up(error)
+            if not name.startswith(".") and os.path.lexists(folder / name):
+                problems[name] = f"cannot be read: {error.strerror}"
+    return files, problems
+
+
+def _names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def _raise_if_used_up(error: OSError) -> None:
