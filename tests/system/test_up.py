@@ -243,3 +243,29 @@ def test_a_site_runs_once(site: Upstairs) -> None:
     assert done.returncode == 78
     assert "runs here already" in done.stderr
     assert site.end() == 0
+
+
+def test_an_edited_site_file_is_said_once_and_reload_applies_it_where_it_differs(site: Upstairs) -> None:
+    """A file that is not valid changes nothing; who is not concerned runs on."""
+    site.up("--only", "broker", "--only", "cameras", "--only", "recognizers")
+    site.wait_for(r"door: live")
+    before = site.nodes()
+    good = site.config.read_text()
+    site.config.write_text(good.replace("max_fps: 5", "max_fsp: 5"))
+    code, said = site.turnstile("reload")
+    assert (code, "max_fsp" in said, site.nodes()) == (78, True, before)
+    cameras = "{door: {source: [door.jpg], max_fps: 4, loop: true}, back: {source: [door.jpg], loop: true}}"
+    edited = re.sub(r"cameras: .*", f"cameras: {cameras}", good).replace("pool: {}", "pool: {}, second: {}")
+    site.config.write_text(edited)
+    site.wait_for(r"up +\|.* site.yaml changed; `turnstile reload` or a restart applies it")
+    assert site.turnstile("reload") == (0, "restarted broker, door; started second, back\n")
+    site.wait_for(r"back +\|.* back: live")
+    after = site.nodes()
+    assert set(after) == {"broker", "pool", "second", "door", "back"}
+    assert (after["pool"] == before["pool"], after["door"] == before["door"]) == (True, False)
+    assert site.said.count("site.yaml changed;") == 1
+    site.config.write_text(good)
+    assert site.turnstile("reload") == (0, "restarted broker, door; stopped second, back\n")
+    assert site.turnstile("reload") == (0, "nothing here is affected\n")
+    assert set(site.nodes()) == set(before)
+    assert site.end() == 0

@@ -43,6 +43,7 @@ GROUPS: Mapping[str, Mapping[str, CommandModule]] = {
     },
     "run a site": {
         "up": CommandModule("supervise.up", "start this machine's nodes and keep them running"),
+        "reload": CommandModule("supervise.reload", "apply a site file that was edited, where it differs"),
         "scale": CommandModule("supervise.scale", "change how many recognizers run here"),
         "stop": CommandModule("supervise.stop", "stop a node that runs here"),
         "start": CommandModule("supervise.start", "start a node again that was stopped or given up"),

@@ -29,7 +29,7 @@ class FakeNode:
         self.start: Start | None = None
         self.heart = Heart(node="front_door", instance="front_door-1", role="capture")
         self.closed = 0
-        self._steps = list(steps)
+        self.steps = list(steps)
 
     def wire(self, start: Start) -> Node:
         """Take what a node is given."""
@@ -40,8 +40,8 @@ class FakeNode:
         """Do the next thing; after the last, ask to stop."""
         assert 0 < timeout_s <= 1
         assert self.start is not None
-        if self._steps:
-            self._steps.pop(0)()
+        if self.steps:
+            self.steps.pop(0)()
         else:
             self.start.stop.request()
 
@@ -352,3 +352,26 @@ def test_a_second_signal_ends_a_node_that_does_not_stop(config: Path) -> None:
         code, said = stop(process)
     assert code == 128 + signal.SIGTERM
     assert "stopped" not in said
+
+
+def test_an_edited_site_file_is_said_in_the_beat_and_once_in_the_log(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Until the node is started again with it."""
+    node = FakeNode()
+
+    def edit() -> None:
+        config.write_text(config.read_text().replace("source: 0", "source: 1"))
+
+    def wait() -> None:
+        if not node.heart.notice:
+            node.steps.insert(0, wait)
+
+    node.steps = [edit, wait]
+    assert drive(node, config) == 0
+    said = "site.yaml changed; `turnstile reload` or a restart applies it"
+    assert node.heart.words == f"starting: {said}"
+    beat = node.heart.beat_if_due()
+    assert beat is not None
+    assert beat.detail == said
+    assert capsys.readouterr().err.count(said) == 1

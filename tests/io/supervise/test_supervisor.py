@@ -6,8 +6,12 @@ import signal
 import sys
 from pathlib import Path
 
+from tests.support.builders import write_site
 from tests.support.waiting import PATIENCE_S
+from turnstile.io.site.changes import SiteFileWatch
+from turnstile.io.site.file import load
 from turnstile.io.supervise.output import Output
+from turnstile.io.supervise.plan import Plan
 from turnstile.io.supervise.supervisor import Supervisor
 from turnstile.site.plan import Process
 
@@ -20,19 +24,22 @@ LEAVES_A_CHILD = (
 def test_a_child_that_keeps_the_output_open_hides_no_death(folder: Path) -> None:
     """The node's end is noticed and its words are shown, although its child lives on."""
     shown = folder / "shown"
+    config = write_site(folder)
+    site = load(config)
+    plan = Plan(site, "all", [Process("capture", "door", "door")], "pool", [])
     with shown.open("wb") as file:
         output = Output(file.fileno())
         supervisor = Supervisor(
             command_line=lambda _: [sys.executable, "-c", LEAVES_A_CHILD],
             socket=folder / "socket",
             output=output,
-            worker_key="pool",
+            plan=plan,
+            read_plan=lambda: plan,
+            watch=SiteFileWatch(config, lambda _: None, site),
             max_failures=3,
         )
         try:
-            code = asyncio.run(
-                asyncio.wait_for(supervisor.run([Process("capture", "door", "door")]), PATIENCE_S)
-            )
+            code = asyncio.run(asyncio.wait_for(supervisor.run(), PATIENCE_S))
         finally:
             output.close()
             os.killpg(int(shown.read_text().split()[-1]), signal.SIGKILL)

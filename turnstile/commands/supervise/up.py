@@ -7,13 +7,15 @@ import sys
 from functools import partial
 
 from turnstile.commands.options import add_config, add_host, number
+from turnstile.io.site.changes import SiteFileWatch
 from turnstile.io.site.file import load
 from turnstile.io.supervise.control import claim
 from turnstile.io.supervise.output import Output
-from turnstile.io.supervise.plan import check_keys, plan_for
-from turnstile.io.supervise.supervisor import Supervisor, command_line
+from turnstile.io.supervise.plan import Plan, check_keys, plan_for
+from turnstile.io.supervise.supervisor import Supervisor, command_line, parts
 from turnstile.site.fields import MAX_COUNT
 from turnstile.site.restarts import MAX_FAILURES
+from turnstile.site.settings import Site
 
 log = logging.getLogger("turnstile.up")
 
@@ -47,9 +49,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Start nodes and keep them until a signal; return 0, or 1 if one was given up."""
-    site = load(options.config)
-    plan = plan_for(site, host=options.host, only=options.only, count=options.count, webhooks=True)
-    check_keys(site, plan.processes)
+
+    def planned(site: Site) -> Plan:
+        plan = plan_for(site, host=options.host, only=options.only, count=options.count, webhooks=True)
+        check_keys(site, plan.processes)
+        return plan
+
+    plan = planned(load(options.config))
     with claim(options.config, plan.host) as socket:
         output = Output(sys.stdout.fileno(), ["up", *(one.name for one in plan.processes)])
         logging.basicConfig(
@@ -65,11 +71,13 @@ def run(options: argparse.Namespace) -> int:
             command_line=partial(command_line, config=options.config.resolve(), log_level=options.log_level),
             socket=socket,
             output=output,
-            worker_key=plan.worker_key,
+            plan=plan,
+            read_plan=lambda: planned(load(options.config)),
+            watch=SiteFileWatch(options.config, lambda site: parts(planned(site)), plan.site),
             max_failures=options.attempts,
         )
         try:
-            return asyncio.run(supervisor.run(plan.processes))
+            return asyncio.run(supervisor.run())
         finally:
             output.close()
 

@@ -61,6 +61,8 @@ class Heart:
     ) -> None:
         """Start counting; `rates` names the counts whose change a second is sent as ``<name>_per_s``."""
         self.state, self.detail = State.STARTING, ""
+        self.notice = ""
+        """What people should know besides, whatever the state is."""
         self._broker_lost = True
         self._broker_was_found = False
         self.counts: defaultdict[str, int] = defaultdict(int)
@@ -90,7 +92,11 @@ class Heart:
     @property
     def words(self) -> str:
         """Return the state as people read it."""
-        return in_words(self.state, self.detail)
+        return in_words(self.state, self._details)
+
+    @property
+    def _details(self) -> str:
+        return "; ".join(filter(None, (self.detail, self.notice)))[:MAX_DETAIL_CHARS]
 
     @property
     def topic(self) -> str:
@@ -131,7 +137,7 @@ class Heart:
             version=__version__,
             uptime_s=now - self._started_at,
             state=self.state,
-            detail=self.detail,
+            detail=self._details,
             counts=dict(self.counts),
             gauges=dict(self.gauges),
         )

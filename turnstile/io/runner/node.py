@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,14 +21,19 @@ from turnstile.io.bus.keys import NodeKey
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.member import Member, choose_name, key_for
 from turnstile.io.runner.watchdog import Pulse
+from turnstile.io.site.changes import SiteFileWatch
 from turnstile.io.site.file import load
 from turnstile.protocol.roles import NodeRole, instance_of
 from turnstile.site import restarts
+from turnstile.site.parts import part_of
 from turnstile.site.settings import Site
 
 EXIT_STOPPED, EXIT_CRASHED = restarts.EXIT_STOPPED, restarts.EXIT_CRASHED
 EXIT_CONFIG, EXIT_UNAVAILABLE = restarts.EXIT_CONFIG, restarts.EXIT_UNAVAILABLE
 STEP_S = 0.1
+
+UNDER_A_SUPERVISOR = "TURNSTILE_UNDER_A_SUPERVISOR"
+"""Set in the environment of nodes whose supervisor says for all of them that the site file changed."""
 
 log = logging.getLogger("turnstile")
 
@@ -183,19 +189,26 @@ def _drive(member: Member, wire: Callable[[Start], Node], *, site: Site, options
             stop.starting = True
             node = wire(start)
             stop.starting = False
-            work(node, stop, pulse)
+            watch = SiteFileWatch(
+                options.config, lambda changed: part_of(changed, member.kind, member.name), site
+            )
+            work(node, stop, pulse, watch)
         except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the one place; all is logged
             return _account_for(error, stop, f"{member}")
         log.info("%s stopped", member)
         return EXIT_STOPPED
 
 
-def work(node: Node, stop: Stop, pulse: Pulse) -> None:
+def work(node: Node, stop: Stop, pulse: Pulse, watch: SiteFileWatch) -> None:
     """Turn a node's loop until it is asked to stop, then close the node, whatever happened."""
     try:
         pulse.ready(node.heart.words)
         while not stop.requested:
             node.step(STEP_S)
+            if watch.poll(time.monotonic()):
+                node.heart.notice = watch.notice
+                if watch.notice and not os.environ.get(UNDER_A_SUPERVISOR):
+                    log.warning("%s", watch.notice)
             pulse.turned(node.heart.words)
         pulse.stopping()
     finally:

@@ -56,7 +56,7 @@ def send_command(config: Path, host: str | None, command: str, **properties: obj
     Args:
         config: the site file it was started with.
         host: which one, if this machine plays several hosts; `None`: the only one.
-        command: ``nodes``, ``stop``, ``start`` or ``scale``.
+        command: ``nodes``, ``stop``, ``start``, ``scale`` or ``reload``.
         properties: what the command needs.
 
     Raises:
@@ -70,13 +70,15 @@ def send_command(config: Path, host: str | None, command: str, **properties: obj
         hosts = ", ".join(path.stem.partition("-")[2] for path in locks)
         raise TurnstileError(f"--host is needed: this machine runs {hosts}")
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(ANSWER_WITHIN_S)
+        connection.settimeout(ANSWER_WITHIN_S * (6 if command == "reload" else 1))  # it stops kind by kind
         try:
             connection.connect(str(locks[0].with_suffix(".sock")))
             connection.sendall(json.dumps({"command": command, **properties}).encode() + b"\n")
             answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
         except (OSError, ValueError) as error:
-            raise TurnstileError(f"{config}: no answer within {ANSWER_WITHIN_S:.0f} s: {error}") from error
+            raise TurnstileError(
+                f"{config}: no answer within {connection.gettimeout():.0f} s: {error}"
+            ) from error
     if "error" in answer:
         raise TurnstileError(answer["error"])
     return answer

@@ -19,6 +19,7 @@ EVERYTHING = "all"
 class Plan(NamedTuple):
     """What is to run here."""
 
+    site: Site
     host: str
     processes: list[Process]
     worker_key: str
@@ -66,7 +67,8 @@ def plan_for(
         processes = with_workers(processes, count, key=worker_key)
     if not processes:
         raise ConfigError(f"nothing that was asked for runs here, on {mine or platform.node()}")
-    return Plan(mine or "workers", processes, worker_key, [one.name for one in found if one not in here])
+    left_out = [one.name for one in found if one not in here]
+    return Plan(site, mine or "workers", processes, worker_key, left_out)
 
 
 def check_keys(site: Site, processes: Sequence[Process]) -> None:

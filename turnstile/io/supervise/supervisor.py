@@ -24,11 +24,15 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from turnstile.errors import TurnstileError
+from turnstile.errors import ConfigError, TurnstileError
+from turnstile.io.runner.node import UNDER_A_SUPERVISOR
 from turnstile.io.runner.processes import PROGRAMS as FOLDER
+from turnstile.io.site.changes import LOOK_EVERY_S, SiteFileWatch
 from turnstile.io.supervise.control import STOP_WITHIN_S
 from turnstile.io.supervise.output import MAX_LINE_BYTES, Output
+from turnstile.io.supervise.plan import Plan
 from turnstile.site.fields import MAX_COUNT
+from turnstile.site.parts import part_of
 from turnstile.site.plan import PROGRAMS, START_ORDER, Process, more_names
 from turnstile.site.restarts import EXIT_CRASHED, EXIT_STOPPED, Restarts
 
@@ -45,7 +49,7 @@ log = logging.getLogger("turnstile.up")
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a supervisor is asked to do."""
 
-    command: Literal["nodes", "scale", "start", "stop"]
+    command: Literal["nodes", "reload", "scale", "start", "stop"]
     name: str = ""
     """Which node to start or stop."""
     count: Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)] = 0
@@ -77,8 +81,11 @@ class Supervisor:
     socket: Path
     """Where commands come in."""
     output: Output
-    worker_key: str
-    """What further recognizers are called, before their number."""
+    plan: Plan
+    """What was planned from the site file as it was applied last."""
+    read_plan: Callable[[], Plan]
+    """Plans anew from the site file as it is now."""
+    watch: SiteFileWatch
     max_failures: int
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -86,14 +93,16 @@ class Supervisor:
     _enough: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
 
-    async def run(self, processes: Iterable[Process]) -> int:
-        """Start processes and keep them; return the exit code: 0, or 1 if one was given up."""
+    async def run(self) -> int:
+        """Start what is planned and keep it; return the exit code: 0, or 1 if a process was given up."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         with closing(await asyncio.start_unix_server(self._answer, self.socket)):
             async with self._tasks:
-                self._add(processes)
+                self._add(self.plan.processes)
+                watching = self._tasks.create_task(self._watch_site_file())
                 await self._enough.wait()
+                watching.cancel()
                 async with self._turn:
                     for kind in reversed(START_ORDER):
                         await self._stop(one for one in self._kept.values() if one.process.kind == kind)
@@ -125,6 +134,8 @@ class Supervisor:
         async with self._turn:
             if command.command == "scale":
                 return await self._scale(command.count)
+            if command.command == "reload":
+                return await self._reload()
             kept = self._kept.get(command.name)
             if kept is None:
                 raise TurnstileError(f"there is no such node here; there are: {', '.join(self._kept)}")
@@ -139,7 +150,7 @@ class Supervisor:
         """Start or stop recognizers until so many run; return the names of those started and stopped."""
         mine = [name for name, one in self._kept.items() if one.process.kind == "recognizer"]
         alive = [name for name in mine if self._kept[name].state in ("starting", "running", "waiting")]
-        key = self._kept[alive[0]].process.key if alive else self.worker_key
+        key = self._kept[alive[0]].process.key if alive else self.plan.worker_key
         await self._stop(self._kept[name] for name in alive[count:])
         for name in mine:
             if name not in alive[:count]:
@@ -147,6 +158,54 @@ class Supervisor:
         names = more_names(key, taken=list(self._kept), count=count - len(alive))
         self._add([Process("recognizer", name, key) for name in names])
         return {"started": names, "stopped": alive[count:]}
+
+    async def _reload(self) -> dict[str, object]:
+        """Apply the site file as it is now: start, stop and restart what differs; return their names.
+
+        What was stopped by hand stays so, and recognizers that were added by hand stay, too.
+
+        Raises:
+            ConfigError: the file is not valid, and nothing was changed.
+        """
+        before, after = self.plan, self.read_plan()
+        if after.host != before.host:
+            raise ConfigError(
+                f"this machine was the host {before.host} and would be {after.host}: start anew"
+            )
+        planned = {one.name: one for one in after.processes}
+        names_before = {one.name for one in before.processes}
+        keys = {one.key for one in after.processes} | {after.worker_key}
+        gone, changed = [], []
+        for name, kept in self._kept.items():
+            now = planned.get(name, kept.process)
+            if (name not in planned and name in names_before) or now.key not in keys:
+                gone.append(kept)
+            elif _part(before, kept.process) != _part(after, now):
+                kept.process = now
+                changed.append(kept)
+        restarted = [one for one in changed if one.state != "stopped"]
+        for kind in reversed(START_ORDER):
+            await self._stop(one for one in [*gone, *restarted] if one.process.kind == kind)
+        for one in gone:
+            del self._kept[one.process.name]
+        for one in sorted(restarted, key=lambda one: START_ORDER.index(one.process.kind)):
+            self._start(one)
+        new = [one for one in after.processes if one.name not in names_before and one.name not in self._kept]
+        self._add(new)
+        self.plan = after
+        self.watch.applied(after.site)
+        return {
+            "restarted": [one.process.name for one in restarted],
+            "stopped": [one.process.name for one in gone],
+            "started": [one.name for one in new],
+        }
+
+    async def _watch_site_file(self) -> None:
+        """Say once when the site file changed."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if self.watch.poll(time.monotonic()) and self.watch.notice:
+                log.warning("%s", self.watch.notice)
 
     def _add(self, processes: Iterable[Process]) -> None:
         for one in processes:
@@ -210,6 +269,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
+                env=os.environ | {UNDER_A_SUPERVISOR: "1"},
                 start_new_session=True,  # Ctrl-C reaches us alone
             )
         except OSError as error:
@@ -242,6 +302,16 @@ class Supervisor:
             for one in self._kept.values():
                 one.send(signal.SIGKILL)
         self._enough.set()
+
+
+def _part(plan: Plan, process: Process) -> tuple[object, ...]:
+    """Return what of the site file a process was, or would be, started with."""
+    return process, part_of(plan.site, process.kind, process.key)
+
+
+def parts(plan: Plan) -> list[tuple[object, ...]]:
+    """Return what of a site file matters to this machine."""
+    return [_part(plan, one) for one in plan.processes]
 
 
 def command_line(process: Process, *, config: Path, log_level: str) -> list[str]:
