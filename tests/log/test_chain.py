@@ -2,8 +2,17 @@
 
 import msgspec
 
-from tests.support.builders import an_access, some_links
+from tests.support.builders import START_NS, an_access, some_links
 from turnstile.log.chain import BEFORE_FIRST, commitment, seal
+from turnstile.log.notes import (
+    EntriesRemoved,
+    EventsMissing,
+    NameErased,
+    Note,
+    PicturesRemoved,
+    SourceBegan,
+    seal_note,
+)
 
 
 def test_the_canonical_form_is_pinned() -> None:
@@ -18,6 +27,21 @@ def test_the_first_form_still_gives_its_hash() -> None:
     for link in some_links(*(an_access(seq, thumbnail=b"jpeg %d" % seq) for seq in (1, 2))):
         before = seal(before, msgspec.structs.replace(link.record, nearest_commitment=None))
     assert before.hex() == "bcfdccc1958dbea339de291998150671b9bbd86c51922c8c97732c396dcf2380"
+
+
+def test_the_form_of_a_note_is_pinned() -> None:
+    """Notes are bound for as long as entries are: one of each kind, in one chain."""
+    facts = (
+        SourceBegan(source="bbbb", before="aaaa", before_seq=4, reason="the journal was put back"),
+        EventsMissing(source="bbbb", first_seq=2, last_seq=9),
+        NameErased(pseudonym="erased-0a1b2c3d", entries=3),
+        PicturesRemoved(up_to=4, before_ns=START_NS),
+        EntriesRemoved(up_to=2, up_to_hash=bytes(32), before_ns=START_NS),
+    )
+    sealed = BEFORE_FIRST
+    for number, fact in enumerate(facts, 1):
+        sealed = seal_note(sealed, Note(log="site/logger", number=number, at_ns=START_NS, fact=fact))
+    assert sealed.hex() == "f4807a4f2b05d1902c5dfab5dc458212e231094a676a03d9d27ef9822f083596"
 
 
 def test_commitments_to_the_same_name_differ() -> None:

@@ -266,9 +266,11 @@ def test_progress_that_was_raised_is_a_finding() -> None:
     links = a_log()
     source = links[0].record.source
     assert inspected(links, last_seqs={source: 6})[1] == []
-    words = f"the store says that it has event {source}:106; its last is 6"
+    words = f"the store says that its last event of {source} is 106; it is 6"
     assert inspected(links, last_seqs={source: 106})[1] == [(0, words)]
     assert len(inspected(links, last_seqs={source: 6, "ffff": 3})[1]) == 1
+    assert len(inspected(links, last_seqs={source: 5})[1]) == 1
+    assert len(inspected(links, last_seqs={})[1]) == 1
 
 
 def test_a_changed_note_is_named() -> None:
@@ -299,8 +301,10 @@ def test_a_picture_that_was_removed_for_its_age_is_no_finding() -> None:
     """It is counted."""
     links = a_log()
     links[0] = without_picture(links[0])
-    inspection, findings = inspected(noted(links, PicturesRemoved(up_to=1, before_ns=1)))
+    later_ns = links[0].record.decided_ns + 1
+    inspection, findings = inspected(noted(links, PicturesRemoved(up_to=1, before_ns=later_ns)))
     assert (inspection.without_picture, findings) == (1, [])
+    assert len(inspect(noted(links, PicturesRemoved(up_to=1, before_ns=later_ns - 1)))) == 1
     assert inspect(links) == [(1, "the picture of entry 1 is missing, but no removal is on record")]
 
 

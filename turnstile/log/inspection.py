@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnstile.log.chain import START, Head, Link, commitment, seal
+from turnstile.log.chain import START, Head, Link, Record, commitment, seal
 from turnstile.log.notes import (
     EntriesRemoved,
     EventsMissing,
@@ -62,7 +62,7 @@ class Inspection:
         self._wanted: dict[bytes, str] = {}
         self._heads: dict[int, list[KeptHead]] = {}
         self._pseudonyms: dict[str, list[int]] = {}
-        self._bare: list[int] = []
+        self._bare: list[Record] = []
         self._last_seqs: dict[str, int] = {}
 
     def expect(self, heads: Iterable[KeptHead]) -> None:
@@ -103,11 +103,8 @@ class Inspection:
         self._account_for_erasures()
         self._account_for_pictures()
         self._account_for_floor()
-        for source, seq in (last_seqs or {}).items():
-            walked = self._last_seqs.get(source)
-            if (walked is None and not self._floor.number) or (walked is not None and seq > walked):
-                words = f"the store says that it has event {source}:{seq}; its last is {walked or 'none'}"
-                self._find(0, words)
+        if last_seqs is not None:
+            self._account_for_progress(last_seqs)
         for number, heads in sorted(self._heads.items()):
             for kept in heads:
                 self._compare_absent(number, kept)
@@ -164,12 +161,14 @@ class Inspection:
                 self._find(noted[pseudonym], words)
 
     def _account_for_pictures(self) -> None:
-        removed = max(
-            (one.note.fact.up_to for one in self.notes if isinstance(one.note.fact, PicturesRemoved)),
-            default=0,
-        )
-        for number in self._bare:
-            if number > removed:
+        facts = [one.note.fact for one in self.notes if isinstance(one.note.fact, PicturesRemoved)]
+        up_to = max((one.up_to for one in facts), default=0)
+        before_ns = max((one.before_ns for one in facts), default=0)
+        upgraded = max((one.up_to for one in facts if not one.before_ns), default=0)
+        for record in self._bare:
+            number = record.number
+            old = number <= up_to and record.decided_ns < before_ns
+            if not old and number > upgraded:
                 self._find(number, f"the picture of entry {number} is missing, but no removal is on record")
 
     def _account_for_floor(self) -> None:
@@ -177,6 +176,15 @@ class Inspection:
         facts = [one.note.fact for one in self.notes if isinstance(one.note.fact, EntriesRemoved)]
         if floor.number and not any(Head(one.up_to, one.up_to_hash) == floor for one in facts):
             self._find(floor.number, f"{_missing(1, floor.number)}, but no removal is on record")
+
+    def _account_for_progress(self, last_seqs: Mapping[str, int]) -> None:
+        """Compare what the store says it has with what was walked along; the floor may hide old journals."""
+        unknown = {link.record.source for link in self._changed}
+        for source in {*self._last_seqs, *last_seqs} - unknown:
+            walked, seq = self._last_seqs.get(source), last_seqs.get(source)
+            if seq != walked and (walked is not None or not self._floor.number):
+                words = f"the store says that its last event of {source} is {seq}; it is {walked}"
+                self._find(0, words)
 
     def _compare_absent(self, number: int, kept: KeptHead) -> None:
         if number > self.head.number:
@@ -206,7 +214,7 @@ class Inspection:
         elif personal.thumbnail is None or personal.thumbnail_salt is None:
             self.without_picture += 1
             if personal.pseudonym is None:
-                self._bare.append(number)
+                self._bare.append(record)
         elif commitment(personal.thumbnail, personal.thumbnail_salt) != record.thumbnail_commitment:
             self._find(number, f"the picture of entry {number} was changed")
 

@@ -6,12 +6,15 @@ or old entries therefore leaves a trace, which cannot be removed unseen.
 
 import hashlib
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 
 FORM = b"turnstile-note/1\n"
+MAX_NS = 253_402_214_400 * 10**9
+"""The last time that is written as a date: 9999-12-31 in UTC."""
+
 _REMARK = re.compile(r"# \S+  note ([0-9]{1,19}): ")
 
 
@@ -63,7 +66,13 @@ class EntriesRemoved(msgspec.Struct, frozen=True, kw_only=True, tag="retention")
     before_ns: int
 
 
-Fact = SourceBegan | EventsMissing | NameErased | PicturesRemoved | EntriesRemoved
+class Unreadable(msgspec.Struct, frozen=True, kw_only=True, tag="unreadable"):
+    """What a note says that was damaged or forged; it does not give the note's hash."""
+
+    problem: str
+
+
+Fact = SourceBegan | EventsMissing | NameErased | PicturesRemoved | EntriesRemoved | Unreadable
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,17 +111,20 @@ def words_of(fact: Fact) -> str:
         case SourceBegan():
             why = f": {fact.reason}" if fact.reason else ""
             return f"events come from journal {fact.source} after event {fact.before}:{fact.before_seq}{why}"
-        case EventsMissing(source=source, count=1):
-            return f"event {source}:{fact.first_seq} is missing; the journal has it no more"
-        case EventsMissing():
-            seqs = f"{fact.source}:{fact.first_seq} to {fact.last_seq}"
-            return f"{fact.count} events, {seqs}, are missing; the journal has them no more"
+        case EventsMissing(source=source, first_seq=first):
+            if fact.count == 1:
+                which = f"event {source}:{first} is missing; the journal has it no more"
+            else:
+                which = f"{fact.count} events, {source}:{first} to {fact.last_seq}, are missing; "
+                which += "the journal has them no more"
+            return which
         case NameErased(entries=entries):
             return f"{fact.pseudonym} stands for a name that was erased in {_counted(entries)}"
-        case PicturesRemoved():
-            return f"old pictures of entries up to {fact.up_to} were removed for their age"
-        case EntriesRemoved():
-            return f"entries up to {fact.up_to} were removed for their age"
+        case PicturesRemoved() | EntriesRemoved():
+            what = "pictures of entries" if isinstance(fact, PicturesRemoved) else "entries"
+            return f"{what} up to {fact.up_to}{_before(fact.before_ns)} were removed for their age"
+        case Unreadable(problem=problem):
+            return f"cannot be read: {problem}"
 
 
 def remark(note: Note, *, at: datetime) -> str:
@@ -124,6 +136,22 @@ def note_number(line: str) -> int | None:
     """Return the number of the note that a line tells; `None` if it tells none."""
     found = _REMARK.match(line)
     return None if found is None else int(found[1])
+
+
+def read_fact(data: bytes) -> Fact:
+    """Return what a stored note says."""
+    try:
+        fact: Fact = msgspec.json.decode(data, type=Fact)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        return Unreadable(problem=str(error))
+    return fact
+
+
+def _before(wall_ns: int) -> str:
+    """Return a time as a clause. It is the day in UTC, since it must read the same everywhere."""
+    if not 0 < wall_ns < MAX_NS:
+        return ""
+    return f", decided before {datetime.fromtimestamp(wall_ns // 10**9, UTC):%Y-%m-%d},"
 
 
 def _counted(entries: int) -> str:

@@ -17,9 +17,10 @@ from turnstile.io.log.text_file import LogFile
 from turnstile.io.store.store import PAGE, Store, number_of
 from turnstile.log.chain import Link
 from turnstile.log.lines import Event, entry_of, event_of, format_entry
-from turnstile.log.notes import NoteLink, note_number, remark
+from turnstile.log.notes import MAX_NS, NoteLink, note_number, remark
 
 RETRY_S = 1.0
+DAY_NS = 86_400 * 10**9
 
 log = logging.getLogger("turnstile")
 
@@ -147,5 +148,5 @@ def line_of(link: Link | NoteLink) -> str:
 
 
 def local_time(wall_ns: int) -> datetime:
-    """Return a wall-clock time in this machine's zone."""
-    return datetime.fromtimestamp(wall_ns / 1e9, UTC).astimezone()
+    """Return a wall-clock time in this machine's zone, or the nearest one that can be written."""
+    return datetime.fromtimestamp(min(max(wall_ns, DAY_NS), MAX_NS - DAY_NS) / 1e9, UTC).astimezone()

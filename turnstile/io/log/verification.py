@@ -1,5 +1,6 @@
 """Verifying a whole log: the chain in the store, the heads that were kept elsewhere, and the text."""
 
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -7,13 +8,16 @@ from typing import NamedTuple
 from turnstile.io.log import witness
 from turnstile.io.log.text import local_time
 from turnstile.io.log.text_inspection import TextInspection
+from turnstile.io.store.damage import damage_of, strays_of
 from turnstile.io.store.store import Store
-from turnstile.log.chain import Head, Link
+from turnstile.log.chain import Head
 from turnstile.log.inspection import Finding, Inspection, KeptHead
 from turnstile.log.notes import EntriesRemoved, NoteLink, PicturesRemoved, words_of
 from turnstile.site.settings import LoggerSettings
 
 MAX_FINDINGS = 100
+LINE_WITHIN_S = 0.5
+"""A running logger writes an entry's line within this time of the entry."""
 
 
 class Report(NamedTuple):
@@ -35,11 +39,14 @@ def inspect(store: Store, settings: LoggerSettings, *, against: bytes | None = N
         LogError: the store or the witness cannot be read.
     """
     kept = list(witness.read(Path(settings.witness), str(store.name))) if settings.witness else []
-    floor, text = store.floor, TextInspection(Path(settings.file))
+    damage = damage_of(store)
+    if damage:
+        return Report(False, [*damage, f"NOT whole: {len(damage)} found; nothing else was looked at"])
+    floor, head, text = store.floor, store.head, TextInspection(Path(settings.file))
     inspection, findings = _walk(store, kept, against, text)
-    head = store.head
     store.refresh()
-    if store.floor != floor or (findings and store.head != head):  # entries or a name were removed meanwhile
+    if text.complaints or store.floor != floor or (findings and store.head != head):  # a logger writes it now
+        time.sleep(LINE_WITHIN_S if text.complaints else 0)
         text = TextInspection(Path(settings.file))
         inspection, findings = _walk(store, kept, against, text)
     if store.floor.number and not settings.keep_entries_days:
@@ -48,7 +55,7 @@ def inspect(store: Store, settings: LoggerSettings, *, against: bytes | None = N
     lines = [finding.words for finding in findings[:MAX_FINDINGS]] + text.complaints[:MAX_FINDINGS]
     total = len(findings) + len(text.complaints)
     lines += [f"and {total - len(lines)} more"] if total > len(lines) else []
-    return Report(not total, [*lines, *_summary(store, inspection, kept, total)])
+    return Report(not total, [*lines, *_summary(store, inspection, kept, text, total)])
 
 
 def _walk(
@@ -61,20 +68,22 @@ def _walk(
     last_seqs = store.progress.last_seqs
     for link in store.chain(after=store.floor.number, pictures=True):
         inspection.take(link)
-        if isinstance(link, Link):
-            text.compare(link)
+        text.compare(link)
     text.finish(store)
-    return inspection, inspection.finish(last_seqs)
+    return inspection, sorted([*strays_of(store), *inspection.finish(last_seqs)])
 
 
-def _summary(store: Store, inspection: Inspection, kept: list[KeptHead], findings: int) -> Iterator[str]:
+def _summary(
+    store: Store, inspection: Inspection, kept: list[KeptHead], text: TextInspection, findings: int
+) -> Iterator[str]:
     yield f"log of {store.name}: {inspection.entries} entries, the newest {_in_words(inspection.head)}"
     for link in inspection.notes:
-        if not isinstance(link.note.fact, PicturesRemoved) and not _is_outdone(link, inspection):
+        if not _is_outdone(link, inspection):
             when = local_time(link.note.at_ns).isoformat(timespec="seconds")
             yield f"note {link.note.number} of {when}: {words_of(link.note.fact)}"
     if inspection.without_picture:
         yield f"{inspection.without_picture} pictures were removed, for their age or by erasure"
+    yield from text.summary()
     if kept:
         newest = _in_words(max(one.head for one in kept))
         yield f"compared with {len(kept)} heads kept elsewhere, the newest {newest}"
@@ -87,10 +96,9 @@ def _summary(store: Store, inspection: Inspection, kept: list[KeptHead], finding
 
 def _is_outdone(link: NoteLink, inspection: Inspection) -> bool:
     """Tell whether a later note says the same of more entries."""
-    last = next(
-        (one for one in reversed(inspection.notes) if isinstance(one.note.fact, EntriesRemoved)), link
-    )
-    return isinstance(link.note.fact, EntriesRemoved) and link is not last
+    fact = link.note.fact
+    last = next(one for one in reversed(inspection.notes) if type(one.note.fact) is type(fact))
+    return isinstance(fact, EntriesRemoved | PicturesRemoved) and link is not last
 
 
 def _in_words(head: Head) -> str:

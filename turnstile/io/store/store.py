@@ -18,7 +18,7 @@ from turnstile.io.store.database import Database, StoreAbsentError
 from turnstile.io.store.tables import entries, logs, notes, personal, progress
 from turnstile.log.chain import START, Head, Link, Personal, Record, Salts, extend
 from turnstile.log.lines import Event, Progress
-from turnstile.log.notes import EventsMissing, Fact, Note, NoteLink
+from turnstile.log.notes import EventsMissing, Fact, Note, NoteLink, read_fact
 from turnstile.protocol.messages import Access
 from turnstile.protocol.names import same_name
 
@@ -201,7 +201,7 @@ class Store:
             with self.database.reading() as connection:
                 rows = connection.execute(query.order_by(notes.c.number).limit(PAGE)).all()
             for row in rows:
-                fact = msgspec.json.decode(row.fact, type=Fact)
+                fact = read_fact(row.fact)
                 note = Note(log=str(self.name), number=row.number, at_ns=row.at_ns, fact=fact)
                 yield NoteLink(note, row.previous, row.hash)
             if len(rows) < PAGE:
