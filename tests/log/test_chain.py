@@ -7,6 +7,7 @@ from turnstile.log.chain import BEFORE_FIRST, commitment, seal
 from turnstile.log.notes import (
     EntriesRemoved,
     EventsMissing,
+    Fact,
     NameErased,
     Note,
     PicturesRemoved,
@@ -31,7 +32,7 @@ def test_the_first_form_still_gives_its_hash() -> None:
 
 def test_the_form_of_a_note_is_pinned() -> None:
     """Notes are bound for as long as entries are: one of each kind, in one chain."""
-    facts = (
+    facts: tuple[Fact, ...] = (
         SourceBegan(source="bbbb", before="aaaa", before_seq=4, reason="the journal was put back"),
         EventsMissing(source="bbbb", first_seq=2, last_seq=9),
         NameErased(pseudonym="erased-0a1b2c3d", entries=3),
