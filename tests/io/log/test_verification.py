@@ -15,7 +15,7 @@ MOVE_FLOOR = "UPDATE logs SET floor_number = 2, floor_hash = (SELECT hash FROM e
 CUT_FIRST = ("DELETE FROM entries WHERE number <= 2", "DELETE FROM personal WHERE number <= 2")
 WIPE_FIRST = (
     "UPDATE personal SET pseudonym = 'erased-1', person = NULL, person_salt = NULL, thumbnail = NULL, "
-    "thumbnail_salt = NULL WHERE number = 1"
+    "thumbnail_salt = NULL, nearest = NULL, nearest_salt = NULL WHERE number = 1"
 )
 
 
@@ -91,7 +91,7 @@ def forged(fact: str) -> Sequence[str]:
             "entry 4 stands outside the log: the log does not count it",
         ),
         (
-            ["INSERT INTO personal SELECT log_id, 5, 'Eve', NULL, NULL, NULL, NULL FROM personal LIMIT 1"],
+            ["INSERT INTO personal (log_id, number, person) VALUES (1, 5, 'Eve')"],
             "the name of entry 5 stands outside the log",
         ),
         (
