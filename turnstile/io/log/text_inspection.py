@@ -15,7 +15,7 @@ from turnstile.log.lines import Event, entry_of, event_of, format_entry, is_rema
 from turnstile.log.notes import NoteLink, note_number, remark
 
 
-class _Line(NamedTuple):
+class _TextLine(NamedTuple):
     number: int
     text: str
     zone: tzinfo | None
@@ -37,7 +37,7 @@ class TextInspection:
         self.complaints: list[str] = []
         self.compared = 0
         self._path = path
-        self._lines: dict[Event | int, _Line] = {}
+        self._lines: dict[Event | int, _TextLine] = {}
         self._continues_after: Event | None = None
         self._before: list[int] = []
         self._missing: list[Link | NoteLink] = []
@@ -115,9 +115,9 @@ class TextInspection:
         if key in self._lines:
             kind = "an event" if isinstance(key, Event) else "a note"
             self._complain(number, f"tells {kind} a second time")
-        self._lines[key] = _Line(number, line, zone)
+        self._lines[key] = _TextLine(number, line, zone)
 
-    def _is_removed(self, store: Store, line: _Line) -> bool:
+    def _is_removed(self, store: Store, line: _TextLine) -> bool:
         """Tell whether a line may be of an entry that retention removed: lines are removed after entries."""
         return bool(store.floor.number) and (not self._first_line or line.number < self._first_line)
 
