@@ -62,7 +62,7 @@ class DisplayNode:
         now_s = time.monotonic()
         for message in messages:
             self.scenes.take(message, now_s)
-        self.scenes.note_broker(silent=self.bus.broker_lost)
+        self.scenes.note_broker(silent=self.bus.broker_lost, silent_s=self.bus.silent_s, now_s=now_s)
         self._show_local_detections()
         drawn = self._draw()
         if not self.outputs.put(self.canvas, changed=drawn, now_s=time.monotonic()):

@@ -20,7 +20,7 @@ def desk(tmp_path: Path) -> SceneDesk:
     """Return the desk of a display that shows two cameras live."""
     site = a_site(tmp_path, "displays: {desk: {}}", cameras=(DOOR, STORE))
     desk = SceneDesk(scenes=make_scenes(site, site.displays["desk"]), broker_at="tcp://here:1")
-    desk.note_broker(silent=False)
+    desk.note_broker(silent=False, silent_s=0.0, now_s=0.0)
     for scene in desk.scenes.values():
         scene.frame(captured_ns=START_NS, size_px=(64, 48), now_s=0.0)
     return desk
@@ -101,11 +101,21 @@ def test_a_lost_camera_is_said_in_its_own_view(desk: SceneDesk) -> None:
 def test_a_broker_is_awaited_before_it_was_heard_and_lost_after(desk: SceneDesk) -> None:
     """Until it is heard again."""
     new = SceneDesk(scenes=desk.scenes, broker_at="tcp://here:1")
-    new.note_broker(silent=True)
+    new.note_broker(silent=True, silent_s=2.5, now_s=0.5)
     assert new.view(DOOR, 0.5).notice == Notice(title="waiting for the broker", detail="tcp://here:1")
-    desk.note_broker(silent=True)
+    desk.note_broker(silent=True, silent_s=2.5, now_s=0.5)
     notice = desk.view(DOOR, 0.5).notice
     assert notice is not None
     assert notice.title == "broker lost"
-    desk.note_broker(silent=False)
+    desk.note_broker(silent=False, silent_s=0.0, now_s=0.5)
     assert desk.view(DOOR, 0.5).notice is None
+
+
+def test_no_camera_is_lost_because_the_broker_is_silent(desk: SceneDesk) -> None:
+    """Their pictures come through it. They get their time again once it is heard again."""
+    titles: list[str | None] = []
+    for now_s, silent_s in ((2.0, 1.9), (2.1, 2.0), (2.5, 2.4), (9.0, 0.0), (10.9, 0.1), (11.2, 0.1)):
+        desk.note_broker(silent=silent_s > 2.0, silent_s=silent_s, now_s=now_s)
+        notice = desk.view(DOOR, now_s).notice
+        titles.append(None if notice is None else notice.title)
+    assert titles == [None, None, "broker lost", None, None, "camera lost"]

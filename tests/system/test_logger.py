@@ -418,7 +418,7 @@ def test_a_tail_whose_reader_leaves_ends_quietly(place: Place, broker: FakeBroke
 def test_tail_says_when_no_logger_answers(place: Place, broker: FakeBroker) -> None:
     """With the broker there, and without it."""
     _, said = place.tail().communicate(timeout=PATIENCE_S)
-    assert said == "error: no logger answered within 3 s: is one running?\n"
+    assert said.startswith("error: no logger answers: is one running")
     assert not broker.fetched
 
 
@@ -426,7 +426,7 @@ def test_tail_says_when_no_broker_answers(place: Place) -> None:
     """The sentence names what is missing; the exit code is 1."""
     tail = place.tail("--follow")
     _, said = tail.communicate(timeout=PATIENCE_S)
-    assert said == "error: no broker answered within 3 s: is one running?\n"
+    assert said.startswith("error: no broker answers at ")
     assert tail.returncode == 1
 
 

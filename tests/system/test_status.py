@@ -89,7 +89,7 @@ def test_without_a_broker_one_sentence_says_so(programs: Programs, config: Path)
     code, printed, said = status(programs, config)
     address = load(config).broker.egress
     assert (code, printed) == (1, "")
-    assert said == f"error: no broker answered at {address} within 3 s: is it running?\n"
+    assert said.startswith(f"error: no broker answers at {address}: check that it is running")
 
 
 def test_a_site_file_that_is_not_valid_gives_78(programs: Programs, config: Path) -> None:

@@ -12,6 +12,10 @@ from turnstile.protocol.state import State
 from turnstile.screen.scene import BrokerState, Scene, View
 from turnstile.site.settings import DisplaySettings, Site
 
+MISSES_BEATS_S = 1.1
+"""Without a word from the broker, which beats twice a second, for so long: from then on, pictures that do not
+come say nothing of their cameras."""
+
 
 @dataclass(kw_only=True)
 class SceneDesk:
@@ -24,6 +28,8 @@ class SceneDesk:
     trouble: str = ""
     """Why the broker lets nobody enter at present; empty when it does."""
     counts: Counter[str] = field(default_factory=Counter)
+    _served_since_s: float | None = None
+    """Since when the broker is heard without a gap."""
 
     def take(self, message: AnyMessage, now_s: float) -> None:
         """Tell the camera's scene of a message; cameras that are not shown are passed over."""
@@ -43,8 +49,12 @@ class SceneDesk:
             case _:
                 pass
 
-    def note_broker(self, *, silent: bool) -> None:
-        """Note whether the broker is silent; it is lost only if it was heard before."""
+    def note_broker(self, *, silent: bool, silent_s: float, now_s: float) -> None:
+        """Note whether and how long the broker is silent; it is lost only if it was heard before."""
+        if silent or silent_s > MISSES_BEATS_S:
+            self._served_since_s = None
+        elif self._served_since_s is None:
+            self._served_since_s = now_s
         if not silent:
             self.broker = "heard"
         elif self.broker == "heard":
@@ -53,7 +63,11 @@ class SceneDesk:
     def view(self, camera: str, now_s: float) -> View:
         """Return what to draw of a camera."""
         return self.scenes[camera].view(
-            now_s=now_s, broker=self.broker, broker_at=self.broker_at, trouble=self.trouble
+            now_s=now_s,
+            broker=self.broker,
+            broker_at=self.broker_at,
+            trouble=self.trouble,
+            served_since_s=self._served_since_s,
         )
 
 

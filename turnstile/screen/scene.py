@@ -169,12 +169,29 @@ class Scene:
         """Take the camera's own state: whether it is lost."""
         self._lost = (beat.detail or "no reason given") if beat.state is State.LOST else None
 
-    def view(self, *, now_s: float, broker: BrokerState, broker_at: str = "", trouble: str = "") -> View:
-        """Return what to draw; `trouble` is why the broker lets nobody enter now."""
+    def view(
+        self,
+        *,
+        now_s: float,
+        broker: BrokerState,
+        broker_at: str = "",
+        trouble: str = "",
+        served_since_s: float | None = 0.0,
+    ) -> View:
+        """Return what to draw.
+
+        Args:
+            now_s: the time.
+            broker: how the broker is.
+            broker_at: its address.
+            trouble: why the broker lets nobody enter now.
+            served_since_s: since when the broker is heard without a gap; `None` while it is not. A camera's
+                pictures come through the broker, so only for that time is a missing picture the camera's.
+        """
         self._banners = [
             (access, since_s) for access, since_s in self._banners if now_s < since_s + self.banner_s
         ]
-        lost = self._what_is_lost(now_s, broker, broker_at)
+        lost = self._what_is_lost(now_s, broker, broker_at, served_since_s)
         if lost is not None:
             return View(camera=self.camera, light="lost", frame_px=self._frame_px, notice=lost)
         if self.freshness.frame_ns is None:
@@ -198,14 +215,18 @@ class Scene:
     def _stale_after_ns(self) -> int:
         return round(self.stale_after_s * 1e9)
 
-    def _what_is_lost(self, now_s: float, broker: BrokerState, broker_at: str) -> Notice | None:
+    def _what_is_lost(
+        self, now_s: float, broker: BrokerState, broker_at: str, served_since_s: float | None
+    ) -> Notice | None:
         if broker == "awaited":
             return Notice(title="waiting for the broker", detail=broker_at)
         if broker == "lost":
             return Notice(title="broker lost", detail=f"connecting again to {broker_at}" if broker_at else "")
         if self._lost is not None:
             return Notice(title="camera lost", detail=self._lost)
-        silent_s = now_s - self._shown_s[-1] if self._shown_s else 0.0
+        if served_since_s is None or not self._shown_s:
+            return None
+        silent_s = now_s - max(self._shown_s[-1], served_since_s)
         if silent_s > max(CAMERA_SILENT_S, 2.5 / self.max_fps):
             return Notice(title="camera lost", detail=f"no picture for {silent_s:.0f} s")
         return None

@@ -142,6 +142,41 @@ def test_without_a_key_or_with_another_nobody_gets_in(place: Place, folder: Path
             bus.close()
 
 
+def test_a_node_can_tell_a_refused_key_from_other_troubles(place: Place, folder: Path) -> None:
+    """It says whose key, that the broker wants one, or that this is not the broker whose key it has."""
+    strangers = KeyFolder(folder / "strangers")
+    strangers.create()
+    strangers.add(CAMERA)
+    stranger, own = strangers.node_key(CAMERA), place.key(CAMERA)
+    troubles = {
+        "refuses the key of capture:front_door: it is unknown there or revoked": NodeKey(
+            who=CAMERA, own=stranger.own, broker_public=own.broker_public
+        ),
+        "wants a key and this side has none": None,
+        "does not answer as this site's broker": NodeKey(
+            who=CAMERA, own=own.own, broker_public=stranger.broker_public
+        ),
+    }
+    for words, key in troubles.items():
+        with closing(Bus(place.broker, key=key)) as bus:
+            place.turn_until(lambda bus=bus, words=words: words in bus.trouble)
+
+
+def test_a_node_whose_key_is_revoked_says_so(place: Place) -> None:
+    """Also when it was let in before."""
+    with closing(place.bus(PORTER)) as bus:
+        place.turn_until(
+            lambda: not bus.broker_lost or place.sockets.publish("status.broker.", BODY) or bus.receive(0.01)
+        )
+        place.keys.revoke("porter")
+
+        def says_so() -> bool:
+            bus.receive(0.01)
+            return "refuses the key of display:porter" in bus.trouble
+
+        place.turn_until(says_so)
+
+
 def test_a_subscription_takes_effect_only_where_the_role_allows(place: Place) -> None:
     """The rest is counted by name; what is allowed goes on."""
     with closing(place.bus(PORTER, "gallery.", "frame.front_door.", "frame.back_door.", "result.")) as bus:

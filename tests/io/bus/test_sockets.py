@@ -134,6 +134,29 @@ def test_a_broker_is_lost_until_it_is_heard(addresses: BrokerSettings) -> None:
         assert lost == [True, False, True]
 
 
+def test_without_a_broker_a_node_knows_what_to_check(addresses: BrokerSettings) -> None:
+    """And with one, that nothing is wrong; one that is stopped takes connections and says nothing."""
+    clock = Clock()
+    with closing(Bus(addresses, clock=clock)) as bus:
+        where = f"no broker answers at {addresses.egress}: check that it is running"
+        wait_until(lambda: bus.trouble.startswith(where), "what to check")
+        with closing(BrokerSockets(addresses)) as sockets:
+            publish_until_heard(sockets, bus)
+            wait_until(lambda: not bus.trouble, "contact both ways")
+            clock.put_forward(STALL_S)
+            assert "says nothing, though it takes connections" in bus.trouble
+
+
+def test_a_node_that_hears_the_broker_and_cannot_speak_to_it_says_so(
+    addresses: BrokerSettings, folder: Path
+) -> None:
+    """A wrong ingress, or a firewall that lets only one port through."""
+    wrong = msgspec.structs.replace(addresses, ingress=f"ipc://{folder}/wrong")
+    with closing(BrokerSockets(addresses)) as sockets, closing(Bus(wrong)) as bus:
+        publish_until_heard(sockets, bus)
+        assert bus.trouble.startswith(f"no broker answers at ipc://{folder}/wrong")
+
+
 def test_a_node_finds_a_restarted_broker(addresses: BrokerSettings) -> None:
     """By itself: what it subscribed to comes again, and what it says arrives."""
     with closing(Bus(addresses, topics=["access."])) as bus:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.support.waiting import Clock
 from turnstile import __version__
 from turnstile.io.runner.heart import MAX_DETAIL_CHARS, Heart
 from turnstile.protocol.messages import Beat, decode, encode
@@ -17,6 +18,7 @@ class APort:
     """Keeps what is sent."""
 
     broker_lost: bool = False
+    trouble: str = ""
     counts: dict[str, int] = field(default_factory=dict)
     sent: list[Beat] = field(default_factory=list)
     topics: set[str] = field(default_factory=set)
@@ -107,11 +109,48 @@ def test_a_node_is_live_only_while_it_hears_the_broker(caplog: pytest.LogCapture
     assert caplog.messages == ["broker found", "broker lost", "broker found"]
 
 
-def test_the_state_of_a_camera_is_not_that_of_the_bus() -> None:
-    """Displays show it at the door."""
+def test_a_camera_is_not_lost_because_the_broker_is() -> None:
+    """Displays show a lost camera at the door; nor is it live while nobody gets its pictures."""
     heart = a_heart(role="capture")
     heart.report(State.LIVE)
-    assert the_beat(heart, APort(broker_lost=True)).state is State.LIVE
+    beat = the_beat(heart, APort(broker_lost=True, trouble="no broker answers at tcp://here:1"))
+    assert beat.state is State.DEGRADED
+    assert beat.detail == "waiting for the broker: no broker answers at tcp://here:1"
+
+
+def test_a_node_says_within_5_s_and_each_minute_that_the_broker_is_not_reached(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With what to check; and once that it is reached again."""
+    clock = Clock()
+    heart = Heart(node="log", instance="log-a1b2c3d4", role="logger", clock=clock)
+    port = APort(broker_lost=True, trouble="no broker answers")
+    said: list[tuple[int, str]] = []
+    with caplog.at_level("INFO", "turnstile"):
+        for second in range(130):
+            if second == 125:
+                port.broker_lost, port.trouble = False, ""
+            heart.report(State.LIVE)
+            heart.beat(port)
+            said += [(second, words) for words in caplog.messages]
+            caplog.clear()
+            clock.put_forward(1.0)
+    assert said == [
+        *((3, "no broker answers"), (63, "no broker answers"), (123, "no broker answers")),
+        *((125, "node and broker reach each other again"), (125, "broker found")),
+    ]
+
+
+def test_a_node_that_hears_and_is_not_heard_is_degraded() -> None:
+    """As with a wrong ingress, or a firewall that lets one port through."""
+    clock = Clock()
+    heart, port = a_heart(), APort(trouble="no broker answers at tcp://here:1")
+    heart = Heart(node="log", instance="log-a1b2c3d4", role="logger", clock=clock)
+    for _ in range(5):
+        heart.report(State.LIVE)
+        heart.beat(port)
+        clock.put_forward(1.0)
+    assert heart.words == "degraded: no broker answers at tcp://here:1"
 
 
 def test_trouble_of_its_own_is_said_also_without_the_broker() -> None:

@@ -45,8 +45,6 @@ def run(options: argparse.Namespace) -> int:
     """
     site = load(options.config)
     heard = listen(site.broker, key=key_to_look_on(site))
-    if not any(beat.role == "broker" for beat, _ in heard):
-        raise no_broker(site.broker.egress)
     roster = call_roll(site, heard, now_s=time.monotonic())
     if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(roster)).decode() + "\n")
@@ -55,13 +53,17 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_STOPPED
 
 
-def no_broker(at: str) -> TurnstileError:
-    """Return the error that no broker answered at an address."""
-    return TurnstileError(f"no broker answered at {at} within {ANSWER_WITHIN_S:.0f} s: is it running?")
+def no_broker(bus: Bus) -> TurnstileError:
+    """Return the error that no broker was heard, with what to check."""
+    return TurnstileError(f"{bus.trouble or 'the broker sent no beat'} (waited {ANSWER_WITHIN_S:.0f} s)")
 
 
 def listen(broker: BrokerSettings, *, key: NodeKey | None = None) -> list[Heard]:
-    """Return the beats of 1.5 s and those that the broker repeats; empty if it does not answer."""
+    """Return the beats of 1.5 s and those that the broker repeats.
+
+    Raises:
+        TurnstileError: the broker does not answer.
+    """
     bus = Bus(broker, key=key, topics=["status."])
     heard: list[Heard] = []
     try:
@@ -72,6 +74,8 @@ def listen(broker: BrokerSettings, *, key: NodeKey | None = None) -> list[Heard]
                     if not heard:
                         until = time.monotonic() + LISTEN_S
                     heard.append(Heard(message, time.monotonic() - message.age_s))
+        if not any(beat.role == "broker" for beat, _ in heard):
+            raise no_broker(bus)
     finally:
         bus.close()
     return heard

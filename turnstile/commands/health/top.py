@@ -74,7 +74,7 @@ def _look_once(bus: Bus, watch: Watch, *, at: str) -> int:
         if not answered and watch.view(time.monotonic()).broker is not None:
             answered, until_s = True, time.monotonic() + TWO_BEATS_S
     if not answered:
-        raise no_broker(at)
+        raise no_broker(bus)
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
     Console(highlight=False, width=width).print(_page(watch.view(time.monotonic()), bus, at=at))
     return EXIT_STOPPED
@@ -111,7 +111,7 @@ def _page(view: Overview, bus: Bus, *, at: str, live: bool = False) -> Renderabl
 
 def _headline(view: Overview, bus: Bus, *, at: str) -> Text:
     if bus.broker_lost:
-        return Text(f"no broker answers at {at}", style="bold red")
+        return Text(printable(bus.trouble), style="bold red")
     if view.broker is None:
         return Text(f"waiting for the broker's beat at {at}", style="yellow")
     gauges, counts = view.broker.gauges, view.broker.counts

@@ -125,10 +125,11 @@ def _bear_silence(bus: Bus, *, patient: bool) -> None:
     Raises:
         LogError: it is not `patient`.
     """
-    who = "broker" if bus.broker_lost else "logger"
+    who = "broker" if bus.trouble else "logger"
+    why = bus.trouble or "no logger answers: is one running, and has it the site's key?"
     if not patient:
-        raise LogError(f"no {who} answered within {SILENT_S:.0f} s: is one running?")
-    _say(f"the {who} does not answer; waiting")
+        raise LogError(f"{why} (waited {SILENT_S:.0f} s)")
+    _say(f"the {who} does not answer; waiting: {why}")
 
 
 def _interrupted_or_unread(stop: Stop) -> Callable[[], bool]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import zmq
 
 from turnstile.errors import ConfigError, WireError
+from turnstile.io.bus.contact import Contact
 from turnstile.io.bus.keys import HOW, NodeKey
 from turnstile.io.bus.options import make_reconnecting, new_socket, topic_and_body
 from turnstile.protocol.messages import AnyMessage, Message, decode, encode
@@ -70,6 +71,7 @@ class Bus:
         self._context = zmq.Context()
         self._heard_once = False
         self._unsaid_at = 0.0
+        self._upward, self._downward = (Contact(at, key) for at in (broker.ingress, broker.egress))
         self._connect()
 
     @property
@@ -81,6 +83,21 @@ class Bus:
     def broker_lost(self) -> bool:
         """Tell whether the broker was silent for 2 s, or has not been heard yet."""
         return not self._heard_once or self._clock() - self._heard_at > BROKER_SILENT_S
+
+    @property
+    def silent_s(self) -> float:
+        """Return how long the broker has said nothing, or since when it is looked for anew."""
+        return self._clock() - self._heard_at
+
+    @property
+    def trouble(self) -> str:
+        """Return why the broker is not heard, or does not hear this node, and what to check; empty if not."""
+        if not self.broker_lost:
+            return self._upward.trouble
+        silent = (
+            f"the broker at {self._broker.egress} says nothing, though it takes connections: is it stopped?"
+        )
+        return self._downward.trouble or silent
 
     def send(self, topic: str, message: Message) -> bool:
         """Send without waiting; return False when it was dropped: the queue is full or nobody is there."""
@@ -139,6 +156,8 @@ class Bus:
         self._push.setsockopt(zmq.IMMEDIATE, 1)
         for topic in self._topics:
             self._sub.subscribe(topic)
+        self._upward.watch(self._push)
+        self._downward.watch(self._sub)
         self._open(self._push, self._broker.ingress)
         self._open(self._sub, self._broker.egress)
         self._poller = zmq.Poller()
@@ -167,6 +186,8 @@ class Bus:
             ) from error
 
     def _disconnect(self, *, linger_s: float) -> None:
+        self._upward.forget()
+        self._downward.forget()
         self._push.close(linger=round(linger_s * 1000))
         self._sub.close(linger=0)
 

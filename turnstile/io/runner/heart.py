@@ -5,7 +5,7 @@ import os
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from turnstile import __version__
@@ -31,6 +31,11 @@ class Port(Protocol):
         ...
 
     @property
+    def trouble(self) -> str:
+        """Return why the broker and the node do not reach each other; empty when they do."""
+        ...
+
+    @property
     def counts(self) -> Mapping[str, int]:
         """Return the port's own totals, such as refused messages; they go into each beat."""
         ...
@@ -40,14 +45,15 @@ class Port(Protocol):
         ...
 
 
-_AWAITED = (State.STARTING, "waiting for the broker")
+SAY_TROUBLE_AFTER_S, SAY_TROUBLE_EVERY_S = 3.0, 60.0
+"""When a node says that it does not reach the broker, and how often it repeats that."""
 
 
 class Heart:
     """Counts what a node does, keeps its state, and sends its beat when one is due.
 
-    While the broker is silent a live node is starting or lost. A camera's state tells of the camera alone:
-    displays show it at the door.
+    While the broker is silent a live node is starting or lost, and a live camera is degraded: a camera is
+    lost only if the camera itself is.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class Heart:
         role: NodeRole,
         rates: Sequence[str] = (),
         period_s: float = PERIOD_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start counting; `rates` names the counts whose change a second is sent as ``<name>_per_s``."""
         self.state, self.detail = State.STARTING, ""
@@ -65,12 +72,14 @@ class Heart:
         """What people should know besides, whatever the state is."""
         self._broker_lost = True
         self._broker_was_found = False
+        self._clock = clock
+        self._trouble, self._say_trouble_at, self._trouble_said = "", 0.0, False
         self.counts: defaultdict[str, int] = defaultdict(int)
         self.gauges: dict[str, float] = {}
         self._node, self._instance, self._role = node, instance, role
         self._rates = dict.fromkeys(rates, 0)
         self._period_s = period_s
-        self._started_at = self._beat_at = time.monotonic()
+        self._started_at = self._beat_at = self._clock()
         self._due_at = self._started_at
 
     def count(self, name: str, by: int = 1) -> None:
@@ -106,10 +115,12 @@ class Heart:
     @property
     def is_due(self) -> bool:
         """Tell whether it is time for a beat."""
-        return time.monotonic() >= self._due_at
+        return self._clock() >= self._due_at
 
     def beat(self, port: Port) -> bool:
         """Send a beat if one is due, and return whether it was; call this at the end of each step."""
+        if self.is_due or port.broker_lost != self._broker_lost:
+            self._note_trouble(port.trouble)
         self._note_broker(lost=port.broker_lost)
         self.set_counts(port.counts)
         beat = self.beat_if_due()
@@ -119,7 +130,7 @@ class Heart:
 
     def beat_if_due(self) -> Beat | None:
         """Return the beat to send now; `None` when the last one is younger than the period."""
-        now = time.monotonic()
+        now = self._clock()
         if now < self._due_at:
             return None
         elapsed_s = max(now - self._beat_at, 1e-3)
@@ -142,9 +153,28 @@ class Heart:
             gauges=dict(self.gauges),
         )
 
+    def _note_trouble(self, trouble: str) -> None:
+        """Say why node and broker do not reach each other: soon, and again each minute while it lasts."""
+        now_s = self._clock()
+        if not trouble:
+            if self._trouble_said:
+                log.info("node and broker reach each other again")
+            self._trouble_said = False
+        elif not self._trouble:
+            self._say_trouble_at = now_s + SAY_TROUBLE_AFTER_S
+        elif now_s >= self._say_trouble_at:
+            log.warning("%s", trouble)
+            self._say_trouble_at, self._trouble_said = now_s + SAY_TROUBLE_EVERY_S, True
+        self._trouble = trouble
+
     def _note_broker(self, *, lost: bool) -> None:
-        if lost and self.state is State.LIVE and self._role != "capture":
-            self.report(*((State.LOST, "broker lost") if self._broker_was_found else _AWAITED))
+        if self.state is State.LIVE and lost:
+            state = State.LOST if self._broker_was_found else State.STARTING
+            state = State.DEGRADED if self._role == "capture" else state
+            what = "broker lost" if self._broker_was_found else "waiting for the broker"
+            self.report(state, f"{what}: {self._trouble}" if self._trouble else what)
+        elif self.state is State.LIVE and self._trouble_said:
+            self.report(State.DEGRADED, self._trouble)
         if lost != self._broker_lost:
             self._broker_lost = lost
             self._broker_was_found = True
