@@ -4,6 +4,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -159,7 +160,11 @@ def test_a_node_can_tell_a_refused_key_from_other_troubles(place: Place, folder:
     }
     for words, key in troubles.items():
         with closing(Bus(place.broker, key=key)) as bus:
-            place.turn_until(lambda bus=bus, words=words: words in bus.trouble)
+            place.turn_until(partial(_says, bus, words))
+
+
+def _says(bus: Bus, words: str) -> bool:
+    return words in bus.trouble
 
 
 def test_a_node_whose_key_is_revoked_says_so(place: Place) -> None:
