@@ -67,6 +67,55 @@ def test_any_document_is_refused_or_taken(
     assert DECODERS[name].outcome(yaml.safe_dump(document).encode(), tmp_path)
 
 
+TAGS = ("", *(f"!!{kind} " for kind in ("timestamp", "bool", "int", "float", "binary", "null", "str", "map")))
+TAGS += (
+    "!!set ",
+    "!!omap ",
+    "!!pairs ",
+    "!!seq ",
+    "!!merge ",
+    "!!value ",
+    "!x ",
+    "!!python/name:os ",
+    "&a ",
+    "*a ",
+)
+WORDS = (
+    "",
+    "soon",
+    "0x",
+    "1_",
+    ".inf",
+    "=",
+    "<<",
+    "[]",
+    "{}",
+    "[a, b]",
+    "{a: b}",
+    "'",
+    '"',
+    "|",
+    "- ",
+    "? ",
+    "2026-13-45",
+)
+
+
+@pytest.mark.parametrize("name", ["site", "rules"])
+@hypothesis.settings(max_examples=150, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.given(data=st.data())
+def test_any_tag_in_any_place_is_refused_with_its_line_or_taken(
+    name: str, tmp_path: Path, data: st.DataObject
+) -> None:
+    """PyYAML raises errors of its own for some, and others of Python for the rest."""
+    lines = DECODERS[name].seeds()[0].decode().split("\n")
+    at = data.draw(st.integers(0, len(lines) - 1))
+    odd = data.draw(st.sampled_from(TAGS)) + data.draw(st.sampled_from(WORDS) | st.text(max_size=5))
+    key, colon, _ = lines[at].partition(":")
+    lines[at] = data.draw(st.sampled_from([f"{key}{colon} {odd}", f"{odd}: 1", f"{lines[at]}\n{odd}", odd]))
+    assert DECODERS[name].outcome("\n".join(lines).encode("utf-8", "replace"), tmp_path)
+
+
 @hypothesis.settings(max_examples=60, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 @hypothesis.given(data=st.data())
 def test_any_bundle_is_refused_or_taken(tmp_path: Path, data: st.DataObject) -> None:

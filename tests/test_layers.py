@@ -110,6 +110,7 @@ COMMANDS: dict[str, set[str]] = {
     },
     "commands.people": {
         "commands",
+        "files",
         "io.people",
         "io.runner",
         "io.site",
@@ -119,6 +120,7 @@ COMMANDS: dict[str, set[str]] = {
         "vision.engines",
     },
     "commands.site": {
+        "io.people",
         "files",
         "commands",
         "commands.demo",

@@ -1,5 +1,7 @@
 """`turnstile check`: what it says of a site file."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,22 @@ def test_the_rules_file_is_checked_too(folder: Path, capsys: pytest.CaptureFixtu
     code, printed, said = check(config, capsys)
     assert (code, printed) == (78, "")
     assert f"nobody may enter: {rules}: cannot be read: No such file" in said
+
+
+def test_an_entry_that_cannot_be_looked_at_is_named_and_waited_for_by_nobody(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pipe that nobody writes into, a loop of links; and a folder that is only a link that leads nowhere."""
+    faces = folder / "faces"
+    faces.mkdir()
+    (faces / "ann_lee.jpg").write_bytes(a_jpeg())
+    os.mkfifo(faces / "bob.jpg")
+    (faces / "loop").symlink_to("loop")
+    code, printed, _ = check(write_site(folder), capsys)
+    assert code == 0
+    assert "loop cannot be used: cannot be read: Too many levels of symbolic links" in printed
+    assert "bob.jpg cannot be used: it cannot be read: it is a pipe, not a file" in printed
+    shutil.rmtree(faces)
+    faces.symlink_to("nowhere")
+    code, printed, _ = check(write_site(folder), capsys)
+    assert "faces cannot be read, so nobody is enrolled: No such file or directory" in printed

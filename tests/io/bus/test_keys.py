@@ -1,11 +1,14 @@
 """The keys folder: what `turnstile keys` makes, hands over and takes away."""
 
+import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 import zmq
 
+from tests.support.rights import shut_out_of
 from turnstile.commands.cli import main
 from turnstile.errors import ConfigError
 from turnstile.io.bus import bundle
@@ -250,3 +253,35 @@ def test_key_files_are_those_of_other_zeromq_tools(keys: KeyFolder) -> None:
     own = keys.node_key(who).own
     assert zmq.curve_public(own.secret) == own.public
     assert keys.registry() == {own.public.decode(): who}
+
+
+def test_one_bad_entry_among_the_keys_stops_nobody_else(
+    keys: KeyFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A pipe, a link that leads nowhere, a folder, and a copy of a key, which takes nothing from anybody."""
+    keys.add(Identity("capture", "front_door"))
+    folder = keys.path / "capture"
+    os.mkfifo(folder / "a.key")
+    (folder / "b.key").symlink_to("nowhere")
+    (folder / "c.key").mkdir()
+    (folder / "d.key").symlink_to("d.key")
+    shutil.copy(folder / "front_door.key", folder / "front_door copy.key")
+    shutil.rmtree(keys.path / "display", ignore_errors=True)
+    (keys.path / "display").touch()
+    assert list(keys.registry().values()) == [Identity("capture", "front_door")]
+    for name in ("a.key", "b.key", "c.key", "d.key", "front_door copy.key", "display"):
+        assert f"{name}: " in caplog.text
+
+
+def test_a_key_that_cannot_be_looked_at_is_not_taken_for_none(keys: KeyFolder) -> None:
+    """No second key of the broker is made, and nobody is told to make one."""
+    (keys.path / "broker.key").unlink()
+    (keys.path / "broker.key").symlink_to("broker.key")
+    (keys.path / "broker.key_secret").unlink()
+    (keys.path / "broker.key_secret").symlink_to("nowhere")
+    assert not keys.create()
+    with pytest.raises(ConfigError, match=r"broker\.key: not a key file: .*Too many levels"):
+        keys.broker_public()
+    with shut_out_of(keys.path), pytest.raises(ConfigError, match="cannot be looked at: Permission denied"):
+        keys.broker_public()
+    assert not keys.has(Identity("capture", "nobody"))

@@ -12,7 +12,9 @@ from rich.table import Table
 
 from turnstile.commands.options import add_config
 from turnstile.errors import ConfigError, PictureError, TurnstileError
+from turnstile.files.reading import why
 from turnstile.io.people.cache import EncodingCache
+from turnstile.io.people.folder import files_in, read_picture
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
@@ -114,7 +116,7 @@ def _enrolled(site: Site, engine: Engine) -> Pictures:
     """Return what the broker's cache has, and encode the rest here."""
     folder = Path(site.gallery.faces)
     cache = EncodingCache(Path(site.gallery.cache), site.recognition.encoding)
-    found = [path.relative_to(folder).as_posix() for path in (*folder.glob("*"), *folder.glob("*/*"))]
+    found = _files_of(folder)
     persons: list[str] = []
     files: list[str] = []
     rows: list[Encodings] = []
@@ -129,6 +131,18 @@ def _enrolled(site: Site, engine: Engine) -> Pictures:
         encodings=_matrix(rows),
         averaged=is_averaged(site.recognition.encoding),
     )
+
+
+def _files_of(folder: Path) -> list[str]:
+    try:
+        files, problems = files_in(folder)
+    except OSError as error:
+        raise TurnstileError(
+            f"nobody is enrolled: {folder} cannot be read: {why(error, about=folder)}"
+        ) from error
+    for file, problem in problems.items():
+        sys.stderr.write(f"{printable(file)} is left out: {problem}\n")
+    return files
 
 
 def _strangers(folder: Path, engine: Engine) -> Encodings:
@@ -146,7 +160,7 @@ def _encoded(
     """Yield the encoding `(1, 128)` of each picture; unusable ones are named and left out."""
     for file, path in files:
         try:
-            data = path.read_bytes()
+            data = read_picture(path)
             known = cache.get(hashlib.sha256(data).hexdigest()) if cache is not None else None
             if known is not None:
                 yield file, np.frombuffer(known, "<f4").astype(np.float32)[None]
@@ -154,7 +168,7 @@ def _encoded(
                 yield file, engine.enrol(decode_enrolment(data))
         except OSError as error:
             sys.stderr.write(f"{printable(file)} is left out: {error.strerror}\n")
-        except PictureError as error:
+        except (PictureError, ValueError) as error:
             sys.stderr.write(f"{printable(file)} is left out: {error}\n")
 
 

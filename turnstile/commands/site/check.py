@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 from turnstile.commands.options import add_config
 from turnstile.errors import ConfigError, PictureError
+from turnstile.files.reading import is_absent, why
 from turnstile.io.access import rules_file
+from turnstile.io.people.folder import files_in, read_picture
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
@@ -80,17 +82,21 @@ def ruled_by(site: Site, site_path: Path) -> Iterator[tuple[str, str]]:
 def enrolled(gallery: GallerySettings) -> Iterator[tuple[str, str]]:
     """Yield who is enrolled, and which pictures cannot be read. Only recognizers look for faces."""
     folder = Path(gallery.faces)
-    if not folder.is_dir():
-        yield "faces", f"{folder} does not exist here; it is needed on the broker's machine only"
+    try:
+        if is_absent(folder):
+            yield "faces", f"{folder} does not exist here; it is needed on the broker's machine only"
+            return
+        files, problems = files_in(folder)
+    except OSError as error:
+        yield "faces", f"{folder} cannot be read, so nobody is enrolled: {why(error, about=folder)}"
         return
-    files = [path.relative_to(folder).as_posix() for path in (*folder.glob("*"), *folder.glob("*/*"))]
-    people = files_by_person(file for file in files if (folder / file).is_file())
+    people = files_by_person(files)
     pictures = [file for own in people.values() for file in own]
     yield (
         "faces",
         f"{folder}: {_counted(len(people), 'person', 'people')}, {_counted(len(pictures), 'picture')}",
     )
-    for file, problem in unreadable(folder, pictures):
+    for file, problem in (*problems.items(), *unreadable(folder, pictures)):
         yield "", f"{file} cannot be used: {problem}"
 
 
@@ -99,11 +105,13 @@ def unreadable(folder: Path, files: Sequence[str]) -> Iterator[tuple[str, str]]:
 
     def problem_of(file: str) -> str:
         try:
-            decode_enrolment((folder / file).read_bytes())
+            decode_enrolment(read_picture(folder / file))
         except PictureError as error:
             return str(error)
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
+        except ValueError as error:
+            return str(error)
         return ""
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

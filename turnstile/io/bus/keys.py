@@ -12,9 +12,7 @@ All files are their owner's alone. A secret that others can read is closed to th
 that cannot be is refused.
 """
 
-import contextlib
 import logging
-import os
 import stat
 import struct
 import time
@@ -27,6 +25,7 @@ import zmq.auth
 from zmq.utils import z85
 
 from turnstile.errors import ConfigError
+from turnstile.files.reading import why
 from turnstile.files.whole import write_whole
 from turnstile.io.site.descriptors import are_used_up
 from turnstile.protocol.roles import ROLES, Identity, Role, is_own_name
@@ -47,7 +46,7 @@ HOW = (
 log = logging.getLogger("turnstile")
 
 Stamp = tuple[tuple[int, int], ...]
-"""Changes whenever a file is put into or out of one of the folders."""
+"""Changes whenever a file is put into or out of one of the folders, or its rights change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +78,7 @@ class KeyFolder:
     def create(self) -> bool:
         """Make the folder and the broker's pair; return False when it has one already."""
         self._private_folder(self.path)
-        if (self.path / f"{BROKER}{_SECRET}").exists():
+        if _is_there(self.path / f"{BROKER}{_SECRET}"):
             return False
         self._make_pair(self.path, BROKER)
         return True
@@ -158,20 +157,29 @@ class KeyFolder:
     def registry(self) -> dict[str, Identity]:
         """Return who each public key belongs to; files that hold none are left out, with a warning.
 
+        A copy of a key under a second name changes nothing for the first one in order.
+
         Raises:
             OSError: the process has no descriptor left to read with.
         """
         found: dict[str, Identity] = {}
         for role, path in self._files(_PUBLIC):
+            who = Identity(role, path.stem)
             try:
-                found[_public_of(path).decode()] = Identity(role, path.stem)
+                owner = found.setdefault(_public_of(path).decode(), who)
             except ConfigError as error:
                 log.warning("%s", error)
+            else:
+                if owner != who:
+                    log.warning("%s: the same key as that of %s; remove one of them", path, owner)
         return found
 
     def has(self, who: Identity) -> bool:
         """Tell whether a name has a public key, without reading it."""
-        return (self.path / who.role / f"{who.name}{_PUBLIC}").exists()
+        try:
+            return _is_there(self.path / who.role / f"{who.name}{_PUBLIC}")
+        except ConfigError:
+            return False
 
     def broker_public(self) -> bytes:
         """Return the broker's public key.
@@ -180,7 +188,7 @@ class KeyFolder:
             ConfigError: the folder has none.
         """
         path = self.path / f"{BROKER}{_PUBLIC}"
-        if not path.exists():
+        if not _is_there(path):
             raise ConfigError(f"keys: {self.path} has no broker's key; {HOW}")
         return _public_of(path)
 
@@ -229,11 +237,21 @@ class KeyFolder:
         return sorted(path.stem for of, path in self._files(_SECRET) if of == role)
 
     def _files(self, suffix: str) -> Iterator[tuple[Role, Path]]:
+        """Give the files of all roles, by role and name; a folder that cannot be read is named."""
         for role in ROLES:
             folder = self.path / role
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-                names = os.listdir(folder)  # noqa: PTH208 - Path.glob takes a folder it cannot open for empty
-                yield from ((role, folder / name) for name in sorted(names) if name.endswith(suffix))
+            try:
+                files = [path for path in folder.iterdir() if path.name.endswith(suffix)]
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                if are_used_up(error):
+                    raise
+                log.warning(
+                    "%s: no %s key counts, as the folder cannot be read: %s", folder, role, error.strerror
+                )
+                continue
+            yield from ((role, path) for path in sorted(files, key=lambda path: path.stem))
 
     def _make_pair(self, folder: Path, name: str) -> None:
         """Make both files, the secret first: the broker reads while we write."""
@@ -292,8 +310,25 @@ def _public_of(path: Path) -> bytes:
     return _z85(_load(path)[0], path)
 
 
+def _is_there(path: Path) -> bool:
+    """Tell whether something has this name, be it a link that leads nowhere.
+
+    Raises:
+        ConfigError: nobody can tell.
+    """
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be looked at: {why(error, about=path)}") from error
+    return True
+
+
 def _load(path: Path) -> tuple[bytes, bytes | None]:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # nobody may ever write into a pipe
+            raise ConfigError(f"{path}: not a key file: it is no file")
         return zmq.auth.load_certificate(path)
     except (OSError, ValueError, IndexError) as error:  # pyzmq takes a line without "=" for a list of two
         if isinstance(error, OSError) and are_used_up(error):
@@ -321,6 +356,8 @@ def _close_to_others(path: Path, *, forbidden: int) -> None:
         mode = stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be looked at: {why(error, about=path)}") from error
     if not mode & forbidden:
         return
     try:
@@ -342,4 +379,4 @@ def _changed(folder: Path) -> tuple[int, int]:
         found = folder.stat()
     except OSError:
         return (0, 0)
-    return (found.st_ino, found.st_mtime_ns)
+    return (found.st_ino, found.st_ctime_ns)

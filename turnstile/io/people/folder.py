@@ -181,21 +181,9 @@ class FaceFolder:
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if file in self._known and self._known[file][0] == stamp:
             return self._known[file][1]
-        digest = hashlib.sha256(self._read(file)).hexdigest()
+        digest = hashlib.sha256(read_picture(self._folder / file)).hexdigest()
         self._known[file] = (stamp, digest)
         return digest
-
-    def _read(self, file: str) -> bytes:
-        """Return a picture's bytes.
-
-        Raises:
-            OSError: it cannot be read, or is no file.
-            ValueError: it is too large.
-        """
-        data = read_file(self._folder / file, at_most=MAX_PICTURE_BYTES + 1)
-        if len(data) > MAX_PICTURE_BYTES:
-            raise ValueError(f"is larger than {MAX_PICTURE_BYTES // 2**20} MB")
-        return data
 
     def _offer(self) -> None:
         for digest, file in self._pending.items():
@@ -206,7 +194,7 @@ class FaceFolder:
             try:
                 if abs(self._wall_clock() - (self._folder / file).stat().st_mtime) < _SETTLE_S:
                     continue
-                data = self._read(file)
+                data = read_picture(self._folder / file)
             except (OSError, ValueError):
                 continue
             if hashlib.sha256(data).hexdigest() == digest:
@@ -239,6 +227,19 @@ def files_in(folder: Path) -> tuple[list[str], dict[str, str]]:
 
 def _names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def read_picture(path: Path) -> bytes:
+    """Return a picture's bytes.
+
+    Raises:
+        OSError: it cannot be read, or is no file.
+        ValueError: it is too large.
+    """
+    data = read_file(path, at_most=MAX_PICTURE_BYTES + 1)
+    if len(data) > MAX_PICTURE_BYTES:
+        raise ValueError(f"is larger than {MAX_PICTURE_BYTES // 2**20} MB")
+    return data
 
 
 def _raise_if_used_up(error: OSError) -> None:
