@@ -139,7 +139,7 @@ def test_the_rules_file_is_checked_too(folder: Path, capsys: pytest.CaptureFixtu
 def test_an_entry_that_cannot_be_looked_at_is_named_and_waited_for_by_nobody(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A pipe that nobody writes into, a loop of links; and a folder that is only a link that leads nowhere."""
+    """A pipe that nobody writes into, a loop of links; and a folder that is a link that leads nowhere."""
     faces = folder / "faces"
     faces.mkdir()
     (faces / "ann_lee.jpg").write_bytes(a_jpeg())
