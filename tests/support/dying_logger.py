@@ -13,9 +13,10 @@ from itertools import count
 from pathlib import Path
 
 from tests.support.builders import START_NS, an_access
+from turnstile.io.log.aging import Ages
 from turnstile.io.log.book import Book
 from turnstile.io.site.file import load
-from turnstile.io.store.store import LogName
+from turnstile.io.store.store import LogName, Store
 from turnstile.protocol.messages import Access, Log
 
 BATCH = 3
@@ -25,11 +26,13 @@ EVENTS = tuple(
 """Twelve, from a broker whose clock runs backwards."""
 
 
-def a_book(config: Path, fault_point: Callable[[str], None] | None = None) -> Book:
+def a_book(
+    config: Path, fault_point: Callable[[str], None] | None = None, *, ages: Callable[[Store], Ages] = Ages
+) -> Book:
     """Return the book of a site's logger."""
     site = load(config)
     name = LogName(site.site, "logger")
-    return Book(site.loggers["logger"], name, max_page_bytes=10_000, fault_point=fault_point)
+    return Book(site.loggers["logger"], name, max_page_bytes=10_000, fault_point=fault_point, ages=ages)
 
 
 def feed(book: Book) -> None:

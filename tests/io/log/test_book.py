@@ -5,6 +5,7 @@ import gzip
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,9 +20,11 @@ from tests.support.processes import Programs
 from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.commands.log.opened import open_log
 from turnstile.errors import ConfigError
+from turnstile.io.log.aging import Ages
 from turnstile.io.log.book import Book
 from turnstile.io.log.verification import Report, inspect
 from turnstile.io.site.file import load
+from turnstile.io.store.store import Store
 from turnstile.log.lines import Event, event_of, is_remark
 from turnstile.protocol.messages import Access, Log, Query
 
@@ -248,23 +251,53 @@ def test_a_witness_that_cannot_be_reached_is_said_and_holds_up_nothing(config: P
         assert "witness" in book.trouble
 
 
+class Calendar:
+    """The clocks of a logger's machine, as a test moves them; a witness goes by the real one."""
+
+    def __init__(self) -> None:
+        self.wall_ns, self.running_ns = time.time_ns(), 0
+
+    def ages(self, store: Store) -> Ages:
+        """Return the ages of a log's entries by these clocks."""
+        return Ages(store, wall_ns=lambda: self.wall_ns, running_ns=lambda: self.running_ns)
+
+    def run(self, book: Book, days: float) -> None:
+        """Let time pass, and the logger do what is due."""
+        self.wall_ns += round(days * DAY_NS)
+        self.running_ns += round(days * DAY_NS)
+        assert book.keep_open()
+
+    def set(self, book: Book, days: float) -> None:
+        """Set the clock of the day, and let the logger look an hour later."""
+        self.wall_ns += round(days * DAY_NS)
+        self.run(book, 1.01 / 24)
+
+
+def seqs_in(book: Book) -> list[int]:
+    """Return the events that the log tells of."""
+    return [event.seq for event in map(event_of, logged(book)) if event is not None]
+
+
+def allow(config: Path, **days: float) -> None:
+    """Let pictures or entries be kept for so many days only."""
+    keys = "".join(f"{key}: {value}, " for key, value in days.items())
+    config.write_text(config.read_text().replace("witness:", f"{keys}witness:"))
+
+
 def test_pictures_and_entries_are_kept_for_the_days_allowed(config: Path) -> None:
     """In the store, in the text, and in what rotation made of it; the chain starts after them."""
-    config.write_text(
-        config.read_text().replace("witness:", "keep_thumbnails_days: 1, keep_entries_days: 10, witness:")
-    )
-    old = [an_access(seq, decided_ns=START_NS - 20 * DAY_NS, thumbnail=b"x") for seq in (1, 2, 3)]
-    middle = [an_access(seq, decided_ns=START_NS - 5 * DAY_NS, thumbnail=b"x") for seq in (4, 5)]
-    new = [an_access(6, decided_ns=START_NS, thumbnail=b"x")]
-    with closing(a_book(config)) as book:
-        book.append(log_of(*old, *middle, *new))
-    archive = text_of(config).with_name("access_log.txt.1.gz")
-    archive.write_bytes(gzip.compress(text_of(config).read_bytes()))
-    with closing(a_book(config)) as book:
-        book.keep_open()
+    allow(config, keep_thumbnails_days=1, keep_entries_days=10)
+    calendar = Calendar()
+    with closing(a_book(config, ages=calendar.ages)) as book:
+        for seqs, days in (((1, 2, 3), 5.0), ((4, 5), 5.5), ((6,), 0.0)):
+            book.append(log_of(*(an_access(seq, thumbnail=b"x") for seq in seqs)))
+            calendar.run(book, 0.1)
+            calendar.run(book, days)
+        archive = text_of(config).with_name("access_log.txt.1.gz")
+        archive.write_bytes(gzip.compress(text_of(config).read_bytes()))
+        calendar.run(book, 0.1)
         assert len([line for line in logged(book) if not is_remark(line)]) == 3
     assert told(text_of(config)) == [4, 5, 6]
-    assert b"aaaa:3" not in gzip.decompress(archive.read_bytes())
     opened = open_log(load(config), "logger")
     with closing(opened.store):
         links = list(opened.store.links(pictures=True))
@@ -272,11 +305,69 @@ def test_pictures_and_entries_are_kept_for_the_days_allowed(config: Path) -> Non
     assert inspection(config).whole
 
 
-def test_a_clock_set_far_ahead_does_not_empty_the_log(config: Path) -> None:
-    """Age is counted from the newest entry, not only from this machine's clock."""
-    config.write_text(config.read_text().replace("witness:", "keep_entries_days: 1, witness:"))
-    with closing(a_book(config)) as book:
+def test_rotated_lines_of_removed_entries_go_too(config: Path) -> None:
+    """Whatever time they state."""
+    allow(config, keep_entries_days=10)
+    calendar = Calendar()
+    with closing(a_book(config, ages=calendar.ages)) as book:
+        book.append(log_of(*(an_access(seq, decided_ns=2 * START_NS) for seq in (1, 2, 3))))
+        calendar.run(book, 0.1)
+        archive = text_of(config).with_name("access_log.txt.1.gz")
+        archive.write_bytes(gzip.compress(text_of(config).read_bytes()))
+        calendar.run(book, 11)
+    assert (told(text_of(config)), b"aaaa:2" in gzip.decompress(archive.read_bytes())) == ([3], False)
+
+
+@pytest.mark.parametrize("days", [3650, -3650, 1 / 24])
+def test_a_loggers_clock_that_is_set_removes_nothing(config: Path, days: float) -> None:
+    """Not for one visit, and not for good; nor when the logger is started anew meanwhile."""
+    allow(config, keep_entries_days=30)
+    calendar = Calendar()
+    with closing(a_book(config, ages=calendar.ages)) as book:
+        book.append(log_of(*EVENTS[:-1]))
+        calendar.run(book, 1)
+        calendar.set(book, days)
+        book.append(log_of(EVENTS[-1]))
+        calendar.set(book, -days)
+        calendar.set(book, days)
+        assert seqs_in(book) == ALL
+    with closing(a_book(config, ages=calendar.ages)) as book:
+        calendar.run(book, 27)
+        assert seqs_in(book) == ALL
+        calendar.run(book, 3)
+        assert seqs_in(book) == ALL[-1:]
+
+
+@pytest.mark.parametrize("years", [-50, -10, 10])
+def test_the_brokers_clock_makes_no_entry_older(config: Path, years: int) -> None:
+    """Its times stand in the entries; their age is counted from when the logger had them."""
+    allow(config, keep_entries_days=30)
+    calendar = Calendar()
+    with closing(a_book(config, ages=calendar.ages)) as book:
+        at_ns = START_NS + years * 365 * DAY_NS
+        book.append(log_of(*(an_access(seq, decided_ns=at_ns) for seq in (1, 2)), an_access(3)))
+        calendar.run(book, 1)
+        calendar.run(book, 28)
+        assert seqs_in(book) == [1, 2, 3]
+        calendar.run(book, 3)
+        assert seqs_in(book) == [3]
+
+
+def test_a_logger_that_starts_with_its_clock_far_ahead_says_so_and_removes_nothing(config: Path) -> None:
+    """Until the date has stood for three days, as it would after a long time without a logger."""
+    allow(config, keep_entries_days=30)
+    calendar = Calendar()
+    with closing(a_book(config, ages=calendar.ages)) as book:
         book.append(log_of(*EVENTS))
-    with closing(a_book(config)) as book:
-        book.keep_open()
-        assert len(logged(book)) == len(EVENTS)
+        calendar.run(book, 1)
+    calendar.wall_ns += 3650 * DAY_NS
+    with closing(a_book(config, ages=calendar.ages)) as book:
+        calendar.run(book, 0)
+        assert book.trouble.startswith(
+            "the clock went 3650 days ahead while the logger did not run; this counts"
+        )
+        calendar.run(book, 2)
+        assert seqs_in(book) == ALL
+        calendar.run(book, 1.1)
+        calendar.run(book, 1)
+        assert (seqs_in(book), book.trouble) == (ALL[-1:], "")

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from turnstile.errors import LogError
+from turnstile.io.log.aging import Ages
 from turnstile.io.log.retention import Retention
 from turnstile.io.log.text import RETRY_S, TextLog, line_of
 from turnstile.io.log.witness import Witness
@@ -69,15 +70,19 @@ class Book:
         *,
         max_page_bytes: int,
         fault_point: Callable[[str], None] | None = None,
+        ages: Callable[[Store], Ages] = Ages,
     ) -> None:
-        """Name the files; `keep_open` opens them. `fault_point` is for crash tests, see `Store`."""
+        """Name the files; `keep_open` opens them. `fault_point` is for crash tests, see `Store`.
+
+        `ages` is for tests with clocks of their own.
+        """
         self.counts: Counter[str] = Counter()
         self.write_ms = 0.0
         self._fault_point = fault_point or (lambda _: None)
         self._store = Store(Database(settings.store_address), name, fault_point=self._fault_point)
         self._text = TextLog(Path(settings.file), self._store)
         self._witness = Witness(Path(settings.witness), str(name)) if settings.witness else None
-        self._retention = Retention(settings, self._store)
+        self._retention = Retention(settings, self._store, ages(self._store))
         self._reader = StoreReader(store=self._store)
         self._logger = name.logger
         self._max_page_bytes = max_page_bytes
@@ -94,7 +99,7 @@ class Book:
     def trouble(self) -> str:
         """Return what does not work now, in words; empty when all does."""
         witness = "" if self._witness is None else self._witness.trouble
-        return self._trouble or self._text.trouble or witness
+        return self._trouble or self._text.trouble or witness or self._retention.trouble
 
     def keep_open(self) -> bool:
         """Open what is not open, a second after it failed; do what is due; tell if events can be taken.

@@ -1,26 +1,25 @@
 """What a log forgets: a person when that is asked for, pictures and entries when they are old enough."""
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, and_, func, select
 
 from turnstile.errors import LogError
+from turnstile.io.log.aging import Ages
 from turnstile.io.log.rewriting import log_files, rewrite
 from turnstile.io.store.chained import add_notes
 from turnstile.io.store.store import Store
-from turnstile.io.store.tables import entries, logs, notes, personal
+from turnstile.io.store.tables import entries, logs, notes, personal, progress
+from turnstile.log.age import DAY_NS
 from turnstile.log.chain import Head
-from turnstile.log.lines import parse_entry
+from turnstile.log.lines import event_of, is_remark
 from turnstile.log.notes import EntriesRemoved, Fact, NameErased, PicturesRemoved
 from turnstile.site.settings import LoggerSettings
 
-PERIOD_S = 3600.0
+PERIOD_NS = 3600 * 1_000_000_000
 BATCH = 1000
 """Entries forgotten in one transaction; a logger goes on with its work between two."""
-
-DAY_NS = 86_400 * 1_000_000_000
 
 
 def erase_person(store: Store, person: str, pseudonym: str) -> int:
@@ -50,25 +49,22 @@ def note(connection: Connection, store: Store, fact: Fact) -> None:
     store.head = Head(link.note.number, link.hash)
 
 
-def forget_pictures(store: Store, *, before_ns: int) -> int:
-    """Remove the pictures of some of the entries decided before a time; return how many.
+def forget_pictures(store: Store, *, up_to: int, before_ns: int) -> int:
+    """Remove the pictures of some of the entries up to a number; return how many.
+
+    Args:
+        store: of the log.
+        up_to: the newest entry that is old enough.
+        before_ns: since when that is so, for the note.
 
     Raises:
         LogError: the store failed.
     """
-    same = and_(entries.c.log_id == personal.c.log_id, entries.c.number == personal.c.number)
-    old = (
-        select(personal.c.number)
-        .select_from(personal.join(entries, same))
-        .where(
-            personal.c.log_id == store.id,
-            personal.c.thumbnail.is_not(None),
-            entries.c.decided_ns < before_ns,
-        )
-        .limit(BATCH)
+    old = select(personal.c.number).where(
+        personal.c.log_id == store.id, personal.c.thumbnail.is_not(None), personal.c.number <= up_to
     )
     with store.database.writing() as connection:
-        numbers = list(connection.execute(old).scalars())
+        numbers = list(connection.execute(old.order_by(personal.c.number).limit(BATCH)).scalars())
         theirs = and_(personal.c.log_id == store.id, personal.c.number.in_(numbers))
         connection.execute(personal.update().where(theirs).values(thumbnail=None, thumbnail_salt=None))
         if numbers:
@@ -76,21 +72,21 @@ def forget_pictures(store: Store, *, before_ns: int) -> int:
     return len(numbers)
 
 
-def forget_entries(store: Store, *, before_ns: int) -> int:
-    """Remove the oldest entries, up to the first one decided at a time or after it; return how many.
+def forget_entries(store: Store, *, up_to: int, before_ns: int) -> int:
+    """Remove the oldest entries, at most up to a number; return how many. The newest entry always stays.
 
-    The newest entry always stays.
+    Args:
+        store: of the log.
+        up_to: the newest entry that is old enough.
+        before_ns: since when that is so, for the note.
 
     Raises:
         LogError: the store failed.
     """
     mine = entries.c.log_id == store.id
     with store.database.writing() as connection:
-        kept = connection.execute(
-            select(func.min(entries.c.number)).where(mine, entries.c.decided_ns >= before_ns)
-        ).scalar_one()
         newest = connection.execute(select(func.max(entries.c.number)).where(mine)).scalar_one()
-        last = min((kept or newest or 0) - 1, store.floor.number + BATCH)
+        last = min(up_to, (newest or 0) - 1, store.floor.number + BATCH)
         if last <= store.floor.number:
             return 0
         sealed = _hash_of(connection, store, last)
@@ -114,31 +110,44 @@ def _hash_of(connection: Connection, store: Store, number: int) -> bytes:
     raise LogError(f"entry {number} is missing; nothing is removed before `verify` is content")
 
 
-def forget_lines(path: Path, *, before_ns: int) -> None:
-    """Remove lines decided before a time from the text and from what rotation moved away.
+def forget_lines(path: Path, store: Store) -> None:
+    """Remove the lines of removed entries from the text and from what rotation moved away.
 
     Raises:
-        LogError: a file cannot be rewritten.
+        LogError: a file cannot be rewritten, or the store failed.
     """
-    before = datetime.fromtimestamp(before_ns / 1e9, UTC)
+    kept_from = _first_kept(store)
 
     def kept(line: str) -> str | None:
-        try:
-            return None if parse_entry(line).at < before else line
-        except LogError:
-            return line
+        event = None if is_remark(line) else event_of(line)
+        return None if event is not None and event.seq < kept_from.get(event.source, 0) else line
 
     for file in log_files(path):
         rewrite(file, kept)
 
 
+def _first_kept(store: Store) -> dict[str, int]:
+    """Return the first event of each journal whose entry is kept, or the next one that would be."""
+    oldest = select(entries.c.source, func.min(entries.c.seq)).where(entries.c.log_id == store.id)
+    taken = select(progress.c.source, progress.c.last_seq + 1).where(progress.c.log_id == store.id)
+    with store.database.reading() as connection:
+        kept = [tuple(row) for row in connection.execute(oldest.group_by(entries.c.source))]
+        return dict([*(tuple(row) for row in connection.execute(taken)), *kept])
+
+
 class Retention:
     """Keeps a log to the days that the site file allows; does a little each time until nothing is due."""
 
-    def __init__(self, settings: LoggerSettings, store: Store) -> None:
-        self._settings, self._store = settings, store
-        self._keep_at = 0.0
+    def __init__(self, settings: LoggerSettings, store: Store, ages: Ages) -> None:
+        self._settings, self._store, self._ages = settings, store, ages
+        self._keep_at = 0
         self._lines_due = False
+
+    @property
+    def trouble(self) -> str:
+        """Return why something may be removed late; empty when nothing is."""
+        removes = self._settings.keep_thumbnails_days or self._settings.keep_entries_days
+        return self._ages.clock.words if removes and self._ages.clock is not None else ""
 
     def keep_if_due(self) -> None:
         """Forget some of what is older than it may be, if an hour has passed or the last time left some.
@@ -146,29 +155,30 @@ class Retention:
         Raises:
             LogError: the store or the text failed.
         """
-        if time.monotonic() < self._keep_at:
+        if self._ages.running_ns() < self._keep_at:
             return
+        self._ages.look()
         if self._settings.keep_thumbnails_days and self._forget_pictures():
             return
         if self._settings.keep_entries_days and self._forget_entries():
             return
-        self._keep_at = time.monotonic() + PERIOD_S
+        self._keep_at = self._ages.running_ns() + PERIOD_NS
 
     def _forget_pictures(self) -> bool:
         before_ns = self._before(self._settings.keep_thumbnails_days)
-        return forget_pictures(self._store, before_ns=before_ns) == BATCH
+        up_to = self._ages.older_than(before_ns)
+        return forget_pictures(self._store, up_to=up_to, before_ns=before_ns) == BATCH
 
     def _forget_entries(self) -> bool:
         before_ns = self._before(self._settings.keep_entries_days)
-        forgotten = forget_entries(self._store, before_ns=before_ns)
+        up_to = self._ages.older_than(before_ns)
+        forgotten = forget_entries(self._store, up_to=up_to, before_ns=before_ns)
         self._lines_due |= forgotten > 0
         if forgotten < BATCH and self._lines_due:
-            forget_lines(Path(self._settings.file), before_ns=before_ns)
+            forget_lines(Path(self._settings.file), self._store)
             self._lines_due = False
         return forgotten == BATCH
 
     def _before(self, days: float) -> int:
-        """Return the time before which things are old. A clock set far ahead must not empty the log."""
-        newest = self._store.newest(1)
-        now_ns = time.time_ns()
-        return min([now_ns, *(link.record.decided_ns for link in newest)]) - round(days * DAY_NS)
+        now_ns = 0 if self._ages.clock is None else self._ages.clock.at_ns
+        return now_ns - round(days * DAY_NS)

@@ -116,6 +116,26 @@ notes = Table(
 )
 """What happened to a log itself, in one sequence of numbers and one chain with its entries."""
 
+marks = Table(
+    "marks",
+    metadata,
+    Column("log_id", Integer, ForeignKey("logs.id"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_ns", BigInteger, nullable=False),
+)
+"""Since when there were so many entries, for retention."""
+
+age_clocks = Table(
+    "age_clocks",
+    metadata,
+    Column("log_id", Integer, ForeignKey("logs.id"), primary_key=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("withheld_ns", BigInteger, nullable=False),
+    Column("withheld_up_to", BigInteger, nullable=False),
+    Column("held_ns", BigInteger, nullable=False),
+)
+"""One `turnstile.log.age.AgeClock` a log."""
+
 erasures = Table(
     "erasures",
     MetaData(),

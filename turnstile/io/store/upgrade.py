@@ -3,11 +3,26 @@
 import time
 from collections.abc import Iterator
 
+import msgspec
 from sqlalchemy import Connection, inspect, select, text
 
 from turnstile.io.store.chained import add_notes
-from turnstile.io.store.tables import VERSION, entries, erasures, logs, notes, personal, schema
+from turnstile.io.store.tables import (
+    VERSION,
+    age_clocks,
+    entries,
+    erasures,
+    logs,
+    marks,
+    notes,
+    personal,
+    schema,
+)
+from turnstile.log.age import DAY_NS, AgeClock
 from turnstile.log.notes import EntriesRemoved, Fact, NameErased, PicturesRemoved
+
+EARLIEST_NS = 1_577_836_800_000_000_000
+"""2020: a clock that was earlier was not set yet."""
 
 _ADDED = (
     *(entries.c.max_distance, entries.c.nearest_commitment),
@@ -17,17 +32,39 @@ _ADDED = (
 
 def upgrade(connection: Connection) -> None:
     """Add what version 1 lacks, and note what was erased and removed before there were any notes."""
-    notes.create(connection)
+    for table in (notes, marks, age_clocks):
+        table.create(connection)
     for column in _ADDED:
         form = column.type.compile(dialect=connection.dialect)
         connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {form}"))
     for row in connection.execute(select(logs)).mappings().all():
+        _begin_ages(connection, row["id"])
         facts = list(_facts(connection, row["id"], row["floor_number"], row["floor_hash"]))
         if facts:
             add_notes(
                 connection, row["id"], facts, log=f"{row['site']}/{row['logger']}", at_ns=time.time_ns()
             )
     connection.execute(schema.update().values(version=VERSION))
+
+
+def _begin_ages(connection: Connection, log_id: int) -> None:
+    """Mark the entries there are, one a day, by the latest credible time up to them."""
+    times = select(entries.c.number, entries.c.decided_ns).where(entries.c.log_id == log_id)
+    marked, at_ns, number, now_ns = list[tuple[int, int]](), 0, 0, time.time_ns()
+    for number, decided_ns in connection.execute(times.order_by(entries.c.number)):
+        at_ns = max(at_ns, min(decided_ns, now_ns))
+        if at_ns < EARLIEST_NS:
+            continue
+        if not marked or at_ns >= marked[-1][1] + DAY_NS:
+            marked.append((number, at_ns))
+    if not marked:
+        return
+    if number > marked[-1][0]:
+        marked.append((number, at_ns))
+    rows = [{"log_id": log_id, "number": mark, "at_ns": since_ns} for mark, since_ns in marked]
+    connection.execute(marks.insert(), rows)
+    clock = AgeClock(at_ns=at_ns)
+    connection.execute(age_clocks.insert().values(log_id=log_id, **msgspec.structs.asdict(clock)))
 
 
 def _facts(connection: Connection, log_id: int, floor: int, floor_hash: bytes) -> Iterator[Fact]:
