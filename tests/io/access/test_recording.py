@@ -74,3 +74,13 @@ def test_without_a_recording_the_error_says_how_to_make_one(tmp_path: Path) -> N
     """By the site file."""
     with pytest.raises(ConfigError, match=r"decision\.record"):
         list(read(tmp_path / "results"))
+
+
+def test_a_recording_that_cannot_be_looked_at_is_not_taken_for_none(tmp_path: Path) -> None:
+    """A link that leads nowhere, and a path through a file."""
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    for path in (tmp_path / "file" / "results", tmp_path / "link"):
+        with pytest.raises(ConfigError, match=r"cannot be (looked at|read): ") as caught:
+            list(read(path))
+        assert str(caught.value).startswith(f"{path}")

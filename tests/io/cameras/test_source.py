@@ -130,3 +130,13 @@ def test_a_device_that_may_not_be_opened_is_told_from_one_without_pictures() -> 
     """A device file of another kind exists and gives no pictures."""
     trouble = webcam_trouble("/dev/null")
     assert "another program uses it" in trouble
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_clip_that_cannot_be_looked_at_is_a_mistake_in_the_site_file(
+    tmp_path: Path, *, several: bool
+) -> None:
+    """No traceback, and no word that it does not exist."""
+    clip = str(tmp_path / ("x" * 300 + ".jpg"))
+    with pytest.raises(ConfigError, match=r"x\.jpg cannot be looked at: File name too long"):
+        an_order((clip,) if several else clip)

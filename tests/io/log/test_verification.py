@@ -189,3 +189,27 @@ def test_what_a_forged_note_says_is_listed_with_its_time(config: Path, verify: V
     assert code == 0
     assert "note 5 of 2" in said
     assert "pictures of entries up to 1, decided before 2023-11-15, were removed for their age" in said
+
+
+def test_a_text_that_cannot_be_read_is_not_taken_for_none(verify: Verify, config: Path) -> None:
+    """A folder, a loop of links, and a link that leads nowhere; one that was never written is no fault."""
+    text = config.parent / "access_log.txt"
+    text.unlink()
+    assert verify()[0] == 0
+    for put in (Path.mkdir, lambda path: path.symlink_to(path), lambda path: path.symlink_to("nowhere")):
+        put(text)
+        code, said = verify()
+        assert (code, f"{text} cannot be read: " in said) == (1, True)
+        text.rmdir() if text.is_dir() else text.unlink()
+
+
+def test_a_store_that_cannot_be_looked_at_is_not_taken_for_none(verify: Verify, config: Path) -> None:
+    """It is said what stands there; none is "no access log yet"."""
+    store = config.parent / "access_log.db"
+    store.unlink()
+    assert "there is no access log in" in verify()[1]
+    for target in (store, "nowhere"):
+        store.symlink_to(target)
+        code, said = verify()
+        assert (code, "there is no access log" in said, "Traceback" in said) == (1, False, False)
+        store.unlink()

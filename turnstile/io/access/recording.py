@@ -13,6 +13,7 @@ from pathlib import Path
 
 from turnstile.access.replay import AnyRecord, decode
 from turnstile.errors import ConfigError, WireError
+from turnstile.files.reading import is_absent, why
 
 MAX_BYTES = 500 * 2**20
 """One face at ten results a second is 8 kB/s: 17 hours of somebody in view."""
@@ -77,11 +78,18 @@ def read(path: Path) -> Iterator[AnyRecord]:
     Raises:
         ConfigError: there is no recording, or it is something else; the text says where.
     """
-    files = [one for one in (path.with_name(f"{path.name}.1"), path) if one.exists()]
+    files = [one for one in (path.with_name(f"{path.name}.1"), path) if not _is_absent(one)]
     if not files:
         raise ConfigError(f"{path}: there is no recording; a site makes one when it has decision.record")
     for file in files:
         yield from _read_one(file)
+
+
+def _is_absent(path: Path) -> bool:
+    try:
+        return is_absent(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be looked at: {why(error, about=path)}") from error
 
 
 def _read_one(path: Path) -> Iterator[AnyRecord]:

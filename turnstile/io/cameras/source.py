@@ -29,6 +29,9 @@ def order_for(camera: CameraSettings, *, name: str, max_px: int) -> Order:
         kind, places = _resolve(camera.source)
     except ConfigError as error:
         raise ConfigError(f"cameras.{name}.source: {error}") from error
+    except OSError as error:
+        where = f"{error.filename} cannot be looked at: {error.strerror}"
+        raise ConfigError(f"cameras.{name}.source: {where}") from error
     return Order(
         kind=kind,
         places=places,

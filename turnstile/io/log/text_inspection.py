@@ -42,11 +42,15 @@ class TextInspection:
         self._before: list[int] = []
         self._missing: list[Link | NoteLink] = []
         self._first_line = self._last_line = 0
-        self._is_there = path.exists()
+        self._is_there = True
+        lines = []
         try:
             lines = path.read_text("utf-8", errors="replace").split("\n")
-        except OSError:
-            lines = []
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not path.is_symlink():
+                self._is_there = False
+            else:
+                self.complaints.append(f"{path} cannot be read: {error.strerror}")
         for number, line in enumerate(lines[:-1], 1):
             self._read(number, line)
         self._is_empty = not self._lines
@@ -84,7 +88,7 @@ class TextInspection:
         missing += [link.record.number for link in self._missing if isinstance(link, Link)]
         if not self._is_empty:
             self._complain_of(missing)
-        elif missing and log_files(self._path) == [self._path]:
+        elif missing and not self.complaints and log_files(self._path) == [self._path]:
             self.complaints.append(f"{self._path} is empty; the store has {len(missing)} entries")
 
     def summary(self) -> Iterator[str]:

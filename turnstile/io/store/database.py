@@ -223,8 +223,12 @@ def _begin_sqlite(connection: Connection) -> None:
 def _make_file(path: Path, *, create: bool) -> None:
     """Make the file its owner's only before SQLite opens it; SQLite's journal takes the same mode."""
     if not create:
-        if not path.exists():
-            raise StoreAbsentError(f"there is no access log in {path} yet")
+        try:
+            path.stat()
+        except FileNotFoundError as error:
+            if path.is_symlink():
+                raise
+            raise StoreAbsentError(f"there is no access log in {path} yet") from error
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
