@@ -246,9 +246,9 @@ class Access(Message, frozen=True, kw_only=True, tag="access/3"):
     recognizer: Name
     box_px: Box | None = None
     expires_ns: Nanoseconds = 0
-    """Broker's clock: an actuator ignores a grant after this; 0 for a denial."""
+    """Broker's clock: when a grant ends, for people; 0 for a denial."""
     valid_s: Seconds = 0.0
-    """The same as seconds from `decided_ns`, for those whose clock is another."""
+    """How long after it is published an actuator may act on a grant, by a clock that runs; 0 for a denial."""
     encoding: Text = ""
     """Which weights and policy made the distances, such as ``dlib-resnet-v1/raw``."""
     gallery_version: Text = ""

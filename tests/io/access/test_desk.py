@@ -1,6 +1,7 @@
 """The access desk: agreeing results become one event, and nobody hears of it before it is on disk."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -20,17 +21,20 @@ from turnstile.protocol.messages import Access, Face, Fetch, Guide, Log
 from turnstile.protocol.topics import Outgoing
 
 MS = 1_000_000
+SLOW_DISK_S = 0.05
 
 
 class Entrance:
     """An access desk at a site with one camera, ten results a second."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(
+        self, folder: Path, stack: ExitStack, *, fault_point: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.rules, self.recording = folder / "rules.yaml", folder / "results"
         site = a_site(
             folder, f"decision: {{rules: '{self.rules}', record: '{self.recording}', votes_needed: 3}}"
         )
-        self.journal = Journal(path=folder / "journal.db", loggers=["log"])
+        self.journal = Journal(path=folder / "journal.db", loggers=["log"], fault_point=fault_point)
         self.desk = stack.enter_context(
             closing(open_access_desk(site, folder / "site.yaml", self.journal, Meter(site)))
         )
@@ -98,6 +102,26 @@ def test_agreeing_results_become_one_event_once_it_is_on_disk(entrance: Entrance
     entrance.see(seen(ANN), times=5)
     assert entrance.desk.gauges()["decisions_waiting"] == 0
     assert entrance.desk.counts == {"granted": 1}
+
+
+def test_a_grant_that_was_long_in_coming_to_the_disk_is_valid_for_less(folder: Path) -> None:
+    """Whoever stood there may have left; an actuator counts from when it hears of it."""
+
+    def take_long(point: str) -> None:
+        if point == "before commit":
+            time.sleep(SLOW_DISK_S)
+
+    with ExitStack() as stack:
+        entrance = Entrance(folder, stack, fault_point=take_long)
+        entrance.see(seen(ANN), times=3)
+        ((_, event),) = entrance.due()
+        assert isinstance(event, Access)
+        valid_s = entrance.desk.decider.settings.grant_valid_s
+        assert 0 < event.valid_s <= valid_s - SLOW_DISK_S
+        entrance.desk.take(Fetch(name="log", instance="log-1", source="", after_seq=0))
+        ((_, log),) = entrance.due()
+        assert isinstance(log, Log)
+        assert log.events[0].valid_s == valid_s
 
 
 def test_a_logger_gets_the_events_that_it_asks_for(entrance: Entrance) -> None:

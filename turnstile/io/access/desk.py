@@ -13,6 +13,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from turnstile.access.decider import Decider, Now
 from turnstile.access.replay import taken, told
 from turnstile.access.rules import Rules, unenrolled
@@ -43,6 +45,8 @@ class AccessDesk:
     counts: Counter[str] = field(default_factory=Counter)
     _decided: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Camera → its open visits that are decided."""
+    _decided_ns: dict[str, int] = field(default_factory=dict)
+    """Visit → when it was decided, while the journal does not have it."""
     _compared: tuple[Rules | None, Sequence[str]] | None = None
     """The rules and the enrolled people that were last compared."""
     _unenrolled: list[str] = field(default_factory=list)
@@ -111,6 +115,7 @@ class AccessDesk:
         """Give the journal the decisions, and the door's open visits when a decided one has ended."""
         door = self.decider.doors[camera]
         for event in events:
+            self._decided_ns[event.visit] = time.monotonic_ns()
             self.journal.record(event, door)
         decided = tuple(visit.visit for visit in door.visits if visit.verdict is not None)
         if not events and decided != self._decided.get(camera, ()):
@@ -120,10 +125,16 @@ class AccessDesk:
     def _outgoing(self, outcome: DurableEvent | Fetched) -> Outgoing:
         if isinstance(outcome, Fetched):
             return Outgoing(log_topic(outcome.fetch.name, outcome.fetch.instance), outcome.log)
-        event = outcome.event
+        event = self._with_time_left(outcome.event)
         self.counts[event.verdict] += 1
         self.meter.published(event, recorded_ns=outcome.at_ns)
         return Outgoing(topic("access", event.camera), without_nearest(event))
+
+    def _with_time_left(self, event: Access) -> Access:
+        """Return an event for those who act on it: valid for less if it was long in coming to the disk."""
+        decided_ns = self._decided_ns.pop(event.visit, None)
+        waited_s = event.valid_s if decided_ns is None else (time.monotonic_ns() - decided_ns) / 1e9
+        return msgspec.structs.replace(event, valid_s=max(0.0, event.valid_s - waited_s))
 
     def _warn_of_unenrolled(self, enrolled: Sequence[str]) -> None:
         """Warn once of people whom the rules name and nobody enrolled is called."""

@@ -6,9 +6,8 @@ Sends: its beat.
 
 Policy: only grants run the command, unless denials are asked for: a command that opens a door need not read
 its input to be safe. One command runs at a time, in the order of the events, each within a bounded time. A
-grant that has expired by this machine's clock, or while it waited for the command before it, is never acted
-on: a door does not open for somebody who left. So the clocks of broker and door must agree within the grant's
-few seconds.
+grant that has expired on its way, or while it waited for the command before it, is never acted on: a door
+does not open for somebody who left. Its age is counted on clocks that run (`lateness`), so no date matters.
 
     turnstile on-access --config FILE --camera NAME [--granted | --denied | --all] -- COMMAND [ARGUMENT …]
 """
@@ -29,10 +28,11 @@ import msgspec
 from turnstile.errors import ConfigError
 from turnstile.io.bus.keys import key_to_look_on
 from turnstile.io.bus.nodes import Bus
+from turnstile.io.integrations.lateness import BrokerClock
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.member import Member
-from turnstile.protocol.messages import Access, Verdict
+from turnstile.protocol.messages import Access, Beat, Verdict
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import topic
 from turnstile.site.settings import Site
@@ -98,8 +98,9 @@ class OnAccess:
     timeout_s: float
     bus: Bus
     heart: Heart
+    clock: BrokerClock = field(default_factory=BrokerClock)
     waiting: deque[tuple[Access, float]] = field(default_factory=deque)
-    """Events with the monotonic time at which they came."""
+    """Events with the earliest monotonic time at which they may have been sent."""
     running: subprocess.Popen[bytes] | None = None
     ends_at: float = 0.0
 
@@ -108,6 +109,8 @@ class OnAccess:
         for _, message in self.bus.receive(min(timeout_s, 0.02) if self.running else timeout_s):
             if isinstance(message, Access):
                 self._queue(message)
+            elif isinstance(message, Beat):
+                self.clock.hear(message, time.monotonic())
         self._watch()
         while self.waiting and self.running is None:
             self._act(*self.waiting.popleft())
@@ -132,12 +135,17 @@ class OnAccess:
         if len(self.waiting) >= MAX_WAITING:
             self.waiting.popleft()
             self.heart.count("dropped_waiting")
-        self.waiting.append((event, time.monotonic()))
+        now_s = time.monotonic()
+        self.waiting.append((event, now_s - self.clock.age_at_most_s(now_s)))
 
-    def _act(self, event: Access, came_at: float) -> None:
-        if is_expired(event, wall_ns=time.time_ns(), waited_s=time.monotonic() - came_at):
+    def _act(self, event: Access, sent_at: float) -> None:
+        age_s = time.monotonic() - sent_at
+        if is_expired(event, age_s=age_s):
             self.heart.count("expired_grants")
-            log.warning("%s: the grant of %s has expired and is not acted on", self.camera, event.visit)
+            log.warning(
+                "%s: the grant of %s may be %.1f s old, is valid for %.1f s, and is not acted on",
+                *(self.camera, event.visit, age_s, event.valid_s),
+            )
             return
         try:
             self.running = subprocess.Popen(self.command, stdin=subprocess.PIPE, start_new_session=True)
@@ -187,6 +195,6 @@ def _check(site: Site, options: argparse.Namespace) -> None:
         raise ConfigError("no command was given: turnstile on-access … -- COMMAND [ARGUMENT …]")
 
 
-def is_expired(event: Access, *, wall_ns: int, waited_s: float) -> bool:
+def is_expired(event: Access, *, age_s: float) -> bool:
     """Tell whether it is too late to act on an event; denials do not expire."""
-    return event.verdict == "granted" and (wall_ns > event.expires_ns or waited_s > event.valid_s)
+    return event.verdict == "granted" and age_s > event.valid_s
