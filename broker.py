@@ -52,6 +52,7 @@ from turnstile.protocol.messages import (
     for_everybody,
 )
 from turnstile.protocol.permissions import why_not_send
+from turnstile.protocol.roles import is_instance_of
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import Outgoing, topic, work_topic
 
@@ -176,6 +177,10 @@ class BrokerNode:
         _check_topic(about, topic("status", beat.node))
         if "broker" in (beat.node, beat.role):
             raise WireError(f"a beat of {beat.role} {beat.node}: only the broker sends those")
+        if not is_instance_of(beat.node, beat.instance):
+            raise WireError(
+                f"a beat of {beat.node} as {beat.instance}: an instance begins with its node's name"
+            )
         self.board.take(beat, now_ns)
         self.sockets.publish(about, body)
 

@@ -1,7 +1,11 @@
 """What the broker repeats to newcomers: each process's last beat, a bounded number of them."""
 
+import msgspec
+
 from tests.support.builders import a_beat
-from turnstile.health.last_beats import FORGET_AFTER_S, LastBeats
+from turnstile.health.last_beats import FORGET_AFTER_S, MAX_PROCESSES_OF_A_NODE, LastBeats
+from turnstile.protocol.fields import MAX_LABELS
+from turnstile.protocol.messages import Beat
 
 
 def states(beats: LastBeats, prefix: str = "status.", *, now_s: float = 10.0) -> list[tuple[str, float]]:
@@ -35,6 +39,33 @@ def test_who_invents_names_pushes_out_his_own() -> None:
         beats.keep(a_beat(instance=f"invented-{second}", detail="invented"), float(second))
     assert len(beats) == 3
     assert ("honest", 0.0) in states(beats, now_s=19.0)
+
+
+def a_fat_beat(node: str, instance: str) -> Beat:
+    """Return a beat of the largest size."""
+    names = [f"{number:064}" for number in range(MAX_LABELS)]
+    beat = a_beat(node=node, instance=instance, detail="x" * 500)
+    return msgspec.structs.replace(beat, counts=dict.fromkeys(names, 1), gauges=dict.fromkeys(names, 1.0))
+
+
+def test_a_node_has_a_bounded_number_of_processes() -> None:
+    """Who beats under ever new instances pushes out his own."""
+    beats = LastBeats()
+    beats.keep(a_beat(node="back_door", instance="honest"), 0.0)
+    for number in range(100):
+        beats.keep(a_beat(instance=f"invented-{number}"), 1.0)
+    assert len(beats) == MAX_PROCESSES_OF_A_NODE + 1
+    assert len(states(beats, "status.back_door.")) == 1
+
+
+def test_what_is_kept_has_a_bounded_size() -> None:
+    """Beats of the largest size under ever new names push out each other."""
+    beats = LastBeats(max_bytes=100_000)
+    for number in range(100):
+        beats.keep(a_fat_beat(f"node-{number}", f"node-{number}-1"), float(number))
+        beats.keep(a_beat(instance="honest", detail="honest"), float(number))
+    assert 4 <= len(beats) <= 6
+    assert ("honest", 0.0) in states(beats, now_s=99.0)
 
 
 def test_who_is_silent_for_an_hour_is_forgotten() -> None:

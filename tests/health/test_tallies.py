@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import a_beat
-from turnstile.health.tallies import FORGET_AFTER_S, MAX_PROCESSES, MAX_TALLIES, Tallies, Tally, Who
+from turnstile.health.tallies import (
+    FORGET_AFTER_S,
+    MAX_NUMBERS,
+    MAX_PROCESSES,
+    MAX_TALLIES,
+    Tallies,
+    Tally,
+    Who,
+)
 from turnstile.protocol.fields import MAX_LABELS
 from turnstile.protocol.messages import Beat
 
@@ -109,3 +117,15 @@ def test_hostile_names_take_bounded_memory() -> None:
         tallies.add(msgspec.structs.replace(beat, counts=counts), BEGAN_S + number)
     assert len(the_only(tallies).processes) == MAX_PROCESSES
     assert len(the_only(tallies).totals) == MAX_LABELS
+
+
+def test_what_all_tallies_hold_is_bounded() -> None:
+    """Beats of the largest size from ever new machines push out each other; who beats each second stays."""
+    tallies = Tallies(began_s=BEGAN_S)
+    names = [f"count-{number}" for number in range(MAX_LABELS)]
+    for number in range(2000):
+        fat = msgspec.structs.replace(a_count(0, host=f"host-{number}"), counts=dict.fromkeys(names, 1))
+        tallies.add(fat, BEGAN_S + number)
+        tallies.add(a_count(number, node="back_door"), BEGAN_S + number)
+    assert sum(tally.numbers for _, tally in tallies) <= MAX_NUMBERS
+    assert any(who.node == "back_door" for who, _ in tallies)

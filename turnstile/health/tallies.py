@@ -22,6 +22,9 @@ MAX_TALLIES = 4096
 MAX_PROCESSES = 16
 """Most processes of one tally: more at a time under one name, role and machine are an attack."""
 
+MAX_NUMBERS = 100_000
+"""Most counts and gauges of all tallies: some 20 MB. A site of 100 nodes has 10,000."""
+
 MAX_HOST_CHARS = 64
 
 
@@ -47,6 +50,12 @@ class Tally:
         """Tell whether no beat came for 3 s."""
         return now_s - self.said_s > SILENT_AFTER_S
 
+    @property
+    def numbers(self) -> int:
+        """Return how many counts and gauges it holds."""
+        of_processes = sum(len(counts) for _, counts in self.processes.values())
+        return len(self.latest.counts) + len(self.latest.gauges) + len(self.totals) + of_processes
+
     def alive(self, now_s: float) -> int:
         """Return how many processes were heard in the last 3 s."""
         return sum(now_s - said_s <= SILENT_AFTER_S for said_s, _ in self.processes.values())
@@ -59,16 +68,12 @@ class Tallies:
         """Start; `began_s` is when this broker started."""
         self._began_s = began_s
         self._tallies: dict[Who, Tally] = {}
+        self._numbers = 0
 
     def add(self, beat: Beat, now_s: float) -> None:
         """Add what a process counted since its previous beat."""
         who = Who(beat.node, beat.role, _plain(beat.host))
-        tally = self._tallies.pop(who, None)
-        if tally is None:
-            if len(self._tallies) >= MAX_TALLIES:
-                del self._tallies[next(iter(self._tallies))]
-            tally = Tally(latest=beat, said_s=now_s)
-        self._tallies[who] = tally
+        tally = self._drop(who) or Tally(latest=beat, said_s=now_s)
         tally.latest, tally.said_s = beat, now_s
         known = tally.processes.pop(beat.instance, None)
         if known is None and len(tally.processes) >= MAX_PROCESSES:
@@ -78,18 +83,27 @@ class Tallies:
             if name in tally.totals or len(tally.totals) < MAX_LABELS:
                 tally.totals[name] += max(0, count - before.get(name, 0))
         tally.processes[beat.instance] = now_s, _higher(before, beat.counts)
+        self._tallies[who] = tally
+        self._numbers += tally.numbers
+        while len(self._tallies) > MAX_TALLIES or self._numbers > MAX_NUMBERS:
+            self._drop(next(iter(self._tallies)))
 
     def forget(self, now_s: float) -> None:
         """Forget processes that have been silent for an hour."""
         gone = [who for who, tally in self._tallies.items() if now_s - tally.said_s >= FORGET_AFTER_S]
         for who in gone:
-            del self._tallies[who]
+            self._drop(who)
 
     def __iter__(self) -> Iterator[tuple[Who, Tally]]:
         return iter(self._tallies.items())
 
     def __len__(self) -> int:
         return len(self._tallies)
+
+    def _drop(self, who: Who) -> Tally | None:
+        tally = self._tallies.pop(who, None)
+        self._numbers -= 0 if tally is None else tally.numbers
+        return tally
 
     def _first(self, beat: Beat, now_s: float) -> Mapping[str, int]:
         """Return what a newly heard process had counted before this broker could hear it."""

@@ -100,7 +100,8 @@ def _speaks_for(who: Identity, message: AnyMessage) -> bool:
         case Frame():
             return message.camera == who.name
         case Beat():
-            return message.role in _BEATS_AS.get(who.role, (who.role,)) and is_own_name(who, message.node)
+            is_own = is_own_name(who, message.node) and is_instance_of(message.node, message.instance)
+            return is_own and message.role in _BEATS_AS.get(who.role, (who.role,))
         case Ready() | Bye() | Result() | Template() | Fetch():
             return is_own_name(who, message.name) and is_instance_of(message.name, message.instance)
         case Entries():

@@ -3,6 +3,7 @@
 import http.client
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -89,21 +90,39 @@ def test_nothing_else_is_answered(ports: Ports) -> None:
     assert ports.ask("/metrics", method="POST")[0] == 405
 
 
-def test_those_who_say_nothing_keep_out_nobody_for_long(
+def test_those_who_say_nothing_are_cut_off_after_a_while(
     ports: Ports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They fill all places, further ones are turned away, and after a while they are cut off."""
+    """Their places are free again."""
     monkeypatch.setattr(endpoint, "ANSWER_WITHIN_S", 0.3)
     silent = [socket.create_connection(ports.at, timeout=30) for _ in range(MAX_REQUESTS)]
     assert [one.recv(1) for one in silent] == [b""] * MAX_REQUESTS
     for one in silent:
         one.close()
-    while True:
-        try:
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /healthz HTTP/1.1\r\nX: "])
+def test_those_who_say_nothing_keep_out_nobody(ports: Ports, said: bytes) -> None:
+    """Every probe is answered, from their own address too, while they take all places again and again."""
+    with ExitStack() as stack:
+        for _ in range(20):
+            for _ in range(MAX_REQUESTS):
+                silent = stack.enter_context(socket.create_connection(ports.at, timeout=30))
+                silent.sendall(said)
             assert ports.ask("/healthz")[0] == 200
-        except OSError:
-            continue  # a place is given back a moment after its connection was cut
-        break
+
+
+def test_who_has_one_connection_keeps_it(ports: Ports) -> None:
+    """Those of an address that has many go first, although they are newer."""
+    with ExitStack() as stack:
+        slow = stack.enter_context(socket.create_connection(ports.at, timeout=30))
+        for _ in range(2 * MAX_REQUESTS):
+            stack.enter_context(
+                socket.create_connection(ports.at, timeout=30, source_address=("127.0.0.2", 0))
+            )
+        assert ports.ask("/healthz")[0] == 200
+        slow.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert b"200 OK" in slow.recv(1000)
 
 
 def test_an_address_that_is_taken_is_a_mistake_in_the_site_file(ports: Ports) -> None:

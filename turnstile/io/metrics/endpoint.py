@@ -5,14 +5,16 @@ answered by a thread of its own. ``/readyz`` wants besides: the journal can be w
 been read. The ports are bound before this is. Recognizers are none of its business: what is not ready may be
 cut off from the network by who asks, and then no recognizer could ever come.
 
-Policy: at most 16 requests at a time, each answered or cut off within 5 s, so that whoever is slow or
-malicious takes bounded memory; no password is asked, see `metrics.open`.
+Policy: at most 16 connections at a time, each answered or cut off within 5 s, so that whoever is slow or
+malicious takes bounded memory. One more cuts off the oldest of the address that has most of them: a probe is
+answered however many others say nothing. No password is asked, see `metrics.open`.
 """
 
 import logging
 import socket
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 HUNG_AFTER_S = 5.0
 ANSWER_WITHIN_S = 5.0
 MAX_REQUESTS = 16
+PLACE_WITHIN_S = 1.0
+"""How long a newcomer waits for the place of a connection that was cut off."""
 
 log = logging.getLogger("turnstile")
 
@@ -141,10 +145,12 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
     block_on_close = False
-    request_queue_size = MAX_REQUESTS
+    request_queue_size = 128
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         self._room = threading.BoundedSemaphore(MAX_REQUESTS)
+        self._open: dict[socket.socket, str] = {}
+        self._lock = threading.Lock()
         super().__init__(*arguments, **keywords)
 
     def server_bind(self) -> None:
@@ -154,11 +160,15 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread, if there is room for one more."""
-        if self._room.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        """Answer in a thread, in the place of another one if need be."""
+        if not self._room.acquire(blocking=False):
+            self._cut_one()
+            if not self._room.acquire(timeout=PLACE_WITHIN_S):
+                self.shutdown_request(request)
+                return
+        with self._lock:
+            self._open[request] = str(client_address[0])
+        super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer, and cut off who takes too long over it."""
@@ -170,6 +180,21 @@ class _Server(ThreadingMixIn, WSGIServer):
         finally:
             deadline.cancel()
             self._room.release()
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, which is nobody's place from now on."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def _cut_one(self) -> None:
+        """Cut off the oldest connection of the address that has most."""
+        with self._lock:
+            counts = Counter(self._open.values())
+            oldest = max(self._open, key=lambda one: counts[self._open[one]], default=None)
+            if oldest is not None:
+                del self._open[oldest]
+                _cut(oldest)
 
     def handle_error(self, *_: object) -> None:
         """Leave those alone who went away."""
