@@ -10,30 +10,26 @@ Policy: a file says how far the events were sent, so an address that is away for
 later. An event may come twice if this process ends between the answer and the file; `source` and `seq` tell.
 
     turnstile webhook --config FILE [--name WEBHOOK]
-
-Library not taken: requests and httpx, since one POST with a time-out is all that is wanted of urllib.
 """
 
 import argparse
 import hashlib
 import hmac
-import http.client
 import logging
 import queue
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from turnstile.errors import ConfigError
 from turnstile.files.whole import write_whole
 from turnstile.io.bus.nodes import Bus
+from turnstile.io.integrations.posting import post
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.member import Member, key_for
@@ -87,7 +83,6 @@ class Sender:
         self.sent: queue.SimpleQueue[Access] = queue.SimpleQueue()
         self._waiting: queue.SimpleQueue[Access] = queue.SimpleQueue()
         self._settings, self._secret = settings, secret
-        self._opener = urllib.request.build_opener(_NoRedirect)
         self._worker = Worker("webhook", self._run)
         self._worker.start()
 
@@ -111,7 +106,7 @@ class Sender:
     def _send(self, event: Access) -> None:
         failures = 0
         while not self._worker.stopping.is_set():
-            problem = self._post(event)
+            problem = post(self._request(event), within_s=POST_TIMEOUT_S)
             if not problem:
                 if self.problem:
                     log.info("webhook %s takes events again", self._settings.url)
@@ -123,18 +118,6 @@ class Sender:
             self.problem = problem
             failures += 1
             self._worker.stopping.wait(delay_s(failures, first_s=FIRST_RETRY_S, longest_s=LAST_RETRY_S))
-
-    def _post(self, event: Access) -> str:
-        """Return why an event was not taken; empty when it was."""
-        try:
-            with self._opener.open(self._request(event), timeout=POST_TIMEOUT_S) as answer:
-                return "" if 200 <= answer.status < 300 else f"it answered {answer.status}"
-        except urllib.error.HTTPError as error:
-            return f"it answered {error.code}"
-        except (OSError, http.client.HTTPException) as error:
-            return f"no answer: {getattr(error, 'reason', error)}"
-        except ValueError as error:  # no address: a label of the host is empty or too long
-            return f"cannot be sent to: {error}"
 
     def _request(self, event: Access) -> urllib.request.Request:
         body = msgspec.json.encode(msgspec.structs.replace(without_nearest(event), thumbnail=b""))
@@ -260,10 +243,3 @@ def _choose(webhooks: Collection[str], name: str | None) -> str:
         known = ", ".join(webhooks) or "none"
         raise ConfigError(f"--name: one of the site's webhooks is needed; they are: {known}")
     return name
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Refuses redirects: a signed event goes to the address it was meant for."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
