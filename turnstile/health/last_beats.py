@@ -21,7 +21,7 @@ MAX_BYTES = 16 * 2**20
 """Of all that is kept: 800 beats of the largest size. Most are of 1 kB."""
 
 
-class _Kept(NamedTuple):
+class _KeptBeat(NamedTuple):
     at_s: float
     node: str
     body: bytes
@@ -32,7 +32,7 @@ class LastBeats:
 
     def __init__(self, *, at_most: int = MAX_PROCESSES, max_bytes: int = MAX_BYTES) -> None:
         self._at_most, self._max_bytes = at_most, max_bytes
-        self._beats: dict[str, _Kept] = {}
+        self._beats: dict[str, _KeptBeat] = {}
         self._bytes = 0
         self._of_node: Counter[str] = Counter()
 
@@ -49,7 +49,7 @@ class LastBeats:
             len(self._beats) >= self._at_most or self._bytes + len(body) > self._max_bytes
         ):
             self._drop(next(iter(self._beats)))
-        self._beats[beat.instance] = _Kept(now_s, beat.node, body)
+        self._beats[beat.instance] = _KeptBeat(now_s, beat.node, body)
         self._bytes += len(body)
         self._of_node[beat.node] += 1
 
