@@ -16,7 +16,7 @@ import logging
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from turnstile.drawing.draw import keep_to_calling_thread
 from turnstile.drawing.pane import Pane, make_canvas, make_panes
@@ -29,6 +29,7 @@ from turnstile.io.screen.outputs import Outputs, add_options, open_outputs
 from turnstile.protocol.messages import AnyMessage, Frame
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import topic
+from turnstile.screen.audience import for_door
 from turnstile.screen.desk import SceneDesk, make_scenes
 from turnstile.vision.arrays import PictureBgr
 from turnstile.vision.detect.haar import HaarDetector
@@ -52,8 +53,12 @@ class DisplayNode:
     canvas: PictureBgr
     scenes: SceneDesk
     panes: dict[str, Pane]
+    at_door: bool
+    """Whether the public reads it."""
     fallback: Fallback
     outputs: Outputs
+    states: dict[str, str] = field(default_factory=dict)
+    """What was logged last of each camera."""
 
     def step(self, timeout_s: float) -> None:
         """Show what has come, and serve the window."""
@@ -120,12 +125,14 @@ class DisplayNode:
         drawn = False
         for camera, pane in self.panes.items():
             before = pane.view
-            now = self.scenes.view(camera, began_s)
+            view = self.scenes.view(camera, began_s)
+            now = for_door(view) if self.at_door else view
             if pane.draw(now):
                 drawn = True
                 self.outputs.keep_moments(self.canvas, before, now)
-            if before is None or before.state != now.state:
-                log.info("%s: %s", camera, now.state)
+            if self.states.get(camera) != view.state:
+                self.states[camera] = view.state
+                log.info("%s: %s", camera, view.state)
         if drawn:
             self.heart.gauge("draw_ms", round((time.monotonic() - began_s) * 1e3, 2))
         return drawn
@@ -157,6 +164,7 @@ def wire(start: node.Start) -> DisplayNode:
         canvas=canvas,
         scenes=SceneDesk(scenes=scenes, broker_at=site.broker.egress),
         panes=panes,
+        at_door=display.audience == "door",
         fallback=Fallback(HaarDetector()),
         outputs=outputs,
     )

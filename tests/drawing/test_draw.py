@@ -1,17 +1,22 @@
 """What people see: boxes, names and banners on real faces, at any size."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from turnstile.drawing import draw
-from turnstile.drawing.draw import AMBER, CORAL, GREEN, MINT, RED, Fitted, draw_tile, fitted, tiles
+from turnstile.drawing.draw import AMBER, CORAL, GREEN, MINT, MUTED, RED, Fitted, draw_tile, fitted, tiles
 from turnstile.drawing.lettering import Colour
+from turnstile.drawing.tile_layout import Rect
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Verdict
+from turnstile.protocol.reasons import Reason
 from turnstile.screen.scene import Banner, Mark, MarkKind, Notice, View
 from turnstile.vision.arrays import PictureBgr, PictureRgb
 
@@ -20,10 +25,18 @@ SIZES_PX = [(160, 120), (320, 180), (640, 480), (1280, 720), (1920, 1080), (400,
 
 BANNERS: dict[Verdict, Banner] = {
     "granted": Banner(
-        verdict="granted", title="ACCESS GRANTED", who="Barack Obama", detail="distance 0.31  ·  3 of 5 votes"
+        verdict="granted",
+        reason=Reason.RECOGNISED,
+        title="ACCESS GRANTED",
+        who="Barack Obama",
+        detail="distance 0.31  ·  3 of 5 votes",
     ),
     "denied": Banner(
-        verdict="denied", title="ACCESS DENIED", who="not recognised", detail="distance 0.78  ·  8 of 8 votes"
+        verdict="denied",
+        reason=Reason.UNKNOWN,
+        title="ACCESS DENIED",
+        who="not recognised",
+        detail="distance 0.78  ·  8 of 8 votes",
     ),
 }
 
@@ -92,7 +105,10 @@ def test_granted_and_denied_differ_in_shape_too(face: PictureBgr) -> None:
     assert (signs[0] != signs[1]).sum() > 100
 
 
-@pytest.mark.parametrize(("kind", "colour"), [("person", MINT), ("unknown", CORAL), ("local", AMBER)])
+@pytest.mark.parametrize(
+    ("kind", "colour"),
+    [("granted", MINT), ("denied", CORAL), ("person", MUTED), ("unknown", MUTED), ("local", AMBER)],
+)
 def test_a_box_is_drawn_where_the_face_is_in_the_colour_of_its_kind(
     face: PictureBgr, kind: MarkKind, colour: Colour
 ) -> None:
@@ -110,7 +126,7 @@ def test_boxes_follow_a_picture_that_has_bars_beside_it(face: PictureBgr) -> Non
     """A 16:9 picture in a square tile."""
     tile = drawn(a_view(a_mark()), fitted(face, (640, 640)))
     patch = tile[140 + 75 - 3 : 140 + 75 + 4, 285 - 3 : 285 + 4]
-    assert near(patch, MINT, by=20).any()
+    assert near(patch, MUTED, by=20).any()
 
 
 @pytest.mark.parametrize("size_px", SIZES_PX)
@@ -202,3 +218,58 @@ def test_tiles_fill_the_canvas_and_never_overlap(count: int, size_px: tuple[int,
 def test_text_is_readable_on_the_smallest_tile() -> None:
     """Eleven pixels are the least that can be read."""
     assert draw.MIN_TEXT_PX >= 11
+
+
+SMALL_TILES_PX = [(157, 117), (320, 240), (640, 480)]
+FACES = st.lists(
+    st.tuples(st.integers(-50, 1250), st.integers(-50, 700), st.integers(20, 500)), min_size=1, max_size=5
+)
+
+
+@given(
+    st.sampled_from(SMALL_TILES_PX),
+    FACES,
+    st.sampled_from(["", "come closer", "left: come closer  ·  right: hold still"]),
+    st.sampled_from(["", "no space left on device"]),
+    st.integers(0, 3),
+)
+@settings(max_examples=60, deadline=None)
+def test_nothing_covers_anything_else_and_no_words_cover_the_eyes(
+    size_px: tuple[int, int], faces: list[tuple[int, int, int]], advice: str, trouble: str, banners: int
+) -> None:
+    """Title, banners, strips, advice and labels; a label may stand at the chin of its own face only."""
+    base = fitted(np.full((720, 1280, 3), 99, np.uint8), size_px)
+    view = replace(
+        a_view(*(a_mark(left=x, top=y, size=size) for x, y, size in faces)),
+        banners=(BANNERS["denied"],) * banners,
+        advice=advice,
+        notice=Notice(title="nobody can enter", detail=trouble) if trouble else None,
+    )
+    tile = np.zeros_like(base.pixels)
+    layout = draw_tile(tile, base, view)
+    assert not [pair for pair in combinations(layout.taken, 2) if pair[0].meets(pair[1])]
+    for words in layout.placed:
+        eyes = [Rect(f.left, f.top, f.right, (f.top + f.bottom) // 2) for f in layout.faces]
+        assert not any(words.meets(one) for one in eyes)
+        assert sum(words.meets(face) for face in layout.faces) <= 1
+
+
+def test_advice_is_written_in_the_title_where_faces_fill_the_tile() -> None:
+    """It is more useful there than the camera's name, and a face stays free."""
+    base = fitted(np.full((720, 1280, 3), 99, np.uint8), (320, 180))
+    view = replace(a_view(a_mark(left=0, top=0, size=1280)), advice="come closer")
+    tile = np.zeros_like(base.pixels)
+    assert len(draw_tile(tile, base, view).placed) == 1  # the label
+    assert near(tile[:30], AMBER).any()
+
+
+@pytest.mark.parametrize(("kind", "colour"), [("granted", MINT), ("denied", CORAL)])
+def test_the_name_of_a_person_has_the_colour_of_the_verdict(kind: MarkKind, colour: Colour) -> None:
+    """Green for a person who is denied would say the opposite."""
+    base = fitted(np.full((720, 1280, 3), 99, np.uint8), (640, 360))
+    tile = np.zeros_like(base.pixels)
+    label = draw_tile(tile, base, a_view(a_mark(kind))).taken[-1]
+    letters = tile[label.top : label.bottom, label.left + 6 : label.right]
+    other = CORAL if kind == "granted" else MINT
+    assert near(letters, colour, by=20).any()
+    assert not near(letters, other, by=60).any()

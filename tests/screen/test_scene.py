@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import START_NS, a_beat, a_box, a_face, a_result, a_stranger, an_access
-from turnstile.protocol.messages import Access, Advised, Guide, Result
+from turnstile.protocol.fields import Box
+from turnstile.protocol.messages import Access, Advised, Face, Guide, Result
 from turnstile.protocol.reasons import Advice, Reason
 from turnstile.protocol.state import State
 from turnstile.screen.scene import ADVICE_S, MAX_BANNERS, BrokerState, Notice, Scene, View
@@ -89,7 +90,8 @@ def test_while_stale_there_are_local_boxes_without_names_and_words() -> None:
     assert [(mark.kind, mark.label, mark.box_px) for mark in view.marks] == [
         ("local", "not verified", a_box(left=7))
     ]
-    assert view.notice == Notice(title="no recent result", detail="local detection, not verified")
+    assert view.notice is not None
+    assert (view.notice.title, view.notice.detail) == ("no recent result", "local detection, not verified")
     assert view.banners == ()
 
 
@@ -214,7 +216,7 @@ def test_a_beat_that_is_live_ends_lost_too() -> None:
     screen = Screen()
     screen.scene.beat(a_beat(state=State.LOST, detail="unplugged"))
     screen.scene.beat(a_beat())
-    assert screen.view(0.3).notice == Notice(title="waiting for the first picture")
+    assert screen.view(0.3).state == "waiting for the first picture"
 
 
 def test_a_camera_without_pictures_is_lost() -> None:
@@ -231,7 +233,7 @@ def test_a_slow_camera_is_given_its_time() -> None:
 
 def test_before_the_first_picture_there_are_words() -> None:
     """An empty tile would look broken."""
-    assert Screen().view(9.0).notice == Notice(title="waiting for the first picture")
+    assert Screen().view(9.0).state == "waiting for the first picture"
 
 
 @pytest.mark.parametrize(
@@ -327,3 +329,80 @@ def test_a_camera_is_logged_by_its_light_or_its_notice() -> None:
     assert (live.state, live.dimmed) == ("live", False)
     assert lost.notice is not None
     assert (lost.state, lost.dimmed) == (lost.notice.title, True)
+
+
+def test_advice_says_whose_it_is_where_there_are_several_faces() -> None:
+    """By their place on the screen; advice to all needs no name."""
+    left, right = a_box(left=10), a_box(left=300)
+    screen = Screen().frames(0.0)
+    faces = (msgspec.structs.replace(a_stranger(), box_px=box) for box in (right, left))
+    screen.result(0.0, a_result(*faces, captured_ns=at_ns(0.0)))
+
+    def said(*advised: Advised) -> str:
+        guide = Guide(camera=CAMERA, captured_ns=at_ns(0.0), frame_seq=1, advice=advised)
+        screen.scene.guide(guide, now_s=0.1)
+        return screen.view(0.1).advice
+
+    closer, still = Advice.COME_CLOSER, Advice.HOLD_STILL
+    assert said(Advised(advice=closer, box_px=right)) == "right: come closer"
+    both = said(Advised(advice=closer, box_px=right), Advised(advice=still, box_px=left))
+    assert both == "right: come closer  ·  left: hold still"
+    assert said(*(Advised(advice=closer, box_px=box) for box in (left, right))) == "come closer"
+    assert said(Advised(advice=Advice.ONE_AT_A_TIME)) == "one person at a time"
+
+
+def test_a_box_goes_when_no_result_renews_it() -> None:
+    """Whoever stood there may be gone."""
+    screen = a_live_screen().frames(0.9)
+    assert len(screen.view(0.9).marks) == 1
+    assert screen.frames(1.2).view(1.2).marks == ()
+    assert screen.view(1.2).light == "live"
+
+
+def a_decided_screen(access: Access, *faces: Face) -> Screen:
+    """Return a screen on which these faces were just decided about."""
+    screen = Screen().frames(0.0)
+    screen.result(0.0, a_result(*faces, captured_ns=at_ns(0.0)))
+    screen.access(0.0, access=access)
+    return screen
+
+
+def kinds_after(screen: Screen, when_s: float, *faces: Face) -> list[str]:
+    """Return how faces of a further result are marked."""
+    screen.frames(when_s)
+    screen.result(when_s, a_result(*faces, captured_ns=at_ns(when_s)))
+    return [mark.kind for mark in screen.view(when_s).marks]
+
+
+def moved(face: Face, by_px: int) -> Face:
+    """Return a face that is further to the right."""
+    box = face.box_px
+    at = Box(left=box.left + by_px, top=box.top, right=box.right + by_px, bottom=box.bottom)
+    return msgspec.structs.replace(face, box_px=at)
+
+
+def test_a_person_who_is_denied_is_marked_so_for_as_long_as_in_view() -> None:
+    """Also when the face moves, and when the person is known: the block list names them."""
+    known = a_face("Joe Biden")
+    screen = a_decided_screen(an_access(1, verdict="denied", person="Joe Biden"), known)
+    assert [(mark.kind, mark.label) for mark in screen.view(0.0).marks] == [("denied", "Joe Biden")]
+    for step in range(1, 20):
+        assert kinds_after(screen, step * 0.5, moved(known, step * 20)) == ["denied"]
+
+
+def test_an_unknown_person_who_is_denied_is_followed_by_place() -> None:
+    """The other face in view is somebody else."""
+    stranger = a_stranger()
+    screen = a_decided_screen(an_access(1, verdict="denied", person=None), stranger)
+    assert kinds_after(screen, 0.5, moved(stranger, 400), moved(stranger, 10)) == ["unknown", "denied"]
+
+
+def test_only_the_name_that_was_granted_is_marked_as_granted() -> None:
+    """A stranger who steps into the place of somebody granted is not green."""
+    ann = a_face("Ann Lee")
+    screen = a_decided_screen(an_access(1, person="Ann Lee"), ann)
+    assert [mark.kind for mark in screen.view(0.0).marks] == ["granted"]
+    stranger = msgspec.structs.replace(a_stranger(), box_px=ann.box_px)
+    assert kinds_after(screen, 0.5, stranger) == ["unknown"]
+    assert kinds_after(screen, 1.0, a_face("Joe Biden")) == ["person"]
+    assert kinds_after(screen, 4.0, ann) == ["person"]

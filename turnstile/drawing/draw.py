@@ -4,7 +4,7 @@ Pictures are uint8 `(height, width, 3)`, blue first. A tile is the rectangle of 
 camera. All sizes follow from the tile's, so a wall of sixteen tiles is as legible as one window.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 
 from turnstile.drawing.lettering import Colour, Mask, blend, line_height, shortened, width_of, write
+from turnstile.drawing.tile_layout import Rect, TileLayout
 from turnstile.protocol.fields import Box
+from turnstile.screen.guidance import BETWEEN
 from turnstile.screen.scene import Banner, Light, Mark, MarkKind, Notice, View
 from turnstile.vision.arrays import PictureBgr
 
@@ -27,7 +29,14 @@ MINT: Colour = (140, 222, 74)
 CORAL: Colour = (108, 108, 250)
 GREY: Colour = (160, 150, 145)
 
-MARK_COLOURS: dict[MarkKind, Colour] = {"person": MINT, "unknown": CORAL, "local": AMBER}
+MARK_COLOURS: dict[MarkKind, Colour] = {
+    "granted": MINT,
+    "denied": CORAL,
+    "person": MUTED,
+    "unknown": MUTED,
+    "local": AMBER,
+}
+LABEL_COLOURS: dict[MarkKind, Colour] = {"granted": MINT, "denied": CORAL}
 LIGHT_COLOURS: dict[Light, Colour] = {"live": MINT, "waiting": GREY, "stale": AMBER, "lost": CORAL}
 VERDICT_COLOURS = {"granted": GREEN, "denied": RED}
 
@@ -94,19 +103,31 @@ def fitted(picture: PictureBgr | None, size_px: tuple[int, int]) -> Fitted:
     return Fitted(pixels=np.asarray(pixels, np.uint8), left=left, top=top, width=inner[0], height=inner[1])
 
 
-def draw_tile(tile: PictureBgr, base: Fitted, view: View) -> None:
-    """Draw one camera into its tile, which is as large as `base`. `base` stays as it is."""
+def draw_tile(tile: PictureBgr, base: Fitted, view: View) -> TileLayout:
+    """Draw one camera into its tile, which is as large as `base`, and return what stands where.
+
+    `base` stays as it is.
+    """
     np.copyto(tile, _dimmed(base.pixels) if view.dimmed else base.pixels)
-    for mark in view.marks:
-        _draw_mark(tile, base, mark, view.frame_px)
-    _draw_title(tile, view)
-    if view.advice:
-        _draw_advice(tile, view.advice)
-    if view.light == "stale" and view.notice is not None:
-        _draw_strip(tile, view.notice)
+    faces = [_on_tile(base, mark, view.frame_px) for mark in view.marks]
+    layout = TileLayout(width=tile.shape[1], height=tile.shape[0], faces=faces)
+    thick = max(2, round(_unit(tile) * 0.005))
+    for mark, face in zip(view.marks, faces, strict=True):
+        _draw_corners(tile, face, MARK_COLOURS[mark.kind], thick)
+    layout.take(Rect(0, 0, tile.shape[1], _title_height(tile)))
+    bottom = tile.shape[0]
+    if view.notice is not None and view.light in ("live", "stale"):
+        bottom = layout.take(_draw_strip(tile, view.notice, view.light)).top
     elif view.notice is not None:
-        _draw_card(tile, view.notice)
-    _draw_banners(tile, view.banners)
+        layout.take(_draw_card(tile, view.notice))
+    for rect in _draw_banners(tile, view.banners, bottom):
+        layout.take(rect)
+    unplaced = "" if _draw_advice(tile, view.advice, layout) else view.advice
+    _draw_title(tile, view, unplaced)
+    for mark, face in sorted(zip(view.marks, faces, strict=True), key=lambda one: one[1].left - one[1].right):
+        if mark.label:
+            _draw_label(tile, mark, face, layout)
+    return layout
 
 
 def _unit(tile: PictureBgr) -> float:
@@ -123,32 +144,39 @@ def _dimmed(pixels: PictureBgr) -> PictureBgr:
     return np.asarray(cv2.convertScaleAbs(grey, alpha=0.3, beta=8), np.uint8)
 
 
-def _draw_mark(tile: PictureBgr, base: Fitted, mark: Mark, frame_px: tuple[int, int]) -> None:
-    colour = MARK_COLOURS[mark.kind]
+def _on_tile(base: Fitted, mark: Mark, frame_px: tuple[int, int]) -> Rect:
+    """Return where a face is on the tile."""
     across, down = base.width / frame_px[0], base.height / frame_px[1]
     left, right = (base.left + round(x * across) for x in (mark.box_px.left, mark.box_px.right))
     top, bottom = (base.top + round(y * down) for y in (mark.box_px.top, mark.box_px.bottom))
+    return Rect(left, top, right, bottom)
+
+
+def _draw_label(tile: PictureBgr, mark: Mark, face: Rect, layout: TileLayout) -> None:
+    """Draw who a face is where there is room: with the distance, without it, or not at all."""
     thick = max(2, round(_unit(tile) * 0.005))
-    _draw_corners(tile, (left, top, right, bottom), colour, thick)
     size = _text_px(tile, 0.03)
     pad = round(size * 0.45)
-    label = shortened(mark.label, size, max(tile.shape[1] // 2, right - left), bold=True)
-    width = width_of(label, size, bold=True) + 2 * pad + thick
-    if mark.detail:
-        width += width_of(mark.detail, size) + pad
     height = line_height(size) + pad
-    x = min(max(0, left - thick // 2), max(0, tile.shape[1] - width))
-    y = top - thick - height if top - thick - height >= 0 else min(bottom + thick, tile.shape[0] - height)
-    _shade(tile, (x, y, x + width, y + height), INK, 0.78)
-    _shade(tile, (x, y, x + thick, y + height), colour, 1.0)
-    at = x + thick + pad, y + pad // 2
-    write(tile, label, at=at, size_px=size, colour=WHITE, bold=True)
-    if mark.detail:
-        at = at[0] + width_of(label, size, bold=True) + pad, at[1]
-        write(tile, mark.detail, at=at, size_px=size, colour=MUTED)
+    label = shortened(mark.label, size, max(tile.shape[1] // 2, face.right - face.left), bold=True)
+    for detail in dict.fromkeys((mark.detail, "")):
+        wide = width_of(label, size, bold=True) + 2 * pad + thick
+        wide += width_of(detail, size) + pad if detail else 0
+        at = layout.at_face(face, (wide, height), thick)
+        if at is None:
+            continue
+        _shade(tile, at, INK, 0.78)
+        _shade(tile, Rect(at.left, at.top, at.left + thick, at.bottom), MARK_COLOURS[mark.kind], 1.0)
+        x, y = at.left + thick + pad, at.top + pad // 2
+        colour = LABEL_COLOURS.get(mark.kind, WHITE)
+        write(tile, label, at=(x, y), size_px=size, colour=colour, bold=True)
+        if detail:
+            x += width_of(label, size, bold=True) + pad
+            write(tile, detail, at=(x, y), size_px=size, colour=MUTED)
+        return
 
 
-def _draw_corners(tile: PictureBgr, edges: tuple[int, int, int, int], colour: Colour, thick: int) -> None:
+def _draw_corners(tile: PictureBgr, edges: Rect, colour: Colour, thick: int) -> None:
     """Draw a thin frame with strong corners, which leaves the face free."""
     left, top, right, bottom = edges
     cv2.rectangle(tile, (left, top), (right, bottom), colour, 1, cv2.LINE_AA)
@@ -159,53 +187,68 @@ def _draw_corners(tile: PictureBgr, edges: tuple[int, int, int, int], colour: Co
             cv2.line(tile, (x, y), (x, y + downward), colour, thick, cv2.LINE_AA)
 
 
-def _draw_title(tile: PictureBgr, view: View) -> None:
+def _title_height(tile: PictureBgr) -> int:
     size = _text_px(tile, 0.03)
-    pad = round(size * 0.6)
-    high = min(tile.shape[0], line_height(size) + 2 * pad)
+    return min(int(tile.shape[0]), line_height(size) + 2 * round(size * 0.6))
+
+
+def _draw_title(tile: PictureBgr, view: View, advice: str) -> None:
+    """Draw the camera's name and how it is, or advice that has no room below without covering a face."""
+    size = _text_px(tile, 0.03)
+    pad, high = round(size * 0.6), _title_height(tile)
     under = tile[:high]
     cv2.multiply(under, _fade(high, tile.shape[1]), dst=under, scale=1 / 255)
     dot = round(size * 0.3)
     blend(tile, _disc(dot), at=(pad, high // 2 - dot - pad // 4), colour=LIGHT_COLOURS[view.light])
     x, y = pad + 2 * dot + pad * 3 // 4, (high - line_height(size)) // 2 - pad // 4
-    name = shortened(view.camera, size, tile.shape[1] - x - pad, bold=True)
-    write(tile, name, at=(x, y), size_px=size, colour=WHITE, bold=True)
+    name = shortened(advice or view.camera, size, tile.shape[1] - x - pad, bold=True)
+    write(tile, name, at=(x, y), size_px=size, colour=AMBER if advice else WHITE, bold=True)
     room = tile.shape[1] - x - width_of(name, size, bold=True) - 3 * pad
     if view.status and (wide := width_of(view.status, size)) <= room:
         write(tile, view.status, at=(tile.shape[1] - pad - wide, y), size_px=size, colour=MUTED)
 
 
-def _draw_advice(tile: PictureBgr, advice: str) -> None:
-    """Draw advice below the title, centred and large enough to read from the door."""
-    size = _text_px(tile, 0.05)
+def _draw_advice(tile: PictureBgr, advice: str, layout: TileLayout) -> bool:
+    """Draw advice large enough to read from the door, where no face is; return whether there was room."""
+    for share in (0.05, 0.04):
+        if not advice or _draw_row(tile, advice, _text_px(tile, share), layout):
+            return True
+    rows = [_draw_row(tile, one, MIN_TEXT_PX, layout) for one in advice.split(BETWEEN)]
+    return any(rows)
+
+
+def _draw_row(tile: PictureBgr, text: str, size: int, layout: TileLayout) -> bool:
     pad = round(size * 0.5)
-    text = shortened(advice, size, tile.shape[1] - 4 * pad, bold=True)
-    left = (tile.shape[1] - width_of(text, size, bold=True)) // 2
-    top = line_height(_text_px(tile, 0.03)) + 3 * pad
-    right, bottom = tile.shape[1] - left + pad, min(tile.shape[0], top + line_height(size) + pad)
-    _shade(tile, (left - pad, top, right, bottom), AMBER, 0.9)
-    write(tile, text, at=(left, top + pad // 2), size_px=size, colour=INK, bold=True)
+    wide, high = width_of(text, size, bold=True) + 2 * pad, line_height(size) + pad
+    at = layout.in_a_row((wide, high))
+    if at is None:
+        return False
+    _shade(tile, at, AMBER, 0.9)
+    write(tile, text, at=(at.left + pad, at.top + pad // 2), size_px=size, colour=INK, bold=True)
+    return True
 
 
-def _draw_strip(tile: PictureBgr, notice: Notice) -> None:
-    """Draw a warning along the bottom, over the picture."""
+def _draw_strip(tile: PictureBgr, notice: Notice, light: Light) -> Rect:
+    """Draw a warning along the bottom, over the picture, in one line or two; return where."""
+    back, ink = (RED, WHITE) if light == "live" else (AMBER, INK)
     size = _text_px(tile, 0.036)
-    pad = round(size * 0.6)
-    high, width = line_height(size) + 2 * pad, tile.shape[1]
-    top = tile.shape[0] - high
-    _shade(tile, (0, top, width, tile.shape[0]), AMBER, 0.9)
+    pad, width = round(size * 0.6), tile.shape[1]
+    title = shortened(notice.title, size, width - 2 * pad, bold=True)
     detail = shortened(notice.detail, size, width - 2 * pad)
-    title_wide = width_of(notice.title, size, bold=True)
-    if title_wide + width_of(detail, size) + 4 * pad <= width:
-        write(tile, notice.title, at=(pad, top + pad), size_px=size, colour=INK, bold=True)
-        at = width - pad - width_of(detail, size), top + pad
-        write(tile, detail, at=at, size_px=size, colour=INK)
-    else:
-        write(tile, detail, at=(pad, top + pad), size_px=size, colour=INK)
+    wide = width_of(detail, size)
+    in_one = width_of(title, size, bold=True) + wide + 4 * pad <= width
+    high = line_height(size) * (1 if in_one or not detail else 2) + 2 * pad
+    top = tile.shape[0] - high
+    strip = Rect(0, top, width, tile.shape[0])
+    _shade(tile, strip, back, 0.9)
+    write(tile, title, at=(pad, top + pad), size_px=size, colour=ink, bold=True)
+    at = (width - pad - wide, top + pad) if in_one else (pad, top + pad + line_height(size))
+    write(tile, detail, at=at, size_px=size, colour=ink)
+    return strip
 
 
-def _draw_card(tile: PictureBgr, notice: Notice) -> None:
-    """Draw a notice in the middle, for want of a fresh picture."""
+def _draw_card(tile: PictureBgr, notice: Notice) -> Rect:
+    """Draw a notice in the middle, for want of a fresh picture; return where."""
     room = round(tile.shape[1] * 0.9)
     large, small = _text_px(tile, 0.062), _text_px(tile, 0.034)
     title = shortened(notice.title, large, room, bold=True)
@@ -216,30 +259,41 @@ def _draw_card(tile: PictureBgr, notice: Notice) -> None:
     if detail:
         x = (tile.shape[1] - width_of(detail, small)) // 2
         write(tile, detail, at=(x, y + line_height(large)), size_px=small, colour=MUTED)
+    bottom = y + line_height(large) + (line_height(small) if detail else 0)
+    return Rect((tile.shape[1] - room) // 2, y, (tile.shape[1] + room) // 2, bottom)
 
 
-def _draw_banners(tile: PictureBgr, banners: Sequence[Banner]) -> None:
-    """Draw the decisions from the bottom up, the newest lowest."""
-    bottom = tile.shape[0]
-    for banner in reversed(banners):
-        if bottom < tile.shape[0] * 0.5:
+def _draw_banners(tile: PictureBgr, banners: Sequence[Banner], bottom: int) -> Iterator[Rect]:
+    """Draw the decisions upwards from `bottom`, the newest lowest, in the tile's lower half; give where."""
+    for older, banner in enumerate(reversed(banners)):
+        top = bottom - _banner_height(tile)
+        if older and top < tile.shape[0] * 0.5:
             break
-        bottom = _draw_banner(tile, banner, bottom)
+        yield _draw_banner(tile, banner, Rect(0, top, tile.shape[1], bottom))
+        bottom = top
     if banners:
         edge = max(2, round(_unit(tile) * 0.006))
         corner = (tile.shape[1] - 1 - edge // 2, tile.shape[0] - 1 - edge // 2)
         cv2.rectangle(tile, (edge // 2, edge // 2), corner, VERDICT_COLOURS[banners[-1].verdict], edge)
 
 
-def _draw_banner(tile: PictureBgr, banner: Banner, bottom: int) -> int:
-    """Draw one decision with its lower edge at `bottom`; return its upper edge."""
-    width = tile.shape[1]
-    large, small = _text_px(tile, 0.062), _text_px(tile, 0.042)
-    pad = round(large * 0.5)
-    high = line_height(large) + line_height(small) + pad
-    top = bottom - high
-    _shade(tile, (0, top, width, bottom), VERDICT_COLOURS[banner.verdict], 0.88)
-    _shade(tile, (0, top, width, top + 1), WHITE, 0.35)
+def _banner_sizes(tile: PictureBgr) -> tuple[int, int, int]:
+    """Return the sizes of a banner's title and of its words, and its padding."""
+    large = _text_px(tile, 0.062)
+    return large, _text_px(tile, 0.042), round(large * 0.5)
+
+
+def _banner_height(tile: PictureBgr) -> int:
+    large, small, pad = _banner_sizes(tile)
+    return line_height(large) + line_height(small) + pad
+
+
+def _draw_banner(tile: PictureBgr, banner: Banner, rect: Rect) -> Rect:
+    """Draw one decision, and return where."""
+    _, top, width, bottom = rect
+    (large, small, pad), high = _banner_sizes(tile), bottom - top
+    _shade(tile, rect, VERDICT_COLOURS[banner.verdict], 0.88)
+    _shade(tile, Rect(0, top, width, top + 1), WHITE, 0.35)
     radius = round(high * 0.3)
     _draw_sign(tile, (pad + radius, top + high // 2), radius, banner)
     x = pad + 2 * radius + pad
@@ -253,7 +307,7 @@ def _draw_banner(tile: PictureBgr, banner: Banner, bottom: int) -> int:
     if x + width_of(who, small) + wide + 3 * pad <= width:
         at = width - pad - wide, below + (line_height(small) - line_height(tiny)) // 2
         write(tile, banner.detail, at=at, size_px=tiny, colour=WHITE)
-    return top
+    return rect
 
 
 def _draw_sign(tile: PictureBgr, centre: tuple[int, int], radius: int, banner: Banner) -> None:
@@ -270,7 +324,7 @@ def _draw_sign(tile: PictureBgr, centre: tuple[int, int], radius: int, banner: B
         cv2.line(tile, (x - d, y + d), (x + d, y - d), colour, thick, cv2.LINE_AA)
 
 
-def _shade(tile: PictureBgr, edges: tuple[int, int, int, int], colour: Colour, cover: float) -> None:
+def _shade(tile: PictureBgr, edges: Rect, colour: Colour, cover: float) -> None:
     """Cover a rectangle with a colour: 0 leaves the picture, 1 hides it."""
     left, top, right, bottom = edges
     under = tile[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]

@@ -3,7 +3,9 @@
 `Scene` takes frames, results, decisions and beats with the display's own monotonic time. `View` is what to
 draw. Rules:
 
-- Boxes and names come from the latest result while it is fresh (`turnstile.screen.freshness`).
+- Boxes and names come from the latest result while it is fresh (`turnstile.screen.freshness`), and for
+  `BOX_S` at most: a box that stays behind stands over an empty place.
+- A face that was decided about has the colour of its verdict for as long as it can be followed.
 - While stale, boxes come from local detection, without names and without banners.
 - A banner shows one visit for the time that the site sets. A decision that comes too late for the picture on
   screen is not shown.
@@ -17,10 +19,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from turnstile.protocol.fields import Box
-from turnstile.protocol.messages import Access, Beat, Face, Guide, Result, Verdict
-from turnstile.protocol.reasons import ADVICE_WORDS, WORDS
+from turnstile.protocol.messages import Access, Advised, Beat, Face, Guide, Result, Verdict
+from turnstile.protocol.reasons import WORDS, Reason
 from turnstile.protocol.state import State
+from turnstile.screen import guidance
 from turnstile.screen.freshness import Freshness, see_frame, see_result
+from turnstile.screen.verdicts import FollowedVerdicts
 
 CAMERA_SILENT_S = 2.0
 """A camera is lost after this long without a picture, or after 2.5 of its periods if longer."""
@@ -31,11 +35,21 @@ LATE_S = 2.0
 ADVICE_S = 1.5
 """How long advice is shown without a repeat; the broker repeats it twice a second."""
 
+BOX_S = 1.0
+"""How long a box stays without another result. Unmeasured."""
+
 MAX_BANNERS = 3
+OUT_OF_ORDER = "Out of order, please ring"
+ONE_MOMENT = "One moment, please"
+MOMENT_S = 10.0
+"""What lasts longer than this is out of order."""
+
 _RATE_OVER = 31
 
 BrokerState = Literal["awaited", "heard", "lost"]
-MarkKind = Literal["person", "unknown", "local"]
+MarkKind = Literal["granted", "denied", "person", "unknown", "local"]
+"""`person` and `unknown` are not decided about yet."""
+
 Light = Literal["live", "waiting", "stale", "lost"]
 
 
@@ -55,6 +69,7 @@ class Banner:
     """A decision about one visit, as shown."""
 
     verdict: Verdict
+    reason: Reason
     title: str
     who: str
     detail: str
@@ -66,6 +81,8 @@ class Notice:
 
     title: str
     detail: str = ""
+    at_door: str = OUT_OF_ORDER
+    """What it means to the public."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,10 +127,15 @@ class Scene:
     _frame_px: tuple[int, int] = (1, 1)
     _shown_s: deque[float] = field(default_factory=lambda: deque(maxlen=_RATE_OVER))
     _faces: tuple[Face, ...] = ()
+    _verdicts: tuple[Verdict | None, ...] = ()
+    """Of each of the faces."""
+    _followed: FollowedVerdicts = field(default_factory=FollowedVerdicts)
     _fresh_s: float | None = None
     _local: tuple[Box, ...] = ()
+    _local_ns: int = 0
+    """`captured_ns` of the frame that `_local` was found in."""
     _banners: list[tuple[Access, float]] = field(default_factory=list)
-    _advice: tuple[str, float] = ("", 0.0)
+    _advice: tuple[tuple[Advised, ...], float] = ((), 0.0)
     _lost: str | None = None
 
     def frame(self, *, captured_ns: int, size_px: tuple[int, int], now_s: float) -> None:
@@ -130,7 +152,8 @@ class Scene:
         self._shown_s.append(now_s)
         self._lost = None
         if self.freshness.stale and not was_stale:
-            self._faces, self._local = (), ()
+            self._show_faces((), now_s)
+            self._local = ()
 
     def result(self, result: Result, *, now_s: float) -> bool:
         """Take a result; return whether it counts: it speaks for the picture on screen and has no problem."""
@@ -140,7 +163,8 @@ class Scene:
         self.freshness = see_result(before, result.captured_ns, stale_after_ns=self._stale_after_ns)
         if self.freshness is before:
             return False
-        self._faces, self._fresh_s = result.faces, now_s
+        self._show_faces(result.faces, now_s)
+        self._fresh_s = now_s
         return True
 
     def local(self, boxes_px: Sequence[Box], *, captured_ns: int) -> None:
@@ -148,7 +172,7 @@ class Scene:
         frame_ns = self.freshness.frame_ns
         recent = frame_ns is not None and abs(frame_ns - captured_ns) <= self._stale_after_ns
         if self.freshness.stale and recent:
-            self._local = tuple(boxes_px)
+            self._local, self._local_ns = tuple(boxes_px), captured_ns
 
     def access(self, access: Access, *, now_s: float) -> bool:
         """Take a decision; return whether it is shown: once, and not if the picture is far newer."""
@@ -158,12 +182,13 @@ class Scene:
         if late or any(shown.visit == access.visit for shown, _ in self._banners):
             return False
         self._banners = [*self._banners, (access, now_s)][-MAX_BANNERS:]
+        self._followed.add(access, now_s=now_s)
+        self._show_faces(self._faces, now_s)
         return True
 
     def guide(self, guide: Guide, *, now_s: float) -> None:
         """Take advice to people at the door; it replaces the previous advice."""
-        words = dict.fromkeys(ADVICE_WORDS[one.advice] for one in guide.advice)
-        self._advice = ("  ·  ".join(words), now_s)
+        self._advice = (guide.advice, now_s)
 
     def beat(self, beat: Beat) -> None:
         """Take the camera's own state: whether it is lost."""
@@ -195,19 +220,21 @@ class Scene:
         if lost is not None:
             return View(camera=self.camera, light="lost", frame_px=self._frame_px, notice=lost)
         if self.freshness.frame_ns is None:
-            waiting = Notice(title="waiting for the first picture")
+            waiting = Notice(title="waiting for the first picture", at_door=ONE_MOMENT)
             return View(camera=self.camera, light="waiting", notice=waiting)
         if self.freshness.stale:
             return self._stale_view(now_s)
         age_s = self.freshness.age_s
+        old = age_s is None or max(age_s, now_s - (self._fresh_s or now_s)) > BOX_S
+        faces = () if old else tuple(zip(self._faces, self._verdicts, strict=True))
         return View(
             camera=self.camera,
             light="waiting" if age_s is None else "live",
             status=f"{self._rate()}  ·  {'no result yet' if age_s is None else f'result {age_s:.1f} s'}",
             frame_px=self._frame_px,
-            marks=tuple(self._mark(face) for face in self._faces),
+            marks=tuple(self._mark(face, verdict) for face, verdict in faces),
             banners=tuple(_banner(access) for access, _ in self._banners),
-            advice=self._advice[0] if now_s < self._advice[1] + ADVICE_S and not trouble else "",
+            advice=self._advice_in_words(now_s) if not trouble else "",
             notice=Notice(title="nobody can enter", detail=trouble) if trouble else None,
         )
 
@@ -233,13 +260,20 @@ class Scene:
 
     def _stale_view(self, now_s: float) -> View:
         since_s = now_s - (now_s if self._fresh_s is None else self._fresh_s)
+        old = abs((self.freshness.frame_ns or 0) - self._local_ns) > BOX_S * 1e9
         return View(
             camera=self.camera,
             light="stale",
             status=f"{self._rate()}  ·  no result for {since_s:.0f} s",
             frame_px=self._frame_px,
-            marks=tuple(Mark(box_px=box, kind="local", label="not verified") for box in self._local),
-            notice=Notice(title="no recent result", detail="local detection, not verified"),
+            marks=tuple(
+                Mark(box_px=box, kind="local", label="not verified") for box in self._local if not old
+            ),
+            notice=Notice(
+                title="no recent result",
+                detail="local detection, not verified",
+                at_door=ONE_MOMENT if since_s < MOMENT_S else OUT_OF_ORDER,
+            ),
         )
 
     def _rate(self) -> str:
@@ -247,11 +281,27 @@ class Scene:
         span_s = self._shown_s[-1] - self._shown_s[0]
         return f"{(len(self._shown_s) - 1) / span_s:.0f} fps" if span_s > 0 else "- fps"
 
-    def _mark(self, face: Face) -> Mark:
-        distance = "" if face.distance is None else f"{face.distance:.2f}"
-        if face.person is None or face.distance is None or face.distance > self.max_distance:
-            return Mark(box_px=face.box_px, kind="unknown", label="unknown", detail=distance)
-        return Mark(box_px=face.box_px, kind="person", label=face.person, detail=distance)
+    def _show_faces(self, faces: tuple[Face, ...], now_s: float) -> None:
+        names = [self._name_of(face) for face in faces]
+        self._faces, self._verdicts = faces, self._followed.of(faces, names, now_s=now_s)
+
+    def _name_of(self, face: Face) -> str | None:
+        near = face.distance is not None and face.distance <= self.max_distance
+        return face.person if near else None
+
+    def _mark(self, face: Face, verdict: Verdict | None) -> Mark:
+        name = self._name_of(face)
+        return Mark(
+            box_px=face.box_px,
+            kind=verdict or ("unknown" if name is None else "person"),
+            label=name or "unknown",
+            detail="" if face.distance is None else f"{face.distance:.2f}",
+        )
+
+    def _advice_in_words(self, now_s: float) -> str:
+        advised, since_s = self._advice
+        boxes_px = [face.box_px for face in self._faces]
+        return guidance.in_words(advised, boxes_px) if now_s < since_s + ADVICE_S else ""
 
 
 def _banner(access: Access) -> Banner:
@@ -260,6 +310,7 @@ def _banner(access: Access) -> Banner:
     distance = () if access.distance is None else (f"distance {access.distance:.2f}",)
     return Banner(
         verdict=access.verdict,
+        reason=access.reason,
         title="ACCESS GRANTED" if granted else "ACCESS DENIED",
         who=who,
         detail="  ·  ".join((*distance, f"{access.votes} of {access.of} votes")),

@@ -234,6 +234,9 @@ class DisplaySettings(Section, frozen=True, kw_only=True):
 
     cameras: Annotated[tuple[Name, ...], Meta(max_length=64)] = ()
     """Which cameras it shows, tiled; none named: all."""
+    audience: Literal["operator", "door"] = "operator"
+    """Who reads it. ``door``: the public; names of people who are granted only, no distances and no technical
+    words, and where something fails, "Out of order, please ring"."""
     stale_after_s: Annotated[float, Meta(ge=0.1, le=60)] = 1.5
     """Age of the newest result, on the camera's clock, after which local Haar detection takes over."""
     banner_s: Annotated[float, Meta(ge=0.1, le=60)] = 4.0
