@@ -49,9 +49,9 @@ from turnstile.protocol.messages import (
     Template,
     decode,
     encode,
-    for_everybody,
 )
 from turnstile.protocol.permissions import why_not_send
+from turnstile.protocol.public import for_everybody
 from turnstile.protocol.roles import is_instance_of
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import Outgoing, topic, work_topic
@@ -87,7 +87,7 @@ class BrokerNode:
         self._publish(self.people.due(now_ns))
         self._hand_out_work(now_ns)
         standing, enrolment = self.access.rules.standing, self.people.enrolment
-        closed = self.access.closed or enrolment.trouble
+        closed = self.access.closed or enrolment.trouble or self.access.journal.notice
         said = closed or standing.problem or enrolment.absent or standing.absent
         self.heart.report(State.DEGRADED if closed else State.LIVE, said)
         if self.heart.is_due:

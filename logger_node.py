@@ -68,9 +68,14 @@ class LoggerNode:
 
     def _fetch(self) -> None:
         source, after_seq = self.book.fetch_after
-        self.bus.send(
-            "fetch.", Fetch(name=self.name, instance=self.instance, source=source, after_seq=after_seq)
+        fetch = Fetch(
+            name=self.name,
+            instance=self.instance,
+            source=source,
+            after_seq=after_seq,
+            visit=self.book.fetch_visit,
         )
+        self.bus.send("fetch.", fetch)
         self.fetch_at = time.monotonic() + FETCH_S
 
     def _beat(self) -> None:

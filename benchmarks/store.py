@@ -24,10 +24,11 @@ import msgspec
 
 from benchmarks.report import Goal, Report, parse, percentiles
 from tests.support import postgresql
+from tests.support.builders import a_log
 from turnstile.io.log.book import Book
 from turnstile.io.store.database import Database
 from turnstile.io.store.store import LogName, Store
-from turnstile.protocol.messages import Access, Log
+from turnstile.protocol.messages import Access
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import LoggerSettings
 
@@ -111,7 +112,7 @@ def logging(folder: Path, exits: contextlib.ExitStack) -> Write:
     """Return all that a logger does with what it fetched."""
     settings = LoggerSettings(file=str(folder / "log.txt"), store=str(folder / "log.db"))
     book = exits.enter_context(contextlib.closing(Book(settings, NAME, max_page_bytes=10_000)))
-    return lambda batch: book.append(Log(source="aaaa", events=tuple(batch)))
+    return lambda batch: book.append(a_log(*batch))
 
 
 def ways(folder: Path, exits: contextlib.ExitStack, report: Report) -> list[Way]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import builders
 from tests.support.builders import an_access, some_links
 from turnstile.errors import LogError
 from turnstile.log.chain import Personal
@@ -59,7 +60,7 @@ def an_entry(
 
 def a_log(*seqs: int, source: str = "9f3a") -> Log:
     """Return the events of these numbers as the broker sends them."""
-    return Log(source=source, events=tuple(an_access(seq, source=source) for seq in seqs))
+    return builders.a_log(*(an_access(seq, source=source) for seq in seqs), source=source)
 
 
 def test_an_entry_is_one_line_with_aligned_columns() -> None:
@@ -268,7 +269,7 @@ def test_a_new_journal_is_taken_from_its_first_event() -> None:
 
 def test_an_event_of_another_journal_than_its_log_is_refused() -> None:
     """A batch that contradicts itself is not taken."""
-    batch = Progress().sift(Log(source="aaaa", events=(an_access(1, source="bbbb"),)))
+    batch = Progress().sift(builders.a_log(an_access(1, source="bbbb")))
     assert (batch.new, batch.refused) == ((), 1)
 
 

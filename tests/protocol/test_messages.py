@@ -40,8 +40,8 @@ from turnstile.protocol.messages import (
     Taken,
     decode,
     encode,
-    for_everybody,
 )
+from turnstile.protocol.public import for_everybody
 from turnstile.protocol.reasons import Advice
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic, topic, work_topic
@@ -72,8 +72,15 @@ EXAMPLES: list[Message] = [
         frame_seq=1,
         advice=(Advised(advice=Advice.COME_CLOSER, box_px=a_box()), Advised(advice=Advice.WAIT)),
     ),
-    Fetch(name="log", instance="log-a1b2c3d4", source="aaaa", after_seq=17),
-    Log(source="aaaa", events=(an_access(1), an_access(2, verdict="denied", person=None))),
+    Fetch(name="log", instance="log-a1b2c3d4", source="aaaa", after_seq=17, visit="front_door-17"),
+    Log(
+        source="aaaa",
+        after_seq=0,
+        next_seq=1,
+        events=(an_access(1), an_access(2, verdict="denied", person=None)),
+        repeats_to=1,
+        reason="the journal was put back from a copy",
+    ),
     Query(asker="tail-1", last=5, cursor=3, log="aaaa"),
     Entries(asker="tail-1", logger="log", log="aaaa", cursor=3, lines=("one", "two"), more=True),
     a_beat(),

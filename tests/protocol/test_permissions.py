@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from tests.support.builders import (
     a_beat,
     a_frame,
+    a_log,
     a_picture,
     a_ready,
     a_result,
@@ -23,7 +24,6 @@ from turnstile.protocol.messages import (
     Entries,
     Fetch,
     Guide,
-    Log,
     Query,
     Taken,
 )
@@ -60,7 +60,7 @@ def own_messages(name: str, role: Role) -> list[AnyMessage]:
         an_access(),
         Guide(camera=name, captured_ns=1, frame_seq=1, advice=()),
         Fetch(name=name, instance=instance, source="", after_seq=0),
-        Log(source="aaaa", events=()),
+        a_log(),
         Query(asker=instance),
         Entries(asker="operator-a1b2c3d4", logger=name, log="", cursor=0, lines=()),
         replace(a_beat(node=name, instance=instance), role=role),

@@ -20,6 +20,7 @@ from turnstile.protocol.messages import (
     Face,
     Frame,
     Hint,
+    Log,
     People,
     Picture,
     Ready,
@@ -238,6 +239,13 @@ def an_access(
         box_px=a_box(),
         thumbnail=thumbnail,
     )
+
+
+def a_log(*events: Access, source: str = "aaaa", after_seq: int | None = None, reason: str = "") -> Log:
+    """Return events as the journal answers a `Fetch`, by default one for the event before the first."""
+    after = after_seq if after_seq is not None else events[0].seq - 1 if events else 0
+    next_seq = events[0].seq if events else after + 1
+    return Log(source=source, after_seq=after, next_seq=next_seq, events=events, reason=reason)
 
 
 def some_links(*accesses: Access, log: str = "test/logger") -> list[Link]:

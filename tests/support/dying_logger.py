@@ -12,12 +12,12 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-from tests.support.builders import START_NS, an_access
+from tests.support.builders import START_NS, a_log, an_access
 from turnstile.io.log.aging import Ages
 from turnstile.io.log.book import Book
 from turnstile.io.site.file import load
 from turnstile.io.store.store import LogName, Store
-from turnstile.protocol.messages import Access, Log
+from turnstile.protocol.messages import Access
 
 BATCH = 3
 EVENTS = tuple(
@@ -38,7 +38,7 @@ def a_book(
 def feed(book: Book) -> None:
     """Give what the book has not, until it has all."""
     while book.keep_open() and (rest := missing(book)):
-        book.append(Log(source="aaaa", events=rest[:BATCH]))
+        book.append(a_log(*rest[:BATCH]))
 
 
 def missing(book: Book) -> tuple[Access, ...]:

@@ -4,11 +4,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.support.builders import START_NS, an_access
+from tests.support.builders import START_NS, a_log, an_access
 from turnstile.io.log.book import Book
 from turnstile.io.site.file import load
 from turnstile.io.store.store import LogName
-from turnstile.protocol.messages import Access, Log
+from turnstile.protocol.messages import Access
 
 HOUR_NS = 3600 * 10**9
 LOGGER = "loggers: {logger: {file: access_log.txt, witness: away/heads.txt}}"
@@ -24,7 +24,7 @@ def write_log(config: Path, *events: Access) -> Book:
     """Return the book of a site's logger after it took events."""
     site = load(config)
     book = Book(site.loggers["logger"], LogName(site.site, "logger"), max_page_bytes=10_000)
-    book.append(Log(source="aaaa", events=events))
+    book.append(a_log(*events))
     return book
 
 

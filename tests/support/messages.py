@@ -1,5 +1,6 @@
 """A valid message of every type: seeds for damage, and what a key of the wrong role may try to say."""
 
+from tests.support.builders import a_log
 from tests.support.pictures import a_jpeg
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import (
@@ -12,7 +13,6 @@ from turnstile.protocol.messages import (
     Fetch,
     Frame,
     Guide,
-    Log,
     People,
     Picture,
     Query,
@@ -76,7 +76,7 @@ def one_of_each(name: str = "front_door", *, role: NodeRole = "capture") -> list
         access,
         Guide(camera=name, captured_ns=1, frame_seq=1, advice=()),
         Fetch(name=name, instance=instance, source="", after_seq=0),
-        Log(source="aa", events=(access, access)),
+        a_log(access, access, source="aa"),
         Query(asker=f"{name}-1"),
         Entries(asker=f"{name}-1", logger=name, log="", cursor=0, lines=("a", "b")),
         Beat(

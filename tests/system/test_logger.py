@@ -19,6 +19,7 @@ from tests.support.builders import (
     START_NS,
     a_face,
     a_frame,
+    a_log,
     a_ready,
     a_result,
     an_access,
@@ -143,9 +144,8 @@ class FakeBroker:
         if self.odd_answers:
             return self.odd_answers.popleft()
         after = fetch.after_seq if fetch.source == self._source else 0
-        return Log(
-            source=self._source, events=tuple(one for one in self.journal if one.seq > after)[: self.batch]
-        )
+        events = [one for one in self.journal if one.seq > after][: self.batch]
+        return a_log(*events, source=self._source, after_seq=after)
 
 
 class Place:
@@ -237,12 +237,12 @@ def test_each_event_becomes_one_line_of_a_private_file(place: Place, broker: Fak
 def test_repeated_lost_and_contradicting_answers_change_nothing(place: Place, broker: FakeBroker) -> None:
     """Whatever the broker answers, the log has each event once and in order."""
     broker.odd_answers += [
-        Log(source="aaaa", events=tuple(some_accesses(1, 2))),
-        Log(source="aaaa", events=tuple(some_accesses(1, 2))),
-        Log(source="aaaa", events=tuple(some_accesses(4, 5))),
-        Log(source="aaaa", events=()),
-        Log(source="aaaa", events=tuple(some_accesses(3, source="bbbb"))),
-        Log(source="aaaa", events=tuple(some_accesses(2, 3, 4))),
+        a_log(*some_accesses(1, 2)),
+        a_log(*some_accesses(1, 2)),
+        a_log(*some_accesses(4, 5)),
+        a_log(),
+        a_log(*some_accesses(3, source="bbbb")),
+        a_log(*some_accesses(2, 3, 4)),
     ]
     place.logger()
     broker.wait_until_logged(5)

@@ -10,9 +10,11 @@ from turnstile.log.chain import START, Head, Link, Record, commitment, seal
 from turnstile.log.notes import (
     EntriesRemoved,
     EventsMissing,
+    EventsRepeated,
     NameErased,
     NoteLink,
     PicturesRemoved,
+    SourceBegan,
     seal_note,
 )
 
@@ -138,8 +140,11 @@ class Inspection:
             self._find(link.note.number, f"note {link.note.number} was changed: it does not give its hash")
             return
         self.notes.append(link)
-        if isinstance(link.note.fact, EventsMissing):
-            self._last_seqs[link.note.fact.source] = link.note.fact.last_seq
+        match link.note.fact:
+            case EventsMissing(source=source, last_seq=seq) | EventsRepeated(source=source, last_seq=seq):
+                self._last_seqs[source] = seq
+            case SourceBegan(source=source, after_seq=seq):
+                self._last_seqs[source] = seq
 
     def _account_for_erasures(self) -> None:
         """Compare pseudonyms with the notes of erasures, which come after the entries they speak of."""

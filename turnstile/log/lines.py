@@ -20,6 +20,7 @@ import msgspec
 
 from turnstile.errors import LogError
 from turnstile.log.chain import Link
+from turnstile.log.notes import EventsMissing, SourceBegan
 from turnstile.protocol.messages import Access, Log, Verdict
 
 MAX_LINE_CHARS = 500
@@ -205,6 +206,25 @@ class Progress:
         self.newest = event
         self._source = event.source
         self._last_seqs[event.source] = max(event.seq, self._last_seqs.get(event.source, 0))
+
+    def account_for(self, log: Log) -> list[SourceBegan | EventsMissing]:
+        """Return what a `Log` shows of its journal: that it is another one, that events will never come."""
+        if self.newest is None:
+            return []
+        facts: list[SourceBegan | EventsMissing] = []
+        have = self._last_seqs.get(log.source, log.after_seq)
+        if log.source != self.newest.source:
+            began = SourceBegan(
+                source=log.source,
+                before=self.newest.source,
+                before_seq=self.newest.seq,
+                after_seq=have,
+                reason=log.reason,
+            )
+            facts.append(began)
+        if log.after_seq <= have < log.next_seq - 1:
+            facts.append(EventsMissing(source=log.source, first_seq=have + 1, last_seq=log.next_seq - 1))
+        return facts
 
     def sift(self, log: Log) -> Batch:
         """Return which events of a `Log` to write, in order. Call `have` once they are written.

@@ -26,6 +26,8 @@ class SourceBegan(msgspec.Struct, frozen=True, kw_only=True, tag="source"):
     """The previous journal."""
     before_seq: int
     """The last event taken from it."""
+    after_seq: int = 0
+    """The log has the new journal's events up to this number, if it has any."""
     reason: str = ""
 
 
@@ -40,6 +42,14 @@ class EventsMissing(msgspec.Struct, frozen=True, kw_only=True, tag="gap"):
     def count(self) -> int:
         """Return how many are missing."""
         return self.last_seq - self.first_seq + 1
+
+
+class EventsRepeated(msgspec.Struct, frozen=True, kw_only=True, tag="repeat"):
+    """Events of visits that stand in the log already, under other numbers."""
+
+    source: str
+    first_seq: int
+    last_seq: int
 
 
 class NameErased(msgspec.Struct, frozen=True, kw_only=True, tag="erasure"):
@@ -72,7 +82,9 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True, tag="unreadable"):
     problem: str
 
 
-Fact = SourceBegan | EventsMissing | NameErased | PicturesRemoved | EntriesRemoved | Unreadable
+Fact = (
+    SourceBegan | EventsMissing | EventsRepeated | NameErased | PicturesRemoved | EntriesRemoved | Unreadable
+)
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,13 +123,10 @@ def words_of(fact: Fact) -> str:
         case SourceBegan():
             why = f": {fact.reason}" if fact.reason else ""
             return f"events come from journal {fact.source} after event {fact.before}:{fact.before_seq}{why}"
-        case EventsMissing(source=source, first_seq=first):
-            if fact.count == 1:
-                which = f"event {source}:{first} is missing; the journal has it no more"
-            else:
-                which = f"{fact.count} events, {source}:{first} to {fact.last_seq}, are missing; "
-                which += "the journal has them no more"
-            return which
+        case EventsMissing():
+            return _missing(fact)
+        case EventsRepeated():
+            return f"events {fact.source}:{fact.first_seq} to {fact.last_seq} are in the log already"
         case NameErased(entries=entries):
             return f"{fact.pseudonym} stands for a name that was erased in {_counted(entries)}"
         case PicturesRemoved() | EntriesRemoved():
@@ -152,6 +161,13 @@ def _before(wall_ns: int) -> str:
     if not 0 < wall_ns < MAX_NS:
         return ""
     return f", decided before {datetime.fromtimestamp(wall_ns // 10**9, UTC):%Y-%m-%d},"
+
+
+def _missing(fact: EventsMissing) -> str:
+    if fact.count == 1:
+        return f"event {fact.source}:{fact.first_seq} is missing; the journal has it no more"
+    seqs = f"{fact.source}:{fact.first_seq} to {fact.last_seq}"
+    return f"{fact.count} events, {seqs}, are missing; the journal has them no more"
 
 
 def _counted(entries: int) -> str:

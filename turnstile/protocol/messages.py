@@ -279,7 +279,7 @@ class Guide(Message, frozen=True, kw_only=True, tag="guide/1"):
     advice: Annotated[tuple[Advised, ...], Meta(max_length=MAX_FACES + 1)]
 
 
-class Fetch(Message, frozen=True, kw_only=True, tag="fetch/1"):
+class Fetch(Message, frozen=True, kw_only=True, tag="fetch/2"):
     """A logger asks for the events after the last one it has; it repeats this until they come."""
 
     name: Name
@@ -287,16 +287,25 @@ class Fetch(Message, frozen=True, kw_only=True, tag="fetch/1"):
     source: Token
     """The source of the last event it has; empty when it has none."""
     after_seq: Count
+    visit: Text = ""
+    """The visit of that event; empty when it is not known."""
 
 
-class Log(Message, frozen=True, kw_only=True, tag="log/1"):
-    """Journalled events in order, the first one numbered one more than was asked for.
-
-    A logger whose `Fetch` named another source gets this source's events from its first.
-    """
+class Log(Message, frozen=True, kw_only=True, tag="log/2"):
+    """Journalled events in order, numbered without gaps from `next_seq`."""
 
     source: Token
+    after_seq: Count
+    """How far the logger is in this source, by what its `Fetch` said."""
+    next_seq: Count
+    """Events between `after_seq` and this one will never come."""
     events: Annotated[tuple[Access, ...], Meta(max_length=1000)]
+    repeats_to: Count = 0
+    """Events up to this number may have been told under another source: their visits tell."""
+    reason: Text = ""
+    """Why the source began; empty for a journal's first."""
+    refused: Text = ""
+    """Why the logger gets nothing; then nothing else here counts."""
 
 
 class Query(Message, frozen=True, kw_only=True, tag="query/1"):
@@ -387,14 +396,3 @@ def decode(body: bytes | memoryview) -> AnyMessage:
         return _decoder.decode(body)
     except UNREADABLE as error:
         raise WireError(another_version(body, _TAGS) or f"not a Turnstile message: {error}") from error
-
-
-def without_nearest(access: Access) -> Access:
-    """Return a decision as the public gets it: without the name that somebody unknown came nearest to."""
-    return msgspec.structs.replace(access, nearest=None)
-
-
-def for_everybody(result: Result) -> Result:
-    """Return a result as the broker publishes it: without its token, encodings and thumbnails."""
-    faces = tuple(msgspec.structs.replace(face, encoding=b"", thumbnail=b"") for face in result.faces)
-    return msgspec.structs.replace(result, token="", faces=faces)

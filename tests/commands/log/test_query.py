@@ -7,9 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.builders import an_access
+from tests.support.builders import a_log, an_access
 from tests.support.logs import write_log
-from turnstile.protocol.messages import Log
 
 Run = Callable[..., tuple[int, str]]
 
@@ -43,7 +42,7 @@ def test_a_query_works_while_the_logger_writes(run: Run, config: Path) -> None:
     """Both use the store at once."""
     with closing(write_log(config)) as book:
         assert run("query", "--last", "1")[1].endswith("event=aaaa:4\n")
-        assert book.append(Log(source="aaaa", events=(an_access(5),)))
+        assert book.append(a_log(an_access(5)))
         assert run("query", "--last", "1")[1].endswith("event=aaaa:5\n")
         assert run("verify")[0] == 0
 
@@ -61,7 +60,7 @@ def test_a_time_that_is_none_is_refused(run: Run) -> None:
 def test_a_person_is_found_however_the_name_is_written(run: Run, config: Path, asked: str) -> None:
     """Accents, capitals and spaces are compared as everywhere else, by no database's own way."""
     with closing(write_log(config)) as book:
-        book.append(Log(source="aaaa", events=(an_access(5, person="\u00c9lodie M\u00fcller"),)))
+        book.append(a_log(an_access(5, person="\u00c9lodie M\u00fcller")))
     assert run("query", "--person", asked)[1].endswith("event=aaaa:5\n")
 
 
@@ -70,7 +69,7 @@ def test_why_tells_what_the_frame_measured_and_the_limit_in_force(run: Run, conf
     unknown = an_access(5, verdict="denied", person=None)
     near = msgspec.structs.replace(unknown, distance=0.47, max_distance=0.45, margin=0.02, nearest="Ann")
     with closing(write_log(config)) as book:
-        assert book.append(Log(source="aaaa", events=(near,)))
+        assert book.append(a_log(near))
     _, said = run("query", "--last", "1", "--why")
     assert said.splitlines()[1] == (
         "# 0.4700 from Ann; the limit was 0.4500; the second nearest was 0.0200 farther"

@@ -9,16 +9,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
 import pytest
 
-from tests.support.builders import a_site, an_access
+from tests.support.builders import a_log, a_site, an_access
 from tests.support.waiting import wait_until
 from turnstile.errors import ConfigError
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.bus.nodes import Bus
-from turnstile.io.integrations.webhook import Sender, WebhookNode, read_progress, read_secret
+from turnstile.io.integrations.sent import read_progress
+from turnstile.io.integrations.webhook import Sender, WebhookNode, read_secret
 from turnstile.io.runner.heart import Heart
-from turnstile.protocol.messages import Access, Fetch, Log, decode, encode
+from turnstile.protocol.messages import Access, Fetch, decode, encode
+from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
 from turnstile.site.settings import Site, WebhookSettings
 
@@ -64,6 +67,7 @@ class Broker:
 
     def __init__(self, site: Site, events: list[Access]) -> None:
         self.sockets, self.events = BrokerSockets(site.broker), events
+        self.forgotten = self.repeats_to = 0
 
     def serve(self) -> None:
         """Answer what was asked."""
@@ -73,7 +77,9 @@ class Broker:
             message = decode(said[1])
             if isinstance(message, Fetch):
                 after = message.after_seq if message.source == self.events[0].source else 0
-                log = Log(source=self.events[0].source, events=tuple(self.events[after:]))
+                there = self.events[max(after, self.forgotten) :]
+                log = a_log(*there, source=self.events[0].source, after_seq=after)
+                log = msgspec.structs.replace(log, repeats_to=self.repeats_to)
                 self.sockets.publish(log_topic(message.name, message.instance), encode(log))
 
 
@@ -87,7 +93,7 @@ def a_hook(site: Site, url: str, folder: Path) -> WebhookNode:
         heart=Heart(node="hook", instance="hook-1", role="observer"),
         sender=Sender(settings, SECRET),
         state_file=folder / "state",
-        progress=read_progress(folder / "state"),
+        done=read_progress(folder / "state"),
     )
 
 
@@ -154,3 +160,36 @@ def test_a_state_file_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("what is this")
     with pytest.raises(ConfigError, match="state_file"):
         read_progress(tmp_path / "state")
+
+
+def test_events_that_will_never_come_are_counted_and_passed(folder: Path, receiver: str) -> None:
+    """The state file was put back: the broker has forgotten what was sent since."""
+    (folder / "state").write_text("aaaa:1")
+    site = a_site(folder)
+    broker = Broker(site, [an_access(seq) for seq in (1, 2, 3, 4)])
+    hook = a_hook(site, receiver, folder)
+    broker.forgotten = 3
+    work(hook, broker, lambda: hook.heart.counts["events_sent"] == 1)
+    assert [event["seq"] for event, _, _ in Receiver.taken] == [4]
+    assert hook.heart.counts["events_missing"] == 2
+    missing = "2 events, aaaa:2 to 3, are missing; the journal has them no more and cannot be sent"
+    assert (hook.heart.state, hook.heart.detail) == (State.DEGRADED, missing)
+    hook.close()
+    broker.sockets.close()
+
+
+def test_what_was_sent_under_another_source_is_not_sent_again(folder: Path, receiver: str) -> None:
+    """The journal was put back, and numbers what it still has anew."""
+    site = a_site(folder)
+    broker = Broker(site, [an_access(seq) for seq in (1, 2, 3)])
+    hook = a_hook(site, receiver, folder)
+    work(hook, broker, lambda: hook.heart.counts["events_sent"] == 3)
+    hook.close()
+    broker.events = [an_access(seq, source="bbbb") for seq in (1, 2)]
+    broker.events.append(an_access(3, source="bbbb", visit="new"))
+    broker.repeats_to = 3
+    hook = a_hook(site, receiver, folder)
+    work(hook, broker, lambda: hook.heart.counts["events_sent"] == 1)
+    assert [event["visit"] for event, _, _ in Receiver.taken][3:] == ["new"]
+    hook.close()
+    broker.sockets.close()

@@ -18,7 +18,7 @@ from turnstile.access.linking import Trail
 from turnstile.access.visits import Door, Visit
 from turnstile.errors import JournalError
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
-from turnstile.protocol.messages import Access, Fetch
+from turnstile.protocol.messages import Access, Fetch, Log
 from turnstile.protocol.reasons import Reason
 
 CHILD = """
@@ -61,11 +61,34 @@ def outcomes(journal: Journal, count: int) -> list[Access | Fetched]:
 
 def fetched(journal: Journal, *, source: str = "", after: int = 0, name: str = "log") -> list[Access]:
     """Return what a logger gets that has the events up to `after`."""
-    journal.fetch(Fetch(name=name, instance=f"{name}-1", source=source, after_seq=after))
+    return list(answer_to(journal, source=source, after=after, name=name).events)
+
+
+def answer_to(
+    journal: Journal,
+    *,
+    source: str = "",
+    after: int = 0,
+    name: str = "log",
+    instance: str = "",
+    visit: str | None = None,
+) -> Log:
+    """Return what a logger is told that has the events up to `after`, of visits numbered from 0."""
+    if visit is None:
+        visit = f"visit-{after - 1}" if after else ""
+    fetch = Fetch(name=name, instance=instance or f"{name}-1", source=source, after_seq=after, visit=visit)
+    journal.fetch(fetch)
     (answer,) = outcomes(journal, 1)
     assert isinstance(answer, Fetched)
-    assert answer.log.source == journal.source
-    return list(answer.log.events)
+    return answer.log
+
+
+def decide(journal: Journal, *visits: str) -> list[Access]:
+    """Record decisions, and return them as events."""
+    for visit in visits:
+        journal.record(an_access(visit=visit), Door())
+    found = outcomes(journal, len(visits))
+    return [event for event in found if isinstance(event, Access)]
 
 
 def a_door(visit: str = "visit-1") -> Door:
@@ -118,7 +141,8 @@ def test_a_logger_gets_what_it_lacks(journal: Journal) -> None:
         journal.record(an_access(visit=f"visit-{number}"), Door())
     outcomes(journal, 3)
     assert [event.seq for event in fetched(journal, source=journal.source, after=1)] == [2, 3]
-    assert [event.seq for event in fetched(journal, source="0badc0de", after=1)] == [1, 2, 3]
+    other = answer_to(journal, source="0badc0de", after=1, visit="another-1")
+    assert [event.seq for event in other.events] == [1, 2, 3]
 
 
 def test_a_restart_keeps_source_numbers_and_open_visits(path: Path) -> None:

@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 import pytest
 
-from tests.support.builders import START_NS, an_access, write_site
+from tests.support.builders import START_NS, a_log, an_access, write_site
 from tests.support.dying_logger import EVENTS, a_book, feed, missing
 from tests.support.processes import Programs
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -58,7 +58,7 @@ def inspection(config: Path) -> Report:
 
 def log_of(*events: Access) -> Log:
     """Return events as the broker sends them."""
-    return Log(source="aaaa", events=events)
+    return a_log(*events)
 
 
 def logged(book: Book) -> list[str]:
@@ -371,3 +371,58 @@ def test_a_logger_that_starts_with_its_clock_far_ahead_says_so_and_removes_nothi
         calendar.run(book, 1.1)
         calendar.run(book, 1)
         assert (seqs_in(book), book.trouble) == (ALL[-1:], "")
+
+
+def test_events_that_will_never_come_are_noted_and_passed(config: Path) -> None:
+    """The log was put back from a copy, and the journal has forgotten what the log had since."""
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS[:3]))
+        assert book.append(a_log(*EVENTS[5:], after_seq=3))
+        assert book.trouble == ""
+        assert book.fetch_after == Event("aaaa", len(EVENTS))
+        assert "2 events, aaaa:4 to 5, are missing; the journal has them no more" in "\n".join(logged(book))
+    report = inspection(config)
+    assert report.whole
+    assert any("2 events, aaaa:4 to 5, are missing" in line for line in report.lines)
+    assert "2 events, aaaa:4 to 5, are missing" in text_of(config).read_text()
+
+
+def test_a_new_source_is_noted_with_its_reason_and_no_visit_is_logged_twice(config: Path) -> None:
+    """The journal was put back from a copy: it gives again what the log has, and then what is new."""
+    again = [msgspec.structs.replace(event, source="bbbb") for event in EVENTS[1:3]]
+    new = [an_access(4, source="bbbb", visit="new-4"), an_access(5, source="bbbb", visit="new-5")]
+    answer = a_log(*again, *new, source="bbbb", reason="the journal was put back")
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS))
+        assert book.append(msgspec.structs.replace(answer, repeats_to=5))
+        assert book.fetch_after == Event("bbbb", 5)
+        assert book.fetch_visit == "new-5"
+        lines = logged(book)
+    assert told(text_of(config)) == [*ALL, 4, 5]
+    after = f"events come from journal bbbb after event aaaa:{len(EVENTS)}: the journal was put back"
+    assert any(after in line for line in lines)
+    assert any("events bbbb:2 to 3 are in the log already" in line for line in lines)
+    assert inspection(config).whole
+
+
+def test_a_new_journal_without_events_is_noted_once(config: Path) -> None:
+    """Also when the logger starts again before the first event comes."""
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS[:3]))
+        assert book.append(a_log(source="bbbb", after_seq=0))
+        assert not book.append(a_log(source="bbbb", after_seq=0))
+    with closing(a_book(config)) as book:
+        assert book.keep_open()
+        assert book.fetch_after == Event("bbbb", 0)
+        book.append(a_log(an_access(1, source="bbbb", visit="new"), source="bbbb"))
+    assert inspection(config).whole
+    assert text_of(config).read_text().count("events come from journal bbbb") == 1
+
+
+def test_a_logger_that_is_refused_says_so_until_it_is_served(config: Path) -> None:
+    """Another process has its name."""
+    with closing(a_book(config)) as book:
+        book.append(msgspec.structs.replace(a_log(), refused="another process, log-1, is called log too"))
+        assert book.trouble == "another process, log-1, is called log too"
+        book.append(log_of(*EVENTS[:3]))
+        assert book.trouble == ""

@@ -24,7 +24,8 @@ from turnstile.io.access.recording import ResultFile
 from turnstile.io.access.rules_file import RulesFile, places_of
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.io.metrics.hops import Meter
-from turnstile.protocol.messages import Access, Fetch, without_nearest
+from turnstile.protocol.messages import Access, Fetch
+from turnstile.protocol.public import without_nearest
 from turnstile.protocol.topics import Outgoing, log_topic, topic
 from turnstile.site.settings import Site
 

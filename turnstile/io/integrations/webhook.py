@@ -7,7 +7,8 @@ thumbnail, and with `Turnstile-Signature: t=SECONDS,v1=HEX`. HEX is the HMAC-SHA
 secret: the receiver refuses what is not signed or is old.
 
 Policy: a file says how far the events were sent, so an address that is away for a day gets that day's events
-later. An event may come twice if this process ends between the answer and the file; `source` and `seq` tell.
+later. An event may come twice if this process ends between the answer and the file; `visit` tells. Events
+that the journal has no more are counted and passed. Those sent already under another source are passed, too.
 
     turnstile webhook --config FILE [--name WEBHOOK]
 """
@@ -21,21 +22,23 @@ import time
 import urllib.request
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from turnstile.errors import ConfigError
-from turnstile.files.whole import write_whole
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.integrations.posting import post
+from turnstile.io.integrations.sent import SentEvents, read_progress, write_progress
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.member import Member, key_for
 from turnstile.io.runner.worker import Worker
-from turnstile.log.lines import Event, Progress
-from turnstile.protocol.messages import Access, Fetch, Log, without_nearest
+from turnstile.log.lines import Event
+from turnstile.log.notes import EventsMissing, words_of
+from turnstile.protocol.messages import Access, Fetch, Log
+from turnstile.protocol.public import without_nearest
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
 from turnstile.site.backoff import delay_s
@@ -44,6 +47,10 @@ from turnstile.site.settings import Site, WebhookSettings
 FETCH_S = 0.5
 POST_TIMEOUT_S = 10.0
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 60.0
+KEEP_FETCHING_S = 2.0
+"""How often it says that it is there while events wait to be taken."""
+MISSING_TOLD_S = 600.0
+"""How long a gap is in the beat."""
 MIN_SECRET_BYTES = 16
 
 log = logging.getLogger("turnstile")
@@ -62,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 def wire(start: node.Start) -> "WebhookNode":
     """Read the secret and how far the last process came, then join the bus."""
     settings = start.site.webhooks[start.name]
-    secret, progress = read_secret(Path(settings.secret_file)), read_progress(Path(settings.state_file))
+    secret, sent = read_secret(Path(settings.secret_file)), read_progress(Path(settings.state_file))
     topics = [log_topic(start.name, start.instance)]
     return WebhookNode(
         name=start.name,
@@ -71,7 +78,7 @@ def wire(start: node.Start) -> "WebhookNode":
         heart=Heart(node=start.name, instance=start.instance, role="observer"),
         sender=Sender(settings, secret),
         state_file=Path(settings.state_file),
-        progress=progress,
+        done=sent,
     )
 
 
@@ -139,36 +146,28 @@ class WebhookNode:
     heart: Heart
     sender: Sender
     state_file: Path
-    progress: Progress
+    done: SentEvents
+    """What was answered, and is in the state file."""
     unanswered: int = 0
     fetch_at: float = 0.0
-    taken: Progress = field(init=False)
-    """What was handed to the sender; `progress` is what was answered."""
-
-    def __post_init__(self) -> None:
-        """Begin where the last process came to."""
-        self.taken = Progress()
-        if self.progress.newest is not None:
-            self.taken.have(self.progress.newest)
+    refused: str = ""
+    missing: str = ""
+    missing_until: float = 0.0
 
     def step(self, timeout_s: float) -> None:
         """Hand on what came, note what was answered, and ask for more."""
         self.sender.check()
         for _, message in self.bus.receive(timeout_s):
             if isinstance(message, Log) and self.unanswered == 0:
-                for event in self.taken.sift(message).new:
-                    self.taken.have(Event(event.source, event.seq))
-                    self.sender.put(event)
-                    self.unanswered += 1
+                self._take(message)
         while not self.sender.sent.empty():
             event = self.sender.sent.get()
             self.unanswered -= 1
             self.heart.count("events_sent")
-            self.progress.have(Event(event.source, event.seq))
-            write_progress(self.state_file, self.progress)
-            self.fetch_at = 0.0
+            self._have(Event(event.source, event.seq), event.visit)
         self._fetch_if_due()
-        problem = self.sender.problem
+        missing = self.missing if time.monotonic() < self.missing_until else ""
+        problem = self.refused or self.sender.problem or missing
         self.heart.report(State.DEGRADED if problem else State.LIVE, problem)
         self.heart.beat(self.bus)
 
@@ -177,12 +176,49 @@ class WebhookNode:
         self.sender.close()
         self.bus.close()
 
-    def _fetch_if_due(self) -> None:
-        if self.unanswered or time.monotonic() < self.fetch_at:
+    def _take(self, message: Log) -> None:
+        """Hand on the new events of a `Log`; pass what will never come, and what was sent already."""
+        if message.refused and message.refused != self.refused:
+            log.error("%s", message.refused)
+        self.refused = message.refused
+        if message.refused:
             return
-        self.fetch_at = time.monotonic() + FETCH_S
-        source, after_seq = self.progress.fetch_after
-        fetch = Fetch(name=self.name, instance=self.instance, source=source, after_seq=after_seq)
+        for fact in self.done.progress.account_for(message):
+            log.error("%s", words_of(fact))
+            if isinstance(fact, EventsMissing):
+                self.heart.count("events_missing", fact.count)
+                self.missing = f"{words_of(fact)} and cannot be sent"
+                self.missing_until = time.monotonic() + MISSING_TOLD_S
+                self._have(Event(fact.source, fact.last_seq))
+            else:
+                self._have(Event(fact.source, fact.after_seq))
+        new = self.done.progress.sift(message).new
+        while new and new[0].seq <= message.repeats_to and new[0].visit in self.done.visits:
+            self._have(Event(new[0].source, new[0].seq))
+            new = new[1:]
+        for event in new:
+            if event.seq <= message.repeats_to and event.visit in self.done.visits:
+                break  # its turn comes with the next `Log`
+            self.sender.put(event)
+            self.unanswered += 1
+
+    def _have(self, event: Event, visit: str = "") -> None:
+        self.done.have(event, visit)
+        write_progress(self.state_file, self.done)
+        self.fetch_at = 0.0
+
+    def _fetch_if_due(self) -> None:
+        if time.monotonic() < self.fetch_at:
+            return
+        self.fetch_at = time.monotonic() + (KEEP_FETCHING_S if self.unanswered else FETCH_S)
+        source, after_seq = self.done.progress.fetch_after
+        fetch = Fetch(
+            name=self.name,
+            instance=self.instance,
+            source=source,
+            after_seq=after_seq,
+            visit=self.done.newest_visit,
+        )
         self.bus.send("fetch.", fetch)
 
 
@@ -207,33 +243,6 @@ def read_secret(path: Path) -> bytes:
     if len(secret) < MIN_SECRET_BYTES:
         raise ConfigError(f"secret_file {path}: {len(secret)} bytes; at least {MIN_SECRET_BYTES} are wanted")
     return secret
-
-
-def read_progress(path: Path) -> Progress:
-    """Return how far the events were sent; nowhere if there is no file.
-
-    Raises:
-        ConfigError: the file is not one that `write_progress` wrote.
-    """
-    progress = Progress()
-    try:
-        source, seq = path.read_text().split(":")
-        progress.have(Event(source, int(seq)))
-    except FileNotFoundError:
-        return progress
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"state_file {path}: cannot be used: {error}; remove it to send all again"
-        ) from error
-    return progress
-
-
-def write_progress(path: Path, progress: Progress) -> None:
-    """Keep how far the events were sent, in one piece."""
-    if progress.newest is None:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, f"{progress.newest.source}:{progress.newest.seq}".encode(), durable=True)
 
 
 def _choose(webhooks: Collection[str], name: str | None) -> str:

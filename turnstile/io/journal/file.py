@@ -12,10 +12,11 @@ from turnstile.access.visits import Door
 from turnstile.errors import JournalError
 from turnstile.protocol.messages import Access
 
-VERSION = 1
+VERSION = 2
+"""A journal of version 1 had one source; it is brought up to date on opening."""
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS source (id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sources (id TEXT PRIMARY KEY, began_seq INTEGER NOT NULL, repeats_to INTEGER NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, visit TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS doors (camera TEXT PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS loggers (name TEXT PRIMARY KEY, acked INTEGER NOT NULL, heard_ns INTEGER NOT NULL);
@@ -47,13 +48,6 @@ def open_journal(path: Path) -> sqlite3.Connection:
             "no logger has fetched go with it"
         ) from error
     return connection
-
-
-def read_source(connection: sqlite3.Connection) -> tuple[str, int]:
-    """Return the journal's own name for its events, and the number of its last one."""
-    (source,) = connection.execute("SELECT id FROM source").fetchone()
-    (last_seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
-    return source, last_seq
 
 
 def read_doors(connection: sqlite3.Connection) -> dict[str, Door]:
@@ -89,7 +83,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version not in (0, VERSION):
+    if version not in (0, 1, VERSION):
         raise sqlite3.DatabaseError(f"it is of version {version}, this broker writes version {VERSION}")
     (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if state != "ok":
@@ -97,7 +91,10 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     for statement in _SCHEMA.strip().split(";\n"):
         connection.execute(statement.rstrip(";"))
+    if version == 1:
+        connection.execute("INSERT INTO sources SELECT id, 1, 0, '' FROM source")
+        connection.execute("DROP TABLE source")
     connection.execute(f"PRAGMA user_version={VERSION}")
-    if connection.execute("SELECT id FROM source").fetchone() is None:
-        connection.execute("INSERT INTO source VALUES (?)", (secrets.token_hex(8),))
+    if connection.execute("SELECT id FROM sources").fetchone() is None:
+        connection.execute("INSERT INTO sources VALUES (?, 1, 0, '')", (secrets.token_hex(8),))
     connection.execute("COMMIT")

@@ -11,6 +11,9 @@ decide twice about somebody who is still there.
 When the disk is full or fails, the connection is given up, never retried: a new one is opened with back-off.
 Decisions wait meanwhile, and each grant among them becomes a denial for want of a record.
 
+A file that is removed or replaced while the broker runs is noticed at the next look, five times a second.
+What it had goes into the next one, under a new source (`turnstile.io.journal.presence`).
+
 An event that cannot be read again is damage that no retry mends. It is a problem for as long as the broker
 runs: every grant becomes a denial, and the problem says where the damage is. Any other error in the thread
 ends the broker (`turnstile.io.runner.worker`), and without a broker nobody enters.
@@ -21,7 +24,7 @@ import os
 import queue
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,23 +35,21 @@ import msgspec
 from turnstile.access.visits import Door
 from turnstile.errors import JournalError
 from turnstile.io.journal.erasure import erase_if_asked
-from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors, read_event, read_source
+from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors, read_event
+from turnstile.io.journal.presence import Marks, Saved, after_writing, change, let_go, marks_of, put_back
+from turnstile.io.journal.readers import Readers
+from turnstile.io.journal.sources import read_extent, read_source
 from turnstile.io.runner.worker import Worker
 from turnstile.protocol.messages import Access, Fetch, Log
 from turnstile.protocol.reasons import Reason
 from turnstile.site.backoff import delay_s
 
-MAX_BATCH = 200
 MAX_WAITING = 10_000
 """Decisions kept in memory while the disk does not take them."""
 
-MAX_WITHOUT_LOGGERS = 100_000
-"""Events kept at a site that has no logger to fetch them."""
-
-LOGGER_FORGOTTEN_NS = 30 * 86_400 * 1_000_000_000
-"""A logger that the site file does not name and that was not heard for 30 days holds up nothing."""
-
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
+NOTICE_S = 600.0
+"""How long news about the journal itself is in the broker's beat."""
 
 log = logging.getLogger("turnstile")
 
@@ -101,17 +102,23 @@ class Journal:
     """The open visits of each camera, as of the last time the journal was closed or cut off."""
     problem: str = ""
     """Why nothing can be written now; empty when it can."""
+    free_bytes: int | None = None
+    """Free space of the journal's disk; `None` when it is not known."""
     waiting: int = 0
     """Decisions that are not on disk yet."""
     _inbox: "queue.SimpleQueue[_Decided | _OpenVisits | Fetch | None]" = field(
         default_factory=queue.SimpleQueue
     )
     _outbox: "queue.SimpleQueue[DurableEvent | Fetched]" = field(default_factory=queue.SimpleQueue)
-    _acked: dict[str, tuple[int, int]] = field(default_factory=dict)
     _pending: list[_Decided] = field(default_factory=list)
     _doors_to_keep: dict[str, Door] = field(default_factory=dict)
     _trimmed_at: float = 0.0
     _damage: str = ""
+    _notice: tuple[str, float] = ("", 0.0)
+    """News about the journal, and until when it is told."""
+    _marks: Marks | None = None
+    _saved: Saved | None = None
+    """What a file had that was removed or replaced, until it is in the next one."""
 
     def __post_init__(self) -> None:
         """Open or make the file and start the thread.
@@ -119,6 +126,7 @@ class Journal:
         Raises:
             JournalError: it cannot be opened, is damaged, of another version, or in use by another broker.
         """
+        self._readers = Readers(named=self.loggers)
         self._connection: sqlite3.Connection | None = self._open()
         self.doors = read_doors(self._connection)
         self._read_fd, self._write_fd = os.pipe()
@@ -131,6 +139,17 @@ class Journal:
     def fileno(self) -> int:
         """Return a descriptor that is readable when `outcomes` has something."""
         return self._read_fd
+
+    @property
+    def notice(self) -> str:
+        """Return what happened to the journal in the last ten minutes, in words; empty when nothing did."""
+        words, until = self._notice
+        return words if time.monotonic() < until else ""
+
+    @property
+    def backlog(self) -> Mapping[str, int]:
+        """Return how many events each logger and webhook has not fetched."""
+        return self._readers.backlog
 
     def record(self, event: Access, door: Door) -> None:
         """Put a decision on record, with its camera's visits; it comes back numbered from `outcomes`."""
@@ -169,6 +188,8 @@ class Journal:
         running = True
         while running:
             running, fetches = self._receive()
+            if self._connection is not None and self._marks is not None:
+                self._notice_change(self._connection, self._marks)
             if self._connection is None:
                 failures += 1
                 self._connection = self._reopen(failures)
@@ -180,11 +201,13 @@ class Journal:
                 self._commit(self._connection)
                 self._answer(self._connection, fetches)
                 self._trim(self._connection)
+                self._readers.count_backlog(self._connection)
                 erase_if_asked(self._connection, self.path)
             except sqlite3.Error as error:
                 self._give_up(error)
             except msgspec.MsgspecError as error:
                 self._note_damage(self._connection, error)
+            self._marks = None if self._marks is None else after_writing(self._marks, marks_of(self.path))
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
@@ -253,41 +276,34 @@ class Journal:
 
     def _answer(self, connection: sqlite3.Connection, fetches: Iterable[Fetch]) -> None:
         for fetch in fetches:
-            ours = fetch.source == self.source
-            after = fetch.after_seq if ours else 0
-            self._acked[fetch.name] = (after, time.time_ns())
-            rows = connection.execute(
-                "SELECT body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, MAX_BATCH)
-            ).fetchall()
-            events = tuple(read_event(body) for (body,) in rows)
-            self._outbox.put(Fetched(fetch, Log(source=self.source, events=events)))
+            answer = self._readers.answer(connection, fetch)
+            if answer.news:
+                self._announce(answer.news)
+            if not answer.log.refused:
+                self.source = answer.log.source
+            self._outbox.put(Fetched(fetch, answer.log))
             self._wake()
 
     def _trim(self, connection: sqlite3.Connection) -> None:
-        """Forget what every logger has; and who has what, on disk, so that a restart forgets nothing more."""
-        if time.monotonic() - self._trimmed_at < self.trim_s:
-            return
-        self._trimmed_at = time.monotonic()
-        oldest_ns = time.time_ns() - LOGGER_FORGOTTEN_NS
-        connection.execute("BEGIN IMMEDIATE")
-        for name, (acked, heard_ns) in self._acked.items():
-            connection.execute(
-                "INSERT INTO loggers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-                "acked = excluded.acked, heard_ns = excluded.heard_ns",
-                (name, acked, heard_ns),
-            )
-        known = {
-            name: acked
-            for name, acked, heard_ns in connection.execute("SELECT name, acked, heard_ns FROM loggers")
-            if name in self.loggers or heard_ns >= oldest_ns
-        } | {name: 0 for name in self.loggers if not self._has_fetched(connection, name)}
-        last = self.last_seq - MAX_WITHOUT_LOGGERS
-        connection.execute("DELETE FROM events WHERE seq <= ?", (min(known.values(), default=last),))
-        connection.execute("COMMIT")
+        if time.monotonic() - self._trimmed_at >= self.trim_s:
+            self._trimmed_at = time.monotonic()
+            self._readers.trim(connection)
 
-    def _has_fetched(self, connection: sqlite3.Connection, name: str) -> bool:
-        found = connection.execute("SELECT 1 FROM loggers WHERE name = ?", (name,)).fetchone()
-        return found is not None
+    def _announce(self, news: str) -> None:
+        if self.notice != news:
+            log.error("%s: %s", self.path, news)
+        self._notice = (news, time.monotonic() + NOTICE_S)
+
+    def _notice_change(self, connection: sqlite3.Connection, before: Marks) -> None:
+        """Let nobody enter while the file is not the broker's own; what that had goes into the next one."""
+        changed = change(before, marks_of(self.path))
+        if not changed:
+            return
+        self.problem = f"the journal {self.path} {changed} while the broker used it"
+        self._announce(f"{self.problem}; what it had goes into the file that is there next, as a new source")
+        self._saved = let_go(connection, self.path, before)
+        self._connection = None
+        self._pending = [_refused(one) for one in self._pending]
 
     def _give_up(self, error: sqlite3.Error) -> None:
         """Let go of a connection that failed: what a failed sync left behind it is not known."""
@@ -319,15 +335,31 @@ class Journal:
         try:
             connection = self._open()
             make_sure_of_room(connection)
-        except (JournalError, sqlite3.Error):
+            self._put_back(connection)
+        except (JournalError, sqlite3.Error) as error:
+            if self._saved is not None:
+                self.problem = f"{error}"
             return None
         log.info("%s: the journal can be written again", self.path)
         self.problem = self._damage
         return connection
 
+    def _put_back(self, connection: sqlite3.Connection) -> None:
+        """Add what a file had that is gone."""
+        if self._saved is None:
+            return
+        put_back(connection, self._saved, self._notice[0])
+        self._doors_to_keep = self._saved.doors | self._doors_to_keep
+        self._saved = None
+        self.source, self.last_seq = read_source(connection).id, read_extent(connection).last
+
     def _open(self) -> sqlite3.Connection:
+        is_empty = self.path.exists() and not self.path.stat().st_size
         connection = open_journal(self.path)
-        self.source, self.last_seq = read_source(connection)
+        self.source, self.last_seq = read_source(connection).id, read_extent(connection).last
+        if is_empty and self._saved is None:
+            self._announce(f"the journal was an empty file; a new one begins, with source {self.source}")
+        self._marks = marks_of(self.path)
         return connection
 
     def _wake(self) -> None:

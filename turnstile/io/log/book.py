@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 
 from turnstile.errors import LogError
@@ -17,8 +17,9 @@ from turnstile.io.store.database import Database
 from turnstile.io.store.store import LogName, Store, number_of
 from turnstile.log.chain import Link
 from turnstile.log.lines import Event
+from turnstile.log.notes import EventsRepeated, words_of
 from turnstile.log.paging import Line, answer
-from turnstile.protocol.messages import Entries, Log, Query
+from turnstile.protocol.messages import Access, Entries, Log, Query
 from turnstile.site.settings import LoggerSettings
 
 log = logging.getLogger("turnstile")
@@ -87,6 +88,7 @@ class Book:
         self._logger = name.logger
         self._max_page_bytes = max_page_bytes
         self._trouble = ""
+        self._refused = ""
         self._claimed = False
         self._open_at = 0.0
 
@@ -96,10 +98,15 @@ class Book:
         return self._store.progress.fetch_after
 
     @property
+    def fetch_visit(self) -> str:
+        """Return the visit of that event; empty when it is not known."""
+        return self._store.newest_visit if self.fetch_after == self._store.progress.newest else ""
+
+    @property
     def trouble(self) -> str:
         """Return what does not work now, in words; empty when all does."""
         witness = "" if self._witness is None else self._witness.trouble
-        return self._trouble or self._text.trouble or witness or self._retention.trouble
+        return self._refused or self._trouble or self._text.trouble or witness or self._retention.trouble
 
     def keep_open(self) -> bool:
         """Open what is not open, a second after it failed; do what is due; tell if events can be taken.
@@ -120,31 +127,29 @@ class Book:
 
     def append(self, message: Log) -> bool:
         """Store what is new in a `Log`; tell whether that was anything."""
-        if not self.keep_open():
+        if message.refused and message.refused != self._refused:
+            log.error("%s", message.refused)
+        self._refused = message.refused
+        if message.refused or not self.keep_open():
             return False
-        batch = self._store.progress.sift(message)
-        self.counts["repeated"] += batch.repeated
-        self.counts["refused_gap"] += batch.refused
-        stored: Sequence[Link] = ()
+        before = self._store.head
         try:
+            self._note(message)
+            batch = self._store.progress.sift(message)
+            self.counts["repeated"] += batch.repeated
+            self.counts["refused_gap"] += batch.refused
             if batch.new:
-                began = time.monotonic()
-                stored = self._store.append(batch.new, text_number=self._text.number)
-                self.write_ms = (time.monotonic() - began) * 1000
-                self.counts["entries"] += len(stored)
-                self._fault_point("before text")
-                self._text.keep_up(stored)
-                self._fault_point("after text")
+                self._store_new(batch.new, message.repeats_to)
         except LogError as error:
             self._failed(error)
-            return bool(stored)
+            return self._store.head != before
         if batch.refused:
             self._in_trouble(
                 f"event {self.fetch_after.seq + 1} is missing in what the broker sends; asking again"
             )
-        elif stored:
+        elif batch.new:
             self._trouble = ""
-        return bool(stored)
+        return self._store.head != before
 
     def answer(self, query: Query) -> Entries | None:
         """Return the lines that somebody asks for; none when the store cannot be read now."""
@@ -162,6 +167,35 @@ class Book:
             self._witness.keep(self._store.head)
         self._text.close()
         self._store.close()
+
+    def _note(self, message: Log) -> None:
+        """Put into the log that its events come from another journal now, and which will never come."""
+        facts = self._store.progress.account_for(message)
+        if facts:
+            self._store.note(*facts, at_ns=time.time_ns())
+            for fact in facts:
+                log.error("%s", words_of(fact))
+            self._text.keep_up()
+
+    def _store_new(self, events: Sequence[Access], repeats_to: int) -> None:
+        """Store events, but for those whose visits stand in the log already; a note tells of them."""
+        began = time.monotonic()
+        doubtful = [event.visit for event in events if event.seq <= repeats_to]
+        there = self._store.logged_visits(doubtful) if doubtful else frozenset[str]()
+        for is_there, run in groupby(events, key=lambda event: event.visit in there):
+            some, links = list(run), list[Link]()
+            if is_there:
+                first, last = some[0], some[-1]
+                fact = EventsRepeated(source=first.source, first_seq=first.seq, last_seq=last.seq)
+                self._store.note(fact, at_ns=time.time_ns())
+                self.counts["repeated"] += len(some)
+            else:
+                links = self._store.append(some, text_number=self._text.number)
+                self.counts["entries"] += len(links)
+            self.write_ms = (time.monotonic() - began) * 1000
+            self._fault_point("before text")
+            self._text.keep_up(links)
+            self._fault_point("after text")
 
     def _open(self) -> None:
         if not self._claimed:

@@ -17,7 +17,7 @@ from turnstile.io.store.database import Database, StoreAbsentError
 from turnstile.io.store.tables import entries, logs, notes, personal, progress
 from turnstile.log.chain import START, Head, Link, Personal, Record, Salts, extend
 from turnstile.log.lines import Event, Progress
-from turnstile.log.notes import EventsMissing, Fact, Note, NoteLink, read_fact
+from turnstile.log.notes import EventsMissing, EventsRepeated, Fact, Note, NoteLink, SourceBegan, read_fact
 from turnstile.protocol.messages import Access
 from turnstile.protocol.names import same_name
 
@@ -50,6 +50,7 @@ class Store:
         head: the newest entry.
         floor: the newest entry that retention removed.
         progress: which events it has.
+        newest_visit: the visit of the newest event; empty when that is told by a note.
         text_number: how far the text file was, as noted with the last entries.
     """
 
@@ -61,6 +62,7 @@ class Store:
         self.name = name
         self.head = self.floor = START
         self.progress = Progress()
+        self.newest_visit = ""
         self.text_number = 0
         self._fault_point = fault_point
         self._id = 0
@@ -117,7 +119,18 @@ class Store:
         self.head, self.text_number = head, text_number
         for access in events:
             self.progress.have(Event(access.source, access.seq))
+            self.newest_visit = access.visit
         return links
+
+    def logged_visits(self, visits: Sequence[str]) -> frozenset[str]:
+        """Return those of some visits that stand in the log.
+
+        Raises:
+            LogError: the store cannot be read.
+        """
+        mine = (entries.c.log_id == self._id, entries.c.visit.in_(visits))
+        with self.database.reading() as connection:
+            return frozenset(connection.execute(select(entries.c.visit).where(*mine)).scalars())
 
     def links(
         self, where: ColumnElement[bool] | None = None, *, after: int = 0, pictures: bool = False
@@ -178,18 +191,22 @@ class Store:
         return self._one_number(func.min, entries.c.source == source)
 
     def note(self, *facts: Fact, at_ns: int) -> list[NoteLink]:
-        """Record what happened to the log itself; an `EventsMissing` counts as taken.
+        """Record what happened to the log itself. Events that a note accounts for count as taken.
 
         Raises:
             LogError: it could not be stored.
         """
-        missing = [fact for fact in facts if isinstance(fact, EventsMissing)]
+        taken = [event for fact in facts if (event := _taken_by(fact)) is not None]
         with self.database.writing() as connection:
             links = add_notes(connection, self._id, facts, log=str(self.name), at_ns=at_ns)
-            self._set_progress(connection, {one.source: one.last_seq for one in missing})
+            self._set_progress(connection, dict(taken))
+            if taken:
+                mine = logs.update().where(logs.c.id == self._id)
+                connection.execute(mine.values(source=taken[-1].source))
         self.head = Head(links[-1].note.number, links[-1].hash)
-        for one in missing:
-            self.progress.have(Event(one.source, one.last_seq))
+        for event in taken:
+            self.progress.have(event)
+            self.newest_visit = ""
         return links
 
     def notes(self, *, after: int = 0, up_to: int) -> Iterator[NoteLink]:
@@ -288,6 +305,20 @@ class Store:
         known = {str(source): int(last_seq) for source, last_seq in connection.execute(taken)}
         for source in sorted(known, key=lambda one: one == row["source"]):
             self.progress.have(Event(source, known[source]))
+        newest = self.progress.newest or Event("", 0)
+        there = (entries.c.log_id == self._id, entries.c.source == newest.source, entries.c.seq == newest.seq)
+        self.newest_visit = connection.execute(select(entries.c.visit).where(*there)).scalar() or ""
+
+
+def _taken_by(fact: Fact) -> Event | None:
+    """Return the event up to which a note accounts for a journal's events; `None` if it is not of events."""
+    match fact:
+        case EventsMissing(source=source, last_seq=seq) | EventsRepeated(source=source, last_seq=seq):
+            return Event(source, seq)
+        case SourceBegan(source=source, after_seq=seq):
+            return Event(source, seq)
+        case _:
+            return None
 
 
 def number_of(link: Link | NoteLink) -> int:

@@ -1,0 +1,208 @@
+"""A journal or a log that was put back from a copy, or is gone: nothing decided since is lost or doubled."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.io.journal.test_journal import answer_to, decide, outcomes
+from tests.support.builders import an_access
+from tests.support.waiting import wait_until
+from turnstile.access.visits import Door
+from turnstile.io.journal.journal import Journal
+from turnstile.protocol.messages import Access
+from turnstile.protocol.reasons import Reason
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Give the path of a journal that does not exist yet."""
+    return tmp_path / "var" / "journal.db"
+
+
+def opened(path: Path, *loggers: str) -> closing[Journal]:
+    """Return a journal that forgets at once what its loggers have."""
+    return closing(Journal(path=path, loggers=loggers or ("log",), trim_s=0.0))
+
+
+@pytest.fixture
+def put_back(path: Path) -> Iterator[tuple[Journal, str, str]]:
+    """Give a journal with two events, put back after the log had three more; its source, the last visit."""
+    with opened(path) as journal:
+        decide(journal, "visit-0", "visit-1")
+        answer_to(journal, source=journal.source, after=1)
+    copy = path.with_name("copy.db")
+    shutil.copy(path, copy)
+    with opened(path) as journal:
+        decide(journal, "visit-2", "visit-3", "visit-4")
+        source = journal.source
+    shutil.copy(copy, path)
+    with opened(path) as journal:
+        yield journal, source, "visit-4"
+
+
+def test_a_reader_ahead_of_the_journal_shows_that_it_was_put_back(
+    put_back: tuple[Journal, str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A new source begins at once with what the reader is not known to have, and the broker says so."""
+    journal, source, visit = put_back
+    log = answer_to(journal, source=source, after=5, visit=visit)
+    assert log.source not in {"", source}
+    assert [(event.visit, event.source, event.seq) for event in log.events] == [("visit-1", log.source, 2)]
+    assert (log.after_seq, log.next_seq, log.repeats_to) == (1, 2, 2)
+    assert "put back from a copy" in log.reason
+    assert "put back from a copy" in journal.notice
+    assert journal.notice in caplog.text
+    (event,) = decide(journal, "visit-new")
+    assert (event.source, event.seq) == (log.source, 3)
+
+
+def test_a_reader_is_not_taken_for_up_to_date_when_the_numbers_came_again(
+    put_back: tuple[Journal, str, str],
+) -> None:
+    """The journal has numbered other visits up to the reader's number and beyond by then."""
+    journal, source, visit = put_back
+    decide(journal, *(f"later-{number}" for number in range(6)))
+    log = answer_to(journal, source=source, after=5, visit=visit)
+    assert log.source != source
+    assert [event.visit for event in log.events] == ["visit-1", *(f"later-{number}" for number in range(6))]
+
+
+def test_a_second_reader_finds_its_place_in_the_new_source_by_its_visit(
+    put_back: tuple[Journal, str, str],
+) -> None:
+    """It has some of the events that were renumbered, and gets the others."""
+    journal, source, visit = put_back
+    decide(journal, "later-0", "later-1")
+    answer_to(journal, source=source, after=5, visit=visit)
+    log = answer_to(journal, source=source, after=3, visit="later-0", name="other")
+    assert [event.visit for event in log.events] == ["later-1"]
+    assert log.after_seq == 3
+
+
+def test_a_progress_that_was_raised_by_hand_loses_nothing(path: Path) -> None:
+    """Neither beyond the journal's last event nor below it."""
+    for raised in (2, 100):
+        with opened(path.with_name(f"{raised}.db")) as journal:
+            decide(journal, "visit-0", "visit-1", "visit-2")
+            source = journal.source
+            answer_to(journal, source=source, after=1)
+            log = answer_to(journal, source=source, after=raised, visit="")
+            assert log.source != source
+            assert [event.visit for event in log.events] == ["visit-1", "visit-2"]
+
+
+def test_a_reader_that_was_put_back_is_told_what_will_never_come(path: Path) -> None:
+    """The journal has forgotten those events, since the log had them."""
+    with opened(path) as journal:
+        decide(journal, *(f"visit-{number}" for number in range(5)))
+        answer_to(journal, source=journal.source, after=4)
+        decide(journal, "visit-5")
+        log = answer_to(journal, source=journal.source, after=2)
+        assert (log.after_seq, log.next_seq) == (2, 5)
+        assert [event.seq for event in log.events] == [5, 6]
+        log = answer_to(journal, source=journal.source, after=6)
+        assert (log.after_seq, log.next_seq, log.events) == (6, 7, ())
+        assert journal.notice == ""
+
+
+def test_a_log_of_another_journal_is_told_aloud(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An empty file beside a log that has entries is not silently new."""
+    path.parent.mkdir()
+    path.touch()
+    with opened(path) as journal:
+        assert "the journal was an empty file; a new one begins" in journal.notice
+        log = answer_to(journal, source="0badc0de", after=7)
+        assert (log.after_seq, log.next_seq) == (0, 1)
+        assert "log has events of the journal 0badc0de" in journal.notice
+    assert "log has events of the journal 0badc0de" in caplog.text
+
+
+def do_harm(harm: str, path: Path, older: Path) -> None:
+    """Change the files of a journal that a broker uses."""
+    match harm:
+        case "removed":
+            path.unlink()
+        case "replaced":
+            older.replace(path)
+        case "written over":
+            shutil.copyfile(older, path)
+        case _:
+            path.with_name("journal.db-wal").unlink()
+
+
+@pytest.mark.parametrize("harm", ["removed", "replaced", "written over", "without -wal"])
+def test_a_journal_changed_under_a_running_broker_lets_nobody_enter_and_loses_nothing(
+    path: Path, harm: str
+) -> None:
+    """It is noticed within a second; what was recorded goes into the next file, under a new source."""
+    with opened(path) as journal:
+        decide(journal, "visit-0", "visit-1")
+    older = path.with_name("older.db")
+    shutil.copy(path, older)
+    with opened(path) as journal:
+        source = journal.source
+        decide(journal, "visit-2", "visit-3")
+        do_harm(harm, path, older)
+        wait_until(lambda: f"the journal {path}" in journal.notice, "the journal to notice")
+        decide(journal, "visit-4")
+        wait_until(lambda: not journal.problem, "a sound journal")
+        log = answer_to(journal, source=source, after=2)
+        assert [one.visit for one in log.events] == ["visit-2", "visit-3", "visit-4"]
+        assert log.source == journal.source != source
+        assert log.next_seq == log.after_seq + 1
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(DISTINCT visit), count(*) FROM events").fetchone() == (3, 3)
+
+
+def test_nobody_enters_before_there_is_a_sound_journal_again(path: Path) -> None:
+    """Here a folder has taken the place of the file."""
+    with opened(path) as journal:
+        decide(journal, "visit-0")
+        path.unlink()
+        path.mkdir()
+        wait_until(lambda: journal.problem, "the journal to notice")
+        journal.record(an_access(visit="visit-1", verdict="granted"), Door())
+        wait_until(lambda: "cannot be opened" in journal.problem, lambda: journal.problem)
+        path.rmdir()
+        (event,) = outcomes(journal, 1)
+        assert isinstance(event, Access)
+        assert (event.verdict, event.reason) == ("denied", Reason.NO_RECORD)
+
+
+def test_a_second_process_of_one_name_is_refused_while_the_first_is_heard(path: Path) -> None:
+    """It is told which one is served, and so is the broker's operator."""
+    with opened(path) as journal:
+        decide(journal, "visit-0")
+        assert answer_to(journal, instance="log-aaaa").events
+        refused = answer_to(journal, instance="log-bbbb")
+        assert "another process, log-aaaa, is called log too" in refused.refused
+        assert refused.events == ()
+        assert "log-aaaa is served, log-bbbb is not" in journal.notice
+        wait_until(lambda: answer_to(journal, instance="log-bbbb").events, "the first to be silent")
+
+
+def test_the_backlog_of_each_reader_is_known(path: Path) -> None:
+    """Also of one that never came."""
+    with opened(path, "log", "hook") as journal:
+        decide(journal, "visit-0", "visit-1", "visit-2")
+        answer_to(journal, source=journal.source, after=2)
+        wait_until(lambda: journal.backlog == {"log": 1, "hook": 3}, lambda: f"{journal.backlog}")
+
+
+def test_a_journal_of_version_1_is_brought_up_to_date(path: Path) -> None:
+    """Its source and events stay."""
+    with opened(path) as journal:
+        decide(journal, "visit-0")
+        source = journal.source
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "CREATE TABLE source (id TEXT NOT NULL); INSERT INTO source SELECT id FROM sources;"
+            "DROP TABLE sources; PRAGMA user_version=1;"
+        )
+    with opened(path) as journal:
+        assert journal.source == source
+        assert [event.seq for event in answer_to(journal).events] == [1]

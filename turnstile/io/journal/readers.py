@@ -1,0 +1,178 @@
+"""Who fetches from the journal, how far each reader is, and what it gets.
+
+A reader says which event it has last, by source, number and visit. A number alone proves nothing: a journal
+put back from a copy gives the same numbers again. So the visit is compared wherever the event is still there.
+A reader that is ahead of the journal, or has another visit under a number, shows that one of both was put
+back: the journal begins a new source at once.
+"""
+
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from turnstile.io.journal.file import read_event
+from turnstile.io.journal.sources import begin_source, is_known, read_extent, read_source
+from turnstile.protocol.messages import Access, Fetch, Log
+
+MAX_BATCH = 200
+
+MAX_WITHOUT_LOGGERS = 100_000
+"""Events kept at a site that has no logger to fetch them."""
+
+LOGGER_FORGOTTEN_NS = 30 * 86_400 * 1_000_000_000
+"""A logger that the site file does not name and that was not heard for 30 days holds up nothing."""
+
+SILENT_S = 3.0
+"""After so long another process of the same name is served."""
+
+
+class Answer(NamedTuple):
+    """What a reader gets, and what the broker has to say about it."""
+
+    log: Log
+    news: str
+    """What everybody should know, in words; empty when all is as ever."""
+
+
+@dataclass(kw_only=True)
+class Readers:
+    """The loggers and webhooks of a site. Call from the journal's thread."""
+
+    named: Sequence[str]
+    """Those of the site file: what they have not fetched is kept, however long they are away."""
+    backlog: Mapping[str, int] = field(default_factory=dict)
+    """Reader → how many events it has not fetched."""
+    _acked: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Name → the number it has last, and when it said so, on the wall clock."""
+    _served: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Name → the process that is served, and when it was heard last."""
+    _strangers: set[tuple[str, str]] = field(default_factory=set)
+
+    def answer(self, connection: sqlite3.Connection, fetch: Fetch) -> Answer:
+        """Return the events after the one that a reader has last, or why it gets none.
+
+        Raises:
+            sqlite3.Error: the journal cannot be read, or no new source can be begun.
+            msgspec.MsgspecError: an event is damaged.
+        """
+        other = self._other_process(fetch)
+        source, news = read_source(connection), ""
+        if other:
+            words = f"two processes are called {fetch.name}: {other} is served, {fetch.instance} is not"
+            refused = f"another process, {other}, is called {fetch.name} too; stop one or rename it"
+            return Answer(Log(source=source.id, after_seq=0, next_seq=1, events=(), refused=refused), words)
+        after = self._position(connection, fetch)
+        if after is None:
+            extent = read_extent(connection)
+            news = (
+                f"{fetch.name} has event {fetch.source}:{fetch.after_seq}, which this journal has not: its "
+                f"last is {extent.last}; the journal or that log was put back from a copy"
+            )
+            source = begin_source(connection, news)
+            after = self._known_position(connection, fetch.name)
+            news += f"; a new source, {source.id}, begins"
+        elif fetch.source and not is_known(connection, fetch.source):
+            news = self._news_of_stranger(fetch, source.id)
+        self._acked[fetch.name] = (after, time.time_ns())
+        last = read_extent(connection).last
+        events = _run_after(connection, after)
+        return Answer(
+            Log(
+                source=source.id,
+                after_seq=after,
+                next_seq=events[0].seq if events else last + 1,
+                events=events,
+                repeats_to=source.repeats_to,
+                reason=source.reason,
+            ),
+            news,
+        )
+
+    def trim(self, connection: sqlite3.Connection) -> None:
+        """Forget what every reader has; and keep who has what, so that a restart forgets nothing more.
+
+        Raises:
+            sqlite3.Error: the journal cannot be written.
+        """
+        oldest_ns = time.time_ns() - LOGGER_FORGOTTEN_NS
+        connection.execute("BEGIN IMMEDIATE")
+        for name, (acked, heard_ns) in self._acked.items():
+            connection.execute(
+                "INSERT INTO loggers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+                "acked = excluded.acked, heard_ns = excluded.heard_ns",
+                (name, acked, heard_ns),
+            )
+        known = self._known(connection, oldest_ns)
+        last = read_extent(connection).last - MAX_WITHOUT_LOGGERS
+        connection.execute("DELETE FROM events WHERE seq <= ?", (min(known.values(), default=last),))
+        connection.execute("COMMIT")
+
+    def count_backlog(self, connection: sqlite3.Connection) -> None:
+        """Note how many events each reader has not fetched."""
+        extent = read_extent(connection)
+        known = self._known(connection, time.time_ns() - LOGGER_FORGOTTEN_NS)
+        self.backlog = {
+            name: max(0, extent.last - max(acked, extent.oldest - 1)) for name, acked in known.items()
+        }
+
+    def _known(self, connection: sqlite3.Connection, oldest_ns: int) -> dict[str, int]:
+        """Return the last number of each reader that counts; 0 for one that never fetched."""
+        rows = connection.execute("SELECT name, acked, heard_ns FROM loggers").fetchall()
+        stored = {
+            name: acked for name, acked, heard_ns in rows if name in self.named or heard_ns >= oldest_ns
+        }
+        heard = {name: acked for name, (acked, _) in self._acked.items()}
+        return dict.fromkeys(self.named, 0) | stored | heard
+
+    def _position(self, connection: sqlite3.Connection, fetch: Fetch) -> int | None:
+        """Return the number of a reader's last event in this journal; `None` if one of both was put back."""
+        if fetch.visit:
+            found = connection.execute("SELECT seq FROM events WHERE visit = ?", (fetch.visit,)).fetchone()
+            if found is not None:
+                return int(found[0])
+        extent, source = read_extent(connection), read_source(connection)
+        if not fetch.source:
+            return extent.oldest - 1
+        if not is_known(connection, fetch.source):
+            return source.began_seq - 1
+        if fetch.after_seq < extent.oldest:
+            return fetch.after_seq
+        known = self._known_position(connection, fetch.name)
+        if not fetch.visit and fetch.after_seq <= known:
+            return fetch.after_seq
+        return None if fetch.source == source.id else known
+
+    def _known_position(self, connection: sqlite3.Connection, name: str) -> int:
+        """Return how far this journal knows a reader to be."""
+        extent = read_extent(connection)
+        known = self._known(connection, 0).get(name, 0)
+        return max(min(known, extent.last), extent.oldest - 1)
+
+    def _other_process(self, fetch: Fetch) -> str:
+        """Return the process of that name that is served instead; empty when this one is."""
+        instance, heard_s = self._served.get(fetch.name, ("", 0.0))
+        now_s = time.monotonic()
+        if instance not in ("", fetch.instance) and now_s - heard_s < SILENT_S:
+            return instance
+        self._served[fetch.name] = (fetch.instance, now_s)
+        return ""
+
+    def _news_of_stranger(self, fetch: Fetch, source: str) -> str:
+        if (fetch.name, fetch.source) in self._strangers:
+            return ""
+        self._strangers.add((fetch.name, fetch.source))
+        return (
+            f"{fetch.name} has events of the journal {fetch.source}, and this one is {source}: it is new, or "
+            "another site's; what only the old one had is not in that log"
+        )
+
+
+def _run_after(connection: sqlite3.Connection, after: int) -> tuple[Access, ...]:
+    """Return the next events whose numbers follow each other."""
+    rows = connection.execute(
+        "SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, MAX_BATCH)
+    ).fetchall()
+    run = [body for at, (seq, body) in enumerate(rows) if seq == rows[0][0] + at]
+    return tuple(read_event(body) for body in run)
