@@ -1,25 +1,15 @@
 """Which entries of a log are old enough: marks of how many there were, on `turnstile.log.age`'s clock."""
 
-import logging
 import time
 from collections.abc import Callable
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
+from turnstile.io.runner.clock import running_ns
 from turnstile.io.store.store import Store
 from turnstile.io.store.tables import age_clocks, marks
-from turnstile.log.age import AgeClock, Look, in_days, look
-
-SAID_NS = 60_000_000_000
-"""A clock that is set by less is not worth a line."""
-
-log = logging.getLogger("turnstile")
-
-
-def running_ns() -> int:
-    """Return the time of a clock that is never set and goes on while the machine sleeps."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+from turnstile.log.age import AgeClock, Look, look
 
 
 class Ages:
@@ -57,13 +47,6 @@ class Ages:
             _move(connection, store.id, before, seen)
             _write(connection, store.id, seen.clock)
             _mark(connection, store, seen.clock.at_ns)
-        if ran_ns is not None and abs(seen.set_by_ns) >= SAID_NS:
-            way = "ahead" if seen.set_by_ns > 0 else "back"
-            log.warning(
-                "the clock was set %s by %s; no entry is older or younger for that",
-                way,
-                in_days(seen.set_by_ns),
-            )
         self.clock, self._looked_ns = seen.clock, now_ns
 
     def older_than(self, before_ns: int) -> int:

@@ -18,6 +18,7 @@ from typing import Protocol, Self
 from turnstile import __version__
 from turnstile.errors import ConfigError, DisplayError, TurnstileError
 from turnstile.io.bus.keys import NodeKey
+from turnstile.io.runner.clock import ClockWatch
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.member import Member, choose_name, key_for
 from turnstile.io.runner.watchdog import Pulse
@@ -201,6 +202,7 @@ def _drive(member: Member, wire: Callable[[Start], Node], *, site: Site, options
 
 def work(node: Node, stop: Stop, pulse: Pulse, watch: SiteFileWatch) -> None:
     """Turn a node's loop until it is asked to stop, then close the node, whatever happened."""
+    clock = ClockWatch()
     try:
         pulse.ready(node.heart.words)
         while not stop.requested:
@@ -209,6 +211,9 @@ def work(node: Node, stop: Stop, pulse: Pulse, watch: SiteFileWatch) -> None:
                 node.heart.notice = watch.notice
                 if watch.notice and not os.environ.get(UNDER_A_SUPERVISOR):
                     log.warning("%s", watch.notice)
+            if words := clock.poll():
+                node.heart.count("clock_set")
+                log.warning("%s", words)
             pulse.turned(node.heart.words)
         pulse.stopping()
     finally:
