@@ -17,7 +17,7 @@ from tests.support.processes import Process, Programs, stop
 from tests.support.screens import Screenshot, close_window, need_xdotool, share_of, wait_until_seen
 from tests.support.views import OBAMA, SIZE_PX, a_view
 from tests.support.waiting import PATIENCE_S
-from turnstile.drawing.draw import AMBER, GREEN, MINT
+from turnstile.drawing.draw import AMBER, GREEN, MINT, MUTED
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.site.file import load
 from turnstile.protocol.messages import Access, Beat, Frame, Message, decode, encode
@@ -202,7 +202,22 @@ def test_it_records_without_a_screen_in_real_time(
     video = cv2.VideoCapture(f"{folder}/a.mp4")
     lasts_s = video.get(cv2.CAP_PROP_FRAME_COUNT) / video.get(cv2.CAP_PROP_FPS)
     assert at_least_s - 0.2 <= lasts_s <= at_most_s
-    assert share_of(read(folder / "a.png"), MINT, by=20) > 0.002
+    picture = read(folder / "a.png")
+    assert share_of(picture, MUTED, by=20) > 0.002
+    assert share_of(picture[:30, 320:], MUTED, by=20) > 0.005
+
+
+@pytest.mark.usefixtures("no_screen")
+def test_a_display_at_the_door_shows_no_technical_words(
+    programs: Programs, config: Path, folder: Path, stage: Stage
+) -> None:
+    """Where an operator reads rates and ages, there is nothing."""
+    config.write_text(config.read_text().replace("size_px", "audience: door, size_px"))
+    process = start(programs, config, "--snapshot", f"{folder}/a.png")
+    stage.wait_for_count("frames_shown", 10)
+    code, said = stop(process)
+    assert code == 0, said
+    assert share_of(read(folder / "a.png")[:30, 320:], MUTED, by=20) == 0
 
 
 @pytest.mark.usefixtures("no_screen")
@@ -229,7 +244,7 @@ def test_local_detection_comes_and_goes_with_the_results(
     assert share_of(stale, MINT, by=20) < 0.0005
     assert share_of(stale, GREEN, by=20) < 0.0005
     assert share_of(read(last)[-20:], AMBER) < 0.01
-    assert share_of(read(last), MINT, by=20) > 0.002
+    assert share_of(read(last), MUTED, by=20) > 0.002
     assert [line.rpartition(": ")[2] for line in said.splitlines() if "INFO    door: " in line][-3:] == [
         "live",
         "no recent result",
