@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from turnstile.dispatch.desk import DispatchDesk
@@ -232,6 +233,10 @@ def _check_topic(about: str, right: str) -> None:
         raise WireError(f"a message for the topic {right} under the topic {about}")
 
 
+def _backlog(journal: Journal, reader: str) -> float:
+    return float(journal.backlog.get(reader, 0))
+
+
 def wire(start: node.Start) -> BrokerNode:
     """Open the journal, bind the two ports and begin to read the faces folder."""
     site = start.site
@@ -245,6 +250,11 @@ def wire(start: node.Start) -> BrokerNode:
     meter = Meter(site)
     journal = Journal(path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks))
     meter.show("turnstile_journal_writable", "1 when decisions can be recorded.", lambda: not journal.problem)
+    meter.show_readers(
+        "turnstile_journal_backlog",
+        "Events that a logger or webhook has not fetched.",
+        {name: partial(_backlog, journal, name) for name in (*site.loggers, *site.webhooks)},
+    )
     access = open_access_desk(site, start.options.config, journal, meter)
     sockets = BrokerSockets(site.broker, guard=guard_of(site), wake_fds=(start.stop.fileno, journal.fileno))
     connections = raise_limit() // 2

@@ -84,6 +84,8 @@ class LoggerNode:
         self.heart.set_counts(self.book.counts)
         self.heart.gauge("write_ms", round(self.book.write_ms, 3))
         self.heart.gauge("last_seq", self.book.fetch_after.seq)
+        for name, value in self.book.space.gauges("log").items():
+            self.heart.gauge(name, value)
         self.heart.beat(self.bus)
 
 

@@ -2,6 +2,8 @@
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.io.journal.test_journal import answer_to, decide, outcomes
-from tests.support.builders import an_access
+from tests.support.builders import a_box, an_access
 from tests.support.waiting import wait_until
-from turnstile.access.visits import Door
+from turnstile.access.linking import Trail
+from turnstile.access.visits import Door, Visit
+from turnstile.errors import JournalError
 from turnstile.io.journal.journal import Journal
 from turnstile.protocol.messages import Access
 from turnstile.protocol.reasons import Reason
@@ -206,3 +210,33 @@ def test_a_journal_of_version_1_is_brought_up_to_date(path: Path) -> None:
     with opened(path) as journal:
         assert journal.source == source
         assert [event.seq for event in answer_to(journal).events] == [1]
+
+
+def test_two_sites_with_one_journal_are_told_who_has_it(path: Path) -> None:
+    """The path, and the process that uses it."""
+    path.parent.mkdir()
+    program = (
+        "import sys; from pathlib import Path; from turnstile.io.journal.journal import Journal;"
+        "journal = Journal(path=Path(sys.argv[1]), loggers=[]); print(flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(JournalError) as refused:
+            Journal(path=path, loggers=[])
+        other.kill()
+    said = str(refused.value)
+    assert said.startswith(f"journal {path} cannot be used: another broker uses it (process {other.pid}: ")
+    assert said.endswith("; name another one under broker.journal if that is another site's")
+
+
+def test_who_was_undecided_when_a_copy_was_made_is_not_decided_again(path: Path) -> None:
+    """The log may have that visit from before the copy was put back."""
+    undecided = Visit(visit="visit-1", trail=Trail(box_px=a_box()))
+    decided = Visit(visit="visit-0", trail=Trail(box_px=a_box()), verdict="granted", person="Ada")
+    with opened(path) as journal:
+        journal.record(an_access(visit="visit-0"), Door(visits=(decided, undecided)))
+        outcomes(journal, 1)
+    with opened(path) as journal:
+        assert journal.doors["front_door"].visits == (decided,)

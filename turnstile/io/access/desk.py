@@ -55,7 +55,7 @@ class AccessDesk:
     def gauges(self) -> dict[str, float]:
         """Return the present values for the beat."""
         return {
-            "decisions_waiting": self.journal.waiting,
+            **self.journal.gauges(),
             "rules_refused": 1.0 if self.rules.standing.problem else 0.0,
         }
 

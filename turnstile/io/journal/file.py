@@ -1,9 +1,12 @@
 """The journal's file: opened for one broker alone, checked, and its tables made."""
 
+import fcntl
 import logging
 import os
 import secrets
 import sqlite3
+import struct
+import sys
 from pathlib import Path
 
 import msgspec
@@ -42,22 +45,32 @@ def open_journal(path: Path) -> sqlite3.Connection:
         _prepare(connection)
     except sqlite3.Error as error:
         connection.close()
-        busy = "another broker uses it" if "locked" in str(error) else f"{error}"
+        if "locked" in str(error):
+            raise JournalError(
+                f"journal {path} cannot be used: another broker uses it{_holder(path)}; name another one "
+                "under broker.journal if that is another site's"
+            ) from error
         raise JournalError(
-            f"journal {path} cannot be used: {busy}; if it is damaged, move it away: events that "
+            f"journal {path} cannot be used: {error}; if it is damaged, move it away: events that "
             "no logger has fetched go with it"
         ) from error
     return connection
 
 
 def read_doors(connection: sqlite3.Connection) -> dict[str, Door]:
-    """Return the open visits of each camera."""
+    """Return the open visits of each camera that are decided.
+
+    The others begin anew: in a journal that was put back they may have been decided since.
+    """
     doors: dict[str, Door] = {}
     for camera, body in connection.execute("SELECT camera, body FROM doors").fetchall():
         try:
-            doors[camera] = msgspec.msgpack.decode(body, type=Door)
+            door = msgspec.msgpack.decode(body, type=Door)
         except msgspec.MsgspecError:
             log.warning("journal: the open visits of %s are of another version; they start anew", camera)
+            continue
+        decided = tuple(visit for visit in door.visits if visit.verdict is not None)
+        doors[camera] = msgspec.structs.replace(door, visits=decided)
     return doors
 
 
@@ -77,6 +90,20 @@ def make_sure_of_room(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO room VALUES (zeroblob(65536))")
     connection.execute("DROP TABLE room")
     connection.execute("COMMIT")
+
+
+def _holder(path: Path) -> str:
+    """Return which process has locked a file, as words in brackets; empty where that is not told."""
+    if sys.platform != "linux":
+        return ""
+    wanted = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    try:
+        with path.open("rb+") as file:
+            *_, pid = struct.unpack_from("hhqqi", fcntl.fcntl(file, fcntl.F_GETLK, wanted))
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return ""
+    return f" (process {pid}: {command.decode(errors='replace').replace(chr(0), ' ').strip()})" if pid else ""
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

@@ -34,6 +34,7 @@ import msgspec
 
 from turnstile.access.visits import Door
 from turnstile.errors import JournalError
+from turnstile.files.space import Space
 from turnstile.io.journal.erasure import erase_if_asked
 from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors, read_event
 from turnstile.io.journal.presence import Marks, Saved, after_writing, change, let_go, marks_of, put_back
@@ -102,8 +103,6 @@ class Journal:
     """The open visits of each camera, as of the last time the journal was closed or cut off."""
     problem: str = ""
     """Why nothing can be written now; empty when it can."""
-    free_bytes: int | None = None
-    """Free space of the journal's disk; `None` when it is not known."""
     waiting: int = 0
     """Decisions that are not on disk yet."""
     _inbox: "queue.SimpleQueue[_Decided | _OpenVisits | Fetch | None]" = field(
@@ -126,6 +125,7 @@ class Journal:
         Raises:
             JournalError: it cannot be opened, is damaged, of another version, or in use by another broker.
         """
+        self._space = Space(self.path)
         self._readers = Readers(named=self.loggers)
         self._connection: sqlite3.Connection | None = self._open()
         self.doors = read_doors(self._connection)
@@ -142,9 +142,14 @@ class Journal:
 
     @property
     def notice(self) -> str:
-        """Return what happened to the journal in the last ten minutes, in words; empty when nothing did."""
+        """Return what happened to the journal in the last ten minutes, or that its disk is nearly full."""
         words, until = self._notice
-        return words if time.monotonic() < until else ""
+        return words if time.monotonic() < until else self._space.trouble
+
+    def gauges(self) -> dict[str, float]:
+        """Return the present values for the beat."""
+        backlog = {f"backlog.{name}": float(count) for name, count in self.backlog.items()}
+        return {"decisions_waiting": self.waiting, **self._space.gauges("journal"), **backlog}
 
     @property
     def backlog(self) -> Mapping[str, int]:
@@ -188,6 +193,7 @@ class Journal:
         running = True
         while running:
             running, fetches = self._receive()
+            self._space.look()
             if self._connection is not None and self._marks is not None:
                 self._notice_change(self._connection, self._marks)
             if self._connection is None:
@@ -290,7 +296,7 @@ class Journal:
             self._readers.trim(connection)
 
     def _announce(self, news: str) -> None:
-        if self.notice != news:
+        if self._notice[0] != news:
             log.error("%s: %s", self.path, news)
         self._notice = (news, time.monotonic() + NOTICE_S)
 

@@ -9,6 +9,7 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from turnstile.errors import LogError
+from turnstile.files.space import Space
 from turnstile.io.log.aging import Ages
 from turnstile.io.log.retention import Retention
 from turnstile.io.log.text import RETRY_S, TextLog, line_of
@@ -62,6 +63,7 @@ class Book:
         counts: ``entries`` stored, events ``repeated``, events ``refused_gap`` because others are missing
             before them.
         write_ms: how long the latest batch took to be durable in the store.
+        space: the room on the disks of text and store.
     """
 
     def __init__(
@@ -86,6 +88,9 @@ class Book:
         self._retention = Retention(settings, self._store, ages(self._store))
         self._reader = StoreReader(store=self._store)
         self._logger = name.logger
+        self.space = Space(
+            Path(settings.file), *([self._store.database.path] if self._store.database.path else [])
+        )
         self._max_page_bytes = max_page_bytes
         self._trouble = ""
         self._refused = ""
@@ -106,7 +111,14 @@ class Book:
     def trouble(self) -> str:
         """Return what does not work now, in words; empty when all does."""
         witness = "" if self._witness is None else self._witness.trouble
-        return self._refused or self._trouble or self._text.trouble or witness or self._retention.trouble
+        return (
+            self._refused
+            or self._trouble
+            or self._text.trouble
+            or witness
+            or self._retention.trouble
+            or self.space.trouble
+        )
 
     def keep_open(self) -> bool:
         """Open what is not open, a second after it failed; do what is due; tell if events can be taken.
@@ -114,6 +126,7 @@ class Book:
         Raises:
             ConfigError: a file holds something else than it should.
         """
+        self.space.look()
         if time.monotonic() >= self._open_at:
             try:
                 self._open()

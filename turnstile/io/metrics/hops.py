@@ -11,7 +11,7 @@ come from the wire.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import (
@@ -58,6 +58,11 @@ class Meter:
         """Add a value that is asked for at each look, from another thread."""
         if self._figures is not None:
             self._figures.show(name, what, value)
+
+    def show_readers(self, name: str, what: str, values: Mapping[str, Callable[[], float]]) -> None:
+        """Add a value of each logger and webhook that is asked for at each look."""
+        if self._figures is not None:
+            self._figures.show_readers(name, what, values)
 
     def came(self, frame: Frame, now_ns: int) -> None:
         """Note a frame that was taken in."""
@@ -138,6 +143,12 @@ class _Figures:
     def show(self, name: str, what: str, value: Callable[[], float]) -> None:
         """Add a gauge that is asked for at each look."""
         Gauge(name, what, registry=self.registry).set_function(value)
+
+    def show_readers(self, name: str, what: str, values: Mapping[str, Callable[[], float]]) -> None:
+        """Add a gauge of each reader that is asked for at each look."""
+        gauge = Gauge(name, what, ("reader",), registry=self.registry)
+        for reader, value in values.items():
+            gauge.labels(reader).set_function(value)
 
     def observe(self, hop: Hop, camera: str, took_ns: int) -> None:
         """Add a duration to a hop's histogram."""
