@@ -48,11 +48,11 @@ from turnstile.log.notes import (
         ),
         (
             PicturesRemoved(up_to=9, before_ns=1),
-            "pictures of entries up to 9, decided before 1970-01-01, were removed for their age",
+            "pictures of entries up to 9, stored before 1970-01-01, were removed for their age",
         ),
         (
             EntriesRemoved(up_to=9, up_to_hash=bytes(32), before_ns=1),
-            "entries up to 9, decided before 1970-01-01, were removed for their age",
+            "entries up to 9, stored before 1970-01-01, were removed for their age",
         ),
     ],
 )

@@ -168,13 +168,10 @@ class Inspection:
     def _account_for_pictures(self) -> None:
         facts = [one.note.fact for one in self.notes if isinstance(one.note.fact, PicturesRemoved)]
         up_to = max((one.up_to for one in facts), default=0)
-        before_ns = max((one.before_ns for one in facts), default=0)
-        upgraded = max((one.up_to for one in facts if not one.before_ns), default=0)
         for record in self._bare:
-            number = record.number
-            old = number <= up_to and record.decided_ns < before_ns
-            if not old and number > upgraded:
-                self._find(number, f"the picture of entry {number} is missing, but no removal is on record")
+            if record.number > up_to:
+                words = f"the picture of entry {record.number} is missing, but no removal is on record"
+                self._find(record.number, words)
 
     def _account_for_floor(self) -> None:
         floor = self._floor

@@ -60,7 +60,7 @@ class NameErased(msgspec.Struct, frozen=True, kw_only=True, tag="erasure"):
 
 
 class PicturesRemoved(msgspec.Struct, frozen=True, kw_only=True, tag="pictures"):
-    """Retention removed the pictures of entries decided before a time."""
+    """Retention removed the pictures of entries stored before a time."""
 
     up_to: int
     """The newest entry that lost its picture."""
@@ -68,7 +68,7 @@ class PicturesRemoved(msgspec.Struct, frozen=True, kw_only=True, tag="pictures")
 
 
 class EntriesRemoved(msgspec.Struct, frozen=True, kw_only=True, tag="retention"):
-    """Retention removed the oldest entries, all decided before a time."""
+    """Retention removed the oldest entries, all stored before a time."""
 
     up_to: int
     """The newest entry that was removed."""
@@ -160,7 +160,7 @@ def _before(wall_ns: int) -> str:
     """Return a time as a clause. It is the day in UTC, since it must read the same everywhere."""
     if not 0 < wall_ns < MAX_NS:
         return ""
-    return f", decided before {datetime.fromtimestamp(wall_ns // 10**9, UTC):%Y-%m-%d},"
+    return f", stored before {datetime.fromtimestamp(wall_ns // 10**9, UTC):%Y-%m-%d},"
 
 
 def _missing(fact: EventsMissing) -> str:

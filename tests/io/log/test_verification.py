@@ -1,5 +1,6 @@
 """Verify against who can write store, text or witness: each way to fool it is named, with exit code 1."""
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -167,15 +168,21 @@ def test_verify_says_where_the_text_begins(config: Path, verify: Verify) -> None
     assert "no line was compared: " in said
 
 
+def a_day_ago() -> dt.date:
+    """Return the date before which entries were stored that are older than a day."""
+    return (dt.datetime.now(dt.UTC) - dt.timedelta(days=1)).date()
+
+
 def test_a_head_kept_below_the_floor_is_held_against_recorded_retention(config: Path, verify: Verify) -> None:
     """Entries that the witness saw lately were too young for the removal that a note tells of."""
     heads = config.parent / "away" / "heads.txt"
     config.write_text(config.read_text().replace("witness:", "keep_entries_days: 1, witness:"))
+    tamper(config, "INSERT INTO marks VALUES (1, 4, 1700000000000000000)")
     write_log(config).close()
     code, said = verify()
     assert code == 0
-    assert "entries up to 3, decided before 2023-11-15, were removed for their age" in said
-    heads.write_text(f"2026-11-25T10:00:00+00:00  test/logger  2  {bytes(32).hex()}\n")
+    assert f"entries up to 3, stored before {a_day_ago()}, were removed for their age" in said
+    heads.write_text(f"2099-11-25T10:00:00+00:00  test/logger  2  {bytes(32).hex()}\n")
     code, said = verify()
     assert code == 1
     assert "it was removed before its age allowed" in said
@@ -184,11 +191,12 @@ def test_a_head_kept_below_the_floor_is_held_against_recorded_retention(config: 
 def test_what_a_forged_note_says_is_listed_with_its_time(config: Path, verify: Verify) -> None:
     """Who can write the store can append notes; nothing is removed without one that a person can read."""
     config.write_text(config.read_text().replace("witness:", "keep_thumbnails_days: 1, witness:"))
+    tamper(config, "INSERT INTO marks VALUES (1, 1, 1700000000000000000)")
     write_log(config).close()
     code, said = verify()
     assert code == 0
     assert "note 5 of 2" in said
-    assert "pictures of entries up to 1, decided before 2023-11-15, were removed for their age" in said
+    assert f"pictures of entries up to 1, stored before {a_day_ago()}, were removed for their age" in said
 
 
 def test_a_text_that_cannot_be_read_is_not_taken_for_none(verify: Verify, config: Path) -> None:
