@@ -17,12 +17,13 @@ import secrets
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from turnstile.dispatch.desk import DispatchDesk
 from turnstile.dispatch.dispatcher import Job
+from turnstile.dispatch.incumbents import Rivalry
 from turnstile.errors import PictureError, RefusedError, WireError
 from turnstile.io.access.desk import AccessDesk, open_access_desk
 from turnstile.io.bus.broker import BrokerSockets, Received
@@ -46,6 +47,7 @@ from turnstile.protocol.messages import (
     Query,
     Ready,
     Result,
+    Rivals,
     Taken,
     Template,
     decode,
@@ -75,6 +77,7 @@ class BrokerNode:
     meter: Meter
     heart: Heart
     endpoint: Endpoint | None
+    rivalries: list[Rivalry] = field(default_factory=list)
 
     def step(self, timeout_s: float) -> None:
         """Receive what nodes sent, then publish what is due at each desk."""
@@ -89,7 +92,8 @@ class BrokerNode:
         self._hand_out_work(now_ns)
         standing, enrolment = self.access.rules.standing, self.people.enrolment
         closed = self.access.closed or enrolment.trouble or self.access.journal.notice
-        said = closed or standing.problem or enrolment.absent or standing.absent
+        twice = self.rivalries and f"two capture nodes are called {self.rivalries[0].name}; one is refused"
+        said = closed or standing.problem or twice or enrolment.absent or standing.absent
         self.heart.report(State.DEGRADED if closed else State.LIVE, said)
         if self.heart.is_due:
             self._beat(now_ns)
@@ -184,6 +188,8 @@ class BrokerNode:
             )
         self.board.take(beat, now_ns)
         self.sockets.publish(about, body)
+        if beat.role == "capture" and beat.node in self.dispatch.dispatcher.cameras:
+            self.dispatch.incumbents.hear(beat.node, beat.instance, now_ns)
 
     def _publish_result(self, result: Result, now_ns: int) -> None:
         """Publish a result that was asked for, and decide upon it."""
@@ -224,8 +230,22 @@ class BrokerNode:
         for camera in self.dispatch.forget_silent(now_ns):
             self.meter.forget(camera)
             self.access.forget(camera)
+        self._tell_rivals(now_ns)
         refused = self.sockets.refused_by_name(MAX_NAMES_REFUSED)
         self._publish(self.board.due(now_ns, refused_subscriptions=self.sockets.refused, refused=refused))
+
+    def _tell_rivals(self, now_ns: int) -> None:
+        """Tell two capture nodes of one name of each other, and log it once."""
+        found = self.dispatch.incumbents.rivalries(now_ns)
+        for rivalry in found:
+            if rivalry not in self.rivalries:
+                log.warning(
+                    "two capture nodes are called %s: the frames of %s are taken, those of %s are refused",
+                    *rivalry,
+                )
+            rivals = Rivals(node=rivalry.name, served=rivalry.served, refused=rivalry.refused)
+            self._publish([Outgoing(topic("status", rivalry.name), rivals)])
+        self.rivalries = found
 
 
 def _check_topic(about: str, right: str) -> None:

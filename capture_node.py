@@ -1,6 +1,6 @@
 """Capture: one camera becomes frames on the bus.
 
-Receives: the broker's beat.
+Receives: the broker's beat, and its word that another process has this node's name.
 
 Sends: frames, and its beat, whose state is the camera's.
 
@@ -22,9 +22,13 @@ from turnstile.io.bus.nodes import Bus
 from turnstile.io.cameras import Feed, Shot, order_for
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
-from turnstile.protocol.messages import Frame
+from turnstile.protocol.messages import Frame, Rivals
+from turnstile.protocol.state import State
 from turnstile.protocol.topics import topic
 from turnstile.site.settings import Site
+
+RIVAL_S = 3.0
+"""How long the broker's word that there are two of this node counts; it repeats it with each beat."""
 
 LAST_WORDS_S = 0.3
 """How long the last frame of a recording and the last beat may take to leave."""
@@ -37,6 +41,7 @@ class CaptureNode:
     """One camera, its place on the bus, and what it has sent."""
 
     camera: str
+    instance: str
     max_frame_bytes: int
     feed: Feed
     bus: Bus
@@ -44,14 +49,24 @@ class CaptureNode:
     stop: node.Stop
     seq: int = 0
     too_large_said: bool = False
+    rival: str = ""
+    """What to say of another capture node that has this one's name; empty when there is none."""
+    rival_until_s: float = 0.0
+    """Until when it counts."""
 
     def step(self, timeout_s: float) -> None:
         """Send the next frame, if one comes within `timeout_s`, and beat."""
         shot = self.feed.next_shot(timeout_s)
         if shot is not None:
             self._send(shot)
-        self.bus.receive(0.0)  # the broker's beat
-        self.heart.report(self.feed.state, self.feed.detail)
+        for _, message in self.bus.receive(0.0):
+            if isinstance(message, Rivals):
+                self._note_rival(message)
+        if time.monotonic() < self.rival_until_s:
+            self.heart.report(State.DEGRADED, self.rival)
+        else:
+            self.heart.report(self.feed.state, self.feed.detail)
+            self.rival = ""
         self.heart.set_counts(self.feed.counts)
         if self.heart.beat(self.bus) and self.feed.ended:
             self.stop.request()
@@ -68,6 +83,7 @@ class CaptureNode:
         self.seq += 1
         frame = Frame(
             camera=self.camera,
+            instance=self.instance,
             seq=self.seq,
             captured_ns=shot.captured_ns,
             width_px=shot.width_px,
@@ -79,6 +95,19 @@ class CaptureNode:
             self.heart.count("frames_out")
         else:
             self.heart.count("dropped_no_broker" if self.bus.broker_lost else "dropped_queue_full")
+
+    def _note_rival(self, rivals: Rivals) -> None:
+        """Say once that two capture nodes have this camera's name, and which of them is served."""
+        mine = rivals.served == self.instance
+        words = (
+            f"another capture node is called {self.camera} too ({rivals.refused}), and its frames are refused"
+            if mine
+            else f"another capture node is called {self.camera} too ({rivals.served}) and came first: the "
+            "broker refuses the frames of this one; stop one, or give it a name of its own"
+        )
+        if words != self.rival:
+            log.warning("%s", words)
+        self.rival, self.rival_until_s = words, time.monotonic() + RIVAL_S
 
     def _refuse(self, shot: Shot) -> None:
         """Count a frame that the broker would not take, and say once what to do about it."""
@@ -103,9 +132,10 @@ def wire(start: node.Start) -> CaptureNode:
     order = order_for(site.cameras[start.name], name=start.name, max_px=site.broker.max_frame_px)
     return CaptureNode(
         camera=start.name,
+        instance=start.instance,
         max_frame_bytes=site.broker.max_frame_bytes,
         feed=Feed(order, name=start.name),
-        bus=Bus(site.broker, key=start.key, send_hwm=2),
+        bus=Bus(site.broker, key=start.key, topics=[topic("status", start.name)], send_hwm=2),
         heart=Heart(
             node=start.name, instance=start.instance, role="capture", rates=("frames_in", "frames_out")
         ),

@@ -96,6 +96,7 @@ def send_frames(channel: Channel, broker: BrokerSettings, *, load: Load, jpeg: b
             counts[number] += 1
             frame = Frame(
                 camera=f"camera-{number}",
+                instance=f"camera-{number}-a1b2c3d4",
                 seq=counts[number],
                 captured_ns=captured_ns,
                 width_px=SIZE_PX[0],

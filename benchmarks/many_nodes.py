@@ -57,6 +57,7 @@ class _Camera:
     def send(self, jpeg: bytes, about: str) -> bool:
         frame = Frame(
             camera=self.name,
+            instance=f"{self.name}-a1b2c3d4",
             seq=self.said + 1,
             captured_ns=time.time_ns(),
             width_px=SIZE_PX[0],

@@ -82,6 +82,7 @@ def run_cameras(
     for seq, (number, captured_ns) in enumerate(ticks(channel, fps=fps, cameras=len(names))):
         frame = Frame(
             camera=names[number],
+            instance=f"{names[number]}-a1b2c3d4",
             seq=seq,
             captured_ns=captured_ns,
             width_px=width_px,

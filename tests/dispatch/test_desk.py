@@ -188,3 +188,13 @@ def test_a_camera_that_is_silent_for_an_hour_is_forgotten() -> None:
     desk.joined(RECOGNIZER)
     desk.dispatcher.ready(RECOGNIZER, credits=2)
     assert [handout.assignment.job.key for handout in desk.due(hour_ns)] == ["front_door"]
+
+
+def test_frames_of_a_second_process_of_a_camera_are_refused_and_counted() -> None:
+    """Two cameras under one name would become one door, and people at the second never an entry."""
+    desk = a_desk()
+    kept = [
+        desk.take(a_frame(seq=seq, instance=f"front_door-{seq % 2}"), seq * 100 * MS) for seq in range(1, 9)
+    ]
+    assert kept[2:] == [True, False] * 3
+    assert desk.counts["refused_second_of_a_name"] == 3

@@ -37,6 +37,7 @@ from turnstile.protocol.messages import (
     Log,
     Message,
     Query,
+    Rivals,
     Taken,
     decode,
     encode,
@@ -84,6 +85,7 @@ EXAMPLES: list[Message] = [
     Query(asker="tail-1", last=5, cursor=3, log="aaaa"),
     Entries(asker="tail-1", logger="log", log="aaaa", cursor=3, lines=("one", "two"), more=True),
     a_beat(),
+    Rivals(node="front_door", served="front_door-a1b2c3d4", refused="front_door-00000000"),
 ]
 
 examples = pytest.mark.parametrize("message", EXAMPLES, ids=lambda one: type(one).__name__)

@@ -25,6 +25,7 @@ from turnstile.protocol.messages import (
     Fetch,
     Guide,
     Query,
+    Rivals,
     Taken,
 )
 from turnstile.protocol.permissions import may_subscribe, sent_under, why_not_send
@@ -64,6 +65,7 @@ def own_messages(name: str, role: Role) -> list[AnyMessage]:
         Query(asker=instance),
         Entries(asker="operator-a1b2c3d4", logger=name, log="", cursor=0, lines=()),
         replace(a_beat(node=name, instance=instance), role=role),
+        Rivals(node=name, served=instance, refused=f"{name}-00000000"),
     ]
 
 

@@ -88,6 +88,7 @@ def a_stranger(*, left: int = 100, top: int = 80, distance: float = 0.75) -> Fac
 def a_frame(
     *,
     camera: str = "front_door",
+    instance: str | None = None,
     seq: int = 1,
     captured_ns: int | None = None,
     jpeg: bytes | None = None,
@@ -97,6 +98,7 @@ def a_frame(
     """Return a frame; its time follows from its number unless given."""
     return Frame(
         camera=camera,
+        instance=f"{camera}-a1b2c3d4" if instance is None else instance,
         seq=seq,
         captured_ns=START_NS + seq * FRAME_NS if captured_ns is None else captured_ns,
         width_px=width_px,

@@ -18,6 +18,7 @@ from turnstile.protocol.messages import (
     Query,
     Ready,
     Result,
+    Rivals,
     Taken,
     Template,
     Timings,
@@ -54,7 +55,9 @@ def one_of_each(name: str = "front_door", *, role: NodeRole = "capture") -> list
         box_px=box,
     )
     return [
-        Frame(camera=name, seq=1, captured_ns=1, width_px=width, height_px=height, jpeg=jpeg),
+        Frame(
+            camera=name, instance=instance, seq=1, captured_ns=1, width_px=width, height_px=height, jpeg=jpeg
+        ),
         Ready(name=name, instance=instance),
         Bye(name=name, instance=instance),
         Work(token=_WORK_ID, lease_s=3.0, camera=name, seq=1, captured_ns=1, waited_ms=0.0, jpeg=jpeg),
@@ -90,6 +93,7 @@ def one_of_each(name: str = "front_door", *, role: NodeRole = "capture") -> list
             counts={"a": 1},
             gauges={"b": 1.0},
         ),
+        Rivals(node=name, served=instance, refused=f"{name}-1"),
     ]
 
 

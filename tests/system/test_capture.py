@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.support.mjpeg_server import MjpegServer
 from tests.support.processes import Process, Programs, stop
 from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.broker import BrokerSockets
+from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.jpeg import check_jpeg
 from turnstile.protocol.messages import Beat, Frame, decode, encode
 from turnstile.protocol.state import in_words
@@ -85,12 +87,16 @@ class Door:
         self.addresses = BrokerSettings(ingress=f"ipc://{folder}/in", egress=f"ipc://{folder}/out")
         self._programs = programs
 
+    def start(self, program: str) -> Process:
+        """Start another program of the site."""
+        return self._programs.start(program, "--config", str(self.folder / "site.yaml"))
+
     def capture(self, **camera: Any) -> Process:
         """Start a capture node for a camera with these settings."""
         file = self.folder / "site.yaml"
         broker = {"ingress": self.addresses.ingress, "egress": self.addresses.egress}
         file.write_text(yaml.safe_dump({"site": "test", "broker": broker, "cameras": {"front_door": camera}}))
-        return self._programs.start("capture_node.py", "--config", str(file))
+        return self.start("capture_node.py")
 
 
 @pytest.fixture
@@ -221,6 +227,31 @@ def test_frames_for_a_broker_that_is_away_are_dropped_and_counted(door: Door, ca
         broker.hear_until(lambda: bool(broker.frames and broker.beats))
     assert broker.frames[0].captured_ns > came_ns - 1e9
     assert broker.beats[0].counts["dropped_no_broker"] >= 50
+
+
+def test_two_capture_nodes_of_one_name_are_both_told_and_one_is_refused(
+    door: Door, camera: MjpegServer
+) -> None:
+    """As with a site file that was copied to a second machine: people there would never be logged."""
+    first = door.capture(source=camera.address)
+    assert door.start("broker.py").poll() is None
+    with closing(Bus(door.addresses, topics=["status.front_door."])) as bus:
+        said: dict[str, str] = {}
+
+        def listen() -> None:
+            for _, beat in bus.receive(0.1):
+                if isinstance(beat, Beat) and beat.role == "capture":
+                    said[beat.instance] = beat.detail
+
+        wait_until(lambda: said, "the first node's beat", between=listen)
+        second = door.capture(source=camera.address)
+        wait_until(lambda: sum("too" in words for words in said.values()) == 2, said.items, between=listen)
+    (served, refused) = said.values()
+    assert served.startswith("another capture node is called front_door too (front_door-")
+    assert served.endswith("and its frames are refused")
+    assert "came first: the broker refuses the frames of this one" in refused
+    assert first.poll() is None
+    assert second.poll() is None
 
 
 def test_a_slow_broker_makes_frames_old_by_a_few_and_memory_grow_by_nothing(

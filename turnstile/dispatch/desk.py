@@ -15,6 +15,7 @@ import msgspec
 
 from turnstile.dispatch.dispatcher import Assignment, Dispatcher, Job
 from turnstile.dispatch.hints import Hints
+from turnstile.dispatch.incumbents import Incumbents
 from turnstile.errors import PictureError, WireError
 from turnstile.people.encodings import Unencoded, is_encoding
 from turnstile.protocol.jpeg import check_jpeg
@@ -57,6 +58,7 @@ class DispatchDesk:
     new_token: Callable[[], str]
     dispatcher: Dispatcher = field(init=False)
     hints: Hints = field(default_factory=Hints)
+    incumbents: Incumbents = field(default_factory=Incumbents)
 
     def __post_init__(self) -> None:
         """Begin with no recognizers and nothing to do."""
@@ -80,7 +82,7 @@ class DispatchDesk:
         }
 
     def take(self, frame: Frame, now_ns: int) -> bool:
-        """Queue a frame; return False if there are too many cameras.
+        """Queue a frame; return False if there are too many cameras, or if two processes are this one.
 
         Raises:
             PictureError: it is not a baseline JPEG of the size it states, or larger than allowed.
@@ -92,6 +94,9 @@ class DispatchDesk:
         known = frame.camera in self.dispatcher.cameras or frame.camera in self.cameras
         if not known and len(self.dispatcher.cameras) >= limits.max_cameras:
             self.counts["refused_cameras"] += 1
+            return False
+        if not self.incumbents.hear(frame.camera, frame.instance, now_ns):
+            self.counts["refused_second_of_a_name"] += 1
             return False
         self.counts["frames_in"] += 1
         self.dispatcher.offer_frame(
@@ -151,6 +156,7 @@ class DispatchDesk:
         for camera in gone:
             self.dispatcher.forget_camera(camera)
             self.hints.forget(camera)
+            self.incumbents.forget(camera)
         return gone
 
     def _finish(self, answer: Result | Template) -> Assignment | None:

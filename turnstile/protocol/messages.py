@@ -1,7 +1,7 @@
 """The protocol: every message on the bus, its topic, and who says it to whom.
 
 A message travels as two ZeroMQ frames, ``[topic, body]``. The body is one MessagePack map with a
-versioned tag in ``t`` (``frame/1``); a change that old readers would misread gets a new number. Unknown
+versioned tag in ``t`` (``frame/2``); a change that old readers would misread gets a new number. Unknown
 fields, unknown tags and values out of range are refused. Topics match by prefix, so each ends in a dot.
 
 =============  ====================  ==========================  =================================
@@ -24,6 +24,7 @@ message        said by               leaves the broker on        heard by
 `Query`        whoever tails         ``query.``                  loggers
 `Entries`      logger                ``entries.<asker>.``        the one who asked
 `Beat`         every node            ``status.<node>.``          status, displays, metrics
+`Rivals`       broker                ``status.<node>.``          capture: another process has its name
 =============  ====================  ==========================  =================================
 
 Ordering: messages of one sender arrive in the order said, with gaps allowed for `Frame`, `Beat` and
@@ -86,10 +87,12 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """For the broker, which publishes it with a decision only; may be empty."""
 
 
-class Frame(Message, frozen=True, kw_only=True, tag="frame/1"):
+class Frame(Message, frozen=True, kw_only=True, tag="frame/2"):
     """One picture of a camera."""
 
     camera: Name
+    instance: Name
+    """The capture process: two of one camera's name are told apart by it."""
     seq: Count
     captured_ns: Nanoseconds
     """Capture machine's clock, when the picture left the camera."""
@@ -354,6 +357,15 @@ class Beat(Message, frozen=True, kw_only=True, tag="beat/2"):
     """0 when live; when the broker replays a node's last beat to a newcomer, how old it is."""
 
 
+class Rivals(Message, frozen=True, kw_only=True, tag="rivals/1"):
+    """Two capture processes have one camera's name; the frames of the second are refused."""
+
+    node: Name
+    served: Name
+    """The instance that came first."""
+    refused: Name
+
+
 AnyMessage = (
     Frame
     | Ready
@@ -371,6 +383,7 @@ AnyMessage = (
     | Query
     | Entries
     | Beat
+    | Rivals
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -311,6 +311,7 @@ def a_frame(camera: str, seq: int) -> Frame:
     """Return a frame that is taken now."""
     return Frame(
         camera=camera,
+        instance=f"{camera}-a1b2c3d4",
         seq=seq,
         captured_ns=time.time_ns(),
         width_px=SIZE_PX[0],
