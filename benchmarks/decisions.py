@@ -21,8 +21,8 @@ from benchmarks.simulated_nodes import ticks
 from tests.support.pictures import SIZE_PX, a_jpeg
 from tests.support.process_group import Channel, ProcessGroup, SpawnedFunction, a_site
 from turnstile.io.bus.nodes import Bus
-from turnstile.protocol.fields import Box
-from turnstile.protocol.messages import Access, Beat, Face, Frame, People, Ready, Result, Timings, Work
+from turnstile.protocol.fields import Box, Timings
+from turnstile.protocol.messages import Access, Beat, Face, Frame, People, Ready, Result, Work
 from turnstile.protocol.topics import topic, work_topic
 from turnstile.site.settings import BrokerSettings, CameraSettings, DecisionSettings, LoggerSettings, Site
 

@@ -19,7 +19,8 @@ import zmq
 from tests.support.pictures import SIZE_PX
 from tests.support.process_group import Channel
 from turnstile.errors import WireError
-from turnstile.protocol.messages import Frame, People, Ready, Result, Timings, Work, decode, encode
+from turnstile.protocol.fields import Timings
+from turnstile.protocol.messages import Frame, People, Ready, Result, Work, decode, encode
 from turnstile.protocol.topics import topic, work_topic
 
 SAID, ANSWERED = 0, 1

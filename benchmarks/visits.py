@@ -30,8 +30,8 @@ from benchmarks.report import Cell, Goal, Report, parse, percentiles
 from turnstile.access.decider import Decider, Now
 from turnstile.errors import PictureError
 from turnstile.people.gallery import Gallery, build_gallery, templates
-from turnstile.protocol.fields import Box
-from turnstile.protocol.messages import Access, Face, Result, Timings
+from turnstile.protocol.fields import Box, Timings
+from turnstile.protocol.messages import Access, Face, Result
 from turnstile.site.document import build
 from turnstile.site.settings import DecisionSettings, LockoutSettings, Site
 from turnstile.vision.engines.engine import Engine

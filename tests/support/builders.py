@@ -13,7 +13,7 @@ from PIL import Image
 from turnstile.io.site.file import load
 from turnstile.log.chain import START, Head, Link, Salts, extend
 from turnstile.people.gallery import Gallery, build_gallery
-from turnstile.protocol.fields import Box
+from turnstile.protocol.fields import Box, Timings
 from turnstile.protocol.messages import (
     Access,
     Beat,
@@ -26,7 +26,6 @@ from turnstile.protocol.messages import (
     Ready,
     Result,
     Template,
-    Timings,
     Verdict,
     Work,
 )

@@ -2,7 +2,7 @@
 
 from tests.support.builders import a_log
 from tests.support.pictures import a_jpeg
-from turnstile.protocol.fields import Box
+from turnstile.protocol.fields import Box, Timings
 from turnstile.protocol.messages import (
     Access,
     AnyMessage,
@@ -21,7 +21,6 @@ from turnstile.protocol.messages import (
     Rivals,
     Taken,
     Template,
-    Timings,
     Work,
 )
 from turnstile.protocol.reasons import Reason

@@ -25,7 +25,7 @@ class Rivalry(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class _Process:
+class _Claim:
     since_ns: int
     heard_ns: int
     refused_ns: int | None = None
@@ -35,7 +35,7 @@ class _Process:
 class Incumbents:
     """The processes of each name, the one that came first in front."""
 
-    _names: dict[str, dict[str, _Process]] = field(default_factory=dict)
+    _names: dict[str, dict[str, _Claim]] = field(default_factory=dict)
 
     def hear(self, name: str, instance: str, now_ns: int) -> bool:
         """Note that a process says something; tell whether it is the one that is served.
@@ -48,7 +48,7 @@ class Incumbents:
             del known[gone]
         if instance not in known and len(known) >= MAX_PROCESSES:
             return False
-        own = known.setdefault(instance, _Process(since_ns=now_ns, heard_ns=now_ns))
+        own = known.setdefault(instance, _Claim(since_ns=now_ns, heard_ns=now_ns))
         own.heard_ns = now_ns
         older = [one for one in known.values() if one.since_ns < own.since_ns]
         served = all(one.heard_ns <= own.since_ns for one in older)

@@ -63,3 +63,13 @@ class Box(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     def height(self) -> int:
         """Return the height in pixels."""
         return self.bottom - self.top
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a recognizer's time went, on its monotonic clock."""
+
+    decode_ms: Milliseconds = 0.0
+    detect_ms: Milliseconds = 0.0
+    encode_ms: Milliseconds = 0.0
+    match_ms: Milliseconds = 0.0
+    total_ms: Milliseconds = 0.0

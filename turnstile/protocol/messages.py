@@ -58,6 +58,7 @@ from turnstile.protocol.fields import (
     Size,
     Text,
     Thumbnail,
+    Timings,
     Token,
 )
 from turnstile.protocol.reasons import Advice, Reason
@@ -148,16 +149,6 @@ class Picture(Message, frozen=True, kw_only=True, tag="picture/1"):
     lease_s: Seconds
     file: Annotated[str, Meta(max_length=1000)]
     data: bytes
-
-
-class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a recognizer's time went, on its monotonic clock."""
-
-    decode_ms: Milliseconds = 0.0
-    detect_ms: Milliseconds = 0.0
-    encode_ms: Milliseconds = 0.0
-    match_ms: Milliseconds = 0.0
-    total_ms: Milliseconds = 0.0
 
 
 class Result(Message, frozen=True, kw_only=True, tag="result/2"):
@@ -358,11 +349,10 @@ class Beat(Message, frozen=True, kw_only=True, tag="beat/2"):
 
 
 class Rivals(Message, frozen=True, kw_only=True, tag="rivals/1"):
-    """Two capture processes have one camera's name; the frames of the second are refused."""
+    """Two capture processes have one camera's name; the frames of the one that came second are refused."""
 
     node: Name
     served: Name
-    """The instance that came first."""
     refused: Name
 
 

@@ -9,7 +9,8 @@ import zmq
 
 from turnstile.io.bus.keys import KeyFolder, NodeKey
 from turnstile.io.bus.nodes import Bus
-from turnstile.protocol.messages import Frame, Message, Result, Timings
+from turnstile.protocol.fields import Timings
+from turnstile.protocol.messages import Frame, Message, Result
 from turnstile.protocol.roles import Identity
 from turnstile.site.settings import BrokerSettings
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from turnstile.errors import ConfigError, PictureError
 from turnstile.people.gallery import EMPTY, Gallery, from_message
-from turnstile.protocol.fields import MAX_FACES
-from turnstile.protocol.messages import Face, People, Picture, Result, Template, Timings, Work
+from turnstile.protocol.fields import MAX_FACES, Timings
+from turnstile.protocol.messages import Face, People, Picture, Result, Template, Work
 from turnstile.vision.encode.thumbnails import thumbnail
 from turnstile.vision.engines.engine import Analysis, Engine
 from turnstile.vision.engines.sideways import SidewaysWatch
