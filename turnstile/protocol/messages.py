@@ -32,8 +32,7 @@ Ordering: messages of one sender arrive in the order said, with gaps allowed for
 answered by one `Result` or `Template` with the same token, which is repeated until `Taken` comes; the broker
 takes it once, and refuses tokens that it did not give.
 
-Clocks: ``*_ns`` are wall-clock nanoseconds since 1970 of the machine named in the field's description;
-they are compared only with other times of the same machine.
+Clocks: ``*_ns`` are nanoseconds since 1970 of the named machine, compared only with others of that machine.
 """
 
 from typing import Annotated, Literal, get_args
