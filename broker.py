@@ -275,7 +275,6 @@ def wire(start: node.Start) -> BrokerNode:
         "Events that a logger or webhook has not fetched.",
         {name: partial(_backlog, journal, name) for name in (*site.loggers, *site.webhooks)},
     )
-    access = open_access_desk(site, start.options.config, journal, meter)
     sockets = BrokerSockets(site.broker, guard=guard_of(site), wake_fds=(start.stop.fileno, journal.fileno))
     connections = raise_limit() // 2
     log.info("ingress %s, egress %s, at most %d nodes", site.broker.ingress, site.broker.egress, connections)
@@ -284,6 +283,7 @@ def wire(start: node.Start) -> BrokerNode:
         limits=site.broker, cameras=site.cameras.keys(), new_token=lambda: secrets.token_hex(16)
     )
     people = PeopleDesk(enrolment=enrolment, dispatch=dispatch, decision=site.decision)
+    access = open_access_desk(site, start.options.config, journal, meter, unenrol=people.unenrol)
     return BrokerNode(
         sockets=sockets,
         dispatch=dispatch,

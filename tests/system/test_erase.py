@@ -1,6 +1,7 @@
 """Erasing a person: nothing of them is left in any file of the site, whether or not its programs run."""
 
 import gzip
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from tests.support.builders import (
 from tests.support.crowd import ANN, BOB, encoding_of
 from tests.support.processes import Programs, stop
 from tests.support.waiting import PATIENCE_S, wait_until
+from turnstile.files.whole import owner_of
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.site.file import load
 from turnstile.log.lines import is_remark, parse_entry
@@ -58,11 +60,26 @@ OF_ANN = {
 ABSENCE_S = 0.1
 """Time without a face that ends a visit."""
 
+SOMEBODY = 65_534
+"""A user who may run programs here."""
+
+AS_SOMEBODY = f"""
+import importlib, os, sys
+import sqlalchemy.dialects.sqlite.pysqlite
+from turnstile.io.runner import node
+role, program = sys.argv[1], importlib.import_module(sys.argv[2])
+os.setgroups([])
+os.setgid({SOMEBODY})
+os.setuid({SOMEBODY})
+sys.exit(node.run(role, program.wire, doc="", argv=sys.argv[3:]))
+"""
+"""Becomes that user once all is imported: Python may stand where only root can read."""
+
 
 class Place:
     """A site in a folder of its own; this test is its camera and its recognizer."""
 
-    def __init__(self, folder: Path, programs: Programs) -> None:
+    def __init__(self, folder: Path, programs: Programs, *, as_somebody: bool = False) -> None:
         self.folder = folder
         self.text = folder / "log" / "access_log.txt"
         self.config = write_site(
@@ -77,8 +94,15 @@ class Place:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         self.programs = programs
-        self.broker = programs.start("broker.py", "--config", str(self.config))
-        self.logger = programs.start("logger_node.py", "--config", str(self.config), "--name", "logger")
+        broker, logger = ["broker.py"], ["logger_node.py"]
+        if as_somebody:
+            folder.parent.chmod(0o755)
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, SOMEBODY, SOMEBODY)
+            broker = ["-c", AS_SOMEBODY, "broker", "broker"]
+            logger = ["-c", AS_SOMEBODY, "logger", "logger_node"]
+        self.broker = programs.start(*broker, "--config", str(self.config))
+        self.logger = programs.start(*logger, "--config", str(self.config), "--name", "logger")
         self._ready = a_ready()
         topics = [work_topic(self._ready.name, self._ready.instance), "access.", "gallery."]
         self._bus = Bus(load(self.config).broker, topics=topics)
@@ -98,15 +122,27 @@ class Place:
 
     def visit(self, person: str) -> None:
         """Show a person to the camera until the broker has decided."""
-        face = msgspec.structs.replace(a_face(person), encoding=LIVE[person], thumbnail=THUMBNAILS[person])
-        while person not in self._turn(face):
+        while person not in self.show(person):
             pass
+
+    def show(self, person: str) -> list[str | None]:
+        """Show a person to the camera once; return who was decided about."""
+        face = msgspec.structs.replace(a_face(person), encoding=LIVE[person], thumbnail=THUMBNAILS[person])
+        return self._turn(face)
 
     def leave(self) -> None:
         """Show nobody for so long that all visits end."""
         end, until_s = self._seq + 60, time.monotonic() + 4 * ABSENCE_S
         while self._seq < end or time.monotonic() < until_s:
             self._turn()
+
+    def let_in(self, *persons: str) -> None:
+        """Have both enrolled, and these people come and leave until the text tells of them."""
+        self.enrol(ANN, BOB)
+        for person in persons:
+            self.visit(person)
+            self.leave()
+        self.wait_for_text(*persons)
 
     def wait_for_text(self, *persons: str) -> None:
         """Return when the text tells of these people."""
@@ -166,11 +202,7 @@ class Place:
 def place(folder: Path) -> Iterator[Place]:
     """Give a site where Ann and Bob were enrolled, came and left; a second logger has fetched nothing."""
     with Programs() as programs, Place(folder, programs) as place:
-        place.enrol(ANN, BOB)
-        for person in (ANN, BOB, ANN):
-            place.visit(person)
-            place.leave()
-        place.wait_for_text(ANN, BOB, ANN)
+        place.let_in(ANN, BOB, ANN)
         rotated = place.text.with_name("access_log.txt.1.gz")
         rotated.write_bytes(gzip.compress(place.text.read_bytes()))
         yield place
@@ -199,6 +231,37 @@ def test_nothing_is_left_of_a_person_while_the_site_runs(place: Place) -> None:
     for process in (place.logger, place.broker):
         assert stop(process)[0] == 0
     assert place.left() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_root_erases_at_a_site_that_runs_as_another_user(folder: Path) -> None:
+    """The broker reads root's request and answers; all files stay that user's, so the log goes on."""
+    with Programs() as programs, Place(folder, programs, as_somebody=True) as place:
+        place.let_in(ANN, BOB, ANN)
+        code, said = place.command("-m", "turnstile", "erase", ANN)
+        assert code == 0, said
+        assert "journal: 2 events now of erased-" in said
+        assert place.left() == []
+        place.enrol(BOB)
+        place.visit(BOB)
+        pseudonym = place.told()[0]
+        assert pseudonym is not None
+        place.wait_for_text(pseudonym, BOB, pseudonym, BOB)
+        assert {owner_of(path).user for path in folder.rglob("*")} == {SOMEBODY}
+        for process in (place.logger, place.broker):
+            assert stop(process)[0] == 0
+
+
+def test_somebody_in_view_does_not_come_back_with_the_next_decision(place: Place) -> None:
+    """The face stays before the camera while its name is erased; from then on it is a stranger's."""
+    place.visit(ANN)
+    erasing = place.programs.start("-m", "turnstile", "erase", ANN, "--config", str(place.config))
+    wait_until(lambda: erasing.poll() is not None, "the command to end", between=lambda: place.show(ANN))
+    printed, said = erasing.communicate()
+    assert erasing.returncode == 0, said
+    assert "1 open visit forgotten" in printed
+    wait_until(lambda: place.told()[-1] is None, "a stranger in the text", between=place.leave)
+    assert [trace for trace in place.left() if trace.startswith("name")] == []
 
 
 def test_nothing_is_left_of_a_person_when_the_site_is_stopped(place: Place) -> None:

@@ -11,7 +11,7 @@ from turnstile.access.advice import Guides, guide
 from turnstile.access.events import Circumstances, config_hash, to_access
 from turnstile.access.lockout import Tries
 from turnstile.access.rules import NO_RULES, Rules, judge
-from turnstile.access.visits import Decision, Door, fold
+from turnstile.access.visits import Decision, Door, fold, visits_of, without_visits_of
 from turnstile.protocol.messages import Access, Guide, Result
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
@@ -134,3 +134,15 @@ class Decider:
         self.tries.pop(camera, None)
         self._guides.forget(camera)
         self.glimpses.pop(camera, None)
+
+    def visits_of(self, person: str) -> int:
+        """Return how many open visits name a person."""
+        return sum(len(visits_of(person, door)) for door in self.doors.values())
+
+    def forget_person(self, person: str) -> None:
+        """Drop the open visits that name a person. That face then begins a visit like any other."""
+        for camera, door in self.doors.items():
+            self.doors[camera] = without_visits_of(person, door)
+            open_now = {visit.visit for visit in self.doors[camera].visits}
+            glimpses = self.glimpses.get(camera, {})
+            self.glimpses[camera] = {name: one for name, one in glimpses.items() if name in open_now}

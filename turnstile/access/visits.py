@@ -26,13 +26,14 @@ clock, wrong or set, makes a visit longer or shorter.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from turnstile.access.linking import Trail, follow, is_alike, link
 from turnstile.access.votes import Ballot, Conclusion, Grounds, Vote, ballots, denial, grant, with_frame
 from turnstile.protocol.messages import Face, Result, Verdict
+from turnstile.protocol.names import same_name
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
 
@@ -51,6 +52,8 @@ MAX_FACES_LINKED = 32
 MAX_VISITS = 64
 """Visits open at a door. Linking takes time by faces and visits, and a broken recognizer may begin visits
 without end."""
+
+_Holder = TypeVar("_Holder", Vote, Grounds)
 
 Objection = Callable[[str | None], Reason | None]
 """Returns a further reason to deny a person (`None`: unknown), or `None` if there is none."""
@@ -156,6 +159,38 @@ def fold(
         folded=(*door.folded, frame)[-MAX_FOLDED:],
     )
     return after, decisions
+
+
+def visits_of(person: str, door: Door) -> tuple[Visit, ...]:
+    """Return a door's visits that name a person, and those that shadow them: they may be the same face."""
+    named = {visit.visit for visit in door.visits if _names(visit, person)}
+    return tuple(visit for visit in door.visits if visit.visit in named or visit.shadows in named)
+
+
+def without_visits_of(person: str, door: Door) -> Door:
+    """Return a door without a person's visits; no other one tells whose face was near that person's."""
+    gone = visits_of(person, door)
+    kept = tuple(_without_nearest(visit, person) for visit in door.visits if visit not in gone)
+    return msgspec.structs.replace(door, visits=kept)
+
+
+def _names(visit: Visit, person: str) -> bool:
+    names = {visit.person, visit.trail.person, *(vote.person for vote in visit.votes)} - {None}
+    return any(name is not None and same_name(name, person) for name in names)
+
+
+def _without_nearest(visit: Visit, person: str) -> Visit:
+    def cleaned(holder: _Holder) -> _Holder:
+        nearest = holder.measure.nearest
+        if nearest is None or not same_name(nearest, person):
+            return holder
+        return msgspec.structs.replace(holder, measure=msgspec.structs.replace(holder.measure, nearest=None))
+
+    return msgspec.structs.replace(
+        visit,
+        votes=tuple(cleaned(vote) for vote in visit.votes),
+        reasons={reason: cleaned(grounds) for reason, grounds in visit.reasons.items()},
+    )
 
 
 def resumed(door: Door) -> Door:

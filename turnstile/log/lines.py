@@ -22,6 +22,7 @@ from turnstile.errors import LogError
 from turnstile.log.chain import Link
 from turnstile.log.notes import EventsMissing, SourceBegan
 from turnstile.protocol.messages import Access, Log, Verdict
+from turnstile.protocol.names import name_key, same_name
 
 MAX_LINE_CHARS = 500
 """No line is longer; `turnstile.protocol.messages.Entries` carries lines of this length."""
@@ -32,6 +33,7 @@ MAX_REASON_CHARS = 80
 _CAMERA_COLUMNS, _PERSON_COLUMNS, _VOTES_COLUMNS, _REASON_COLUMNS = 12, 20, 5, 10
 _NOBODY, _NOTHING, _CUT = "unknown", "-", "…"
 _REMARK = "#"
+_FIELDS = 8
 
 _GAP = re.compile(r" {2,}")
 _DISTANCE = re.compile(r"[0-9]\.[0-9]{4}")
@@ -107,7 +109,7 @@ def parse_entry(line: str) -> Entry:
         LogError: it is not a line that `format_entry` makes; the text says which field is wrong.
     """
     fields = _GAP.split(line)
-    if len(fields) != 8:
+    if len(fields) != _FIELDS:
         raise LogError(
             f"an entry has 8 fields with two spaces between them, this line has {len(fields)}: {line!r}"
         )
@@ -142,11 +144,41 @@ def event_of(line: str) -> Event | None:
 
 
 def without_person(line: str, person: str, pseudonym: str) -> str:
-    """Return a line with the person's name replaced by a pseudonym; other people's lines are unchanged."""
-    fields = _GAP.split(line)
-    if len(fields) != 8 or fields[3] != _person_field(person):
+    """Return a line with the person's name replaced by a pseudonym; other people's lines are unchanged.
+
+    A line that only looks like an entry loses the name all the same, and keeps what else it has.
+    """
+    name = person_field_of(line)
+    if name is None or not _is_of(name, person):
         return line
-    return format_entry(msgspec.structs.replace(parse_entry(line), person=pseudonym))
+    try:
+        return format_entry(msgspec.structs.replace(parse_entry(line), person=pseudonym))
+    except LogError:
+        return line.replace(f"  {name}", f"  {pseudonym}", 1)
+
+
+def person_field_of(line: str) -> str | None:
+    """Return the field of a line that has the name, as it is written; `None` if it is no entry."""
+    fields = _GAP.split(line)
+    return fields[3] if len(fields) == _FIELDS and fields[3] != _NOBODY else None
+
+
+def person_of_line(line: str) -> str | None:
+    """Return whom a line names; `None` if nobody."""
+    field = person_field_of(line)
+    try:
+        return None if field is None else _unescaped(field)
+    except LogError:
+        return field
+
+
+def _is_of(field: str, person: str) -> bool:
+    """Tell whether a field names a person; one that was cut, by what it has of the name."""
+    try:
+        same = same_name(_unescaped(field), person)
+    except LogError:
+        same = False
+    return same or name_key(field) == name_key(_person_field(person))
 
 
 def is_remark(line: str) -> bool:

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.support.builders import START_NS, a_frame, a_result, a_site
@@ -15,6 +17,7 @@ from turnstile.dispatch.desk import Recognized
 from turnstile.dispatch.dispatcher import Assignment, Job
 from turnstile.io.access.desk import open_access_desk
 from turnstile.io.access.recording import read
+from turnstile.io.journal.erasure import ErasureRequest, erase_from_journal
 from turnstile.io.journal.journal import Journal
 from turnstile.io.metrics.hops import Meter
 from turnstile.protocol.messages import Access, Face, Fetch, Guide, Log
@@ -236,3 +239,32 @@ def test_the_name_that_somebody_unknown_came_nearest_to_is_for_the_log_alone(ent
     (answer,) = entrance.due()
     assert isinstance(answer.message, Log)
     assert answer.message.events[0].nearest == ANN
+
+
+def test_somebody_in_view_is_forgotten_when_erased(entrance: Entrance) -> None:
+    """Neither the votes so far nor the door that is kept bring the name back; Bob's visit goes on."""
+    erased: list[str] = []
+    entrance.desk.unenrol = erased.append
+    entrance.see(seen(EVE, as_person=ANN, distance=0.5, left=700), times=3)
+    entrance.see(seen(ANN), seen(BOB, left=400), times=3)
+    assert {access.person for access in map(message_of, entrance.due(2))} == {ANN, BOB}
+    path = entrance.journal.path
+    with ThreadPoolExecutor(1) as pool:
+        command = pool.submit(
+            erase_from_journal, path, ErasureRequest(person="ann LEE", pseudonym="erased-1")
+        )
+        wait_until(command.done, "an answer", between=lambda: entrance.desk.due(enrolled=None))
+        answer = command.result()
+    assert answer is not None
+    assert (answer.events, answer.visits, erased) == (1, 1, ["ann LEE"])
+    stranger = msgspec.structs.replace(seen(ANN), person=None, distance=None, second_distance=None)
+    entrance.see(stranger, seen(BOB, left=400), times=30)
+    decided = list(map(message_of, entrance.due(2)))
+    assert [(access.verdict, access.person) for access in decided] == [("denied", None)] * 2
+    assert not [one for one in path.parent.glob("journal.db*") if ANN.encode() in one.read_bytes()]
+
+
+def message_of(outgoing: Outgoing) -> Access:
+    """Return the decision that is to be published."""
+    assert isinstance(outgoing.message, Access)
+    return outgoing.message

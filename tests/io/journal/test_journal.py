@@ -52,7 +52,11 @@ def outcomes(journal: Journal, count: int) -> list[Access | Fetched]:
 
     def take() -> None:
         select.select([journal.fileno], [], [], 0.1)
-        found.extend(one.event if isinstance(one, DurableEvent) else one for one in journal.outcomes())
+        found.extend(
+            one.event if isinstance(one, DurableEvent) else one
+            for one in journal.outcomes()
+            if isinstance(one, DurableEvent | Fetched)
+        )
 
     wait_until(lambda: len(found) >= count, lambda: f"{count} outcomes; {found}", between=take)
     assert len(found) == count

@@ -4,28 +4,33 @@
 - The encodings of all pictures that are not in ``faces/`` are removed from the cache.
 - A pseudonym replaces the name in the broker's journal, in the logs and in their text. Pictures of the face
   are removed there. The chain still verifies, and `verify` says that somebody was erased.
-- Rules, the site file and recordings are not changed. The command says which of them to edit or remove.
+- A running broker forgets the person's open visits, and answers what it erased.
+- Rules, the site file, recordings and files of unknown kinds are not changed. The command names those that
+  have the name, or may have it.
 
-Out of reach are backups, and what a disk or a database server keeps of overwritten blocks. Run the command on
-every machine that has a log.
+Every file keeps its owner and mode. The name may be in any spelling that is the same name. Run the command on
+every machine that has a log. Its last lines say what it cannot reach.
+
+Exit code 0 means that the name is gone from every file looked at; 1 that nobody has that name, or that an
+error line says what may still have it.
 """
 
 import argparse
 import contextlib
-import hashlib
-import re
+import difflib
 import secrets
 import sys
 import time
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from turnstile.commands.log.faces import FacesOf
+from turnstile.commands.log.leftovers import leftovers, out_of_reach
 from turnstile.commands.log.opened import open_log
 from turnstile.commands.options import add_config
 from turnstile.errors import ConfigError, JournalError, LogError
-from turnstile.io.journal.erasure import Request, erase_from_journal
+from turnstile.io.journal.erasure import ErasureRequest, erase_from_journal
 from turnstile.io.log.retention import erase_person
 from turnstile.io.log.rewriting import log_files, rewrite
 from turnstile.io.runner.node import EXIT_CRASHED, EXIT_STOPPED
@@ -33,7 +38,7 @@ from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
 from turnstile.io.store.database import StoreAbsentError
 from turnstile.log.lines import without_person
-from turnstile.people.gallery import is_picture, person_of
+from turnstile.protocol.names import name_key
 from turnstile.site.settings import Site
 
 PASSES = 5
@@ -44,28 +49,30 @@ PAUSE_S = 1.0
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("person", metavar="PERSON", help="the name as the log has it: 'Barack Obama'")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
     add_config(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Erase a person; return 0, or 1 if something could not be erased.
+    """Erase a person; return 0, or 1 if nobody has the name or something may still have it.
 
     Raises:
-        LogError: nothing was found.
+        ConfigError: the name has no letters.
     """
-    site, person = load(options.config), unicodedata.normalize("NFC", options.person)
-    erasure = ErasureRun(site=site, site_path=options.config, person=person)
+    if not name_key(options.person):
+        raise ConfigError(f"a name has letters; {options.person!r} has none")
+    erasure = ErasureRun(
+        site=load(options.config),
+        site_path=options.config,
+        person=" ".join(options.person.split()),
+        dry_run=options.dry_run,
+    )
     for line in erasure.run():
         sys.stdout.write(f"{printable(line)}\n")
+        sys.stdout.flush()
     for problem in erasure.problems:
         sys.stderr.write(f"error: {printable(problem)}\n")
-    if not erasure.found and not erasure.problems:
-        raise LogError(f"nobody called {person!r} was found; write the name as the log has it")
     return EXIT_STOPPED if erasure.found and not erasure.problems else EXIT_CRASHED
-
-
-_ENCODING = re.compile(r"\.?([0-9a-f]{64})\..+")
-"""A file of the encoding cache, whole or half written."""
 
 
 @dataclass(kw_only=True)
@@ -75,59 +82,67 @@ class ErasureRun:
     site: Site
     site_path: Path
     person: str
+    dry_run: bool = False
     pseudonym: str = field(default_factory=lambda: f"erased-{secrets.token_hex(4)}")
     found: int = 0
-    """How many things were erased."""
-    problems: list[str] = field(default_factory=list)
-    """What could not be, in words."""
+    """How many things were erased, or would be."""
+    problems: dict[str, None] = field(default_factory=dict)
+    """What could not be erased, in words; each once."""
+    _known: set[str] = field(default_factory=set)
+    """Everybody of another name who was met."""
+    _journal_is_silent: bool = False
 
     def run(self) -> Iterator[str]:
         """Erase everything, and say what was."""
-        yield from self._erase_pictures()
-        for attempt in range(PASSES):
+        if self.dry_run:
+            yield "nothing is changed; this is what would go:"
+        gallery = self.site.gallery
+        faces = FacesOf(self.person, Path(gallery.faces), Path(gallery.cache))
+        self._known |= faces.known
+        yield from self._erase_pictures(faces)
+        for attempt in range(1 if self.dry_run else PASSES):
             before = self.found
             yield from self._erase_decisions(again=attempt > 0)
-            if self.problems or (attempt and self.found == before):
+            if self._journal_is_silent or (attempt and self.found == before):
                 break
-            time.sleep(PAUSE_S)
-        yield from self._erase_encodings()
-        self._search_what_people_wrote()
+            if not self.dry_run:
+                time.sleep(PAUSE_S)
+        if self.found:
+            yield from self._erase_encodings(faces)
+        self._note(*faces.problems, *leftovers(self.site, self.site_path, self.person))
+        if not self.found:
+            self._note(self._nobody())
+            return
+        for place in out_of_reach(self.site):
+            yield f"not reached: {place}"
 
-    def _erase_pictures(self) -> Iterator[str]:
-        faces = Path(self.site.gallery.faces)
-        mine = [
-            path for path in _pictures(faces) if person_of(path.relative_to(faces).as_posix()) == self.person
-        ]
-        digests = set[str]()
-        for path in mine:
-            try:
-                digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
-                path.unlink()
-                self.found += 1
-            except OSError as error:
-                self.problems.append(f"{path} cannot be removed: {error.strerror}")
-        for folder in {path.parent for path in mine} - {faces}:
+    def _note(self, *problems: str) -> None:
+        self.problems |= dict.fromkeys(problems)
+
+    def _nobody(self) -> str:
+        spelt = {name_key(name): name for name in sorted(self._known)}
+        near = difflib.get_close_matches(name_key(self.person), spelt, n=3)
+        hint = f"; known are {', '.join(repr(spelt[one]) for one in near)}" if near else ""
+        return f"nobody called {self.person!r} was found in pictures, journal or logs of this machine{hint}"
+
+    def _erase_pictures(self, faces: FacesOf) -> Iterator[str]:
+        gone = faces.pictures if self.dry_run else [path for path in faces.pictures if faces.remove(path)]
+        self.found += len(gone)
+        root = Path(self.site.gallery.faces)
+        for folder in {path.parent for path in gone} - {root}:
             with contextlib.suppress(OSError):
                 folder.rmdir()
-        yield f"faces: {_counted(len(mine), 'picture')} removed from {faces}"
+        yield f"faces: {_counted(len(gone), 'picture')} removed from {root}"
 
-    def _erase_encodings(self) -> Iterator[str]:
+    def _erase_encodings(self, faces: FacesOf) -> Iterator[str]:
         """Remove encodings that belong to no picture in faces, which now those of the person are among."""
-        cache, faces = Path(self.site.gallery.cache), Path(self.site.gallery.faces)
-        kept = set[str]()
-        for path in _pictures(faces):
-            with contextlib.suppress(OSError):
-                kept.add(hashlib.sha256(path.read_bytes()).hexdigest())
-        removed = 0
-        for path in sorted(cache.glob("*/*")):
-            encoding = _ENCODING.fullmatch(path.name)
-            if encoding is not None and encoding[1] not in kept:
-                try:
-                    path.unlink()
-                    removed += 1
-                except OSError as error:
-                    self.problems.append(f"{path} cannot be removed: {error.strerror}")
-        yield f"encodings: {removed} removed from {cache}, all that belong to no picture in {faces}"
+        cached = faces.encodings()
+        removed = len(cached) if self.dry_run else sum(faces.remove(path) for path in cached)
+        gallery = self.site.gallery
+        yield (
+            f"encodings: {removed} removed from {gallery.cache}, all that belong to no picture in "
+            f"{gallery.faces}"
+        )
 
     def _erase_decisions(self, *, again: bool) -> Iterator[str]:
         """Remove the name from the journal, logs and texts; a later pass reports only what it found."""
@@ -138,32 +153,42 @@ class ErasureRun:
 
     def _erase_journal(self, *, quiet: bool) -> Iterator[str]:
         journal = Path(self.site.broker.journal)
+        request = ErasureRequest(person=self.person, pseudonym=self.pseudonym, dry_run=self.dry_run)
         try:
-            count = erase_from_journal(journal, Request(person=self.person, pseudonym=self.pseudonym))
+            erased = erase_from_journal(journal, request)
         except JournalError as error:
-            self.problems.append(str(error))
+            self._journal_is_silent = True
+            self._note(str(error))
             return
-        self.found += count or 0
-        if not quiet or count:
-            yield "journal: erased by the broker" if count is None else f"journal: {_counted(count, 'event')}"
+        if erased is None:
+            if not quiet:
+                yield f"journal: not on this machine ({journal}); if it is on another, run this there, too"
+            return
+        self.found += erased.events + erased.visits
+        if not quiet or erased.events or erased.visits:
+            yield (
+                f"journal: {_counted(erased.events, 'event')} now of {self.pseudonym}, "
+                f"{_counted(erased.visits, 'open visit')} forgotten"
+            )
 
     def _erase_log(self, name: str, *, quiet: bool) -> Iterator[str]:
         try:
             opened = open_log(self.site, name)
         except StoreAbsentError:
             if not quiet:
-                yield f"log of {name}: not on this machine; if it is on another, run this there too"
+                yield f"log of {name}: not on this machine; if it is on another, run this there, too"
             return
         except (LogError, ConfigError) as error:
-            self.problems.append(str(error))
+            self._note(str(error))
             return
         with contextlib.closing(opened.store):
             try:
-                erased = erase_person(opened.store, self.person, self.pseudonym)
-                if erased:
+                erased = erase_person(opened.store, self.person, self.pseudonym, dry_run=self.dry_run)
+                self._known |= set(opened.store.persons())
+                if erased and not self.dry_run:
                     opened.store.database.clean()
             except LogError as error:
-                self.problems.append(str(error))
+                self._note(str(error))
                 return
         self.found += erased
         if not quiet or erased:
@@ -171,33 +196,23 @@ class ErasureRun:
 
     def _erase_text(self, name: str, path: Path, *, quiet: bool) -> Iterator[str]:
         lines = 0
-        for file in log_files(path):
+        try:
+            files = log_files(path)
+        except LogError as error:
+            self._note(str(error))
+            return
+        for file in files:
             try:
-                lines += rewrite(file, lambda line: without_person(line, self.person, self.pseudonym))
+                lines += rewrite(
+                    file,
+                    lambda line: without_person(line, self.person, self.pseudonym),
+                    dry_run=self.dry_run,
+                )
             except LogError as error:
-                self.problems.append(str(error))
+                self._note(f"{error}; it may hold the name")
         self.found += lines
         if not quiet or lines:
             yield f"text of {name}: {_counted(lines, 'line')} in {path.name} and what rotation made of it"
-
-    def _search_what_people_wrote(self) -> None:
-        decision = self.site.decision
-        name = re.compile(rf"(?<!\w){re.escape(self.person)}(?!\w)", re.IGNORECASE)
-        for path in (self.site_path, Path(decision.rules)):
-            with contextlib.suppress(OSError):
-                text = unicodedata.normalize("NFC", path.read_text("utf-8", errors="replace"))
-                for number, line in enumerate(text.split("\n"), 1):
-                    if name.search(line):
-                        self.problems.append(f"{path} has the name in line {number}: edit it")
-        for recording in (decision.record, f"{decision.record}.1") if decision.record else ():
-            if Path(recording).exists():
-                self.problems.append(f"{recording} has recorded names and encodings: remove it")
-
-
-def _pictures(faces: Path) -> Iterator[Path]:
-    for path in sorted([*faces.glob("*"), *faces.glob("*/*")]):
-        if is_picture(path.relative_to(faces).as_posix()) and path.is_file():
-            yield path
 
 
 def _counted(count: int, one: str, more: str = "") -> str:

@@ -9,7 +9,7 @@ result on.
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from turnstile.access.visits import resumed
 from turnstile.dispatch.desk import Recognized
 from turnstile.io.access.recording import ResultFile
 from turnstile.io.access.rules_file import RulesFile, places_of
+from turnstile.io.journal.erasure import Erasure, ErasureAsked, ErasureRequest
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.io.metrics.hops import Meter
 from turnstile.protocol.messages import Access, Fetch
@@ -30,6 +31,10 @@ from turnstile.protocol.topics import Outgoing, log_topic, topic
 from turnstile.site.settings import Site
 
 log = logging.getLogger("turnstile")
+
+
+def _nobody_is_enrolled(_person: str) -> None:
+    """Leave it at that."""
 
 
 @dataclass(kw_only=True)
@@ -43,6 +48,8 @@ class AccessDesk:
     journal: Journal
     recording: ResultFile | None
     meter: Meter
+    unenrol: Callable[[str], None] = _nobody_is_enrolled
+    """Called with the name of somebody who is erased."""
     counts: Counter[str] = field(default_factory=Counter)
     _decided: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Camera → its open visits that are decided."""
@@ -83,7 +90,13 @@ class AccessDesk:
             self.decider.rules = self.rules.rules
         if enrolled is not None:
             self._warn_of_unenrolled(enrolled)
-        return [self._outgoing(outcome) for outcome in self.journal.outcomes()]
+        outgoing: list[Outgoing] = []
+        for outcome in self.journal.outcomes():
+            if isinstance(outcome, ErasureAsked):
+                self._erase(outcome.request)
+            else:
+                outgoing.append(self._outgoing(outcome))
+        return outgoing
 
     def forget(self, camera: str) -> None:
         """Forget a camera that is gone, unless the site file names it."""
@@ -137,6 +150,14 @@ class AccessDesk:
         waited_s = event.valid_s if decided_ns is None else (time.monotonic_ns() - decided_ns) / 1e9
         return msgspec.structs.replace(event, valid_s=max(0.0, event.valid_s - waited_s))
 
+    def _erase(self, request: ErasureRequest) -> None:
+        """Forget the open visits of a person, so that no later decision brings the name back."""
+        visits = self.decider.visits_of(request.person)
+        if not request.dry_run:
+            self.unenrol(request.person)
+            self.decider.forget_person(request.person)
+        self.journal.erase(Erasure(request, visits))
+
     def _warn_of_unenrolled(self, enrolled: Sequence[str]) -> None:
         """Warn once of people whom the rules name and nobody enrolled is called."""
         before, self._compared = self._compared, (self.decider.rules, enrolled)
@@ -148,7 +169,14 @@ class AccessDesk:
             self._unenrolled = missing
 
 
-def open_access_desk(site: Site, site_path: Path, journal: Journal, meter: Meter) -> AccessDesk:
+def open_access_desk(
+    site: Site,
+    site_path: Path,
+    journal: Journal,
+    meter: Meter,
+    *,
+    unenrol: Callable[[str], None] = _nobody_is_enrolled,
+) -> AccessDesk:
     """Read the rules, and begin the recording if the site wants one."""
     rules = RulesFile(places_of(site, site_path), doors=site.cameras)
     return AccessDesk(
@@ -163,4 +191,5 @@ def open_access_desk(site: Site, site_path: Path, journal: Journal, meter: Meter
         journal=journal,
         recording=ResultFile(Path(site.decision.record)) if site.decision.record else None,
         meter=meter,
+        unenrol=unenrol,
     )

@@ -35,7 +35,7 @@ import msgspec
 from turnstile.access.visits import Door
 from turnstile.errors import JournalError
 from turnstile.files.space import Space
-from turnstile.io.journal.erasure import erase_if_asked
+from turnstile.io.journal.erasure import Erasure, ErasureAsked, answer, erase, read_request
 from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors, read_event
 from turnstile.io.journal.presence import Marks, Saved, after_writing, change, let_go, marks_of, put_back
 from turnstile.io.journal.readers import Readers
@@ -105,12 +105,15 @@ class Journal:
     """Why nothing can be written now; empty when it can."""
     waiting: int = 0
     """Decisions that are not on disk yet."""
-    _inbox: "queue.SimpleQueue[_Decided | _OpenVisits | Fetch | None]" = field(
+    _inbox: "queue.SimpleQueue[_Decided | _OpenVisits | Fetch | Erasure | None]" = field(
         default_factory=queue.SimpleQueue
     )
-    _outbox: "queue.SimpleQueue[DurableEvent | Fetched]" = field(default_factory=queue.SimpleQueue)
+    _outbox: "queue.SimpleQueue[DurableEvent | Fetched | ErasureAsked]" = field(
+        default_factory=queue.SimpleQueue
+    )
     _pending: list[_Decided] = field(default_factory=list)
     _doors_to_keep: dict[str, Door] = field(default_factory=dict)
+    _erasures: list[Erasure] = field(default_factory=list)
     _trimmed_at: float = 0.0
     _damage: str = ""
     _notice: tuple[str, float] = ("", 0.0)
@@ -169,12 +172,16 @@ class Journal:
         """Take a logger's question, which also says what it has; the answer comes from `outcomes`."""
         self._inbox.put(fetch)
 
-    def outcomes(self) -> list[DurableEvent | Fetched]:
+    def erase(self, erasure: Erasure) -> None:
+        """Erase a person from what was recorded before, and answer the command that asked for it."""
+        self._inbox.put(erasure)
+
+    def outcomes(self) -> list[DurableEvent | Fetched | ErasureAsked]:
         """Return what was recorded and fetched since the last call; raise what ended the thread."""
         self._worker.check()
         with suppress(BlockingIOError):
             os.read(self._read_fd, 4096)
-        found: list[DurableEvent | Fetched] = []
+        found: list[DurableEvent | Fetched | ErasureAsked] = []
         while not self._outbox.empty():
             found.append(self._outbox.get())
         self.waiting -= sum(isinstance(one, DurableEvent) for one in found)
@@ -208,7 +215,7 @@ class Journal:
                 self._answer(self._connection, fetches)
                 self._trim(self._connection)
                 self._readers.count_backlog(self._connection)
-                erase_if_asked(self._connection, self.path)
+                self._erase(self._connection)
             except sqlite3.Error as error:
                 self._give_up(error)
             except msgspec.MsgspecError as error:
@@ -237,6 +244,8 @@ class Journal:
                     self._doors_to_keep[camera] = door
                 case Fetch():
                     fetches[one.name, one.instance] = one
+                case Erasure():
+                    self._erasures.append(one)
 
     def _queue_decision(self, decided: _Decided) -> None:
         self._doors_to_keep.pop(decided.event.camera, None)
@@ -282,12 +291,23 @@ class Journal:
 
     def _answer(self, connection: sqlite3.Connection, fetches: Iterable[Fetch]) -> None:
         for fetch in fetches:
-            answer = self._readers.answer(connection, fetch)
-            if answer.news:
-                self._announce(answer.news)
-            if not answer.log.refused:
-                self.source = answer.log.source
-            self._outbox.put(Fetched(fetch, answer.log))
+            found = self._readers.answer(connection, fetch)
+            if found.news:
+                self._announce(found.news)
+            if not found.log.refused:
+                self.source = found.log.source
+            self._outbox.put(Fetched(fetch, found.log))
+            self._wake()
+
+    def _erase(self, connection: sqlite3.Connection) -> None:
+        """Erase whom the broker's loop has forgotten; ask it to forget whom a command wants erased."""
+        for erasure in self._erasures:
+            erased = erase(connection, erasure.request)
+            answer(self.path, msgspec.structs.replace(erased, visits=erasure.visits))
+        self._erasures.clear()
+        request = read_request(self.path)
+        if request is not None:
+            self._outbox.put(ErasureAsked(request))
             self._wake()
 
     def _trim(self, connection: sqlite3.Connection) -> None:

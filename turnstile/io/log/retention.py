@@ -1,9 +1,10 @@
 """What a log forgets: a person when that is asked for, pictures and entries when they are old enough."""
 
+import logging
 import time
 from pathlib import Path
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from turnstile.errors import LogError
 from turnstile.io.log.aging import Ages
@@ -21,16 +22,31 @@ PERIOD_NS = 3600 * 1_000_000_000
 BATCH = 1000
 """Entries forgotten in one transaction; a logger goes on with its work between two."""
 
+log = logging.getLogger("turnstile")
 
-def erase_person(store: Store, person: str, pseudonym: str) -> int:
+
+def erase_person(store: Store, person: str, pseudonym: str, *, dry_run: bool = False) -> int:
     """Put a pseudonym in the place of a name, drop salts and pictures, note that; return in how many entries.
+
+    Args:
+        store: of the log.
+        person: in any spelling that is the same name.
+        pseudonym: the new name.
+        dry_run: only count.
 
     Raises:
         LogError: the store failed; nothing is erased then.
     """
     nothing = dict.fromkeys(("person", "person_salt", "thumbnail", "thumbnail_salt"))
-    theirs = and_(personal.c.log_id == store.id, personal.c.person == person)
-    near_them = and_(personal.c.log_id == store.id, personal.c.nearest == person)
+    spellings = store.spellings(person)
+    theirs, near_them = (
+        and_(personal.c.log_id == store.id, column.in_(spellings))
+        for column in (personal.c.person, personal.c.nearest)
+    )
+    if dry_run:
+        with store.database.reading() as connection:
+            counted = select(func.count()).select_from(personal).where(or_(theirs, near_them))
+            return int(connection.execute(counted).scalar_one())
     with store.database.writing() as connection:
         count = connection.execute(
             personal.update().where(theirs).values(**nothing, pseudonym=pseudonym)
@@ -113,8 +129,10 @@ def _hash_of(connection: Connection, store: Store, number: int) -> bytes:
 def forget_lines(path: Path, store: Store) -> None:
     """Remove the lines of removed entries from the text and from what rotation moved away.
 
+    A file that cannot be rewritten holds up no other.
+
     Raises:
-        LogError: a file cannot be rewritten, or the store failed.
+        LogError: the folder cannot be looked into, or the store failed.
     """
     kept_from = _first_kept(store)
 
@@ -123,7 +141,10 @@ def forget_lines(path: Path, store: Store) -> None:
         return None if event is not None and event.seq < kept_from.get(event.source, 0) else line
 
     for file in log_files(path):
-        rewrite(file, kept)
+        try:
+            rewrite(file, kept)
+        except LogError as error:
+            log.warning("lines of removed entries may stay: %s", error)
 
 
 def _first_kept(store: Store) -> dict[str, int]:

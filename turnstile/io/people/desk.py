@@ -104,6 +104,11 @@ class PeopleDesk:
             self._sent[recognizer] = (gallery.version, now_ns)
         return [Outgoing("gallery.", to_message(self.enrolment.templates))]
 
+    def unenrol(self, person: str) -> None:
+        """Leave somebody who is erased out of the gallery at once."""
+        self.enrolment.leave_out(person)
+        self._built_ns = None
+
     def set_aside(self, digest: str) -> None:
         """Refuse a picture that two recognizers failed on."""
         self.enrolment.keep_problem(digest, "two recognizers failed on it")

@@ -9,6 +9,7 @@ from turnstile.io.people.folder import FaceFolder, Listing
 from turnstile.people.calibration import stranger_rate
 from turnstile.people.encodings import Unencoded
 from turnstile.people.gallery import EMPTY, Gallery, build_gallery, persons_of, templates
+from turnstile.protocol.names import name_key
 from turnstile.site.settings import DecisionSettings, GallerySettings
 
 MAX_PICTURES = 80_000
@@ -40,6 +41,8 @@ class Enrolment:
     """That the faces folder is not there."""
     surplus: int = 0
     """How many pictures are left out because there are too many."""
+    erased: set[str] = field(default_factory=set)
+    """Who is left out until their pictures are gone, though the folder was not read since."""
     _reported: set[tuple[str, str]] = field(default_factory=set)
     _gone: set[str] = field(default_factory=set)
     _read: bool = False
@@ -81,15 +84,22 @@ class Enrolment:
             if other == digest:
                 self._report(file, digest, problem)
 
+    def leave_out(self, person: str) -> None:
+        """Leave somebody out of the gallery, from the next time it is built until the pictures are gone."""
+        self.erased.add(name_key(person))
+        self._changed = True
+
     def rebuild(self) -> bool:
         """Build the gallery again if anything changed; return whether it is another than before."""
         if not self._changed:
             return False
         self._changed = False
+        named = persons_of(self.hashes)
+        self.erased &= {name_key(person) for person in named.values()}
         known = [
             (person, self.encodings[self.hashes[file]])
-            for file, person in persons_of(self.hashes).items()
-            if self.hashes[file] in self.encodings
+            for file, person in named.items()
+            if self.hashes[file] in self.encodings and name_key(person) not in self.erased
         ]
         self._count_surplus(len(known) - self.max_pictures)
         before = self.gallery.version

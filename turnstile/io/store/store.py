@@ -149,13 +149,16 @@ class Store:
 
     def spellings(self, name: str) -> list[str]:
         """Return each way in which the log has written a person's name; none if it never did."""
+        return [one for one in self.persons() if same_name(one, name)]
+
+    def persons(self) -> list[str]:
+        """Return every name that the log has, as written."""
         names = [
             select(column).where(personal.c.log_id == self._id, column.is_not(None))
             for column in (personal.c.person, personal.c.nearest)
         ]
         with self.database.reading() as connection:
-            written = connection.execute(union(*names)).scalars().all()
-        return [one for one in written if same_name(one, name)]
+            return list(connection.execute(union(*names)).scalars())
 
     def page(
         self,

@@ -1,0 +1,79 @@
+"""What still has a person's name once that was erased, or may have it: files to name to whoever erases."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from turnstile.commands.log.faces import bears
+from turnstile.errors import LogError
+from turnstile.io.log.rewriting import log_files, read_lines
+from turnstile.log.lines import person_of_line
+from turnstile.protocol.names import same_name
+from turnstile.site.settings import Site
+
+BESIDE_A_DATABASE = ("-journal", "-wal", "-shm", ".erase", ".erased")
+
+
+def leftovers(site: Site, site_path: Path, person: str) -> Iterator[str]:
+    """Say which files have the name or may have it, and what to do with them."""
+    decision = site.decision
+    for path in (site_path, Path(decision.rules)):
+        yield from _lines_with_name(path, person)
+    for logger in site.loggers.values():
+        with contextlib.suppress(LogError):
+            for path in log_files(Path(logger.file)):
+                yield from _lines_with_name(path, person)
+    for recording in (decision.record, f"{decision.record}.1") if decision.record else ():
+        if Path(recording).exists():
+            yield f"{recording} has recorded names and encodings: remove it"
+    for path in _neighbours(site):
+        yield from _may_have_name(path, person)
+
+
+def out_of_reach(site: Site) -> Iterator[str]:
+    """Say what no command can erase from here."""
+    if len(site.loggers) > 1 or site.hosts:
+        yield "other machines of the site: run this there, too"
+    for name in site.webhooks:
+        yield f"what webhook {name} has sent"
+    for name in site.displays:
+        yield f"videos and snapshots that display {name} was told to make"
+    if any("://" in logger.store_address for logger in site.loggers.values()):
+        yield "PostgreSQL's write-ahead log, archives and replicas"
+    yield "backups, exports, and what programs printed (the system's journal)"
+
+
+def _lines_with_name(path: Path, person: str) -> Iterator[str]:
+    """Name the lines that only people can change; entries of a log are rewritten."""
+    with contextlib.suppress(LogError):
+        for number, line in enumerate(read_lines(path), 1):
+            named = person_of_line(line)
+            if bears(line, person) and not (named is not None and same_name(named, person)):
+                yield f"{path} has the name in line {number}: edit it"
+
+
+def _may_have_name(path: Path, person: str) -> Iterator[str]:
+    try:
+        if any(bears(line, person) for line in read_lines(path)):
+            yield f"{path} has the name: edit or remove it"
+    except LogError:
+        yield f"{path} may hold the name, and cannot be read as text: look at it"
+
+
+def _neighbours(site: Site) -> list[Path]:
+    """Return what lies beside the journal and the logs under names like theirs, and is none of them."""
+    ours = {Path(site.broker.journal)}
+    for logger in site.loggers.values():
+        ours |= {Path(logger.file)}
+        if "://" not in logger.store_address:
+            ours.add(Path(logger.store_address))
+    known = {path.with_name(f"{path.name}{end}") for path in ours for end in ("", *BESIDE_A_DATABASE)}
+    for logger in site.loggers.values():
+        known |= {Path(logger.witness)} if logger.witness else set()
+        with contextlib.suppress(LogError):
+            known |= set(log_files(Path(logger.file)))
+    found = set[Path]()
+    for path in ours:
+        with contextlib.suppress(OSError):
+            found |= {one for one in path.parent.iterdir() if one.name.lstrip(".").startswith(path.stem)}
+    return sorted(found - known)
