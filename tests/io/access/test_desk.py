@@ -245,8 +245,7 @@ def test_somebody_in_view_is_forgotten_when_erased(entrance: Entrance) -> None:
     """Neither the votes so far nor the door that is kept bring the name back; Bob's visit goes on."""
     erased: list[str] = []
     entrance.desk.unenrol = erased.append
-    entrance.see(seen(EVE, as_person=ANN, distance=0.5, left=700), times=3)
-    entrance.see(seen(ANN), seen(BOB, left=400), times=3)
+    entrance.see(seen(ANN), seen(BOB, left=400), seen(EVE, as_person=ANN, distance=0.5, left=700), times=3)
     assert {access.person for access in map(message_of, entrance.due(2))} == {ANN, BOB}
     path = entrance.journal.path
     with ThreadPoolExecutor(1) as pool:
@@ -258,7 +257,8 @@ def test_somebody_in_view_is_forgotten_when_erased(entrance: Entrance) -> None:
     assert answer is not None
     assert (answer.events, answer.visits, erased) == (1, 1, ["ann LEE"])
     stranger = msgspec.structs.replace(seen(ANN), person=None, distance=None, second_distance=None)
-    entrance.see(stranger, seen(BOB, left=400), times=30)
+    eve = msgspec.structs.replace(seen(EVE, left=700), person=None, distance=None, second_distance=None)
+    entrance.see(stranger, seen(BOB, left=400), eve, times=30)
     decided = list(map(message_of, entrance.due(2)))
     assert [(access.verdict, access.person) for access in decided] == [("denied", None)] * 2
     assert not [one for one in path.parent.glob("journal.db*") if ANN.encode() in one.read_bytes()]
