@@ -111,6 +111,26 @@ def erase(connection: sqlite3.Connection, request: ErasureRequest) -> ErasureAns
     return ErasureAnswer(pseudonym=request.pseudonym, events=events, visits=visits)
 
 
+def erase_if_asked(
+    connection: sqlite3.Connection, journal: Path, prepared: list[Erasure]
+) -> ErasureRequest | None:
+    """Erase whom the broker has forgotten, answer the commands, and return the next request.
+
+    Args:
+        connection: the broker's own, to the journal.
+        journal: its path.
+        prepared: what to erase; emptied as it is done.
+
+    Raises:
+        sqlite3.Error: the journal cannot be written.
+        msgspec.MsgspecError: an event in it cannot be read.
+    """
+    while prepared:
+        erased = erase(connection, prepared[0].request)
+        answer(journal, msgspec.structs.replace(erased, visits=prepared.pop(0).visits))
+    return read_request(journal)
+
+
 def read_request(journal: Path) -> ErasureRequest | None:
     """Return what a file beside the journal asks for, and remove it; answer if it is no request.
 

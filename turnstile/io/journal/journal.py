@@ -35,7 +35,7 @@ import msgspec
 from turnstile.access.visits import Door
 from turnstile.errors import JournalError
 from turnstile.files.space import Space
-from turnstile.io.journal.erasure import Erasure, ErasureAsked, answer, erase, read_request
+from turnstile.io.journal.erasure import Erasure, ErasureAsked, erase_if_asked
 from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors, read_event
 from turnstile.io.journal.presence import Marks, Saved, after_writing, change, let_go, marks_of, put_back
 from turnstile.io.journal.readers import Readers
@@ -301,11 +301,7 @@ class Journal:
 
     def _erase(self, connection: sqlite3.Connection) -> None:
         """Erase whom the broker's loop has forgotten; ask it to forget whom a command wants erased."""
-        for erasure in self._erasures:
-            erased = erase(connection, erasure.request)
-            answer(self.path, msgspec.structs.replace(erased, visits=erasure.visits))
-        self._erasures.clear()
-        request = read_request(self.path)
+        request = erase_if_asked(connection, self.path, self._erasures)
         if request is not None:
             self._outbox.put(ErasureAsked(request))
             self._wake()
