@@ -24,6 +24,7 @@ from turnstile.people.gallery import (
 )
 from turnstile.protocol.fields import PersonName
 from turnstile.protocol.messages import decode, encode
+from turnstile.protocol.names import same_name
 
 ENGINE = "dlib-resnet-v1/raw"
 
@@ -247,6 +248,13 @@ def test_a_picture_may_name_nobody(file: str) -> None:
     """No letters, letters that steer a terminal, or bytes that are no text."""
     assert is_picture(file)
     assert person_of(file) is None
+
+
+@given(st.text(max_size=40, alphabet=st.characters(categories=["L", "M", "Zs"])))
+def test_a_name_written_as_in_the_files_name_is_the_persons(stem: str) -> None:
+    """Whoever copies it into the rules blocks that person."""
+    person = person_of(f"{stem}.jpg")
+    assert person is None or same_name(person, stem)
 
 
 @given(st.text(max_size=40), st.sampled_from([".jpg", ".png", ".JPEG"]))

@@ -6,7 +6,10 @@ keyboard and file system writes it in its own way; a blocked person must not ent
 Library not taken: `PyICU` compares as Unicode's collation does; the standard library suffices for equality.
 """
 
+import re
 import unicodedata
+
+_TURKISH_I = re.compile("\u0131|i\u0307+")
 
 
 def name_key(name: str) -> str:
@@ -15,12 +18,14 @@ def name_key(name: str) -> str:
     Accents may be composed or not, letters small or capital (``ß`` is ``ss``), words apart by any number of
     spaces of any kind or by ``_``. Spaces around the name and characters that show nothing do not count.
 
-    It is Unicode's canonical caseless match (The Unicode Standard, 3.13, D145) with spaces folded. So the
-    Turkish letters i with and without a dot stay two.
+    It is Unicode's canonical caseless match (The Unicode Standard, 3.13, D145) with spaces folded, and with
+    the Turkish letters i with and without a dot as one: their capitals are each other's in other languages,
+    and a file's name becomes a person's by capitals.
     """
     shown = "".join(char for char in name if unicodedata.category(char) != "Cf")
     folded = unicodedata.normalize("NFD", shown).casefold()
-    return unicodedata.normalize("NFC", " ".join(folded.replace("_", " ").split()))
+    dotted = _TURKISH_I.sub("i", folded)
+    return unicodedata.normalize("NFC", " ".join(dotted.replace("_", " ").split()))
 
 
 def same_name(one: str, other: str) -> bool:
