@@ -90,13 +90,18 @@ class BrokerNode:
         self._publish(self.access.due(enrolled=self.people.enrolled))
         self._publish(self.people.due(now_ns))
         self._hand_out_work(now_ns)
+        self._report()
+        if self.heart.is_due:
+            self._beat(now_ns)
+
+    def _report(self) -> None:
+        """Say why nobody can enter, or else all that there is to know."""
         standing, enrolment = self.access.rules.standing, self.people.enrolment
         closed = self.access.closed or enrolment.trouble or self.access.journal.notice
         twice = self.rivalries and f"two capture nodes are called {self.rivalries[0].name}; one is refused"
-        said = closed or standing.problem or twice or enrolment.absent or standing.absent
+        notices = (standing.problem, twice, enrolment.absent, standing.absent)
+        said = closed or "; ".join(str(notice) for notice in notices if notice)
         self.heart.report(State.DEGRADED if closed else State.LIVE, said)
-        if self.heart.is_due:
-            self._beat(now_ns)
 
     def close(self) -> None:
         """Stop watching faces and rules, finish the journal, and close the ports."""
@@ -298,7 +303,7 @@ def wire(start: node.Start) -> BrokerNode:
             pulse=start.pulse,
             why_not=lambda: {
                 "journal": journal.problem,
-                "rules": "" if access.rules.rules is not None else access.closed,
+                "rules": "" if access.rules.rules is not None else access.rules.standing.problem,
                 "gallery": enrolment.trouble if enrolment.read else "the faces folder has not been read yet",
             },
         ),

@@ -154,3 +154,11 @@ def test_losses_are_what_was_dropped_refused_or_bad() -> None:
         "dropped_newer_came": 4,
         "refused_tokens": 1,
     }
+
+
+def test_what_a_node_that_is_well_has_to_say_is_a_notice_and_of_others_the_reason() -> None:
+    """The table stays narrow, and nothing is lost."""
+    well = the_only(a_beat("broker", role="broker", detail="no rules"))
+    assert (well.words, well.notice) == ("live", "broker: no rules")
+    degraded = the_only(a_beat("broker", role="broker", state=State.DEGRADED, detail="no rules"))
+    assert (degraded.words, degraded.notice) == ("degraded: no rules", "")

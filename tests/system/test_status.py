@@ -61,12 +61,14 @@ def test_every_node_is_shown_and_a_missing_one_named(programs: Programs, config:
     start_node(programs, "broker.py", config)
     start_node(programs, "logger_node.py", config)
     code, printed, said = status(programs, config)
-    heading, broker, logger, missing = printed.splitlines()
+    heading, broker, logger, notice, missing = printed.splitlines()
     assert (code, said) == (0, "")
     assert heading.split()[:4] == ["NODE", "ROLE", "HOST", "STATE"]
     assert broker.split()[:2] == ["broker", "broker"]
     assert logger.split()[:2] == ["log", "logger"]
     assert " live " in logger
+    assert notice.startswith("broker: ")
+    assert f"no rules: {config.parent.resolve()}/rules.yaml is not there" in notice
     assert missing == "not heard: cameras.front_door, which the site file names"
 
 

@@ -52,9 +52,14 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def words(self) -> str:
-        """Return its state as people read it."""
-        said = in_words(self.state, self.detail)
+        """Return its state as people read it; the detail of a node that is well is a `notice`."""
+        said = in_words(self.state, "" if self.is_well else self.detail)
         return f"silent (was: {said})" if self.silent else said
+
+    @property
+    def notice(self) -> str:
+        """Return what there is to know about a node that is well; empty if nothing."""
+        return f"{self.node}: {self.detail}" if self.is_well and self.detail else ""
 
     @property
     def frames_per_s(self) -> float | None:

@@ -82,7 +82,7 @@ def listen(broker: BrokerSettings, *, key: NodeKey | None = None) -> list[Heard]
 
 
 def report(roster: Roster, *, console: Console) -> None:
-    """Print the table, and after it what is missing."""
+    """Print the table, and after it what is to be known, and what is missing."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("NODE", "ROLE", "HOST", "STATE", "BEAT", "UP", "FPS", "DID", "DROPPED OR REFUSED"):
         table.add_column(
@@ -91,6 +91,8 @@ def report(roster: Roster, *, console: Console) -> None:
     for node in roster.nodes:
         table.add_row(*_row(node), style="red" if node.silent else "")
     console.print(table)
+    for notice in filter(None, (node.notice for node in roster.nodes)):
+        console.print(Text(printable(notice), style="yellow"))
     for path in roster.missing:
         console.print(Text(f"not heard: {path}, which the site file names", style="yellow"))
 
