@@ -206,6 +206,7 @@ def test_a_journal_of_version_1_is_brought_up_to_date(path: Path) -> None:
         connection.executescript(
             "CREATE TABLE source (id TEXT NOT NULL); INSERT INTO source SELECT id FROM sources;"
             "DROP TABLE sources; PRAGMA user_version=1;"
+            "ALTER TABLE loggers RENAME COLUMN unheard_ns TO heard_ns;"
         )
     with opened(path) as journal:
         assert journal.source == source

@@ -22,7 +22,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sources (id TEXT PRIMARY KEY, began_seq INTEGER NOT NULL, repeats_to INTEGER NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, visit TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS doors (camera TEXT PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS loggers (name TEXT PRIMARY KEY, acked INTEGER NOT NULL, heard_ns INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS loggers (name TEXT PRIMARY KEY, acked INTEGER NOT NULL, unheard_ns INTEGER NOT NULL);
 """  # noqa: E501 - one table a line
 
 
@@ -121,6 +121,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     if version == 1:
         connection.execute("INSERT INTO sources SELECT id, 1, 0, '' FROM source")
         connection.execute("DROP TABLE source")
+        connection.execute("ALTER TABLE loggers RENAME COLUMN heard_ns TO unheard_ns")
+        connection.execute("UPDATE loggers SET unheard_ns = 0")
     connection.execute(f"PRAGMA user_version={VERSION}")
     if connection.execute("SELECT id FROM sources").fetchone() is None:
         connection.execute("INSERT INTO sources VALUES (?, 1, 0, '')", (secrets.token_hex(8),))

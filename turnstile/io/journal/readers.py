@@ -8,12 +8,13 @@ back: the journal begins a new source at once.
 
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from turnstile.io.journal.file import read_event
 from turnstile.io.journal.sources import begin_source, is_known, read_extent, read_source
+from turnstile.io.runner.clock import running_ns
 from turnstile.protocol.messages import Access, Fetch, Log
 
 MAX_BATCH = 200
@@ -22,7 +23,8 @@ MAX_WITHOUT_LOGGERS = 100_000
 """Events kept at a site that has no logger to fetch them."""
 
 LOGGER_FORGOTTEN_NS = 30 * 86_400 * 1_000_000_000
-"""A logger that the site file does not name and that was not heard for 30 days holds up nothing."""
+"""A logger that the site file does not name holds up nothing once it was not heard for 30 days. Only days in
+which the broker ran count, and no clock that is set."""
 
 SILENT_S = 3.0
 """After so long another process of the same name is served."""
@@ -44,8 +46,12 @@ class Readers:
     """Those of the site file: what they have not fetched is kept, however long they are away."""
     backlog: Mapping[str, int] = field(default_factory=dict)
     """Reader → how many events it has not fetched."""
-    _acked: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Name → the number it has last, and when it said so, on the wall clock."""
+    running_ns: Callable[[], int] = running_ns
+    _acked: dict[str, int] = field(default_factory=dict)
+    """Name → the number it has last."""
+    _heard: set[str] = field(default_factory=set)
+    """Those that were heard since `trim` looked last."""
+    _trimmed_ns: int | None = None
     _served: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Name → the process that is served, and when it was heard last."""
     _strangers: set[tuple[str, str]] = field(default_factory=set)
@@ -75,7 +81,8 @@ class Readers:
             news += f"; a new source, {source.id}, begins"
         elif fetch.source and not is_known(connection, fetch.source):
             news = self._news_of_stranger(fetch, source.id)
-        self._acked[fetch.name] = (after, time.time_ns())
+        self._acked[fetch.name] = after
+        self._heard.add(fetch.name)
         last = read_extent(connection).last
         events = _run_after(connection, after)
         return Answer(
@@ -96,35 +103,37 @@ class Readers:
         Raises:
             sqlite3.Error: the journal cannot be written.
         """
-        oldest_ns = time.time_ns() - LOGGER_FORGOTTEN_NS
+        now_ns = self.running_ns()
+        passed_ns = 0 if self._trimmed_ns is None else now_ns - self._trimmed_ns
         connection.execute("BEGIN IMMEDIATE")
-        for name, (acked, heard_ns) in self._acked.items():
-            connection.execute(
-                "INSERT INTO loggers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-                "acked = excluded.acked, heard_ns = excluded.heard_ns",
-                (name, acked, heard_ns),
-            )
-        known = self._known(connection, oldest_ns)
+        connection.execute("UPDATE loggers SET unheard_ns = unheard_ns + ?", (passed_ns,))
+        for name in self._heard:
+            connection.execute("INSERT OR REPLACE INTO loggers VALUES (?, ?, 0)", (name, self._acked[name]))
+        known = self._known(connection)
         last = read_extent(connection).last - MAX_WITHOUT_LOGGERS
         connection.execute("DELETE FROM events WHERE seq <= ?", (min(known.values(), default=last),))
         connection.execute("COMMIT")
+        self._trimmed_ns = now_ns
+        self._heard.clear()
 
     def count_backlog(self, connection: sqlite3.Connection) -> None:
         """Note how many events each reader has not fetched."""
         extent = read_extent(connection)
-        known = self._known(connection, time.time_ns() - LOGGER_FORGOTTEN_NS)
+        known = self._known(connection)
         self.backlog = {
             name: max(0, extent.last - max(acked, extent.oldest - 1)) for name, acked in known.items()
         }
 
-    def _known(self, connection: sqlite3.Connection, oldest_ns: int) -> dict[str, int]:
+    def _known(self, connection: sqlite3.Connection) -> dict[str, int]:
         """Return the last number of each reader that counts; 0 for one that never fetched."""
-        rows = connection.execute("SELECT name, acked, heard_ns FROM loggers").fetchall()
-        stored = {
-            name: acked for name, acked, heard_ns in rows if name in self.named or heard_ns >= oldest_ns
-        }
-        heard = {name: acked for name, (acked, _) in self._acked.items()}
-        return dict.fromkeys(self.named, 0) | stored | heard
+        rows = connection.execute("SELECT name, acked, unheard_ns FROM loggers").fetchall()
+        gone = {name for name, _, unheard_ns in rows if unheard_ns >= LOGGER_FORGOTTEN_NS}
+        stored = {name: acked for name, acked, _ in rows} | self._acked
+        counting = {name: acked for name, acked in stored.items() if self._counts(name, gone)}
+        return dict.fromkeys(self.named, 0) | counting
+
+    def _counts(self, name: str, gone: set[str]) -> bool:
+        return name not in gone or name in self.named or name in self._heard
 
     def _position(self, connection: sqlite3.Connection, fetch: Fetch) -> int | None:
         """Return the number of a reader's last event in this journal; `None` if one of both was put back."""
@@ -147,7 +156,7 @@ class Readers:
     def _known_position(self, connection: sqlite3.Connection, name: str) -> int:
         """Return how far this journal knows a reader to be."""
         extent = read_extent(connection)
-        known = self._known(connection, 0).get(name, 0)
+        known = self._known(connection).get(name, 0)
         return max(min(known, extent.last), extent.oldest - 1)
 
     def _other_process(self, fetch: Fetch) -> str:
