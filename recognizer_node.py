@@ -98,7 +98,7 @@ class RecognizerNode:
             log.warning("gallery refused: %s", error)
             return
         self.heart.gauge("people", len(people.persons))
-        log.info("gallery %s: %d people", people.version, len(people.persons))
+        log.debug("gallery %s: %d people", people.version, len(people.persons))  # the broker says it once
 
     def _answer(self, work: Work | Picture) -> None:
         answer = self.desk.take(work)

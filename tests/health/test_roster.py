@@ -6,7 +6,15 @@ from turnstile.health.roster import Heard, NodeStatus, Roster, call_roll
 from turnstile.protocol.messages import Beat
 from turnstile.protocol.roles import NodeRole
 from turnstile.protocol.state import State
-from turnstile.site.settings import CameraSettings, DisplaySettings, LoggerSettings, RecognizerSettings, Site
+from turnstile.site.settings import (
+    BrokerSettings,
+    CameraSettings,
+    DisplaySettings,
+    HostSettings,
+    LoggerSettings,
+    RecognizerSettings,
+    Site,
+)
 
 SITE = Site(
     site="test",
@@ -162,3 +170,19 @@ def test_what_a_node_that_is_well_has_to_say_is_a_notice_and_of_others_the_reaso
     assert (well.words, well.notice) == ("live", "broker: no rules")
     degraded = the_only(a_beat("broker", role="broker", state=State.DEGRADED, detail="no rules"))
     assert (degraded.words, degraded.notice) == ("degraded: no rules", "")
+
+
+def test_a_node_stands_on_the_host_that_the_site_file_names() -> None:
+    """A machine calls itself something else; who is not in the file has the machine's name."""
+    hosts = {"gate": HostSettings(address="192.0.2.1")}
+    pool = {"pool": RecognizerSettings(host="gate", count="auto")}
+    site = Site(
+        site="test",
+        hosts=hosts,
+        broker=BrokerSettings(host="gate"),
+        cameras={"door": CameraSettings(source=0, host="gate")},
+        recognizers=pool,
+    )
+    heard = [a_beat("door", role="capture"), a_beat("pool-3"), a_beat("lab")]
+    nodes = call_roll(site, heard, now_s=100.0).nodes
+    assert {node.node: node.host for node in nodes} == {"door": "gate", "pool-3": "gate", "lab": "here"}

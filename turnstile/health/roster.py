@@ -9,6 +9,7 @@ import msgspec
 from turnstile.protocol.messages import Beat
 from turnstile.protocol.roles import NODE_ROLES
 from turnstile.protocol.state import State, in_words
+from turnstile.site.fields import MAX_COUNT
 from turnstile.site.plan import is_process_of, place_of, processes
 from turnstile.site.settings import Site
 
@@ -33,6 +34,7 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     role: str
     host: str
+    """As the site file calls it, or else as the machine calls itself."""
     pid: int
     version: str
     state: State
@@ -99,10 +101,18 @@ def call_roll(site: Site, heard: Iterable[Heard], *, now_s: float) -> Roster:
     processes: defaultdict[tuple[int, str], list[NodeStatus]] = defaultdict(list)
     for one in latest.values():
         processes[NODE_ROLES.index(one.beat.role), one.beat.node].append(_status(one, now_s=now_s))
-    nodes = [status for _, same in sorted(processes.items()) for status in _current(same)]
+    nodes = [_placed(site, status) for _, same in sorted(processes.items()) for status in _current(same)]
     names = {status.node for status in nodes}
     missing = tuple(_missing(site, names))
     return Roster(nodes=tuple(nodes), missing=missing)
+
+
+def _placed(site: Site, status: NodeStatus) -> NodeStatus:
+    """Return a status with the host that the site file names; a node that it does not place keeps its own."""
+    if not site.hosts:
+        return status
+    places = {one.name: one.host for one in processes(site, cores=MAX_COUNT)}
+    return msgspec.structs.replace(status, host=places.get(status.node, status.host))
 
 
 def _current(processes: Sequence[NodeStatus]) -> list[NodeStatus]:

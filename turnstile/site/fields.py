@@ -26,6 +26,9 @@ Endpoint = Annotated[
 PATH_PATTERN = r"\A[^\x00\ud800-\udfff]{1,4096}\Z"
 Path = Annotated[str, Meta(pattern=PATH_PATTERN, description="a path")]
 
+ELSEWHERE = "on another machine"
+"""In a bundle's site file, the source of a camera that is read on another machine."""
+
 HOST_PATTERN = r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,252}\Z"
 HostName = Annotated[
     str, Meta(pattern=HOST_PATTERN, description="a host's name of letters, digits, '.', '-' and '_'")

@@ -153,3 +153,34 @@ def test_an_entry_that_cannot_be_looked_at_is_named_and_waited_for_by_nobody(
     faces.symlink_to("nowhere")
     code, printed, _ = check(write_site(folder), capsys)
     assert "faces cannot be read, so nobody is enrolled: No such file or directory" in printed
+
+
+def test_of_a_bundle_nothing_is_said_that_is_on_another_machine(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No path of the broker's machine, nor of a camera that is read elsewhere."""
+    config = folder / "site.yaml"
+    config.write_text(
+        "site: test\n"
+        "hosts: {gate: {address: 192.0.2.1}, front: {address: 192.0.2.2}}\n"
+        "broker: {host: gate}\nkeys: {folder: keys}\n"
+        "cameras: {door: {source: 0, host: front}, yard: {source: clip.mp4, host: gate}}\n"
+    )
+    there = folder / "there"
+    there.mkdir()
+    assert main(["keys", "init", "--config", str(config)]) == 0
+    bundle = str(there / "front.bundle")
+    assert main(["keys", "bundle", "--host", "front", "--to", bundle, "--config", str(config)]) == 0
+    assert main(["keys", "unpack", bundle, "--into", str(there / "site")]) == 0
+    capsys.readouterr()
+    code, printed, _ = check(there / "site" / "site.yaml", capsys)
+    assert code == 0
+    assert printed.splitlines() == [
+        f"{there}/site/site.yaml: valid, the part of a bundle",
+        "site        test",
+        "host        gate (192.0.2.1): broker, yard",
+        "host        front (192.0.2.2): door",
+        "broker      nodes send to tcp://192.0.2.1:5755 and hear tcp://192.0.2.1:5756",
+        "camera      door: webcam 0 (on front)",
+        "camera      yard: on another machine (on gate)",
+    ]

@@ -196,3 +196,19 @@ def test_the_gallery_is_built_four_times_a_second_at_most(office: Office) -> Non
     office.enrolment.keep_encoding(digest, an_encoding(9))
     assert office.desk.due(office.now_ns + GALLERY_PERIOD_NS - 1) == []
     assert [about for about, _ in office.turn()] == ["gallery."]
+
+
+def test_a_change_of_the_gallery_is_one_line_that_says_who_came_and_went(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Recognizers say nothing of it: there may be many."""
+    caplog.set_level("INFO", logger="turnstile")
+    office.turn_until(lambda: office.desk.enrolled == ())
+    office.enrol("ann_lee.jpg")
+    (office.faces / "ann_lee.jpg").unlink()
+    office.turn_until(lambda: office.desk.enrolled == ())
+    lines = [line for line in caplog.messages if line.startswith("gallery")]
+    assert lines[-2:] == [
+        "gallery: 1 person, 1 picture; new: Ann Lee",
+        "gallery: 0 people, 0 pictures; removed: Ann Lee",
+    ]

@@ -12,6 +12,7 @@ from turnstile.commands.options import add_config
 from turnstile.errors import ConfigError, PictureError
 from turnstile.files.reading import is_absent, why
 from turnstile.io.access import rules_file
+from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.people.folder import files_in, read_picture
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
@@ -30,19 +31,21 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a summary of the site; return 0."""
     site = load(options.config)
-    ruled = list(ruled_by(site, options.config))
-    sys.stdout.write(f"{options.config}: valid\n")
-    for subject, found in (*summary(site), *ruled, *enrolled(site.gallery)):
+    bundled = site.keys is not None and KeyFolder(Path(site.keys.folder)).came_in_a_bundle
+    at_broker = () if bundled else (*ruled_by(site, options.config), *enrolled(site.gallery))
+    sys.stdout.write(f"{options.config}: valid{', the part of a bundle' if bundled else ''}\n")
+    for subject, found in (*summary(site, bundled=bundled), *at_broker):
         sys.stdout.write(f"{subject:<11} {printable(found)}\n")
     return EXIT_STOPPED
 
 
-def summary(site: Site) -> Iterator[tuple[str, str]]:
+def summary(site: Site, *, bundled: bool = False) -> Iterator[tuple[str, str]]:
     """Yield what the file says, as pairs of a subject and words."""
     yield "site", site.site
     for name, host in site.hosts.items():
         runs = dict.fromkeys(_numbered(site, one.key) for one in processes_on(site, name, cores=1))
-        yield "host", f"{name} ({host.address}): {', '.join(runs) or 'nothing'}"
+        told = ", ".join(runs) or ("" if bundled else "nothing")  # a bundle leaves out most nodes
+        yield "host", f"{name} ({host.address}){': ' if told else ''}{told}"
     yield "broker", f"nodes send to {site.broker.ingress} and hear {site.broker.egress}"
     if site.metrics is not None:
         yield "metrics", f"http://{site.metrics.listen}/metrics, /healthz and /readyz on the broker's machine"

@@ -19,10 +19,10 @@ from turnstile.io.site import yaml_file
 from turnstile.io.site.file import load
 from turnstile.protocol.fields import Name
 from turnstile.protocol.roles import Identity, Role
+from turnstile.site.fields import ELSEWHERE
 from turnstile.site.plan import SECTIONS, processes_on
 
 MAX_BYTES = 1024 * 1024
-ELSEWHERE = "on another machine"
 SITE_FILE, KEYS = "site.yaml", "keys"
 
 _LEFT_OUT = ("gallery", "decision", "rules", "metrics")

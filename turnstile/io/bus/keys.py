@@ -192,6 +192,12 @@ class KeyFolder:
             raise ConfigError(f"keys: {self.path} has no broker's key; {HOW}")
         return _public_of(path)
 
+    @property
+    def came_in_a_bundle(self) -> bool:
+        """Tell whether the broker's own pair is on another machine, and these keys are some of its."""
+        public, secret = (self.path / f"{BROKER}{ending}" for ending in (_PUBLIC, _SECRET))
+        return _is_there(public) and not _is_there(secret)
+
     def broker_pair(self) -> KeyPair:
         """Return the broker's own pair.
 

@@ -10,6 +10,7 @@ recognizer claims.
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from turnstile.dispatch.desk import DispatchDesk, Recognized
@@ -18,7 +19,7 @@ from turnstile.dispatch.refusals import Refusals
 from turnstile.errors import WireError
 from turnstile.io.people.enrolment import Enrolment, log_stranger_rate
 from turnstile.people.encodings import is_encoding
-from turnstile.people.gallery import to_message
+from turnstile.people.gallery import Gallery, to_message
 from turnstile.people.naming import false_claims, name_faces
 from turnstile.protocol.messages import Ready, Template
 from turnstile.protocol.topics import Outgoing, work_topic
@@ -32,6 +33,9 @@ _FALSE_CLAIM = (
     "its names or distances are not the gallery's; those of the broker count. Check that machine; "
     "`turnstile keys revoke` cuts it off"
 )
+
+MAX_NAMES = 5
+"""Most people who are named in one line."""
 
 log = logging.getLogger("turnstile")
 
@@ -95,8 +99,8 @@ class PeopleDesk:
             return []
         self._built_ns = now_ns
         gallery, dispatcher = self.enrolment.gallery, self.dispatch.dispatcher
-        log.info("gallery: %d people, %d pictures", len(gallery.persons), len(gallery.owners))
         if not dispatcher.waiting_pictures:
+            log.info("%s", _in_words(gallery, self.enrolled))
             self.enrolled = gallery.persons
             if len(gallery.persons) > 1:
                 self._stranger_rate = log_stranger_rate(gallery, self.decision)
@@ -156,3 +160,21 @@ class PeopleDesk:
             dispatcher.offer_picture(
                 Job(kind="picture", key=picture.digest, seq=0, body=picture, came_ns=now_ns)
             )
+
+
+def _in_words(gallery: Gallery, before: Sequence[str] | None) -> str:
+    """Return how many are enrolled, and who came and went since."""
+    people, pictures = len(gallery.persons), len(gallery.owners)
+    said = (
+        f"gallery: {people} {'person' if people == 1 else 'people'}, {pictures} picture{'s'[pictures == 1 :]}"
+    )
+    if before is None:
+        return said
+    for word, names in (
+        ("new", sorted(set(gallery.persons) - set(before))),
+        ("removed", sorted(set(before) - set(gallery.persons))),
+    ):
+        if names:
+            more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+            said += f"; {word}: {', '.join(names[:MAX_NAMES])}{more}"
+    return said

@@ -9,6 +9,7 @@ from turnstile.errors import ConfigError
 from turnstile.io.site import yaml_file
 from turnstile.site.addresses import is_local, is_open
 from turnstile.site.document import build
+from turnstile.site.fields import ELSEWHERE
 from turnstile.site.settings import KeysSettings, LoggerSettings, MetricsSettings, Site
 
 
@@ -53,7 +54,7 @@ def _absolute(site: Site, folder: Path) -> Site:
     def source(one: int | str | tuple[str, ...]) -> int | str | tuple[str, ...]:
         if isinstance(one, tuple):
             return tuple(under(path) for path in one)
-        return one if isinstance(one, int) or "://" in one else under(one)
+        return one if isinstance(one, int) or "://" in one or one == ELSEWHERE else under(one)
 
     def logger(one: LoggerSettings) -> LoggerSettings:
         return msgspec.structs.replace(
