@@ -204,7 +204,8 @@ class BrokerNode:
         recognized = self.people.name_faces(recognized)
         result = recognized.result
         self.meter.answered(result, recognized.assignment, now_ns)
-        self._publish([Outgoing(topic("result", result.camera), for_everybody(result))])
+        limit = self.people.decision.max_distance
+        self._publish([Outgoing(topic("result", result.camera), for_everybody(result, max_distance=limit))])
         self._publish(self.access.take(recognized))
 
     def _confirm(self, answer: Result | Template) -> None:

@@ -455,3 +455,12 @@ def test_the_distance_of_an_ambiguous_denial_comes_with_its_margin_and_both_peop
     assert (measure.nearest, measure.limit) == (ANN, SETTINGS.max_distance)
     assert measure.distance == pytest.approx(0.25)
     assert measure.margin == pytest.approx(0.01)
+
+
+def test_frames_in_which_a_face_was_not_read_say_nothing(doorway: Doorway) -> None:
+    """Somebody before a poster is granted by the frames that read the face, and denied by no other."""
+    for _ in range(20):
+        doorway.see(msgspec.structs.replace(seen(ANN, as_person=None), unread=True, encoding=b""))
+    assert doorway.verdicts == []
+    doorway.see(seen(ANN), times=3)
+    assert doorway.verdicts == [GRANTED_ANN]

@@ -12,7 +12,7 @@ from turnstile.screen.scene import Scene
 
 def a_scene(camera: str = "front_door") -> Scene:
     """Return a scene with a display's default settings."""
-    return Scene(camera=camera, stale_after_s=1.5, banner_s=4.0, max_distance=0.5, max_fps=15.0)
+    return Scene(camera=camera, stale_after_s=1.5, banner_s=4.0, max_fps=15.0)
 
 
 def a_pane(width_px: int = 160, height_px: int = 120) -> Pane:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.support.builders import START_NS, a_beat, a_box, a_face, a_result, a_stranger, an_access
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Access, Advised, Face, Guide, Result
+from turnstile.protocol.public import for_everybody
 from turnstile.protocol.reasons import Advice, Reason
 from turnstile.protocol.state import State
 from turnstile.screen.scene import ADVICE_S, MAX_BANNERS, BrokerState, Notice, Scene, View
@@ -24,7 +25,7 @@ class Screen:
     """A scene whose camera's clock and display's clock run together, from 0."""
 
     def __init__(self, *, max_fps: float = 15.0) -> None:
-        self.scene = Scene(camera=CAMERA, stale_after_s=1.5, banner_s=4.0, max_distance=0.5, max_fps=max_fps)
+        self.scene = Scene(camera=CAMERA, stale_after_s=1.5, banner_s=4.0, max_fps=max_fps)
 
     def frames(self, *seconds: float) -> "Screen":
         """Show frames captured and shown at these times."""
@@ -33,8 +34,8 @@ class Screen:
         return self
 
     def result(self, when_s: float, result: Result) -> bool:
-        """Tell of a result at the time its frame was captured."""
-        return self.scene.result(result, now_s=when_s)
+        """Tell of a result as the broker publishes it, at the time its frame was captured."""
+        return self.scene.result(for_everybody(result, max_distance=0.5), now_s=when_s)
 
     def access(self, when_s: float, *, visit: int = 1, access: Access | None = None) -> bool:
         """Tell of a decision at once after its frame."""
@@ -60,10 +61,19 @@ def test_a_known_face_bears_its_name_and_distance() -> None:
 
 
 def test_a_face_beyond_the_limit_bears_no_name() -> None:
-    """A result names the nearest person however far; the display does not."""
+    """The broker publishes no name for it, so no display can judge by another limit than the site's."""
     screen = Screen().frames(0.0)
-    screen.result(0.0, a_result(a_stranger(distance=0.51), a_face(None), captured_ns=at_ns(0.0)))
-    assert [mark.label for mark in screen.view(0.1).marks] == ["unknown", "unknown"]
+    result = a_result(a_stranger(distance=0.51), a_face(distance=0.49), captured_ns=at_ns(0.0))
+    screen.result(0.0, for_everybody(result, max_distance=0.5))
+    assert [mark.label for mark in screen.view(0.1).marks] == ["unknown", "Barack Obama"]
+
+
+def test_a_face_that_was_not_read_bears_no_word() -> None:
+    """It is not unknown: nobody looked who it is."""
+    screen = Screen().frames(0.0)
+    unread = msgspec.structs.replace(a_face(None), unread=True)
+    screen.result(0.0, a_result(unread, captured_ns=at_ns(0.0)))
+    assert [mark.label for mark in screen.view(0.1).marks] == [""]
 
 
 def test_frames_without_any_result_yet_are_shown_plain() -> None:

@@ -40,7 +40,7 @@ def affected(after: Site) -> set[str]:
         ({"recognition": {"min_face_px": 50}}, {"pool"}),
         ({"recognition": {"policy": "unit"}}, {"broker", "pool"}),
         ({"decision": {"votes_needed": 4}}, {"broker"}),
-        ({"decision": {"max_distance": 0.2}}, {"broker", "screen"}),
+        ({"decision": {"max_distance": 0.2}}, {"broker"}),
         ({"loggers": {"log": {"keep_entries_days": 9}}}, {"log"}),
         ({"loggers": {"log": {}, "second": {}}}, {"broker"}),
         ({"displays": {"screen": {"cameras": ["back"]}}}, {"screen"}),

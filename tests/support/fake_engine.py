@@ -24,6 +24,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.boxes_px: tuple[Box, ...] = ()
         self.encodings: Encodings = some_encodings(0)
+        self.encoded: tuple[int, ...] | None = None
         self.error: PictureError | None = None
         self.while_working: Callable[[], object] = lambda: None
         self.hints: list[Hint | None] = []
@@ -44,6 +45,7 @@ class FakeEngine:
         return Analysis(
             boxes_px=self.boxes_px,
             encodings=self.encodings,
+            encoded=self.encoded,
             sharpness=(50.0,) * len(self.boxes_px),
             picture_rgb=np.zeros((48, 64, 3), np.uint8),
         )

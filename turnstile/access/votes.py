@@ -77,7 +77,7 @@ def ballots(result: Result, settings: DecisionSettings, *, too_old: bool) -> lis
         counts = False
         if too_old:
             reason = Reason.RESULT_TOO_OLD
-        elif settings.nearest_only and face.box_px.width * face.box_px.height < nearest:
+        elif face.unread or (settings.nearest_only and face.box_px.width * face.box_px.height < nearest):
             reason = None
         elif face.box_px.width < settings.min_face_px:
             reason = Reason.TOO_SMALL

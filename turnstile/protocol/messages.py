@@ -85,6 +85,8 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Little-endian float32 `(128,)`, for the broker, which does not publish it; may be empty."""
     thumbnail: Thumbnail = b""
     """For the broker, which publishes it with a decision only; may be empty."""
+    unread: bool = False
+    """Found but not encoded, since the frame has too many faces: it says nothing about who it is."""
 
 
 class Frame(Message, frozen=True, kw_only=True, tag="frame/2"):
@@ -150,10 +152,11 @@ class Picture(Message, frozen=True, kw_only=True, tag="picture/1"):
     data: bytes
 
 
-class Result(Message, frozen=True, kw_only=True, tag="result/2"):
+class Result(Message, frozen=True, kw_only=True, tag="result/3"):
     """What a recognizer saw in a frame.
 
-    The broker clears the token, the encodings and the thumbnails before it publishes the result.
+    The broker clears the token, the encodings, the thumbnails and the names of faces that are too far from
+    everybody before it publishes the result.
     """
 
     token: Token

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from turnstile.protocol.messages import Access, Result
+from turnstile.protocol.messages import Access, Face, Result
 
 
 def without_nearest(access: Access) -> Access:
@@ -10,7 +10,16 @@ def without_nearest(access: Access) -> Access:
     return msgspec.structs.replace(access, nearest=None)
 
 
-def for_everybody(result: Result) -> Result:
-    """Return a result as the broker publishes it: without its token, encodings and thumbnails."""
-    faces = tuple(msgspec.structs.replace(face, encoding=b"", thumbnail=b"") for face in result.faces)
-    return msgspec.structs.replace(result, token="", faces=faces)
+def for_everybody(result: Result, *, max_distance: float) -> Result:
+    """Return a result as the broker publishes it: without its token, encodings and thumbnails.
+
+    A face farther than `max_distance` from everybody has no name. So all displays show the site's own names,
+    whatever their machines know of its settings.
+    """
+
+    def bared(face: Face) -> Face:
+        near = face.distance is not None and face.distance <= max_distance
+        person = face.person if near else None
+        return msgspec.structs.replace(face, encoding=b"", thumbnail=b"", person=person)
+
+    return msgspec.structs.replace(result, token="", faces=tuple(map(bared, result.faces)))

@@ -78,7 +78,6 @@ def make_scenes(site: Site, display: DisplaySettings) -> dict[str, Scene]:
             camera=camera,
             stale_after_s=display.stale_after_s,
             banner_s=display.banner_s,
-            max_distance=site.decision.max_distance,
             max_fps=site.cameras[camera].max_fps,
         )
         for camera in display.cameras or site.cameras

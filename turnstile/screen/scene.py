@@ -119,8 +119,6 @@ class Scene:
     camera: str
     stale_after_s: float
     banner_s: float
-    max_distance: float
-    """Largest distance at which a face gets a name."""
     max_fps: float
     """The camera's largest frame rate."""
     freshness: Freshness = field(default_factory=Freshness)
@@ -282,19 +280,15 @@ class Scene:
         return f"{(len(self._shown_s) - 1) / span_s:.0f} fps" if span_s > 0 else "- fps"
 
     def _show_faces(self, faces: tuple[Face, ...], now_s: float) -> None:
-        names = [self._name_of(face) for face in faces]
+        names = [face.person for face in faces]
         self._faces, self._verdicts = faces, self._followed.of(faces, names, now_s=now_s)
 
-    def _name_of(self, face: Face) -> str | None:
-        near = face.distance is not None and face.distance <= self.max_distance
-        return face.person if near else None
-
     def _mark(self, face: Face, verdict: Verdict | None) -> Mark:
-        name = self._name_of(face)
+        name = face.person
         return Mark(
             box_px=face.box_px,
             kind=verdict or ("unknown" if name is None else "person"),
-            label=name or "unknown",
+            label=name or ("" if face.unread else "unknown"),
             detail="" if face.distance is None else f"{face.distance:.2f}",
         )
 

@@ -28,6 +28,6 @@ def part_of(site: Site, kind: str, name: str) -> tuple[object, ...]:
             display = site.displays.get(name)
             shown = () if display is None else display.cameras or tuple(site.cameras)
             rates = [(camera, site.cameras[camera].max_fps) for camera in shown]
-            return (*joins, display, rates, site.decision.max_distance)
+            return (*joins, display, rates)
         case _:
             return (*joins, getattr(site, SECTIONS.get(kind, "cameras")).get(name))

@@ -15,6 +15,7 @@ from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.hog import HogDetector
 from turnstile.vision.detect.search import Detection, overlap
+from turnstile.vision.encode.crowd import MAX_ENCODED
 from turnstile.vision.engines.accelerated import AcceleratedEngine
 from turnstile.vision.engines.reference import ReferenceEngine
 from turnstile.vision.engines.selection import make_engine
@@ -211,3 +212,15 @@ def test_a_face_that_is_doubted_gets_a_second_look(obama: PictureRgb) -> None:
         outcomes.append(any(overlap(asked, place) > 0.3 for asked in second.asked))
     assert any(outcomes)
     assert not outcomes[-1]
+
+
+def test_a_poster_costs_no_more_than_a_few_faces(
+    engine: AcceleratedEngine, two_people: PictureRgb, as_jpeg: Encode
+) -> None:
+    """All its faces are found; eight are encoded, so that the next door need not wait."""
+    poster = as_jpeg(np.tile(two_people, (2, 4, 1)))
+    seen = engine.analyse(poster)
+    assert len(seen.boxes_px) > MAX_ENCODED
+    assert seen.encoded is not None
+    assert len(seen.encodings) == len(seen.encoded) == MAX_ENCODED
+    assert engine.analyse(poster).encoded != seen.encoded

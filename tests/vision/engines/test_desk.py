@@ -123,3 +123,19 @@ def test_a_camera_that_seems_to_be_mounted_sideways_is_said_in_the_log(
     (said,) = (record.getMessage() for record in caplog.records)
     assert "add 90 to cameras.front_door.rotate" in said
     assert list(desk.sideways.hints.values()) == [said]
+
+
+def test_faces_that_were_not_encoded_are_found_all_the_same(
+    desk: RecognitionDesk, engine: FakeEngine
+) -> None:
+    """They have a box and no encoding, and are counted."""
+    desk.replace_gallery(to_message(ANN))
+    engine.boxes_px = tuple(a_box(left=at, size=20) for at in range(3))
+    engine.encodings, engine.encoded = some_encodings(1), (1,)
+    faces = recognize(desk, a_work()).faces
+    assert [(face.unread, face.person, bool(face.encoding)) for face in faces] == [
+        (True, None, False),
+        (False, "Ann Lee", True),
+        (True, None, False),
+    ]
+    assert desk.counts["faces_unread"] == 2

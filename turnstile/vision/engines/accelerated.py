@@ -1,5 +1,6 @@
 """The accelerated engine: dlib's own networks on a model runtime, and a search near hinted faces."""
 
+import itertools
 import time
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from turnstile.vision.detect.search import (
     is_worth_following,
     the_one_face,
 )
+from turnstile.vision.encode.crowd import to_encode
 from turnstile.vision.encode.encoder import POLICIES, Encoder
 from turnstile.vision.engines.engine import Analysis, EngineDescription
 from turnstile.vision.models import cache, runtime
@@ -36,10 +38,11 @@ class _Glance(NamedTuple):
 
 
 class AcceleratedEngine:
-    """Finds faces near hinted boxes first, and encodes all faces of a frame in one batch."""
+    """Finds faces near hinted boxes first, and encodes the faces of a frame in one batch."""
 
     def __init__(self, recognition: RecognitionSettings) -> None:
         self._recognition = recognition
+        self._turns = itertools.count()
         encoder = _load(cache.encoder_graph(), recognition)
         detector = _load(cache.detector_graph(), recognition)
         self._runtime = encoder.description
@@ -87,11 +90,13 @@ class AcceleratedEngine:
         sighting = self._find(frame, hint, glance)
         boxes = sighting.boxes_px[:MAX_FACES]
         detected = time.perf_counter()
-        encodings = self._frames.encode(frame, boxes)
+        encoded_faces = to_encode(boxes, next(self._turns))
+        encodings = self._frames.encode(frame, [boxes[at] for at in encoded_faces])
         encoded = time.perf_counter()
         return Analysis(
             boxes_px=boxes,
             encodings=encodings,
+            encoded=tuple(encoded_faces),
             sharpness=tuple(sharpness(frame, box) for box in boxes),
             decode_ms=glance.decode_ms + (decoded - started) * 1e3,
             detect_ms=glance.detect_ms + (detected - decoded) * 1e3,

@@ -103,20 +103,26 @@ class RecognitionDesk:
         )
 
     def _name_faces(self, analysis: Analysis) -> tuple[Face, ...]:
-        matches = self.gallery.match(analysis.encodings)
-        picture = analysis.picture_rgb
-        return tuple(
-            Face(
-                box_px=box,
+        picture, boxes = analysis.picture_rgb, analysis.boxes_px[:MAX_FACES]
+        faces = [
+            Face(box_px=box, sharpness=sharp, unread=True)
+            for box, sharp in zip(boxes, analysis.sharpness, strict=False)
+        ]
+        encoded = range(len(faces)) if analysis.encoded is None else analysis.encoded
+        encodings = analysis.encodings[: len(encoded)]
+        for at, match, encoding in zip(encoded, self.gallery.match(encodings), encodings, strict=True):
+            shown = picture is not None and at < MAX_THUMBNAILS
+            faces[at] = Face(
+                box_px=boxes[at],
                 person=match.person,
                 distance=match.distance,
                 second_distance=match.second_distance,
                 sharpness=analysis.sharpness[at],
-                encoding=analysis.encodings[at].astype("<f4").tobytes(),
-                thumbnail=thumbnail(picture, box) if picture is not None and at < MAX_THUMBNAILS else b"",
+                encoding=encoding.astype("<f4").tobytes(),
+                thumbnail=thumbnail(picture, boxes[at]) if picture is not None and shown else b"",
             )
-            for at, (box, match) in enumerate(zip(analysis.boxes_px, matches, strict=True))
-        )[:MAX_FACES]
+        self.counts["faces_unread"] += sum(face.unread for face in faces)
+        return tuple(faces)
 
     def _encode(self, picture: Picture) -> Template:
         self.counts["pictures_in"] += 1

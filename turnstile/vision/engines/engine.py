@@ -16,9 +16,11 @@ class Analysis:
     boxes_px: tuple[Box, ...]
     """In pixels of the frame as captured, whatever scale was searched."""
     encodings: Encodings
-    """Encodings; row `i` belongs to `boxes_px[i]`."""
+    """Encodings; row `i` belongs to `boxes_px[i]`, or to `boxes_px[encoded[i]]` in a crowd."""
     sharpness: tuple[float, ...]
     """Variance of the Laplacian of each grey face scaled to 100x100 pixels."""
+    encoded: tuple[int, ...] | None = None
+    """Which faces were encoded; `None` means all."""
     decode_ms: float = 0.0
     detect_ms: float = 0.0
     encode_ms: float = 0.0

@@ -1,5 +1,6 @@
 """The reference engine: the `face_recognition` library as it comes, on dlib."""
 
+import itertools
 import math
 import time
 import warnings
@@ -14,6 +15,7 @@ from turnstile.protocol.messages import Hint
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.search import the_one_face
+from turnstile.vision.encode.crowd import to_encode
 from turnstile.vision.engines.engine import Analysis, EngineDescription
 from turnstile.vision.pictures import biggest_first, decode_frame, sharpness
 
@@ -41,6 +43,7 @@ class ReferenceEngine:
     """
 
     def __init__(self, recognition: RecognitionSettings) -> None:
+        self._turns = itertools.count()
         self._upsamplings = max(0, math.ceil(math.log2(HOG_FACE_PX / recognition.min_face_px)))
         self._min_enrol_face_px = recognition.min_enrol_face_px
         blank = np.zeros((160, 160, 3), np.uint8)
@@ -67,11 +70,13 @@ class ReferenceEngine:
         decoded = time.perf_counter()
         boxes = self._find(frame, upsamplings=self._upsamplings)[:MAX_FACES]
         detected = time.perf_counter()
-        encodings = self._encode(frame, boxes)
+        encoded_faces = to_encode(boxes, next(self._turns))
+        encodings = self._encode(frame, [boxes[at] for at in encoded_faces])
         encoded = time.perf_counter()
         return Analysis(
             boxes_px=tuple(boxes),
             encodings=encodings,
+            encoded=tuple(encoded_faces),
             sharpness=tuple(sharpness(frame, box) for box in boxes),
             decode_ms=(decoded - started) * 1e3,
             detect_ms=(detected - decoded) * 1e3,
