@@ -153,11 +153,7 @@ class Picture(Message, frozen=True, kw_only=True, tag="picture/1"):
 
 
 class Result(Message, frozen=True, kw_only=True, tag="result/3"):
-    """What a recognizer saw in a frame.
-
-    The broker clears the token, the encodings, the thumbnails and the names of faces that are too far from
-    everybody before it publishes the result.
-    """
+    """What a recognizer saw in a frame; published without some of it (`turnstile.protocol.public`)."""
 
     token: Token
     name: Name
