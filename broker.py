@@ -34,6 +34,7 @@ from turnstile.io.metrics.endpoint import Endpoint, open_endpoint
 from turnstile.io.metrics.hops import Meter
 from turnstile.io.people.desk import PeopleDesk
 from turnstile.io.people.enrolment import open_enrolment
+from turnstile.io.people.rates import StrangerRate
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import BROKER_PERIOD_S, Heart
 from turnstile.io.site.descriptors import raise_limit
@@ -288,7 +289,7 @@ def wire(start: node.Start) -> BrokerNode:
     dispatch = DispatchDesk(
         limits=site.broker, cameras=site.cameras.keys(), new_token=lambda: secrets.token_hex(16)
     )
-    people = PeopleDesk(enrolment=enrolment, dispatch=dispatch, decision=site.decision)
+    people = PeopleDesk(enrolment=enrolment, dispatch=dispatch, rate=StrangerRate(site.decision))
     access = open_access_desk(site, start.options.config, journal, meter, unenrol=people.unenrol)
     return BrokerNode(
         sockets=sockets,

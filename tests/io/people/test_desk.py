@@ -15,6 +15,7 @@ from turnstile.dispatch.dispatcher import Assignment, Job
 from turnstile.errors import WireError
 from turnstile.io.people.desk import GALLERY_PERIOD_NS, RESEND_NS, PeopleDesk
 from turnstile.io.people.enrolment import open_enrolment
+from turnstile.io.people.rates import StrangerRate
 from turnstile.protocol.messages import Face, People
 from turnstile.protocol.topics import Outgoing, work_topic
 from turnstile.site.settings import BrokerSettings, DecisionSettings, GallerySettings
@@ -36,7 +37,8 @@ class Office:
         self.enrolment = open_enrolment(
             GallerySettings(faces=str(self.faces), cache=str(folder / "cache")), ENGINE
         )
-        self.desk = PeopleDesk(enrolment=self.enrolment, dispatch=self.dispatch, decision=DecisionSettings())
+        rate = StrangerRate(DecisionSettings())
+        self.desk = PeopleDesk(enrolment=self.enrolment, dispatch=self.dispatch, rate=rate)
         self.dispatch.joined(RECOGNIZER)
         self.now_ns = 0
 
@@ -92,7 +94,7 @@ def test_everybody_gets_the_gallery_when_it_changes(office: Office) -> None:
     assert isinstance(people, People)
     assert people.persons == office.desk.enrolled == ("Barack Obama", "Joe Biden")
     assert office.ready() == []
-    assert office.desk.gauges()["stranger_rate"] == 0.0
+    wait_until(lambda: office.desk.gauges().get("stranger_rate") == 0.0, "what the gallery admits")
 
 
 def test_a_recognizer_that_lacks_the_gallery_gets_it_on_its_own_topic(office: Office) -> None:

@@ -17,13 +17,13 @@ from turnstile.dispatch.desk import DispatchDesk, Recognized
 from turnstile.dispatch.dispatcher import Job
 from turnstile.dispatch.refusals import Refusals
 from turnstile.errors import WireError
-from turnstile.io.people.enrolment import Enrolment, log_stranger_rate
+from turnstile.io.people.enrolment import Enrolment
+from turnstile.io.people.rates import StrangerRate
 from turnstile.people.encodings import is_encoding
 from turnstile.people.gallery import Gallery, to_message
 from turnstile.people.naming import false_claims, name_faces
 from turnstile.protocol.messages import Ready, Template
 from turnstile.protocol.topics import Outgoing, work_topic
-from turnstile.site.settings import DecisionSettings
 
 GALLERY_PERIOD_NS = 250_000_000
 RESEND_NS = 3_000_000_000
@@ -46,7 +46,7 @@ class PeopleDesk:
 
     enrolment: Enrolment
     dispatch: DispatchDesk
-    decision: DecisionSettings
+    rate: StrangerRate
     counts: Counter[str] = field(default_factory=Counter)
     enrolled: tuple[str, ...] | None = None
     """Who was when no picture waited to be encoded; `None` before that."""
@@ -54,7 +54,6 @@ class PeopleDesk:
     _sent: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Recognizer → the version that it was sent, and when."""
     _built_ns: int | None = None
-    _stranger_rate: float | None = None
 
     def gauges(self) -> dict[str, float]:
         """Return the present values for the beat."""
@@ -62,7 +61,7 @@ class PeopleDesk:
             "people": len(self.enrolment.gallery.persons),
             "pictures_refused": len(self.enrolment.problems) + self.enrolment.surplus,
         }
-        return values if self._stranger_rate is None else values | {"stranger_rate": self._stranger_rate}
+        return values if self.rate.value is None else values | {"stranger_rate": self.rate.value}
 
     def take(self, message: Ready | Template, now_ns: int) -> list[Outgoing]:
         """Note that a recognizer is ready, or keep the encoding that it made; return a gallery it lacks.
@@ -93,6 +92,7 @@ class PeopleDesk:
         Raises:
             TurnstileError: the faces folder is no longer watched.
         """
+        self.rate.check()
         self._queue_pictures(now_ns)
         early = self._built_ns is not None and now_ns - self._built_ns < GALLERY_PERIOD_NS
         if early or not self.enrolment.rebuild():
@@ -103,7 +103,7 @@ class PeopleDesk:
             log.info("%s", _in_words(gallery, self.enrolled))
             self.enrolled = gallery.persons
             if len(gallery.persons) > 1:
-                self._stranger_rate = log_stranger_rate(gallery, self.decision)
+                self.rate.ask(gallery)
         for recognizer in dispatcher.recognizers:
             self._sent[recognizer] = (gallery.version, now_ns)
         return [Outgoing("gallery.", to_message(self.enrolment.templates))]
@@ -122,8 +122,9 @@ class PeopleDesk:
         self._sent.pop(recognizer, None)
 
     def close(self) -> None:
-        """Stop watching the faces folder."""
+        """Stop watching the faces folder, and computing."""
         self.enrolment.folder.close()
+        self.rate.close()
 
     def _greet(self, ready: Ready, now_ns: int) -> list[Outgoing]:
         recognizer, version = work_topic(ready.name, ready.instance), self.enrolment.gallery.version

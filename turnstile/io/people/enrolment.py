@@ -1,16 +1,16 @@
 """The gallery as the broker knows it: pictures as work for recognizers, and the encodings made of them."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import FaceFolder, Listing
-from turnstile.people.calibration import stranger_rate
 from turnstile.people.encodings import Unencoded
-from turnstile.people.gallery import EMPTY, Gallery, build_gallery, persons_of, templates
+from turnstile.people.gallery import EMPTY, Gallery, build_gallery, templates
 from turnstile.protocol.names import name_key
-from turnstile.site.settings import DecisionSettings, GallerySettings
+from turnstile.site.settings import GallerySettings
 
 MAX_PICTURES = 80_000
 """In a gallery: one travels as a message of at most 64 MB, and a picture takes up to 777 bytes of it, for its
@@ -31,6 +31,8 @@ class Enrolment:
     templates: Gallery = EMPTY
     """What recognizers compare faces with."""
     hashes: dict[str, str] = field(default_factory=dict)
+    persons: Mapping[str, str] = field(default_factory=dict)
+    """Path → whom that picture is of."""
     encodings: dict[str, bytes] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     """Hash → why no encoding could be made of that picture."""
@@ -94,12 +96,12 @@ class Enrolment:
         if not self._changed:
             return False
         self._changed = False
-        named = persons_of(self.hashes)
-        self.erased &= {name_key(person) for person in named.values()}
+        if self.erased:
+            self.erased &= {name_key(person) for person in self.persons.values()}
         known = [
             (person, self.encodings[self.hashes[file]])
-            for file, person in named.items()
-            if self.hashes[file] in self.encodings and name_key(person) not in self.erased
+            for file, person in self.persons.items()
+            if self.hashes[file] in self.encodings and not (self.erased and name_key(person) in self.erased)
         ]
         self._count_surplus(len(known) - self.max_pictures)
         before = self.gallery.version
@@ -122,7 +124,7 @@ class Enrolment:
             listing = self.folder.listings.get()
             self._gone |= set(self.hashes.values())
             self._note(listing)
-            self.hashes = listing.hashes
+            self.hashes, self.persons = listing.hashes, listing.persons
             wanted = set(self.hashes.values())
             self.encodings = {d: e for d, e in (self.encodings | listing.encodings).items() if d in wanted}
             self.problems = {d: p for d, p in self.problems.items() if d in wanted}
@@ -154,17 +156,3 @@ def open_enrolment(gallery: GallerySettings, engine: str) -> Enrolment:
     folder = FaceFolder(Path(gallery.faces), cache)
     folder.start()
     return Enrolment(folder=folder, cache=cache, engine=engine)
-
-
-def log_stranger_rate(gallery: Gallery, decision: DecisionSettings) -> float:
-    """Log how often enrolled people would be taken for somebody else, and return that rate."""
-    rate = stranger_rate(gallery, decision)
-    sentence = "of %d enrolled pictures %d would be taken for somebody else: %.2f %%, at most %.2f %%"
-    log.info(sentence, rate.trials, rate.hits, 100 * rate.value, 100 * rate.at_most)
-    if rate.value > decision.max_stranger_rate:
-        log.warning(
-            "that is more than decision.max_stranger_rate, %.2f %%: lower decision.max_distance, raise "
-            "decision.min_margin, or see `turnstile calibrate` for the pictures that are too alike",
-            100 * decision.max_stranger_rate,
-        )
-    return rate.value

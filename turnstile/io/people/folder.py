@@ -11,7 +11,7 @@ import queue
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from turnstile.io.people.cache import EncodingCache
 from turnstile.io.runner.worker import Worker
 from turnstile.io.site.descriptors import are_used_up
 from turnstile.people.encodings import Unencoded
-from turnstile.people.gallery import is_picture, person_of
+from turnstile.people.gallery import is_picture, person_of, persons_of
 
 MAX_PICTURE_BYTES = 24 * 2**20
 RESCAN_S = 30.0
@@ -41,6 +41,8 @@ class Listing:
     """All pictures of the folder now, by path below it."""
 
     hashes: dict[str, str]
+    persons: Mapping[str, str]
+    """Path → whom that picture is of."""
     encodings: dict[str, bytes]
     """Hash → encoding, for those in the cache."""
     problems: dict[str, str]
@@ -168,7 +170,12 @@ class FaceFolder:
         self._pending = {digest: file for file, digest in hashes.items() if digest not in self._encodings}
         self._offered &= set(self._pending)
         listing = Listing(
-            hashes=hashes, encodings=self._encodings, problems=problems, trouble=trouble, absent=absent
+            hashes=hashes,
+            persons=persons_of(hashes),
+            encodings=self._encodings,
+            problems=problems,
+            trouble=trouble,
+            absent=absent,
         )
         if listing != self._listing:
             self._listing = listing

@@ -1,0 +1,64 @@
+"""What the gallery admits, computed beside the broker's loop: hundreds of pictures against all people."""
+
+import logging
+import queue
+from contextlib import suppress
+
+from turnstile.io.runner.worker import Worker
+from turnstile.people.calibration import stranger_rate
+from turnstile.people.gallery import Gallery
+from turnstile.site.settings import DecisionSettings
+
+LOOK_S = 0.2
+
+log = logging.getLogger("turnstile")
+
+
+class StrangerRate:
+    """How often somebody enrolled would be taken for somebody else.
+
+    Attributes:
+        value: of the newest gallery computed; `None` before the first.
+    """
+
+    def __init__(self, decision: DecisionSettings) -> None:
+        """Begin to wait for galleries."""
+        self.value: float | None = None
+        self._decision = decision
+        self._galleries: queue.SimpleQueue[Gallery] = queue.SimpleQueue()
+        self._worker = Worker("stranger rate", self._work)
+        self._worker.start()
+
+    def ask(self, gallery: Gallery) -> None:
+        """Compute it for a gallery; one that waits already is left out."""
+        self._galleries.put(gallery)
+
+    def check(self) -> None:
+        """Raise what ended the computing, if anything did."""
+        self._worker.check()
+
+    def close(self) -> None:
+        """Stop; what is computed just now is not waited for long."""
+        self._worker.close(within_s=0.5)
+
+    def _work(self) -> None:
+        while not self._worker.stopping.is_set():
+            with suppress(queue.Empty):
+                gallery = self._galleries.get(timeout=LOOK_S)
+                while not self._galleries.empty():
+                    gallery = self._galleries.get()
+                self.value = log_stranger_rate(gallery, self._decision)
+
+
+def log_stranger_rate(gallery: Gallery, decision: DecisionSettings) -> float:
+    """Log how often enrolled people would be taken for somebody else, and return that rate."""
+    rate = stranger_rate(gallery, decision)
+    sentence = "of %d enrolled pictures %d would be taken for somebody else: %.2f %%, at most %.2f %%"
+    log.info(sentence, rate.trials, rate.hits, 100 * rate.value, 100 * rate.at_most)
+    if rate.value > decision.max_stranger_rate:
+        log.warning(
+            "that is more than decision.max_stranger_rate, %.2f %%: lower decision.max_distance, raise "
+            "decision.min_margin, or see `turnstile calibrate` for the pictures that are too alike",
+            100 * decision.max_stranger_rate,
+        )
+    return rate.value
