@@ -21,6 +21,7 @@ from turnstile.people.gallery import (
     person_of,
     templates,
     to_message,
+    why_no_picture,
 )
 from turnstile.protocol.fields import PersonName
 from turnstile.protocol.messages import decode, encode
@@ -212,6 +213,10 @@ def test_what_is_no_encoding(data: bytes) -> None:
         ("barack_obama/anything.png", "Barack Obama"),
         ("barack_obama/2019/at the sea.jpg", "Barack Obama"),
         ("barack_obama_2/1.jpg", "Barack Obama 2"),
+        ("barack_obama/2019/1.heic", "Barack Obama"),
+        ("team/barack_obama/1.webp", "Barack Obama"),
+        ("team/barack_obama.jpg", "Team"),
+        ("2019/1.jpg", "2019"),
         ("obama.jpg", "Obama"),
         ("obama2.jpg", "Obama2"),
         ("mary-ann_o'neil.jpg", "Mary-ann O'neil"),
@@ -229,6 +234,73 @@ def test_a_path_names_a_person(file: str, person: str) -> None:
     """First and last name, an optional number, or a folder for several pictures."""
     assert person_of(file) == person
     assert is_picture(file)
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        "barack_obama (1)",
+        "barack_obama(2)",
+        "barack_obama_(3)",
+        "barack_obama_2 (1)",
+        "barack_obama 2",
+        "barack_obama copy",
+        "barack_obama copy 2",
+        "barack_obama_copy",
+        "barack_obama-copy",
+        "barack_obama - Copy",
+        "barack_obama - Copy (2)",
+        "barack_obama - Copy - Copy",
+        "barack_obama - Kopie",
+        "Copy of barack_obama",
+        "Kopie von barack_obama",
+        "barack_obama (copy)",
+        "barack_obama (another copy)",
+        "barack_obama (Ada's conflicted copy 2026-11-25)",
+        "barack_obama (conflicted copy 2026-11-25 103040)",
+        "barack_obama (In Konflikt stehende Kopie von Ada)",
+        "barack_obama.sync-conflict-20261125-103040-ABCDEFG",
+    ],
+)
+def test_a_copy_of_a_picture_is_of_the_same_person(copy: str) -> None:
+    """Copies that browsers, file managers and cloud folders made enrol no second person beside the first."""
+    assert person_of(f"{copy}.jpg") == "Barack Obama"
+
+
+@pytest.mark.parametrize(
+    "file", ["copy.jpg", "ada_copyright.jpg", "kopietz.png", "ann_(office).jpg", "x.2.jpg"]
+)
+def test_a_name_that_only_resembles_a_copy_is_kept(file: str) -> None:
+    """People are called so, and one word is a name."""
+    assert person_of(file) == " ".join(
+        word[:1].upper() + word[1:] for word in file.rpartition(".")[0].split("_")
+    )
+
+
+@pytest.mark.parametrize("file", ["a.bmp", "a.AVIF", "folder/a.tiff", "ada", "a.mp4", "a.dng"])
+def test_a_file_that_is_no_picture_is_told_which_are(file: str) -> None:
+    """Somebody may have meant it to be one."""
+    assert why_no_picture(file).startswith("its name ends in ")
+    assert ".heic" in why_no_picture(file)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        ".DS_Store",
+        "a.gif",
+        "README.md",
+        "notes.TXT",
+        ".x/a.bmp",
+        "a.jpg.part",
+        "a.bmp~",
+        "Thumbs.db",
+        "a.jpg",
+    ],
+)
+def test_of_notes_and_hidden_files_nothing_is_said(file: str) -> None:
+    """Nor of pictures."""
+    assert why_no_picture(file) == ""
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,23 @@ from turnstile.protocol.fields import ENCODING_BYTES, STEERING
 from turnstile.protocol.messages import People
 from turnstile.protocol.names import name_key
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif"})
 
+_QUIET_SUFFIXES = frozenset(
+    {".txt", ".md", ".gif", ".part", ".partial", ".tmp", ".crdownload", ".ini", ".db"}
+)
+"""Notes, animations, unfinished uploads and what file managers leave behind."""
+
+_COPY = "copy|kopie|copie|copia"
+_COPY_ENDING = rf"""
+    [-_ ]+ (?:{_COPY}) (?: [_ ]+ \d+ | [_ ]* \(\d+\) )?             # of Explorer and Finder
+    | [_ ]* \( (?: \d+ | [^()]* (?: [ck]onfli[ckt] | {_COPY} ) [^()]* ) \)   # of browsers and cloud folders
+    | [.] sync-conflict- [-\w]+                                       # of Syncthing
+"""
+_FOLDER_ENDING = re.compile(rf"(?:{_COPY_ENDING})$", re.IGNORECASE | re.VERBOSE)
+_FILE_ENDING = re.compile(rf"(?: [_ ]+ \d+ | {_COPY_ENDING})$", re.IGNORECASE | re.VERBOSE)
+_COPY_OF = re.compile(rf"^(?:{_COPY}) (?:of|von|de|di) (?=\S)", re.IGNORECASE)
+_LETTER = re.compile(r"[^\W\d_]")
 _UNFIT = re.compile(rf"[{STEERING}\ud800-\udfff]")
 
 
@@ -172,21 +187,45 @@ def from_message(people: People) -> Gallery:
 
 def is_picture(file: str) -> bool:
     """Tell whether a path below the faces folder is that of a picture: by its ending, and not hidden."""
-    path = PurePosixPath(file)
-    return path.suffix.lower() in PICTURE_SUFFIXES and not any(part.startswith(".") for part in path.parts)
+    return PurePosixPath(file).suffix.lower() in PICTURE_SUFFIXES and not _is_hidden(file)
+
+
+def why_no_picture(file: str) -> str:
+    """Return why a file is not read as a picture; empty for pictures, and for what nobody took for one."""
+    suffix = PurePosixPath(file).suffix.lower()
+    if is_picture(file) or _is_hidden(file) or suffix in _QUIET_SUFFIXES or file.endswith("~"):
+        return ""
+    return f"its name ends in {suffix or 'nothing'}; pictures end in {', '.join(sorted(PICTURE_SUFFIXES))}"
+
+
+def _is_hidden(file: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(file).parts)
 
 
 def person_of(file: str) -> str | None:
     """Return the person that a picture's path below the faces folder names; `None` if it names nobody.
 
-    ``barack_obama.jpg``, ``barack_obama_2.jpg`` and ``barack_obama/anything.jpg`` are Barack Obama.
+    ``barack_obama.jpg``, ``barack_obama_2.jpg``, copies such as ``barack_obama (1).jpg`` and
+    ``barack_obama - Copy.jpg``, ``barack_obama/anything.jpg`` and ``team/barack_obama/anything.jpg`` are
+    Barack Obama: the innermost folder counts whose name has a letter, and without a folder the file's name.
     """
     path = PurePosixPath(file)
     if not is_picture(file) or _UNFIT.search(file):
         return None
-    stem = path.parts[0] if len(path.parts) > 1 else re.sub(r"_\d+$", "", path.stem)
+    if len(path.parts) == 1:
+        stem = _without(_FILE_ENDING, _COPY_OF.sub("", path.stem))
+    else:
+        folders = [part for part in path.parts[:-1] if _LETTER.search(part)] or path.parts[:1]
+        stem = _without(_FOLDER_ENDING, folders[-1])
     words = [word for word in unicodedata.normalize("NFC", stem).split("_") if word]
     return " ".join(word[:1].upper() + word[1:] for word in words)[:200].strip() or None
+
+
+def _without(ending: re.Pattern[str], name: str) -> str:
+    """Return a name without any number of endings: ``ann_2 (1)`` is Ann."""
+    while (shorter := ending.sub("", name)) != name:
+        name = shorter
+    return name
 
 
 def persons_of(files: Iterable[str]) -> Mapping[str, str]:

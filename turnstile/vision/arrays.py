@@ -18,3 +18,6 @@ Reduction = Literal[1, 2, 4, 8]
 """The factor by which a JPEG is decoded smaller."""
 
 REDUCTIONS: tuple[Reduction, ...] = (1, 2, 4, 8)
+
+ENROLMENT_LONG_SIDE_PX = 1600
+"""Enrolment pictures are scaled down to this: a face that fills a tenth of it is still 160 pixels wide."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from turnstile.errors import PictureError
 from turnstile.protocol.fields import Box
 from turnstile.protocol.jpeg import check_jpeg
-from turnstile.vision.arrays import PictureGrey, PictureRgb, Reduction
+from turnstile.vision.arrays import ENROLMENT_LONG_SIDE_PX, PictureGrey, PictureRgb, Reduction
 
 MAX_FRAME_PX = 100_000_000
 MAX_FRAME_BYTES = 32 * 2**20
@@ -31,9 +31,6 @@ _REDUCED_GREY = {
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
-
-ENROLMENT_LONG_SIDE_PX = 1600
-"""Enrolment pictures are scaled down to this: a face that fills a tenth of it is still 160 pixels wide."""
 
 MAX_ENROLMENT_BYTES = 32 * 2**20
 CHILD_TIMEOUT_S = 20.0
@@ -81,13 +78,15 @@ def _decode(jpeg: bytes, mode: int) -> npt.NDArray[np.uint8]:
 
 
 def decode_enrolment(data: bytes) -> PictureRgb:
-    """Return the pixels of an enrolment picture (JPEG or PNG), upright, with a long side of at most 1600.
+    """Return the pixels of an enrolment picture, upright, with a long side of at most 1600.
+
+    JPEG, PNG, WebP and HEIC are read, whatever the file is called.
 
     A child process decodes it, with limits on memory, processor time and wall time: the picture may come from
     anywhere, and decoders are where pictures do harm. It takes about 0.15 s.
 
     Raises:
-        PictureError: not a JPEG or PNG, cut off, damaged, or too large; the text says which.
+        PictureError: not one of these, cut off, damaged, or too large; the text says which.
     """
     if not data:
         raise PictureError("the file is empty")

@@ -87,7 +87,9 @@ def test_broken_pictures_are_left_out_counted_and_named_once(
     assert {(shot.width_px, shot.height_px) for shot in shots} == {(160, 120)}
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 3
-    assert any("text.jpg is left out: not a JPEG or PNG picture" in warning for warning in warnings)
+    assert any(
+        "text.jpg is left out: not a JPEG, PNG, WebP or HEIC picture" in warning for warning in warnings
+    )
     assert any("whole.jpg is left out: the file is cut off" in warning for warning in warnings)
 
 

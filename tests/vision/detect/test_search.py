@@ -165,10 +165,10 @@ def test_a_box_of_a_scaled_part_is_mapped_back_and_clipped() -> None:
 
 def test_an_enrolment_picture_must_show_one_face_of_some_size() -> None:
     """Each sentence says what is wrong."""
-    assert the_one_face([a_box()], min_face_px=60) == a_box()
+    assert the_one_face([a_box()], PICTURE, min_face_px=60) == a_box()
     with pytest.raises(PictureError, match="no face found"):
-        the_one_face([], min_face_px=60)
+        the_one_face([], PICTURE, min_face_px=60)
     with pytest.raises(PictureError, match="2 faces found"):
-        the_one_face([a_box(), a_box(left=300)], min_face_px=60)
-    with pytest.raises(PictureError, match="80 pixels wide, needs 100"):
-        the_one_face([a_box()], min_face_px=100)
+        the_one_face([a_box(), a_box(left=300)], PICTURE, min_face_px=60)
+    with pytest.raises(PictureError, match="too small: 80 px wide, at least 100 are needed"):
+        the_one_face([a_box()], PICTURE, min_face_px=100)

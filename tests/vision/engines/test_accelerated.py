@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -147,6 +148,37 @@ def test_pictures_that_cannot_be_enrolled_are_told_why(
         engine.enrol(np.full((300, 300, 3), 128, np.uint8))
     with pytest.raises(PictureError, match="2 faces found"):
         engine.enrol(two_people)
+
+
+@pytest.mark.parametrize("face_px", [27, 38, 45])
+def test_a_face_that_is_too_small_is_not_called_no_face(
+    engine: AcceleratedEngine, obama: PictureRgb, face_px: int
+) -> None:
+    """The sentence says how wide it is and what is needed."""
+    small = cv2.resize(obama, None, fx=face_px / 272, fy=face_px / 272, interpolation=cv2.INTER_AREA)
+    with pytest.raises(PictureError, match=r"^the face is too small: \d+ px wide, at least 60 are needed$"):
+        engine.enrol(np.asarray(small, np.uint8))
+
+
+def test_a_small_face_in_a_large_picture_is_told_of_the_scaling(
+    engine: AcceleratedEngine, obama: PictureRgb
+) -> None:
+    """The width is not the one that the person measures in the file."""
+    page = np.full((1600, 1200, 3), 200, np.uint8)
+    small = cv2.resize(obama, None, fx=0.15, fy=0.15, interpolation=cv2.INTER_AREA)
+    page[700 : 700 + small.shape[0], 500 : 500 + small.shape[1]] = small
+    with pytest.raises(
+        PictureError, match=r"needed; the picture was scaled to 1600 px: crop it to the face$"
+    ):
+        engine.enrol(page)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_face_that_is_not_upright_is_told_so(obama: PictureRgb, quarters: int) -> None:
+    """Scanners and editors lose the note of how to turn a picture."""
+    engine = AcceleratedEngine(RecognitionSettings(detector="hog"))
+    with pytest.raises(PictureError, match=r"^the face is not upright; turn the picture and save it$"):
+        engine.enrol(np.ascontiguousarray(np.rot90(obama, quarters)))
 
 
 def test_the_description_says_what_runs(engine: AcceleratedEngine) -> None:

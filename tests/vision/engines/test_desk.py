@@ -98,7 +98,7 @@ def test_an_enrolment_picture_is_answered_with_its_encoding(
     crowded = encode(desk, a_picture(token="03", data=a_jpeg()))
     assert (encoded.token, encoded.engine, encoded.problem) == ("01", ENGINE, "")
     assert encoded.encoding == some_encodings(1).tobytes()
-    assert (damaged.encoding, damaged.problem) == (b"", "not a JPEG or PNG picture")
+    assert (damaged.encoding, damaged.problem) == (b"", "not a JPEG, PNG, WebP or HEIC picture")
     assert crowded.problem == "there are two faces in it"
     assert (desk.counts["pictures_in"], desk.counts["bad_pictures"]) == (3, 2)
 

@@ -89,8 +89,17 @@ def test_a_picture_of_two_people_cannot_be_enrolled(
 def test_a_small_face_cannot_be_enrolled(obama: PictureRgb) -> None:
     """The sentence says how wide it is and what is needed."""
     strict = ReferenceEngine(RecognitionSettings(min_enrol_face_px=150))
-    with pytest.raises(PictureError, match=r"too small \(\d+ pixels wide, needs 150\)"):
+    with pytest.raises(PictureError, match=r"too small: \d+ px wide, at least 150 are needed$"):
         strict.enrol(scaled(obama, 0.2))
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.14, 0.19])
+def test_a_face_that_is_too_small_is_not_called_no_face(
+    reference: ReferenceEngine, obama: PictureRgb, scale: float
+) -> None:
+    """27 to 52 px wide."""
+    with pytest.raises(PictureError, match=r"too small: \d+ px wide, at least 60 are needed$"):
+        reference.enrol(scaled(obama, scale))
 
 
 def test_the_smallest_face_sets_how_often_a_frame_is_doubled() -> None:

@@ -240,7 +240,7 @@ def _picture(path: Path) -> Frame:
     """Return a picture, upright.
 
     Raises:
-        picture_child.Refused: it is too large, cut off, damaged, or not a JPEG or PNG.
+        picture_child.Refused: it is too large, cut off, damaged, or not a picture of a kind that is read.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:

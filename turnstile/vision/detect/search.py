@@ -1,13 +1,15 @@
 """Where in a frame to look for faces: everywhere, or near the faces of the frame before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from turnstile.errors import PictureError
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Hint
-from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.arrays import ENROLMENT_LONG_SIDE_PX, PictureRgb
 
 MAX_HINT_AGE_S = 1.0
 """Boxes older than this are not searched: at 1 m/s, a face of 16 cm has moved six of its widths."""
@@ -23,8 +25,14 @@ AREA_BELOW = 0.7
 """Below this scale pictures are reduced by averaging. Above it interpolation is ten times as fast and
 still uses every pixel."""
 
+SMALLEST_FACE_PX = 20
+"""Faces of an enrolment picture down to this are found to be told that they are too small."""
+
 SAME_FACE_OVERLAP = 0.3
 """Boxes whose intersection over union is greater are the same face."""
+
+FindBoxes = Callable[[PictureRgb], Sequence[Box]]
+"""Returns the boxes of the faces in a picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +119,8 @@ def distinct(found: Sequence[Detection]) -> list[Detection]:
     return kept
 
 
-def the_one_face(boxes: Sequence[Box], *, min_face_px: int) -> Box:
-    """Return the only face of an enrolment picture.
+def the_one_face(boxes: Sequence[Box], picture_rgb: PictureRgb, *, min_face_px: int) -> Box:
+    """Return the only face of an enrolment picture, of those found there.
 
     Raises:
         PictureError: there is none, there are several, or it is narrower than `min_face_px`.
@@ -122,8 +130,26 @@ def the_one_face(boxes: Sequence[Box], *, min_face_px: int) -> Box:
     if len(boxes) > 1:
         raise PictureError(f"{len(boxes)} faces found; there must be exactly one")
     if boxes[0].width < min_face_px:
-        raise PictureError(f"the face is too small ({boxes[0].width} pixels wide, needs {min_face_px})")
+        scaled = max(picture_rgb.shape[:2]) >= ENROLMENT_LONG_SIDE_PX
+        advice = (
+            f"; the picture was scaled to {ENROLMENT_LONG_SIDE_PX} px: crop it to the face" if scaled else ""
+        )
+        raise PictureError(
+            f"the face is too small: {boxes[0].width} px wide, at least {min_face_px} are needed{advice}"
+        )
     return boxes[0]
+
+
+def missed_faces(picture_rgb: PictureRgb, *, find: FindBoxes, find_small: FindBoxes) -> Sequence[Box]:
+    """Return faces that are too small for `find`, for a reason that helps; empty if there is no face at all.
+
+    Raises:
+        PictureError: there is a face, and it is not upright.
+    """
+    for quarters in (1, 3, 2):
+        if find(np.ascontiguousarray(np.rot90(picture_rgb, quarters))):
+            raise PictureError("the face is not upright; turn the picture and save it")
+    return find_small(picture_rgb)
 
 
 def overlap(one: Box, other: Box) -> float:

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +15,14 @@ from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.cnn import CnnDetector
 from turnstile.vision.detect.hog import HogDetector
 from turnstile.vision.detect.search import (
+    SMALLEST_FACE_PX,
     Detection,
     Detector,
     Sighting,
     find,
     in_full,
     is_worth_following,
+    missed_faces,
     the_one_face,
 )
 from turnstile.vision.encode.crowd import to_encode
@@ -52,6 +55,7 @@ class AcceleratedEngine:
         self._enrol_detector = _make_detector(
             recognition, detector, min_face_px=recognition.min_enrol_face_px
         )
+        self._second_look = _network(recognition, detector, min_face_px=SMALLEST_FACE_PX)
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -129,25 +133,39 @@ class AcceleratedEngine:
         Raises:
             PictureError: there is no face, more than one, or it is too small; the text says which.
         """
-        found = find(self._enrol_detector, picture_rgb, None, full_scan_every=1)
-        face = the_one_face(found.boxes_px, min_face_px=self._recognition.min_enrol_face_px)
+        boxes = self._faces_to_enrol(picture_rgb) or missed_faces(
+            picture_rgb, find=self._faces_to_enrol, find_small=self._small_faces
+        )
+        face = the_one_face(boxes, picture_rgb, min_face_px=self._recognition.min_enrol_face_px)
         return self._pictures.encode(picture_rgb, [face])
+
+    def _faces_to_enrol(self, picture_rgb: PictureRgb) -> Sequence[Box]:
+        return find(self._enrol_detector, picture_rgb, None, full_scan_every=1).boxes_px
+
+    def _small_faces(self, picture_rgb: PictureRgb) -> Sequence[Box]:
+        """Return faces too small to enrol; HOG, as the network takes many seconds for a large picture."""
+        closer = HogDetector(min_face_px=SMALLEST_FACE_PX, second_look=self._second_look)
+        return find(closer, picture_rgb, None, full_scan_every=1).boxes_px
 
 
 def _make_detector(
     recognition: RecognitionSettings, network: runtime.Network, *, min_face_px: int
 ) -> Detector:
     """Return the detector that the site file asks for."""
-    cnn = CnnDetector(
+    cnn = _network(recognition, network, min_face_px=min_face_px)
+    is_fast_at_networks = recognition.providers[0] == "cuda" or recognition.precision == "bfloat16"
+    if recognition.detector == "cnn" or (recognition.detector == "auto" and is_fast_at_networks):
+        return cnn
+    return HogDetector(min_face_px=min_face_px, second_look=cnn)
+
+
+def _network(recognition: RecognitionSettings, network: runtime.Network, *, min_face_px: int) -> CnnDetector:
+    return CnnDetector(
         network,
         cache.detector_windows(),
         min_face_px=min_face_px,
         min_score=recognition.min_detection_score,
     )
-    is_fast_at_networks = recognition.providers[0] == "cuda" or recognition.precision == "bfloat16"
-    if recognition.detector == "cnn" or (recognition.detector == "auto" and is_fast_at_networks):
-        return cnn
-    return HogDetector(min_face_px=min_face_px, second_look=cnn)
 
 
 def _load(graph: bytes, recognition: RecognitionSettings) -> runtime.Network:

@@ -14,7 +14,7 @@ from turnstile.protocol.fields import MAX_FACES, Box
 from turnstile.protocol.messages import Hint
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
-from turnstile.vision.detect.search import the_one_face
+from turnstile.vision.detect.search import missed_faces, the_one_face
 from turnstile.vision.encode.crowd import to_encode
 from turnstile.vision.engines.engine import Analysis, EngineDescription
 from turnstile.vision.pictures import biggest_first, decode_frame, sharpness
@@ -31,6 +31,9 @@ with warnings.catch_warnings():
 
 HOG_FACE_PX = 80
 """The smallest face dlib's HOG detector finds: it was trained on windows of 80 pixels."""
+
+MAX_UPSAMPLED_PX = 1000
+"""A longer side is not searched at four times its size: that takes many seconds, and 100 MB and more."""
 
 LANDMARKS = "small"
 """dlib's 5-point model; the 68-point one excludes commercial use (dlib-models README)."""
@@ -90,8 +93,20 @@ class ReferenceEngine:
         Raises:
             PictureError: there is no face, more than one, or it is too small; the text says which.
         """
-        boxes = self._find(picture_rgb, upsamplings=0) or self._find(picture_rgb, upsamplings=1)
-        return self._encode(picture_rgb, [the_one_face(boxes, min_face_px=self._min_enrol_face_px)])
+        boxes: Sequence[Box] = self._find(picture_rgb, upsamplings=0) or self._find(
+            picture_rgb, upsamplings=1
+        )
+        boxes = boxes or missed_faces(
+            picture_rgb,
+            find=lambda turned: self._find(turned, upsamplings=0),
+            find_small=self._small_faces,
+        )
+        face = the_one_face(boxes, picture_rgb, min_face_px=self._min_enrol_face_px)
+        return self._encode(picture_rgb, [face])
+
+    def _small_faces(self, picture_rgb: PictureRgb) -> Sequence[Box]:
+        large = max(picture_rgb.shape[:2]) > MAX_UPSAMPLED_PX
+        return () if large else self._find(picture_rgb, upsamplings=2)
 
     def _find(self, picture_rgb: PictureRgb, *, upsamplings: int) -> list[Box]:
         """Return the boxes of faces, clipped to the picture, biggest first."""
