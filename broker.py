@@ -205,7 +205,7 @@ class BrokerNode:
         recognized = self.people.name_faces(recognized)
         result = recognized.result
         self.meter.answered(result, recognized.assignment, now_ns)
-        limit = self.people.decision.max_distance
+        limit = self.access.decider.settings.max_distance
         self._publish([Outgoing(topic("result", result.camera), for_everybody(result, max_distance=limit))])
         self._publish(self.access.take(recognized))
 
