@@ -285,3 +285,7 @@ def test_a_key_that_cannot_be_looked_at_is_not_taken_for_none(keys: KeyFolder) -
     with shut_out_of(keys.path), pytest.raises(ConfigError, match="cannot be looked at: Permission denied"):
         keys.broker_public()
     assert not keys.has(Identity("capture", "nobody"))
+    assert keys.revoked() == []
+    (keys.path / "revoked").touch()
+    with pytest.raises(ConfigError, match="revoked: cannot be read: Not a directory"):
+        keys.revoked()

@@ -135,8 +135,18 @@ class KeyFolder:
         return [Identity(role, path.stem) for role, path in self._files(_PUBLIC)]
 
     def revoked(self) -> list[tuple[str, int]]:
-        """Return the names of keys out of use and when they were revoked, in nanoseconds since 1970."""
-        parts = (path.stem.rpartition("-") for path in (self.path / REVOKED).glob(f"*{_PUBLIC}"))
+        """Return the names of keys out of use and when they were revoked, in nanoseconds since 1970.
+
+        Raises:
+            ConfigError: the folder of those keys cannot be read.
+        """
+        folder = self.path / REVOKED
+        try:
+            parts = [path.stem.rpartition("-") for path in folder.iterdir() if path.suffix == _PUBLIC]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ConfigError(f"{folder}: cannot be read: {error.strerror}") from error
         return sorted((name, int(at)) for name, _, at in parts if at.isdecimal())
 
     def keep_pair(self, who: Identity, pair: KeyPair) -> None:
