@@ -51,6 +51,7 @@ def a_journal(path: Path) -> Journal:
                 visit=name,
                 trail=Trail(box_px=a_box()),
                 person=name,
+                verdict="granted",
                 reasons={Reason.UNKNOWN: Grounds(frames=1, measure=near_ann)},
             )
             for name in ("Ann Lee", "Bob Ray")

@@ -297,30 +297,50 @@ def _fill(file: Path) -> None:
             return
 
 
-def damage(path: Path, visit: str) -> None:
-    """Overwrite an event in a journal that nobody has open."""
+def damage(path: Path, visit: str, at: int) -> None:
+    """Flip one bit of an event in a journal that nobody has open."""
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE events SET body = x'c1' WHERE visit = ?", (visit,))
+        (body,) = connection.execute("SELECT body FROM events WHERE visit = ?", (visit,)).fetchone()
+        flipped = bytearray(body)
+        flipped[at] ^= 4
+        connection.execute("UPDATE events SET body = ? WHERE visit = ?", (bytes(flipped), visit))
         connection.commit()
 
 
-def test_an_event_that_cannot_be_read_lets_nobody_enter(path: Path) -> None:
-    """The thread lives on, says where the damage is, and records denials for want of a record."""
+@pytest.mark.parametrize("flip", [0, 5, 30, -1])
+def test_an_event_that_was_damaged_becomes_a_gap(path: Path, flip: int) -> None:
+    """One flipped bit in it is seen; it holds up no later event, and the broker says which one is missing."""
     journal = Journal(path=path, loggers=["log"])
-    journal.record(an_access(visit="visit-1"), Door())
-    outcomes(journal, 1)
+    decide(journal, "visit-1", "visit-2", "visit-3")
     journal.close()
-    damage(path, "visit-1")
+    damage(path, "visit-2", flip)
     journal = Journal(path=path, loggers=["log"])
-    journal.fetch(Fetch(name="log", instance="log-1", source="", after_seq=0))
-    wait_until(lambda: journal.problem, "the journal to notice")
-    assert "damaged" in journal.problem
-    journal.record(an_access(visit="visit-2"), Door())
-    (event,) = outcomes(journal, 1)
-    assert isinstance(event, Access)
-    assert (event.verdict, event.reason) == ("denied", Reason.NO_RECORD)
-    assert "damaged" in journal.problem
+    try:
+        first = answer_to(journal)
+        assert [event.seq for event in first.events] == [1]
+        rest = answer_to(journal, source=journal.source, after=1, visit="visit-1")
+        assert (rest.next_seq, [event.seq for event in rest.events]) == (3, [3])
+        assert "event 2 is damaged and cannot be logged" in journal.notice
+        assert [event.verdict for event in decide(journal, "visit-4")] == ["granted"]
+        assert journal.problem == ""
+    finally:
+        journal.close()
+
+
+def test_open_visits_that_were_damaged_begin_anew(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Those of the other doors stay."""
+    journal = Journal(path=path, loggers=["log"])
+    journal.record(an_access(camera="front_door", visit="visit-1"), a_door())
+    journal.record(an_access(camera="back_door", visit="visit-2"), a_door("visit-2"))
+    outcomes(journal, 2)
     journal.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE doors SET body = CAST(body || x'00' AS BLOB) WHERE camera = 'front_door'")
+        connection.commit()
+    journal = Journal(path=path, loggers=["log"])
+    journal.close()
+    assert list(journal.doors) == ["back_door"]
+    assert "the open visits of front_door cannot be read, they start anew" in caplog.text
 
 
 def test_what_else_ends_the_thread_reaches_the_loop(path: Path) -> None:

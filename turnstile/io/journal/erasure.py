@@ -19,7 +19,7 @@ import msgspec
 from turnstile.access.visits import Door, visits_of, without_visits_of
 from turnstile.errors import JournalError
 from turnstile.files.whole import owner_of, write_whole
-from turnstile.io.journal.file import read_event
+from turnstile.io.journal.bodies import read_door, read_event, write_door, write_event
 from turnstile.protocol.names import same_name
 
 ANSWER_WITHIN_S = 10.0
@@ -84,8 +84,6 @@ def erase_from_journal(
             if not request.dry_run:
                 connection.execute("VACUUM")
             return erased
-    except msgspec.MsgspecError as error:
-        raise JournalError(f"journal {journal} is damaged: an event cannot be read: {error}") from error
     except sqlite3.Error as error:
         if "locked" not in str(error):
             raise JournalError(f"journal {journal} cannot be used: {error}") from error
@@ -97,15 +95,10 @@ def erase(connection: sqlite3.Connection, request: ErasureRequest) -> ErasureAns
 
     Raises:
         sqlite3.Error: the journal cannot be written.
-        msgspec.MsgspecError: an event in it cannot be read.
     """
     connection.execute("BEGIN IMMEDIATE")
-    try:
-        events = _erase_events(connection, request)
-        visits = _forget_visits(connection, request)
-    except msgspec.MsgspecError:
-        connection.execute("ROLLBACK")
-        raise
+    events = _erase_events(connection, request)
+    visits = _forget_visits(connection, request)
     connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return ErasureAnswer(pseudonym=request.pseudonym, events=events, visits=visits)
@@ -123,7 +116,6 @@ def erase_if_asked(
 
     Raises:
         sqlite3.Error: the journal cannot be written.
-        msgspec.MsgspecError: an event in it cannot be read.
     """
     while prepared:
         erased = erase(connection, prepared[0].request)
@@ -173,8 +165,13 @@ def _read_owners(path: Path) -> bytes:
 
 def _erase_events(connection: sqlite3.Connection, request: ErasureRequest) -> int:
     count = 0
-    for seq, body in connection.execute("SELECT seq, body FROM events").fetchall():
-        event = read_event(body)
+    for seq, visit, body in connection.execute("SELECT seq, visit, body FROM events").fetchall():
+        try:
+            event = read_event(body, seq=seq, visit=visit)
+        except msgspec.MsgspecError:  # nobody can read it any more, but it may hold the name
+            if not request.dry_run:
+                connection.execute("UPDATE events SET body = x'' WHERE seq = ?", (seq,))
+            continue
         changed = None
         if _is(event.person, request):
             changed = msgspec.structs.replace(event, person=request.pseudonym, thumbnail=b"")
@@ -182,7 +179,7 @@ def _erase_events(connection: sqlite3.Connection, request: ErasureRequest) -> in
             changed = msgspec.structs.replace(event, nearest=request.pseudonym)
         count += changed is not None
         if changed is not None and not request.dry_run:
-            encoded = msgspec.msgpack.encode(changed)
+            encoded = write_event(changed)
             connection.execute("UPDATE events SET body = ? WHERE seq = ?", (encoded, seq))
     return count
 
@@ -197,12 +194,12 @@ def _forget_visits(connection: sqlite3.Connection, request: ErasureRequest) -> i
     for camera, body in connection.execute("SELECT camera, body FROM doors").fetchall():
         door = Door()
         with suppress(msgspec.MsgspecError):
-            door = msgspec.msgpack.decode(body, type=Door)
+            door = read_door(camera, body)
         count += len(visits_of(request.person, door))
         if not request.dry_run:
             named = tuple(visit for visit in door.visits if visit.person is not None)
             kept = without_visits_of(request.person, msgspec.structs.replace(door, visits=named))
-            changed = msgspec.msgpack.encode(kept)
+            changed = write_door(camera, kept)
             connection.execute("UPDATE doors SET body = ? WHERE camera = ?", (changed, camera))
     return count
 

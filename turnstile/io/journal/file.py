@@ -13,7 +13,7 @@ import msgspec
 
 from turnstile.access.visits import Door
 from turnstile.errors import JournalError
-from turnstile.protocol.messages import Access
+from turnstile.io.journal.bodies import read_door
 
 VERSION = 2
 """A journal of version 1 had one source; it is brought up to date on opening."""
@@ -65,22 +65,13 @@ def read_doors(connection: sqlite3.Connection) -> dict[str, Door]:
     doors: dict[str, Door] = {}
     for camera, body in connection.execute("SELECT camera, body FROM doors").fetchall():
         try:
-            door = msgspec.msgpack.decode(body, type=Door)
-        except msgspec.MsgspecError:
-            log.warning("journal: the open visits of %s are of another version; they start anew", camera)
+            door = read_door(camera, body)
+        except msgspec.MsgspecError as error:
+            log.warning("journal: the open visits of %s cannot be read, they start anew: %s", camera, error)
             continue
         decided = tuple(visit for visit in door.visits if visit.verdict is not None)
         doors[camera] = msgspec.structs.replace(door, visits=decided)
     return doors
-
-
-def read_event(body: bytes) -> Access:
-    """Return an event as it is stored, also one that a broker before November 2026 stored.
-
-    Raises:
-        msgspec.MsgspecError: it is damaged.
-    """
-    return msgspec.msgpack.decode(body.replace(b"access/2", b"access/3", 1), type=Access)
 
 
 def make_sure_of_room(connection: sqlite3.Connection) -> None:
@@ -112,7 +103,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version not in (0, 1, VERSION):
         raise sqlite3.DatabaseError(f"it is of version {version}, this broker writes version {VERSION}")
-    (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    (state,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if state != "ok":
         raise sqlite3.DatabaseError(state)
     connection.execute("BEGIN IMMEDIATE")

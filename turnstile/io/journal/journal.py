@@ -14,9 +14,9 @@ Decisions wait meanwhile, and each grant among them becomes a denial for want of
 A file that is removed or replaced while the broker runs is noticed at the next look, five times a second.
 What it had goes into the next one, under a new source (`turnstile.io.journal.presence`).
 
-An event that cannot be read again is damage that no retry mends. It is a problem for as long as the broker
-runs: every grant becomes a denial, and the problem says where the damage is. Any other error in the thread
-ends the broker (`turnstile.io.runner.worker`), and without a broker nobody enters.
+An event that cannot be read again is passed over: its reader records it as missing, and the broker says so.
+Open visits that cannot be read begin anew. Any other error in the thread ends the broker
+(`turnstile.io.runner.worker`), and without a broker nobody enters.
 """
 
 import logging
@@ -35,8 +35,9 @@ import msgspec
 from turnstile.access.visits import Door
 from turnstile.errors import JournalError
 from turnstile.files.space import Space
+from turnstile.io.journal.bodies import read_event, write_door, write_event
 from turnstile.io.journal.erasure import Erasure, ErasureAsked, erase_if_asked
-from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors, read_event
+from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors
 from turnstile.io.journal.presence import Marks, Saved, after_writing, change, let_go, marks_of, put_back
 from turnstile.io.journal.readers import Readers
 from turnstile.io.journal.sources import read_extent, read_source
@@ -115,7 +116,6 @@ class Journal:
     _doors_to_keep: dict[str, Door] = field(default_factory=dict)
     _erasures: list[Erasure] = field(default_factory=list)
     _trimmed_at: float = 0.0
-    _damage: str = ""
     _notice: tuple[str, float] = ("", 0.0)
     """News about the journal, and until when it is told."""
     _marks: Marks | None = None
@@ -218,8 +218,6 @@ class Journal:
                 self._erase(self._connection)
             except sqlite3.Error as error:
                 self._give_up(error)
-            except msgspec.MsgspecError as error:
-                self._note_damage(self._connection, error)
             self._marks = None if self._marks is None else after_writing(self._marks, marks_of(self.path))
         if self._connection is not None:
             with suppress(sqlite3.Error):
@@ -263,7 +261,7 @@ class Journal:
         for camera, door in doors.items():
             connection.execute(
                 "INSERT INTO doors VALUES (?, ?) ON CONFLICT (camera) DO UPDATE SET body = excluded.body",
-                (camera, msgspec.msgpack.encode(door)),
+                (camera, write_door(camera, door)),
             )
         self.fault_point("before commit")
         connection.execute("COMMIT")
@@ -279,13 +277,15 @@ class Journal:
 
     def _insert(self, connection: sqlite3.Connection, event: Access) -> Access:
         """Number and insert an event; one whose commit failed halfway may be there already."""
-        there = connection.execute("SELECT body FROM events WHERE visit = ?", (event.visit,)).fetchone()
-        if there is not None:
-            return read_event(there[0])
+        there = connection.execute("SELECT seq, body FROM events WHERE visit = ?", (event.visit,)).fetchone()
+        with suppress(msgspec.MsgspecError):
+            if there is not None:
+                return read_event(there[1], seq=there[0], visit=event.visit)
+        connection.execute("DELETE FROM events WHERE visit = ?", (event.visit,))  # damaged, if there
         (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
         event = msgspec.structs.replace(event, source=self.source, seq=last + 1)
         connection.execute(
-            "INSERT INTO events VALUES (?, ?, ?)", (event.seq, event.visit, msgspec.msgpack.encode(event))
+            "INSERT INTO events VALUES (?, ?, ?)", (event.seq, event.visit, write_event(event))
         )
         return event
 
@@ -339,19 +339,6 @@ class Journal:
         self._connection = None
         self._pending = [_refused(one) for one in self._pending]
 
-    def _note_damage(self, connection: sqlite3.Connection, error: msgspec.MsgspecError) -> None:
-        """Refuse everybody from now on: what is on record cannot be read."""
-        with suppress(sqlite3.Error):
-            connection.rollback()
-        if not self._damage:
-            self._damage = (
-                f"journal is damaged: an event in it cannot be read: {error}; move it away and start the "
-                "broker again: events that no logger has fetched go with it"
-            )
-            log.error("%s: %s; nobody enters", self.path, self._damage)
-        self.problem = self._damage
-        self._pending = [_refused(one) for one in self._pending]
-
     def _reopen(self, failures: int) -> sqlite3.Connection | None:
         self._worker.stopping.wait(delay_s(failures, first_s=FIRST_RETRY_S, longest_s=LAST_RETRY_S))
         try:
@@ -363,7 +350,7 @@ class Journal:
                 self.problem = f"{error}"
             return None
         log.info("%s: the journal can be written again", self.path)
-        self.problem = self._damage
+        self.problem = ""
         return connection
 
     def _put_back(self, connection: sqlite3.Connection) -> None:

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import msgspec
 
 from turnstile.access.visits import Door
-from turnstile.io.journal.file import read_doors, read_event
+from turnstile.io.journal.bodies import read_event, write_event
+from turnstile.io.journal.file import read_doors
 from turnstile.io.journal.sources import begin_source, is_known, read_extent
 
 
@@ -102,10 +103,8 @@ def put_back(connection: sqlite3.Connection, saved: Saved, reason: str) -> None:
     for seq, visit, body in saved.events:
         if connection.execute("SELECT 1 FROM events WHERE visit = ?", (visit,)).fetchone() is None:
             last = max(last + 1, seq)
-            event = msgspec.structs.replace(read_event(body), seq=last)
-            connection.execute(
-                "INSERT INTO events VALUES (?, ?, ?)", (last, visit, msgspec.msgpack.encode(event))
-            )
+            event = msgspec.structs.replace(read_event(body, seq=seq, visit=visit), seq=last)
+            connection.execute("INSERT INTO events VALUES (?, ?, ?)", (last, visit, write_event(event)))
     if same and saved.last_seq > last:
         connection.execute("DELETE FROM sqlite_sequence WHERE name = 'events'")
         connection.execute("INSERT INTO sqlite_sequence VALUES ('events', ?)", (saved.last_seq,))
@@ -116,11 +115,12 @@ def put_back(connection: sqlite3.Connection, saved: Saved, reason: str) -> None:
 def _save(connection: sqlite3.Connection) -> Saved:
     """Return what can be read; a file that was written over may give nothing."""
     saved = Saved([], {}, [], 0)
-    with suppress(sqlite3.Error, msgspec.MsgspecError):
+    with suppress(sqlite3.Error):
         saved.sources.extend(connection.execute("SELECT * FROM sources ORDER BY rowid"))
         for row in connection.execute("SELECT seq, visit, body FROM events ORDER BY seq"):
-            read_event(row[2])
-            saved.events.append(row)
+            with suppress(msgspec.MsgspecError):
+                read_event(row[2], seq=row[0], visit=row[1])
+                saved.events.append(row)
         saved.doors.update(read_doors(connection))
         return saved._replace(last_seq=read_extent(connection).last)
     return saved

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from turnstile.io.journal.file import read_event
+import msgspec
+
+from turnstile.io.journal.bodies import read_event
 from turnstile.io.journal.sources import begin_source, is_known, read_extent, read_source
 from turnstile.io.runner.clock import running_ns
 from turnstile.protocol.messages import Access, Fetch, Log
@@ -38,6 +40,12 @@ class Answer(NamedTuple):
     """What everybody should know, in words; empty when all is as ever."""
 
 
+class _Run(NamedTuple):
+    events: tuple[Access, ...]
+    damage: str
+    """Which event before them cannot be read, in words; empty if none."""
+
+
 @dataclass(kw_only=True)
 class Readers:
     """The loggers and webhooks of a site. Call from the journal's thread."""
@@ -61,7 +69,6 @@ class Readers:
 
         Raises:
             sqlite3.Error: the journal cannot be read, or no new source can be begun.
-            msgspec.MsgspecError: an event is damaged.
         """
         other = self._other_process(fetch)
         source, news = read_source(connection), ""
@@ -84,7 +91,7 @@ class Readers:
         self._acked[fetch.name] = after
         self._heard.add(fetch.name)
         last = read_extent(connection).last
-        events = _run_after(connection, after)
+        events, damage = _run_after(connection, after)
         return Answer(
             Log(
                 source=source.id,
@@ -94,7 +101,7 @@ class Readers:
                 repeats_to=source.repeats_to,
                 reason=source.reason,
             ),
-            news,
+            news or damage,
         )
 
     def trim(self, connection: sqlite3.Connection) -> None:
@@ -178,10 +185,18 @@ class Readers:
         )
 
 
-def _run_after(connection: sqlite3.Connection, after: int) -> tuple[Access, ...]:
-    """Return the next events whose numbers follow each other."""
-    rows = connection.execute(
-        "SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, MAX_BATCH)
-    ).fetchall()
-    run = [body for at, (seq, body) in enumerate(rows) if seq == rows[0][0] + at]
-    return tuple(read_event(body) for body in run)
+def _run_after(connection: sqlite3.Connection, after: int) -> _Run:
+    """Return the next events whose numbers follow each other; a damaged one counts as gone."""
+    run: list[Access] = []
+    damage = ""
+    rows = connection.execute("SELECT seq, visit, body FROM events WHERE seq > ? ORDER BY seq", (after,))
+    for seq, visit, body in rows:
+        if len(run) == MAX_BATCH or (run and seq != run[-1].seq + 1):
+            break
+        try:
+            run.append(read_event(body, seq=seq, visit=visit))
+        except msgspec.MsgspecError as error:
+            if run:
+                break
+            damage = f"event {seq} is damaged and cannot be logged: {error}; it is recorded as missing"
+    return _Run(tuple(run), damage)

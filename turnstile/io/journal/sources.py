@@ -7,11 +7,12 @@ with the same numbers that were decided since. Readers leave out what they have,
 
 import secrets
 import sqlite3
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
 
-from turnstile.io.journal.file import read_event
+from turnstile.io.journal.bodies import read_event, write_event
 
 PAGE = 200
 
@@ -65,13 +66,12 @@ def begin_source(connection: sqlite3.Connection, reason: str) -> Source:
     connection.execute("INSERT INTO sources VALUES (?, ?, ?, ?)", source)
     after = 0
     while rows := connection.execute(
-        "SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, PAGE)
+        "SELECT seq, visit, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, PAGE)
     ).fetchall():
-        for seq, body in rows:
-            event = msgspec.structs.replace(read_event(body), source=source.id)
-            connection.execute(
-                "UPDATE events SET body = ? WHERE seq = ?", (msgspec.msgpack.encode(event), seq)
-            )
+        for seq, visit, body in rows:
             after = seq
+            with suppress(msgspec.MsgspecError):  # a damaged one stays as it is, until a reader comes to it
+                event = msgspec.structs.replace(read_event(body, seq=seq, visit=visit), source=source.id)
+                connection.execute("UPDATE events SET body = ? WHERE seq = ?", (write_event(event), seq))
     connection.execute("COMMIT")
     return source
