@@ -28,8 +28,16 @@ Samples = dict[str, list[tuple[dict[str, str], float]]]
 class MonitoredSite:
     """Its broker answers over HTTP."""
 
-    def __init__(self, folder: Path, *, broker: tuple[str, ...] = ("broker.py",)) -> None:
-        """Start broker and logger; `broker` are the arguments of Python that run the former."""
+    def __init__(
+        self, folder: Path, *, broker: tuple[str, ...] = ("broker.py",), people_before: int = 0
+    ) -> None:
+        """Start broker and logger.
+
+        Args:
+            folder: where the site is, perhaps from an earlier time.
+            broker: the arguments of Python that run it.
+            people_before: how many people came in earlier times; others come now.
+        """
         self.file = write_site(
             folder,
             "metrics: {listen: '127.0.0.1:0'}",
@@ -43,7 +51,7 @@ class MonitoredSite:
         self.logger = self.programs.start("logger_node.py", "--config", str(self.file))
         topics = ["status.", "access.", "gallery.", work_topic(RECOGNIZER, INSTANCE)]
         self.bus = Bus(load(self.file).broker, topics=topics)
-        self.seq = 0
+        self.seq = self._before = people_before
 
     def __enter__(self) -> Self:
         return self
@@ -78,14 +86,14 @@ class MonitoredSite:
         self._say(topic("frame", frame.camera), frame)
         work = self._next_work()
         encoding = an_encoding(self.seq)
-        face = msgspec.structs.replace(a_face(None), encoding=encoding)
+        face = msgspec.structs.replace(a_face(None, left=120 * self.seq), encoding=encoding)
         self._say("result.", a_result(face, work=work, name=RECOGNIZER, instance=INSTANCE))
         self._wait_for(lambda message: isinstance(message, Access))
         self._wait_for(
             lambda message: (
                 isinstance(message, Beat)
                 and message.role == "logger"
-                and message.counts.get("entries", 0) >= self.seq
+                and message.counts.get("entries", 0) >= self.seq - self._before
             )
         )
 
