@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.journals import make_version_1
 from tests.support.monitored import MonitoredSite
 from tests.support.processes import ROOT
 from tests.support.waiting import wait_until
@@ -107,11 +108,7 @@ def test_a_site_put_back_whole_goes_on_and_so_does_one_that_moved(folder: Path, 
     back_up(folder, tmp_path, JOURNAL, LOG)
     for pattern in (JOURNAL, LOG):
         put_back(folder, tmp_path, pattern)
-    with closing(sqlite3.connect(folder / "journal.db")) as connection:
-        connection.executescript(
-            "CREATE TABLE source (id TEXT NOT NULL); INSERT INTO source SELECT id FROM sources;"
-            "DROP TABLE sources; PRAGMA user_version=1;"
-        )
+    make_version_1(folder / "journal.db")
     live(folder, visits=2, before=2)
     assert entries(folder) == 4
     assert "events come from" not in verify(folder)

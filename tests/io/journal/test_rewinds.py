@@ -12,6 +12,7 @@ import pytest
 
 from tests.io.journal.test_journal import answer_to, decide, outcomes
 from tests.support.builders import a_box, an_access
+from tests.support.journals import make_version_1
 from tests.support.waiting import wait_until
 from turnstile.access.linking import Trail
 from turnstile.access.visits import Door, Visit
@@ -202,12 +203,7 @@ def test_a_journal_of_version_1_is_brought_up_to_date(path: Path) -> None:
     with opened(path) as journal:
         decide(journal, "visit-0")
         source = journal.source
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(
-            "CREATE TABLE source (id TEXT NOT NULL); INSERT INTO source SELECT id FROM sources;"
-            "DROP TABLE sources; PRAGMA user_version=1;"
-            "ALTER TABLE loggers RENAME COLUMN unheard_ns TO heard_ns;"
-        )
+    make_version_1(path)
     with opened(path) as journal:
         assert journal.source == source
         assert [event.seq for event in answer_to(journal).events] == [1]
