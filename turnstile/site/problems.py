@@ -20,6 +20,7 @@ import msgspec
 from msgspec import inspect
 
 from turnstile.errors import ConfigError, Place
+from turnstile.site.secrecy import masked
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -65,7 +66,8 @@ def _problem_of_struct(
             near = difflib.get_close_matches(str(key), fields, n=1)
             meant = f"; did you mean {near[0]}?" if near else ""
             return ConfigError(
-                f"there is no such key{meant} (valid keys are: {', '.join(fields)})", place=(*place, str(key))
+                f"there is no such key{meant} (valid keys are: {', '.join(fields)})",
+                place=(*place, masked(str(key))),
             )
     for name, field in fields.items():
         if field.required and name not in value:
@@ -96,8 +98,8 @@ def _parts(value: Any, shape: inspect.Type) -> Iterator[tuple[object, inspect.Ty
     match shape:
         case inspect.DictType(key_type=key_info, value_type=value_info) if isinstance(value, dict):
             for key, part in value.items():
-                yield key, key_info, str(key)
-                yield part, value_info, str(key)
+                yield key, key_info, masked(str(key))
+                yield part, value_info, masked(str(key))
         case inspect.VarTupleType(item_type=item) if isinstance(value, list):
             yield from ((part, item, at) for at, part in enumerate(value))
         case inspect.TupleType(item_types=items) if isinstance(value, list) and len(value) == len(items):
@@ -200,8 +202,20 @@ def _shown(value: object) -> str:
         return "nothing"
     if isinstance(value, bool):
         return str(value).lower()
-    text = f"{value!r}"
+    text = f"{_hidden(value)!r}"
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
+
+
+def _hidden(value: Any) -> object:
+    """Return a value without the secrets of the addresses in it."""
+    match value:
+        case str():
+            return masked(value)
+        case list():
+            return [_hidden(one) for one in value]
+        case dict():
+            return {_hidden(key): _hidden(one) for key, one in value.items()}
+    return value
 
 
 _SHOWN_CHARS = 80

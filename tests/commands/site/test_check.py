@@ -103,7 +103,7 @@ def test_a_site_file_with_a_mistake_gives_78_and_its_path(
 def test_the_password_of_a_camera_is_not_shown() -> None:
     """An address may hold one; the rest of the address is useful."""
     camera = CameraSettings(source="rtsp://guard:secret@10.0.0.5:554/stream1")
-    assert source_in_words(camera) == "rtsp://guard:***@10.0.0.5:554/stream1"
+    assert source_in_words(camera) == "rtsp://10.0.0.5:554/…"
 
 
 @pytest.mark.parametrize(

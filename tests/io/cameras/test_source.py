@@ -94,9 +94,9 @@ def test_what_cannot_be_a_source_is_refused_by_its_path(
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
-        ("rtsp://admin:s3cret@10.0.0.7:554/live", "rtsp://10.0.0.7:554/live"),
-        ("http://10.0.0.7/video.cgi?user=admin&pwd=s3cret", "http://10.0.0.7/video.cgi"),
-        ("http://admin:p@ss@10.0.0.7/video", "http://10.0.0.7/video"),
+        ("rtsp://admin:s3cret@10.0.0.7:554/live", "rtsp://10.0.0.7:554/…"),
+        ("http://10.0.0.7/video.cgi?user=admin&pwd=s3cret", "http://10.0.0.7/…"),
+        ("http://admin:p@ss@10.0.0.7/video", "http://10.0.0.7/…"),
         ("udp://@239.0.0.1:1234", "udp://239.0.0.1:1234"),
     ],
 )
@@ -109,7 +109,7 @@ def test_passwords_are_taken_out_of_what_libraries_say() -> None:
     """FFmpeg may repeat the address, or only a part of it."""
     order = an_order("rtsp://admin:s3cret@camera/live?token=abc")
     said = "rtsp://admin:s3cret@camera/live?token=abc: refused admin:s3cret@ for token=abc at camera"
-    assert without_secrets(said, order) == "rtsp://camera/live: refused ... for ... at camera"
+    assert without_secrets(said, order) == "rtsp://camera/…: refused …@ for …=… at camera"
 
 
 def test_other_sources_are_named_in_words(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from turnstile.commands.options import add_config
 from turnstile.errors import ConfigError, PictureError
@@ -19,6 +18,7 @@ from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
 from turnstile.people.gallery import files_by_person
 from turnstile.site.plan import processes_on
+from turnstile.site.secrecy import hint, masked
 from turnstile.site.settings import CameraSettings, GallerySettings, Site
 from turnstile.vision.pictures import decode_enrolment
 
@@ -129,11 +129,8 @@ def source_in_words(camera: CameraSettings) -> str:
         return f"webcam {source}"
     if isinstance(source, tuple):
         return _counted(len(source), "picture")
-    address = urlsplit(source)
-    if address.password is None:
-        return source
-    host = address.netloc.rpartition("@")[2]
-    return address._replace(netloc=f"{address.username}:***@{host}").geturl()
+    advice = hint(source)
+    return f"{masked(source)}{advice and f' ({advice})'}"
 
 
 def _numbered(site: Site, name: str) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from turnstile.errors import ConfigError
 from turnstile.io.cameras.pipe import Order, SourceKind
+from turnstile.site.secrecy import hide, hint, masked
 from turnstile.site.settings import CameraSettings
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "rtp", "srt")
@@ -28,9 +29,10 @@ def order_for(camera: CameraSettings, *, name: str, max_px: int) -> Order:
     try:
         kind, places = _resolve(camera.source)
     except ConfigError as error:
-        raise ConfigError(f"cameras.{name}.source: {error}") from error
+        advice = hint(camera.source) if isinstance(camera.source, str) else ""
+        raise ConfigError(f"cameras.{name}.source: {error}{advice and '; '}{advice}") from None
     except OSError as error:
-        where = f"{error.filename} cannot be looked at: {error.strerror}"
+        where = f"{masked(str(error.filename))} cannot be looked at: {error.strerror}"
         raise ConfigError(f"cameras.{name}.source: {where}") from error
     return Order(
         kind=kind,
@@ -52,25 +54,17 @@ def describe(order: Order) -> str:
         case "webcam":
             return f"webcam {place}"
         case "stream":
-            return without_secrets(str(place), order)
+            return masked(str(place))
         case "clip":
-            return str(place)
+            return masked(str(place))
         case "pictures":
-            return str(place) if len(order.places) == 1 else f"{len(order.places)} pictures from {place}"
+            first = masked(str(place))
+            return first if len(order.places) == 1 else f"{len(order.places)} pictures from {first}"
 
 
 def without_secrets(text: str, order: Order) -> str:
-    """Return a text without the user name, password and query of the stream's address."""
-    if order.kind != "stream" or "://" not in str(order.places[0]):
-        return text
-    address = str(order.places[0])
-    parts = urlsplit(address)
-    user, at, host = parts.netloc.rpartition("@")
-    plain = parts._replace(netloc=host, query="", fragment="").geturl()
-    text = text.replace(address, plain)
-    for secret in (user and user + at, parts.query):
-        text = text.replace(secret, "...") if secret else text
-    return text
+    """Return a text with nothing of the stream's address but its kind and host."""
+    return hide(text, str(order.places[0])) if order.kind == "stream" else text
 
 
 def webcam_trouble(device: Place) -> str:
@@ -101,11 +95,12 @@ def _resolve(source: Place | tuple[str, ...]) -> tuple[SourceKind, tuple[Place, 
 def _address(address: str) -> str:
     scheme = address.partition("://")[0].lower()
     if scheme not in STREAM_SCHEMES:
-        raise ConfigError(f"an address starting with {scheme}://; valid are: {', '.join(STREAM_SCHEMES)}")
+        begin = f"{scheme}://" if scheme.isalnum() else masked(address)
+        raise ConfigError(f"an address starting with {begin}; valid are: {', '.join(STREAM_SCHEMES)}")
     try:
         urlsplit(address)
-    except ValueError as error:
-        raise ConfigError(f"not an address: {error}") from error
+    except ValueError:
+        raise ConfigError(f"{masked(address)} is not an address") from None
     return address
 
 
@@ -121,7 +116,7 @@ def _path(source: str) -> tuple[SourceKind, tuple[Place, ...]]:
         number = (
             f"; a webcam's number is written without quotes: {path.name}" if path.name.isdecimal() else ""
         )
-        raise ConfigError(f"{source} does not exist{number}")
+        raise ConfigError(f"{masked(source)} does not exist{number}")
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return "pictures", (source,)
     return "clip", (source,)
@@ -139,5 +134,5 @@ def _listed(paths: tuple[str, ...]) -> tuple[str, ...]:
         raise ConfigError("an empty list; name at least one picture")
     missing = next((path for path in paths if not Path(path).is_file()), None)
     if missing is not None:
-        raise ConfigError(f"{missing} does not exist")
+        raise ConfigError(f"{masked(missing)} does not exist")
     return paths

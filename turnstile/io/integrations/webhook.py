@@ -42,6 +42,7 @@ from turnstile.protocol.public import without_nearest
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
 from turnstile.site.backoff import delay_s
+from turnstile.site.secrecy import hide, masked
 from turnstile.site.settings import Site, WebhookSettings
 
 FETCH_S = 0.5
@@ -113,15 +114,16 @@ class Sender:
     def _send(self, event: Access) -> None:
         failures = 0
         while not self._worker.stopping.is_set():
-            problem = post(self._request(event), within_s=POST_TIMEOUT_S)
+            problem = hide(post(self._request(event), within_s=POST_TIMEOUT_S), self._settings.url)
             if not problem:
                 if self.problem:
-                    log.info("webhook %s takes events again", self._settings.url)
+                    log.info("webhook %s takes events again", masked(self._settings.url))
                 self.problem = ""
                 self.sent.put(event)
                 return
             if not self.problem:
-                log.warning("webhook %s: %s; it is tried again until it works", self._settings.url, problem)
+                shown = masked(self._settings.url)
+                log.warning("webhook %s: %s; it is tried again until it works", shown, problem)
             self.problem = problem
             failures += 1
             self._worker.stopping.wait(delay_s(failures, first_s=FIRST_RETRY_S, longest_s=LAST_RETRY_S))

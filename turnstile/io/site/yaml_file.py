@@ -10,6 +10,7 @@ import yaml
 
 from turnstile.errors import ConfigError, Place, UnreadableError
 from turnstile.files.reading import read_file, why
+from turnstile.site.secrecy import masked, without_secrets
 
 MAX_BYTES = 256 * 1024
 
@@ -70,7 +71,7 @@ class PlainLoader(yaml.SafeLoader):
             return super().construct_object(node, deep=deep)
         except (ValueError, LookupError, AttributeError, TypeError) as error:
             kind = node.tag.rpartition(":")[2]
-            words = f"no {kind}: {node.value!r:.80}"
+            words = f"no {kind}: {masked(str(node.value))!r:.80}"
             raise yaml.constructor.ConstructorError(None, None, words, node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002 - PyYAML's signature
@@ -82,7 +83,7 @@ class PlainLoader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str) and key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                    None, None, f"the key {masked(key)!r} stands twice", key_node.start_mark
                 )
             seen.add(key if isinstance(key, str) else id(key_node))
         return super().construct_mapping(node, deep)
@@ -111,10 +112,12 @@ def read(path: Path, *, kind: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = "" if mark is None else f":{mark.line + 1}"
-        words = " ".join(f"{error.context or ''} {error.problem or ''}".split())
+        words = without_secrets(" ".join(f"{error.context or ''} {error.problem or ''}".split()))
         raise ConfigError(f"{path}{line}: not plain YAML: {words}") from error
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
-        raise ConfigError(f"{path}: not plain YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(
+            f"{path}: not plain YAML: {without_secrets(' '.join(str(error).split()))}"
+        ) from error
 
 
 def _refuse_what_is_no_text(path: Path, text: bytes) -> None:

@@ -1,0 +1,91 @@
+"""What may be said of an address that can hold a password: its kind and host, and nothing else.
+
+Cameras have passwords before the host, in the path (``/user=admin&password=…``), in the query, or as the path
+(tokens). People type ``#``, ``/`` and ``?`` into them without encoding, forget ``rtsp://``, or list several
+addresses. So an address is not parsed to find the secret; what is surely no secret is taken from it.
+"""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+HIDDEN = "…"
+
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*://)(.*)", re.DOTALL)
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
+_NUMERIC_HOST = re.compile(r"(^|/)\d{1,3}(\.\d{1,3}){3}(:\d+)?(/|$)|(^|/)[A-Za-z0-9._-]+:\d{1,5}/")
+_KEYS = (
+    r"(?:pass(?:word|wd|phrase|code)?|pwd|psw|pw|user(?:name)?|usr|login|(?:[a-z_-]*)(?:token|key|secret)|"
+    r"auth|authorization|credentials?|sig(?:nature)?|session(?:id)?|pin|code)"
+)
+_KEY_AND_VALUE = re.compile(rf"(?i)((?:^|[?&/;,\s'\"]){_KEYS}=)[^\s&;,'\"]*")
+_BEFORE_HOST = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s'\"]*@")
+_ENCODE = "in a password write # as %23, / as %2F, ? as %3F and @ as %40"
+
+_MIN_PIECE, _MIN_PATH_PIECE = 3, 8
+"""Characters of a part of an address that is replaced where it stands alone in a text."""
+
+
+def masked(place: str) -> str:
+    """Return an address as it may be shown; a file's path as it is, unless it looks like an address."""
+    found = _SCHEME.fullmatch(place)
+    if found is None:
+        return HIDDEN if is_address(place) else place
+    scheme, rest = found.groups()
+    if scheme in {"ipc://", "postgresql://"}:
+        return without_secrets(place)
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    if "@" in rest[len(authority) :]:
+        return f"{scheme}{HIDDEN}"
+    host = authority.rpartition("@")[2]
+    tail = rest[len(authority) :]
+    if not _HOST.fullmatch(host):
+        return f"{scheme}{HIDDEN}"
+    return f"{scheme}{host}" + (f"/{HIDDEN}" if tail.strip("/") else "")
+
+
+def is_address(place: str) -> bool:
+    """Tell whether something without a scheme looks like an address all the same."""
+    return bool("@" in place or "://" in place or _NUMERIC_HOST.search(place) or _KEY_AND_VALUE.search(place))
+
+
+def hint(place: str) -> str:
+    """Return what to write otherwise in an address whose parts cannot be told apart; empty if they can."""
+    found = _SCHEME.fullmatch(place)
+    if found is None:
+        return "an address begins with its kind, such as rtsp://" if is_address(place) else ""
+    authority = re.split(r"[/?#\\]", found[2], maxsplit=1)[0]
+    broken = "@" in found[2][len(authority) :] or authority.count("@") > 1
+    return _ENCODE if broken or not _HOST.fullmatch(authority.rpartition("@")[2]) else ""
+
+
+def without_secrets(text: str) -> str:
+    """Return any text without what stands before a host or behind a key such as ``password=``."""
+    return _KEY_AND_VALUE.sub(rf"\1{HIDDEN}", _BEFORE_HOST.sub(rf"\1{HIDDEN}@", text))
+
+
+def hide(text: str, place: str) -> str:
+    """Return a text that may repeat an address, whole or in parts, with nothing of it but kind and host."""
+    if _SCHEME.fullmatch(place) is None and not is_address(place):
+        return text
+    text = text.replace(place, masked(place))
+    for piece in sorted(set(_pieces(place)), key=len, reverse=True):
+        text = text.replace(piece, HIDDEN)
+    return without_secrets(text)
+
+
+def _pieces(place: str) -> Iterator[str]:
+    """Give the parts of an address that may be secret, as written and decoded."""
+    found = _SCHEME.fullmatch(place)
+    rest = place if found is None else found[2]
+    before, _, behind = rest.rpartition("@")
+    shown = masked(place).removesuffix(f"/{HIDDEN}").rpartition("://")[2]
+    values = [before, *re.split(r"[:/?#&;,\s]", before), *re.split(r"[=&?#;,\s]", behind)]
+    tail = behind.partition("/")[2] or behind.partition("?")[2]
+    pieces = [(one, _MIN_PIECE) for one in values] + [
+        (one, _MIN_PATH_PIECE) for one in (tail, *re.split(r"[/?#&=]", behind))
+    ]
+    for piece, least in pieces:
+        for one in (piece, unquote(piece)):
+            if len(one) >= least and one not in shown and shown not in one:
+                yield one
