@@ -51,6 +51,7 @@ from turnstile.protocol.messages import (
     Rivals,
     Taken,
     Template,
+    Unlock,
     decode,
     encode,
 )
@@ -100,7 +101,7 @@ class BrokerNode:
         standing, enrolment = self.access.rules.standing, self.people.enrolment
         closed = self.access.closed or enrolment.trouble or self.access.journal.notice
         twice = self.rivalries and f"two capture nodes are called {self.rivalries[0].name}; one is refused"
-        notices = (standing.problem, twice, enrolment.absent, standing.absent)
+        notices = (standing.problem, self.access.locked_out, twice, enrolment.absent, standing.absent)
         said = closed or "; ".join(str(notice) for notice in notices if notice)
         self.heart.report(State.DEGRADED if closed else State.LIVE, said)
 
@@ -167,7 +168,7 @@ class BrokerNode:
             case Template():
                 self._confirm(message)
                 self._publish(self.people.take(message, now_ns))
-            case Fetch():
+            case Fetch() | Unlock():
                 self._publish(self.access.take(message))
             case Query():
                 self.sockets.publish("query.", body)

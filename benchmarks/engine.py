@@ -27,8 +27,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.report import Cell, Goal, Report, parser, stay_on_one_core
-from turnstile.protocol.fields import Box
-from turnstile.protocol.messages import Hint
+from turnstile.protocol.fields import Box, Hint
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.detect.search import overlap
 from turnstile.vision.encode.encoder import POLICIES, Encoder

@@ -19,7 +19,8 @@ from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.node import Stop
 from turnstile.people.encodings import Encodings
-from turnstile.protocol.messages import Frame, Hint
+from turnstile.protocol.fields import Hint
+from turnstile.protocol.messages import Frame
 from turnstile.protocol.topics import topic, work_topic
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.site.settings import BrokerSettings

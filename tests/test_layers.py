@@ -81,7 +81,18 @@ WORLD: dict[str, set[str]] = {
 COMMANDS: dict[str, set[str]] = {
     "commands": {"io.site", "site"},
     "commands.integrations": {"commands", "io.integrations"},
-    "commands.access": {"commands", "access", "io.access", "io.runner", "io.site", "log", "protocol", "site"},
+    "commands.access": {
+        "commands",
+        "commands.health",
+        "access",
+        "io.access",
+        "io.bus",
+        "io.runner",
+        "io.site",
+        "log",
+        "protocol",
+        "site",
+    },
     "commands.demo": {
         "files",
         "commands.health",

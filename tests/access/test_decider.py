@@ -116,11 +116,47 @@ def test_many_denials_lock_one_door() -> None:
     for at in range(2):
         site.see(seen(EVE, left=300 * at), times=8)
         site.see(times=25)
-    (locked,) = site.see(seen(ANN), times=5)
+    (locked,) = site.see(seen(ANN, distance=0.4), times=5)
     assert (locked.verdict, locked.person, locked.reason) == ("denied", ANN, Reason.TOO_MANY_TRIES)
     assert [event.verdict for event in site.see(seen(ANN), times=5, camera="store")] == ["granted"]
     site.see(times=80)
     assert [event.verdict for event in site.see(seen(ANN), times=5)] == ["granted"]
+
+
+def a_locked_site() -> Site:
+    """Return a site whose front door is locked out."""
+    lockout = LockoutSettings(max_denials=1, window_s=60, lock_s=3600)
+    site = Site(Decider(settings=msgspec.structs.replace(SETTINGS, lockout=lockout), encoding=""))
+    site.see(seen(EVE), times=8)
+    site.see(times=25)
+    return site
+
+
+@pytest.mark.parametrize(
+    ("faces", "verdict"),
+    [
+        ([seen(ANN)] * 3, "granted"),
+        ([seen(ANN, distance=0.37)] + [seen(ANN)] * 2, "denied"),
+        ([seen(ANN, margin=0.09)] + [seen(ANN)] * 2, "denied"),
+        ([seen(ANN, as_person=None)] + [seen(ANN)] * 3, "denied"),
+    ],
+    ids=["near in every vote", "one far vote", "one narrow vote", "one vote for nobody"],
+)
+def test_a_lockout_lets_in_only_who_is_recognised_beyond_doubt(faces: list[Face], verdict: str) -> None:
+    """Every vote is for that person, within 0.8 of the limit and ahead by twice the margin."""
+    site = a_locked_site()
+    events = [event for face in faces for event in site.see(face)]
+    assert [(event.verdict, event.person) for event in events] == [(verdict, ANN)]
+
+
+def test_an_operator_ends_a_lockout() -> None:
+    """Of that door; its denials are forgotten with it."""
+    site = a_locked_site()
+    now_ns = site.seq * STEP_NS
+    assert site.decider.locked_s(now_ns)["front_door"] > 3500
+    site.decider.unlock("front_door")
+    assert site.decider.locked_s(now_ns) == {}
+    assert [event.verdict for event in site.see(seen(ANN, distance=0.4), times=5)] == ["granted"]
 
 
 def test_who_leaves_a_locked_door_does_not_lengthen_the_lock() -> None:

@@ -352,7 +352,7 @@ def test_only_the_nearest_face_votes_where_the_door_says_so() -> None:
 
 def test_an_objection_turns_a_grant_into_a_denial_that_names_the_person() -> None:
     """The rules know why."""
-    doorway = Doorway(objection=lambda person: Reason.BLOCKED if person == ANN else None)
+    doorway = Doorway(objection=lambda found: Reason.BLOCKED if found.person == ANN else None)
     doorway.see(seen(ANN), seen(BOB, left=300), times=20)
     assert sorted(doorway.verdicts) == [("denied", ANN), GRANTED_BOB]
     assert set(doorway.reasons) == {Reason.BLOCKED, Reason.RECOGNISED}

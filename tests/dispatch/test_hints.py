@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.builders import START_NS, a_box, a_face, a_result
 from turnstile.dispatch.hints import MAX_AGE_NS, Hints
-from turnstile.protocol.messages import Hint
+from turnstile.protocol.fields import Hint
 
 MS = 1_000_000
 

@@ -24,7 +24,7 @@ from tests.support.builders import (
     some_people,
 )
 from turnstile.errors import WireError
-from turnstile.protocol.fields import ENCODING_BYTES, MAX_FACES, MAX_LABELS
+from turnstile.protocol.fields import ENCODING_BYTES, MAX_FACES, MAX_LABELS, Hint
 from turnstile.protocol.messages import (
     ALL_MESSAGES,
     Advised,
@@ -33,12 +33,12 @@ from turnstile.protocol.messages import (
     Entries,
     Fetch,
     Guide,
-    Hint,
     Log,
     Message,
     Query,
     Rivals,
     Taken,
+    Unlock,
     decode,
     encode,
 )
@@ -85,6 +85,7 @@ EXAMPLES: list[Message] = [
     Query(asker="tail-1", last=5, cursor=3, log="aaaa"),
     Entries(asker="tail-1", logger="log", log="aaaa", cursor=3, lines=("one", "two"), more=True),
     a_beat(),
+    Unlock(asker="operator-a1b2c3d4", camera="front_door"),
     Rivals(node="front_door", served="front_door-a1b2c3d4", refused="front_door-00000000"),
 ]
 

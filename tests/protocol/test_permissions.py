@@ -27,6 +27,7 @@ from turnstile.protocol.messages import (
     Query,
     Rivals,
     Taken,
+    Unlock,
 )
 from turnstile.protocol.permissions import may_subscribe, sent_under, why_not_send
 from turnstile.protocol.roles import ROLES, Identity, Role
@@ -65,6 +66,7 @@ def own_messages(name: str, role: Role) -> list[AnyMessage]:
         Query(asker=instance),
         Entries(asker="operator-a1b2c3d4", logger=name, log="", cursor=0, lines=()),
         replace(a_beat(node=name, instance=instance), role=role),
+        Unlock(asker=instance, camera="front_door"),
         Rivals(node=name, served=instance, refused=f"{name}-00000000"),
     ]
 
@@ -74,7 +76,7 @@ SAYS: dict[Role, set[str]] = {
     "recognizer": {"Ready", "Bye", "Result", "Template", "Beat"},
     "logger": {"Fetch", "Entries", "Beat"},
     "display": {"Beat"},
-    "observer": {"Query", "Beat"},
+    "observer": {"Query", "Unlock", "Beat"},
 }
 
 
@@ -91,6 +93,13 @@ def test_a_role_says_what_is_its_own_and_nothing_else(role: Role, kind: str) -> 
     message = next(one for one in own_messages(NAMES[role], role) if type(one).__name__ == kind)
     why_not = why_not_send(who(role), sent_under(message), message)
     assert (why_not == "") == (kind in SAYS[role]), why_not
+
+
+def test_only_the_operator_unlocks_a_door() -> None:
+    """An observer of another name may look, and act on nothing."""
+    for name, why_not in (("operator", ""), ("guest", "Unlock in another's name")):
+        message = Unlock(asker=f"{name}-a1b2c3d4", camera="front_door")
+        assert why_not_send(Identity("observer", name), "unlock.", message) == why_not
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -8,7 +8,7 @@ import pytest
 from tests.support.builders import START_NS, a_beat, a_face, a_frame, a_result, a_site, an_access
 from turnstile.protocol.messages import Advised, Beat, Guide
 from turnstile.protocol.reasons import ADVICE_WORDS, Advice
-from turnstile.protocol.state import State
+from turnstile.protocol.state import LOCKED_OUT, State
 from turnstile.screen.desk import SceneDesk, make_scenes
 from turnstile.screen.scene import Notice
 
@@ -119,3 +119,15 @@ def test_no_camera_is_lost_because_the_broker_is_silent(desk: SceneDesk) -> None
         notice = desk.view(DOOR, now_s).notice
         titles.append(None if notice is None else notice.title)
     assert titles == [None, None, "broker lost", None, None, "camera lost"]
+
+
+def test_a_locked_door_says_so_and_for_how_long_until_it_is_over(desk: SceneDesk) -> None:
+    """By the broker's beat; the other door is not concerned."""
+    beat = msgspec.structs.replace(of_the_broker(State.LIVE), gauges={f"{LOCKED_OUT}{DOOR}": 12.0})
+    desk.take(beat, 0.5)
+    assert desk.view(DOOR, 0.5).notice == Notice(
+        title="locked out", detail="after too many denials, 12 s more"
+    )
+    assert desk.view(STORE, 0.5).notice is None
+    desk.take(of_the_broker(State.LIVE), 0.6)
+    assert desk.view(DOOR, 0.7).notice is None

@@ -13,13 +13,12 @@ from PIL import Image
 from turnstile.io.site.file import load
 from turnstile.log.chain import START, Head, Link, Salts, extend
 from turnstile.people.gallery import Gallery, build_gallery
-from turnstile.protocol.fields import Box, Timings
+from turnstile.protocol.fields import Box, Hint, Timings
 from turnstile.protocol.messages import (
     Access,
     Beat,
     Face,
     Frame,
-    Hint,
     Log,
     People,
     Picture,

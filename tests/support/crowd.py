@@ -1,12 +1,10 @@
 """People before a made-up camera: faces with encodings, and a door that folds their results."""
 
-from collections.abc import Callable
-
 import msgspec
 import numpy as np
 
 from tests.support.builders import START_NS, a_face, a_result, some_encodings
-from turnstile.access.visits import Decision, Door, fold, nobody_objects
+from turnstile.access.visits import Decision, Door, Objection, fold, nobody_objects
 from turnstile.protocol.messages import Face
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
@@ -72,7 +70,7 @@ class Doorway:
         self,
         settings: DecisionSettings = SETTINGS,
         *,
-        objection: Callable[[str | None], Reason | None] = nobody_objects,
+        objection: Objection = nobody_objects,
     ) -> None:
         self.settings, self.objection = settings, objection
         self.door = Door()

@@ -7,9 +7,8 @@ import numpy as np
 from tests.support.builders import a_box, some_encodings
 from turnstile.errors import PictureError
 from turnstile.people.encodings import Encodings
-from turnstile.protocol.fields import Box
+from turnstile.protocol.fields import Box, Hint
 from turnstile.protocol.jpeg import check_jpeg
-from turnstile.protocol.messages import Hint
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.engines.engine import Analysis, EngineDescription
 

@@ -21,6 +21,7 @@ from turnstile.protocol.messages import (
     Rivals,
     Taken,
     Template,
+    Unlock,
     Work,
 )
 from turnstile.protocol.reasons import Reason
@@ -92,6 +93,7 @@ def one_of_each(name: str = "front_door", *, role: NodeRole = "capture") -> list
             counts={"a": 1},
             gauges={"b": 1.0},
         ),
+        Unlock(asker=f"{name}-1", camera=name),
         Rivals(node=name, served=instance, refused=f"{name}-1"),
     ]
 

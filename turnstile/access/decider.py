@@ -12,6 +12,7 @@ from turnstile.access.events import Circumstances, config_hash, to_access
 from turnstile.access.lockout import Tries
 from turnstile.access.rules import NO_RULES, Rules, judge
 from turnstile.access.visits import Decision, Door, fold, visits_of, without_visits_of
+from turnstile.access.votes import Conclusion
 from turnstile.protocol.messages import Access, Guide, Result
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
@@ -58,8 +59,9 @@ class Decider:
         camera = result.camera
         tries = self.tries.get(camera, Tries())
 
-        def objection(person: str | None) -> Reason | None:
-            if lockout.is_locked(tries, now.monotonic_ns):
+        def objection(conclusion: Conclusion) -> Reason | None:
+            person = conclusion.person
+            if lockout.is_locked(tries, now.monotonic_ns) and not conclusion.beyond_doubt:
                 return Reason.TOO_MANY_TRIES
             if person is None:
                 return None
@@ -117,6 +119,18 @@ class Decider:
         locked = lockout.is_locked(tries, now.monotonic_ns)
         said = guide(door, result, self.settings_at(camera), locked=locked)
         return self._guides.to_say(said, now.monotonic_ns)
+
+    def locked_s(self, now_ns: int) -> dict[str, float]:
+        """Return the doors that are locked out at a monotonic time, and for how many seconds more."""
+        return {
+            camera: (tries.locked_until_ns - now_ns) / 1e9
+            for camera, tries in self.tries.items()
+            if lockout.is_locked(tries, now_ns)
+        }
+
+    def unlock(self, camera: str) -> None:
+        """End a door's lockout, and forget its denials."""
+        self.tries.pop(camera, None)
 
     def settings_at(self, camera: str) -> DecisionSettings:
         """Return the site's settings with the rules of a door."""

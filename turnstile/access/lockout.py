@@ -1,6 +1,8 @@
 """A door that denied too many visits in a while is locked for a growing time. A pure fold.
 
-Times are nanoseconds of one monotonic clock, the broker's. A restart of the broker opens the lock.
+Times are nanoseconds of one monotonic clock, the broker's. A restart of the broker opens the lock, and
+so does the operator (`turnstile unlock`). Who is recognised beyond doubt is let in meanwhile
+(`turnstile.access.votes.CERTAIN_SHARE`): such a face was not guessed at by trying.
 """
 
 import msgspec

@@ -55,8 +55,8 @@ without end."""
 
 _Holder = TypeVar("_Holder", Vote, Grounds)
 
-Objection = Callable[[str | None], Reason | None]
-"""Returns a further reason to deny a person (`None`: unknown), or `None` if there is none."""
+Objection = Callable[[Conclusion], Reason | None]
+"""Returns a further reason to deny, or `None` if there is none."""
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +115,7 @@ class _Sight(NamedTuple):
     ballot: Ballot
 
 
-def nobody_objects(person: str | None) -> Reason | None:  # noqa: ARG001 - an Objection
+def nobody_objects(conclusion: Conclusion) -> Reason | None:  # noqa: ARG001 - an Objection
     """Let every decision stand."""
     return None
 
@@ -315,7 +315,8 @@ def _was_tried(visit: Visit, settings: DecisionSettings) -> bool:
 
 def _unfinished(visit: Visit, settings: DecisionSettings, objection: Objection) -> Decision:
     """Deny a visit that ended without a verdict."""
-    conclusion = _overruled(denial(visit.votes, visit.reasons, settings), objection(None))
+    conclusion = denial(visit.votes, visit.reasons, settings)
+    conclusion = _overruled(conclusion, objection(conclusion))
     return Decision(visit.visit, conclusion, Face(box_px=visit.trail.box_px))
 
 
@@ -344,7 +345,7 @@ def _conclude(
             visits[double.visit] = msgspec.structs.replace(double, trail=trail, absent_ns=visit.absent_ns)
             del visits[name]
             return []
-    conclusion = _overruled(conclusion, Reason.AMBIGUOUS if doubles else objection(conclusion.person))
+    conclusion = _overruled(conclusion, Reason.AMBIGUOUS if doubles else objection(conclusion))
     person = None if doubles else conclusion.person
     visits[name] = msgspec.structs.replace(
         visit,

@@ -1,6 +1,7 @@
 """Hints: where each camera's faces were last. They go with the next frame, so recognizers stay stateless."""
 
-from turnstile.protocol.messages import Hint, Result
+from turnstile.protocol.fields import Hint
+from turnstile.protocol.messages import Result
 
 MAX_AGE_NS = 2_000_000_000
 

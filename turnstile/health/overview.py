@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from turnstile.health.roster import Heard, NodeStatus, Roster, call_roll, is_loss
+from turnstile.protocol.state import LOCKED_OUT
 from turnstile.site.settings import Site
 
 MAX_PROCESSES = 4096
@@ -118,11 +119,16 @@ class Watch:
                     results_per_s=told.get(f"results_per_s.{camera}"),
                     wait_ms=told.get(f"wait_ms.{camera}"),
                     age_ms=told.get(f"age_ms.{camera}"),
-                    state="not heard" if capture is None else capture.words,
-                    is_well=capture is not None and capture.is_well,
+                    state=_state(capture, told.get(f"{LOCKED_OUT}{camera}")),
+                    is_well=capture is not None and capture.is_well and f"{LOCKED_OUT}{camera}" not in told,
                 )
             )
         return rows
+
+
+def _state(capture: NodeStatus | None, locked_s: float | None) -> str:
+    said = "not heard" if capture is None else capture.words
+    return said if locked_s is None else f"{said}; locked out, {locked_s:.0f} s more"
 
 
 def _loss(before: Heard, now: Heard) -> Loss:

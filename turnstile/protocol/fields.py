@@ -73,3 +73,12 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     encode_ms: Milliseconds = 0.0
     match_ms: Milliseconds = 0.0
     total_ms: Milliseconds = 0.0
+
+
+class Hint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the camera's faces were in its latest result, and for how many results since a full scan."""
+
+    boxes_px: Annotated[tuple[Box, ...], Meta(max_length=MAX_FACES)]
+    age_s: Seconds
+    """How much earlier the frame of those boxes came to the broker."""
+    frames_since_full_scan: Count

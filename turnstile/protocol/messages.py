@@ -22,6 +22,7 @@ message        said by               leaves the broker on        heard by
 `Fetch`        logger                (nobody)                    broker: events after a number, please
 `Log`          broker                ``log.<name>.<instance>.``  that one logger
 `Query`        whoever tails         ``query.``                  loggers
+`Unlock`       the operator          (nobody)                    broker: end a door's lockout
 `Entries`      logger                ``entries.<asker>.``        the one who asked
 `Beat`         every node            ``status.<node>.``          status, displays, metrics
 `Rivals`       broker                ``status.<node>.``          capture: another process has its name
@@ -48,6 +49,7 @@ from turnstile.protocol.fields import (
     Box,
     Count,
     Distance,
+    Hint,
     Label,
     Milliseconds,
     Name,
@@ -118,15 +120,6 @@ class Bye(Message, frozen=True, kw_only=True, tag="bye/1"):
 
     name: Name
     instance: Name
-
-
-class Hint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the camera's faces were in its latest result, and for how many results since a full scan."""
-
-    boxes_px: Annotated[tuple[Box, ...], Meta(max_length=MAX_FACES)]
-    age_s: Seconds
-    """How much earlier the frame of those boxes came to the broker."""
-    frames_since_full_scan: Count
 
 
 class Work(Message, frozen=True, kw_only=True, tag="work/1"):
@@ -231,7 +224,6 @@ class Access(Message, frozen=True, kw_only=True, tag="access/3"):
     """`votes` of the last `of` votes agreed."""
     visit: Text
     decided_ns: Nanoseconds
-    """Broker's clock."""
     captured_ns: Nanoseconds
     """Capture machine's clock: the frame that decided."""
     frame_seq: Count
@@ -311,6 +303,13 @@ class Query(Message, frozen=True, kw_only=True, tag="query/1"):
     """The log that `cursor` is of; a cursor of another log starts again with the last `last`."""
 
 
+class Unlock(Message, frozen=True, kw_only=True, tag="unlock/1"):
+    """The operator ends a door's lockout; the broker's beat then no longer tells of it."""
+
+    asker: Name
+    camera: Name
+
+
 class Entries(Message, frozen=True, kw_only=True, tag="entries/1"):
     """Lines of the access log, oldest first."""
 
@@ -372,6 +371,7 @@ AnyMessage = (
     | Entries
     | Beat
     | Rivals
+    | Unlock
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -12,8 +12,8 @@ logger      `Fetch`, `Entries`, `Beat` of its own name            ``query.``, ``
                                                                   ``status.<own>.``; webhooks too
 display     `Beat` of its own name                                frames, results, decisions, advice and
                                                                   status of the cameras it shows
-observer    `Query` as itself, `Beat` of its own name             ``status.``, ``access.``, and
-                                                                  ``entries.<own instance>.``
+observer    `Query` as itself, `Beat` of its own name;            ``status.``, ``access.``, and
+            the one named ``operator`` also `Unlock`              ``entries.<own instance>.``
 ==========  ====================================================  ===========================================
 """
 
@@ -32,8 +32,9 @@ from turnstile.protocol.messages import (
     Ready,
     Result,
     Template,
+    Unlock,
 )
-from turnstile.protocol.roles import Identity, Role, is_instance_of, is_own_name
+from turnstile.protocol.roles import OPERATOR, Identity, Role, is_instance_of, is_own_name
 from turnstile.protocol.topics import topic
 
 BROKER_TOPIC = "status.broker."
@@ -61,7 +62,7 @@ def sent_under(message: AnyMessage) -> str:
             return topic("status", message.node)
         case Entries():
             return topic("entries", message.asker)
-        case Ready() | Bye() | Result() | Template() | Fetch() | Query():
+        case Ready() | Bye() | Result() | Template() | Fetch() | Query() | Unlock():
             return f"{type(message).__name__.lower()}."
         case _:
             return ""
@@ -106,8 +107,9 @@ def _speaks_for(who: Identity, message: AnyMessage) -> bool:
             return is_own_name(who, message.name) and is_instance_of(message.name, message.instance)
         case Entries():
             return message.logger == who.name
-        case Query():
-            return is_instance_of(who.name, message.asker)
+        case Query() | Unlock():
+            may_act = isinstance(message, Query) or who.name == OPERATOR
+            return may_act and is_instance_of(who.name, message.asker)
         case _:  # pragma: no cover - nobody but the broker sends others; they were refused before
             return False
 
@@ -134,5 +136,5 @@ _SAYS: dict[Role, tuple[type, ...]] = {
     "recognizer": (Ready, Result, Template, Bye, Beat),
     "logger": (Fetch, Entries, Beat),
     "display": (Beat,),
-    "observer": (Query, Beat),
+    "observer": (Query, Unlock, Beat),
 }

@@ -19,6 +19,9 @@ NodeRole = Literal["broker", Role]
 
 NODE_ROLES: tuple[NodeRole, ...] = get_args(NodeRole)
 
+OPERATOR = "operator"
+"""The observer that may also act."""
+
 _NAME_CHARS_IN_INSTANCE = 50
 
 

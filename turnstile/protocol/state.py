@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+LOCKED_OUT = "locked_out_s."
+"""Start of the gauge in the broker's beat that tells for how long a camera's door is locked out."""
+
 
 class State(StrEnum):
     """What a beat says of its node. Machines act on these values; they never change meaning."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from turnstile.protocol.messages import Access, AnyMessage, Beat, Guide, Result
-from turnstile.protocol.state import State
+from turnstile.protocol.state import LOCKED_OUT, State
 from turnstile.screen.scene import BrokerState, Scene, View
 from turnstile.site.settings import DisplaySettings, Site
 
@@ -42,7 +42,9 @@ class SceneDesk:
                 self.counts["verdicts_in" if counts else "verdicts_too_late"] += 1
             case Guide(camera=camera) if camera in self.scenes:
                 self.scenes[camera].guide(message, now_s=now_s)
-            case Beat(role="broker", state=state, detail=detail):
+            case Beat(role="broker", state=state, detail=detail, gauges=gauges):
+                for camera, scene in self.scenes.items():
+                    scene.locked_until_s = now_s + gauges.get(f"{LOCKED_OUT}{camera}", 0.0)
                 self.trouble = (detail or "no reason given") if state is State.DEGRADED else ""
             case Beat(node=camera) if camera in self.scenes:
                 self.scenes[camera].beat(message)

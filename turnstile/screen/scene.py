@@ -122,6 +122,8 @@ class Scene:
     max_fps: float
     """The camera's largest frame rate."""
     freshness: Freshness = field(default_factory=Freshness)
+    locked_until_s: float = 0.0
+    """Until when the door is locked out after too many denials."""
     _frame_px: tuple[int, int] = (1, 1)
     _shown_s: deque[float] = field(default_factory=lambda: deque(maxlen=_RATE_OVER))
     _faces: tuple[Face, ...] = ()
@@ -233,8 +235,16 @@ class Scene:
             marks=tuple(self._mark(face, verdict) for face, verdict in faces),
             banners=tuple(_banner(access) for access, _ in self._banners),
             advice=self._advice_in_words(now_s) if not trouble else "",
-            notice=Notice(title="nobody can enter", detail=trouble) if trouble else None,
+            notice=self._notice(now_s, trouble),
         )
+
+    def _notice(self, now_s: float, trouble: str) -> Notice | None:
+        if trouble:
+            return Notice(title="nobody can enter", detail=trouble)
+        left_s = self.locked_until_s - now_s
+        if left_s > 0:
+            return Notice(title="locked out", detail=f"after too many denials, {left_s:.0f} s more")
+        return None
 
     @property
     def _stale_after_ns(self) -> int:

@@ -1,5 +1,6 @@
 """The access desk: agreeing results become one event, and nobody hears of it before it is on disk."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 from tests.support.builders import START_NS, a_frame, a_result, a_site
 from tests.support.crowd import ANN, BOB, EVE, STEP_NS, seen
 from tests.support.waiting import pause, wait_until
+from turnstile.access.lockout import Tries
 from turnstile.access.replay import RecordedResult, RecordedVerdict
 from turnstile.dispatch.desk import Recognized
 from turnstile.dispatch.dispatcher import Assignment, Job
@@ -20,7 +22,7 @@ from turnstile.io.access.recording import read
 from turnstile.io.journal.erasure import ErasureRequest, erase_from_journal
 from turnstile.io.journal.journal import Journal
 from turnstile.io.metrics.hops import Meter
-from turnstile.protocol.messages import Access, Face, Fetch, Guide, Log
+from turnstile.protocol.messages import Access, Face, Fetch, Guide, Log, Unlock
 from turnstile.protocol.topics import Outgoing
 
 MS = 1_000_000
@@ -268,3 +270,23 @@ def message_of(outgoing: Outgoing) -> Access:
     """Return the decision that is to be published."""
     assert isinstance(outgoing.message, Access)
     return outgoing.message
+
+
+def test_a_lockout_is_told_and_an_operator_ends_it(
+    entrance: Entrance, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the log once each, in the beat's words and as a gauge, until what time."""
+    entrance.desk.decider.tries["front_door"] = Tries(locked_until_ns=time.monotonic_ns() + 12 * 10**9)
+    with caplog.at_level("INFO", "turnstile"):
+        entrance.desk.due(enrolled=None)
+        assert re.fullmatch(r"front_door is locked out until \d\d:\d\d:\d\d", entrance.desk.locked_out)
+        assert 0 < entrance.desk.gauges()["locked_out_s.front_door"] <= 12
+        entrance.desk.take(Unlock(asker="operator-1", camera="front_door"))
+        entrance.desk.due(enrolled=None)
+    assert entrance.desk.locked_out == ""
+    told = [words for words in caplog.messages if "lock" in words]
+    assert told[0].endswith("after 10 denials; `turnstile unlock front_door` ends it")
+    assert told[1:] == [
+        "front_door: operator-1 ended the lockout",
+        "front_door is not locked out any more",
+    ]

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from turnstile.errors import PictureError
-from turnstile.protocol.fields import Box
-from turnstile.protocol.messages import Hint
+from turnstile.protocol.fields import Box, Hint
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.hog import HogDetector

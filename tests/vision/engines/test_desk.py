@@ -7,8 +7,8 @@ from tests.support.builders import a_box, a_frame, a_jpeg, a_picture, a_work, so
 from tests.support.fake_engine import ENGINE, FakeEngine
 from turnstile.errors import ConfigError, PictureError, WireError
 from turnstile.people.gallery import build_gallery, to_message
-from turnstile.protocol.fields import MAX_FACES
-from turnstile.protocol.messages import Hint, Picture, Result, Template, Work
+from turnstile.protocol.fields import MAX_FACES, Hint
+from turnstile.protocol.messages import Picture, Result, Template, Work
 from turnstile.vision.engines.desk import MAX_THUMBNAILS, RecognitionDesk
 from turnstile.vision.engines.sideways import LOOK_EVERY
 

@@ -16,11 +16,11 @@ import msgspec
 from turnstile.commands.options import add_config
 from turnstile.errors import ConfigError
 from turnstile.io.bus import bundle
-from turnstile.io.bus.keys import OPERATOR, KeyFolder
+from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.protocol.fields import Name
-from turnstile.protocol.roles import ROLES, Identity, is_own_name
+from turnstile.protocol.roles import OPERATOR, ROLES, Identity, is_own_name
 from turnstile.site.settings import KeysSettings, Site
 
 DEFAULT_FOLDER = Path("keys")

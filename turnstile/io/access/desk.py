@@ -25,8 +25,9 @@ from turnstile.io.access.rules_file import RulesFile, places_of
 from turnstile.io.journal.erasure import Erasure, ErasureAsked, ErasureRequest
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.io.metrics.hops import Meter
-from turnstile.protocol.messages import Access, Fetch
+from turnstile.protocol.messages import Access, Fetch, Unlock
 from turnstile.protocol.public import without_nearest
+from turnstile.protocol.state import LOCKED_OUT
 from turnstile.protocol.topics import Outgoing, log_topic, topic
 from turnstile.site.settings import Site
 
@@ -58,23 +59,40 @@ class AccessDesk:
     _compared: tuple[Rules | None, Sequence[str]] | None = None
     """The rules and the enrolled people that were last compared."""
     _unenrolled: list[str] = field(default_factory=list)
+    _told_locked: set[str] = field(default_factory=set)
 
     def gauges(self) -> dict[str, float]:
         """Return the present values for the beat."""
         return {
             **self.journal.gauges(),
             "rules_refused": 1.0 if self.rules.standing.problem else 0.0,
+            **{f"{LOCKED_OUT}{camera}": left_s for camera, left_s in self._locked_s().items()},
         }
+
+    @property
+    def locked_out(self) -> str:
+        """Return which doors are locked out and until when; empty when none is."""
+        return ", ".join(map(_until, self._locked_s().items()))
+
+    def _unlock(self, message: Unlock) -> None:
+        """End a door's lockout for an operator."""
+        if message.camera in self._locked_s():
+            log.warning("%s: %s ended the lockout", message.camera, message.asker)
+            self.counts["unlocked"] += 1
+            self.decider.unlock(message.camera)
 
     @property
     def closed(self) -> str:
         """Return why nobody can enter; empty when they can."""
         return self.journal.problem or (self.rules.standing.problem if self.rules.rules is None else "")
 
-    def take(self, message: Recognized | Fetch) -> list[Outgoing]:
-        """Decide upon a result, or look up what a logger asks for; return advice for those at the door."""
+    def take(self, message: Recognized | Fetch | Unlock) -> list[Outgoing]:
+        """Decide upon a result, or do what a logger or operator asks; return advice for those at the door."""
         if isinstance(message, Fetch):
             self.journal.fetch(message)
+            return []
+        if isinstance(message, Unlock):
+            self._unlock(message)
             return []
         if message.age_s > self.decider.settings.max_result_age_s:
             self.counts["results_too_old"] += 1
@@ -88,6 +106,7 @@ class AccessDesk:
         """
         if self.rules.refresh():
             self.decider.rules = self.rules.rules
+        self._tell_lockouts()
         if enrolled is not None:
             self._warn_of_unenrolled(enrolled)
         outgoing: list[Outgoing] = []
@@ -158,6 +177,24 @@ class AccessDesk:
             self.decider.forget_person(request.person)
         self.journal.erase(Erasure(request, visits))
 
+    def _locked_s(self) -> dict[str, float]:
+        return self.decider.locked_s(time.monotonic_ns())
+
+    def _tell_lockouts(self) -> None:
+        """Log once when a door is locked out, and when it is not any more."""
+        locked_s = self._locked_s()
+        for camera, left_s in locked_s.items():
+            if camera not in self._told_locked:
+                log.warning(
+                    "%s after %d denials; `turnstile unlock %s` ends it",
+                    _until((camera, left_s)),
+                    self.decider.settings.lockout.max_denials,
+                    camera,
+                )
+        for camera in self._told_locked - locked_s.keys():
+            log.info("%s is not locked out any more", camera)
+        self._told_locked = set(locked_s)
+
     def _warn_of_unenrolled(self, enrolled: Sequence[str]) -> None:
         """Warn once of people whom the rules name and nobody enrolled is called."""
         before, self._compared = self._compared, (self.decider.rules, enrolled)
@@ -167,6 +204,11 @@ class AccessDesk:
         if missing and missing != self._unenrolled:
             log.warning("the rules name people who are not enrolled: %s", ", ".join(missing))
             self._unenrolled = missing
+
+
+def _until(locked: tuple[str, float]) -> str:
+    camera, left_s = locked
+    return f"{camera} is locked out until {time.strftime('%H:%M:%S', time.localtime(time.time() + left_s))}"
 
 
 def open_access_desk(

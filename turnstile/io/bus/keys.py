@@ -28,11 +28,10 @@ from turnstile.errors import ConfigError
 from turnstile.files.reading import why
 from turnstile.files.whole import write_whole
 from turnstile.io.site.descriptors import are_used_up
-from turnstile.protocol.roles import ROLES, Identity, Role, is_own_name
+from turnstile.protocol.roles import OPERATOR, ROLES, Identity, Role, is_own_name
 from turnstile.site.settings import Site
 
 BROKER = "broker"
-OPERATOR = "operator"
 """The observer whose key `status` and `tail` use on the broker's machine."""
 
 REVOKED = "revoked"

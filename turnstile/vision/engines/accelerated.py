@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from turnstile.people.encodings import ENCODING_SIZE, Encodings
-from turnstile.protocol.fields import MAX_FACES, Box
-from turnstile.protocol.messages import Hint
+from turnstile.protocol.fields import MAX_FACES, Box, Hint
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.cnn import CnnDetector

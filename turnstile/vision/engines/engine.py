@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from turnstile.people.encodings import Encodings
-from turnstile.protocol.fields import Box
-from turnstile.protocol.messages import Hint
+from turnstile.protocol.fields import Box, Hint
 from turnstile.vision.arrays import PictureRgb
 
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from turnstile.errors import ModelError
 from turnstile.people.encodings import Encodings
-from turnstile.protocol.fields import MAX_FACES, Box
-from turnstile.protocol.messages import Hint
+from turnstile.protocol.fields import MAX_FACES, Box, Hint
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.search import missed_faces, the_one_face
