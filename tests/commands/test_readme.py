@@ -27,7 +27,12 @@ PROGRAM = re.compile(r"(?:^|\s)\.venv/bin/python (\w+\.py)\s*(.*)")
 MAKE = re.compile(r"(?:^|\s)make ([a-z]+)(?:\s|$)")
 
 KEYS = [f"keys {action}" for action in ("init", "add", "revoke", "list", "bundle", "unpack")]
-PLACEHOLDERS = {"…": "configs/local.yaml", "HASH": "0" * 64, "N": "4"}
+PLACEHOLDERS = {
+    "…": "configs/local.yaml",
+    "configs/trial.yaml": "configs/local.yaml",
+    "HASH": "0" * 64,
+    "N": "4",
+}
 
 
 class Printed(NamedTuple):

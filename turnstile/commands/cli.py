@@ -40,6 +40,7 @@ GROUPS: Mapping[str, Mapping[str, CommandModule]] = {
         "demo": CommandModule("demo.demo", "run the five programs on real faces for about 90 seconds"),
         "doctor": CommandModule("site.doctor", "look at this machine: what is missing, and what to do"),
         "check": CommandModule("site.check", "check a site file and say what the site has"),
+        "config": CommandModule("site.config", "explain the keys of a site file"),
     },
     "run a site": {
         "up": CommandModule("supervise.up", "start this machine's nodes and keep them running"),

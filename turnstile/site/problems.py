@@ -53,7 +53,7 @@ def _problem(value: object, info: inspect.Type, place: Place) -> ConfigError | N
     if _fits(value, info):
         return None
     subject = "" if place else "the file "
-    return ConfigError(f"{subject}must be {_valid(info)}, not {_shown(value)}", place=place)
+    return ConfigError(f"{subject}must be {valid_values(info)}, not {_shown(value)}", place=place)
 
 
 def _problem_of_struct(
@@ -71,7 +71,9 @@ def _problem_of_struct(
             )
     for name, field in fields.items():
         if field.required and name not in value:
-            return ConfigError(f"the key {name} is missing; it must be {_valid(field.type)}", place=place)
+            return ConfigError(
+                f"the key {name} is missing; it must be {valid_values(field.type)}", place=place
+            )
     for key, part in value.items():
         if found := _problem(part, fields[key].type, (*place, key)):
             return found
@@ -158,13 +160,13 @@ def _is_within(value: Any, info: Any) -> bool:
     return True
 
 
-def _valid(info: inspect.Type) -> str:  # noqa: PLR0911 - a table
+def valid_values(info: inspect.Type) -> str:  # noqa: PLR0911 - a table
     """Return in words what values a type takes."""
     match info:
         case inspect.Metadata(type=inner, extra_json_schema=extra):
-            return str((extra or {}).get("description") or _valid(inner))
+            return str((extra or {}).get("description") or valid_values(inner))
         case inspect.UnionType(types=types):
-            return " or ".join(_valid(one) for one in types if not isinstance(one, inspect.NoneType))
+            return " or ".join(valid_values(one) for one in types if not isinstance(one, inspect.NoneType))
         case inspect.LiteralType(values=values):
             return ", ".join(map(str, values[:-1])) + (" or " if len(values) > 1 else "") + str(values[-1])
         case inspect.IntType() | inspect.FloatType():
@@ -172,9 +174,9 @@ def _valid(info: inspect.Type) -> str:  # noqa: PLR0911 - a table
         case inspect.StrType():
             return f"a text{_length(info, 'characters')}"
         case inspect.VarTupleType(item_type=item):
-            return f"a list{_length(info, 'entries')}, each {_valid(item)}"
+            return f"a list{_length(info, 'entries')}, each {valid_values(item)}"
         case inspect.TupleType(item_types=items):
-            return f"a list of {len(items)}: {', '.join(map(_valid, items))}"
+            return f"a list of {len(items)}: {', '.join(map(valid_values, items))}"
         case inspect.BoolType():
             return "true or false"
         case inspect.DateType():

@@ -48,7 +48,9 @@ class BrokerSettings(Section, frozen=True, kw_only=True):
     journal: Path = "../var/journal.db"
     """Decisions that the loggers have not fetched yet, and who stands at which door."""
     max_cameras: Annotated[int, Meta(ge=1, le=4096)] = 256
+    """Most cameras whose frames are taken, named in the file or not."""
     max_recognizers: Annotated[int, Meta(ge=1, le=4096)] = 1024
+    """Most recognizers that are given work."""
     host: str = ""
     """Which of the site's `hosts` it runs on; where neither `ingress` nor `egress` is stated, they are ports
     5755 and 5756 of that host's address."""
@@ -94,6 +96,7 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     max_fps: Annotated[float, Meta(gt=0, le=240)] = 15.0
     """Frames a second at most; for pictures, the rate."""
     jpeg_quality: Annotated[int, Meta(ge=10, le=100)] = 85
+    """Of the frames that are sent; lower is smaller, and blurs faces."""
     loop: bool = False
     """Start a video file or a folder again at its end."""
     read_timeout_s: Annotated[float, Meta(ge=0.2, le=60)] = 5.0
@@ -106,6 +109,7 @@ class RecognizerSettings(Section, frozen=True, kw_only=True):
     """Recognizers that the site expects; any number may join beyond those named."""
 
     host: str = ""
+    """Which of the site's `hosts` they run on."""
     count: Annotated[int, Meta(ge=1, le=MAX_COUNT)] | Literal["auto"] = 1
     """How many processes: ``NAME-1``, ``NAME-2`` and so on, or ``NAME`` if it is one; ``auto`` is one for
     each core of its host. One key, of NAME, serves all of them."""
@@ -122,6 +126,7 @@ class LockoutSettings(Section, frozen=True, kw_only=True):
     lock_s: Annotated[float, Meta(ge=0.1, le=86_400)] = 15.0
     """How long the first time; each time soon after the last it is twice as long."""
     max_lock_s: Annotated[float, Meta(ge=0.1, le=86_400)] = 300.0
+    """How long at most."""
 
 
 UNIT_BOUNDS = {"max_distance": 0.32, "min_margin": 0.04, "link_distance": 0.30}
@@ -198,6 +203,7 @@ class LoggerSettings(Section, frozen=True, kw_only=True):
     keep_entries_days: Annotated[float, Meta(ge=0, le=36_500)] = 0
     """Entries are removed from the log after so many days; 0: never."""
     host: str = ""
+    """Which of the site's `hosts` it runs on."""
 
     def __post_init__(self) -> None:
         """Refuse pictures that would outlive their entries, and addresses that hold a password."""
@@ -223,6 +229,7 @@ class WebhookSettings(Section, frozen=True, kw_only=True):
     """A web address that gets each access event."""
 
     url: Url
+    """Where each event is posted, as docs/integrations.md says."""
     secret_file: Path
     """Owner-only file with at least 16 bytes, which requests are signed with."""
     state_file: Path
@@ -242,18 +249,21 @@ class DisplaySettings(Section, frozen=True, kw_only=True):
     banner_s: Annotated[float, Meta(ge=0.1, le=60)] = 4.0
     """How long ACCESS GRANTED or ACCESS DENIED stays up."""
     fullscreen: bool = False
+    """Fill the screen, without a frame."""
     size_px: tuple[Annotated[int, Meta(ge=160, le=16384)], Annotated[int, Meta(ge=120, le=16384)]] = (
         1280,
         720,
     )
     """Width and height of the window and of a recording."""
     host: str = ""
+    """Which of the site's `hosts` it runs on."""
 
 
 class Site(Section, frozen=True, kw_only=True):
     """A whole site."""
 
     site: Name
+    """The site's name, which its log bears."""
     hosts: dict[HostName, HostSettings] = {}
     """The machines. None: everything runs on one. Else each node says which one it runs on."""
     cameras: Annotated[dict[Name, CameraSettings], Meta(min_length=1)]
