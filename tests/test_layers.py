@@ -146,7 +146,7 @@ COMMANDS: dict[str, set[str]] = {
         "vision",
         "vision.engines",
     },
-    "commands.supervise": {"commands", "io.site", "io.supervise", "site"},
+    "commands.supervise": {"commands", "io.runner", "io.site", "io.supervise", "site"},
 }
 
 ROOMS = PURE | PIXELS | WORLD | COMMANDS

@@ -7,6 +7,7 @@ import sys
 from functools import partial
 
 from turnstile.commands.options import add_config, add_host, number
+from turnstile.io.runner.logs import log_to
 from turnstile.io.site.changes import SiteFileWatch
 from turnstile.io.site.file import load
 from turnstile.io.supervise.control import claim
@@ -58,12 +59,7 @@ def run(options: argparse.Namespace) -> int:
     plan = planned(load(options.config))
     with claim(options.config, plan.host) as socket:
         output = Output(sys.stdout.fileno(), ["up", *(one.name for one in plan.processes)])
-        logging.basicConfig(
-            level=options.log_level.upper(),
-            format="%(asctime)s %(levelname)-7s %(message)s",
-            handlers=[_ToOutput(output)],
-            force=True,
-        )
+        log_to(_ToOutput(output), options.log_level)
         if plan.left_out:
             log.info("left out, because their keys are not here: %s", ", ".join(plan.left_out))
         log.info("starting %s", ", ".join(one.name for one in plan.processes))

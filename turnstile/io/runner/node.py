@@ -20,6 +20,7 @@ from turnstile.errors import ConfigError, DisplayError, TurnstileError
 from turnstile.io.bus.keys import NodeKey
 from turnstile.io.runner.clock import ClockWatch
 from turnstile.io.runner.heart import Heart
+from turnstile.io.runner.logs import configure_logging
 from turnstile.io.runner.member import Member, choose_name, key_for
 from turnstile.io.runner.watchdog import Pulse
 from turnstile.io.site.changes import SiteFileWatch
@@ -246,12 +247,3 @@ def command_line(doc: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--version", action="version", version=f"turnstile {__version__}")
     return parser
-
-
-def configure_logging(level: str) -> None:
-    """Send log lines to standard error with time and level."""
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr, force=True
-    )
-    if level != "debug":
-        logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it says "3 changes detected" at INFO

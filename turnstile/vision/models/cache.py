@@ -94,7 +94,7 @@ def kept_or_made(name: str, make: Callable[[], bytes], *, cache: Path | None = N
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, hashlib.sha256(contents).digest() + contents)
     except OSError as error:
-        log.warning("what was made of a model could not be cached", extra={"why": str(error)})
+        log.warning("what was made of a model cannot be kept in %s: %s", kept, error)
     return contents
 
 
@@ -120,7 +120,7 @@ def _from_cache(kept: Path) -> bytes | None:
     digest, made = contents[:_DIGEST_BYTES], contents[_DIGEST_BYTES:]
     if hashlib.sha256(made).digest() == digest:
         return made
-    log.warning("a cached model is damaged and is made again", extra={"file": str(kept)})
+    log.warning("%s is damaged and is made again from the model", kept)
     return None
 
 
