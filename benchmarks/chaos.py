@@ -1,4 +1,4 @@
-"""Kill and stop processes at random while people come and go, and count lost and doubled visits.
+"""Kill, stop and set the clocks of processes while people come and go; count lost and doubled visits.
 
 What is done and what counts, see `tests.support.chaos`; `tests/system/test_chaos.py` is its short form.
 

@@ -2,12 +2,14 @@
 
 Real processes and real faces: two cameras before which people appear and leave, two recognizers, a broker and
 a logger. Faults hit one process after the other: SIGKILL, after which the process is started again like a
-supervisor would, or SIGSTOP for a while. A visit counts as complete and seen when the broker that ran at its
-end had answered for enough frames with the face, and enough observed absence followed; people stay for as
-long as that takes. Each such visit must be in the log once, with the right verdict, and the log must verify,
-also against the heads that the logger noted meanwhile.
+supervisor would, SIGSTOP for a while, or another time on its clock (`set_clock`), as if it had a machine of
+its own. A visit counts as complete and seen when the broker that ran at its end had answered for enough
+frames with the face, and enough observed absence followed; people stay for as long as that takes. Each such
+visit must be in the log once, with the right verdict, and the log must verify, also against the heads that
+the logger noted meanwhile.
 """
 
+import os
 import random
 import signal
 import subprocess
@@ -44,8 +46,15 @@ ABSENCE_S = 3.0
 """Observed absence between visits; 2 s end one."""
 
 MAX_STEP_S = 0.5
+CLOCK_SHARE, KILL_SHARE = 0.25, 0.7
+"""Up to which throw of the dice a fault is a clock that is set, and up to which it is SIGKILL."""
+
 PAUSES_S = (0.5, 1.5, 3.0, 6.0)
 SETTLE_S = 30.0
+CLOCKS_S = (0.0, 1500.0, -1500.0, 3600.0, -3600.0, 3650 * 86_400.0, -3650 * 86_400.0)
+"""By how much a machine's clock may be wrong: so far apart that a run of 20 minutes can tell them."""
+
+SET_CLOCK = ROOT / "tests" / "support" / "set_clock"
 
 
 @dataclass(kw_only=True)
@@ -71,14 +80,14 @@ class Hall:
     occupied: bool = False
     seen: int = 0
     absent_s: float = 0.0
-    last_ns: int = 0
+    last_s: float = 0.0
 
     def receive(self, result: Result) -> None:
         """Take in what the recognizers saw."""
-        step_s = min(MAX_STEP_S, max(0.0, (result.captured_ns - self.last_ns) / 1e9)) if self.last_ns else 0.0
-        since_ns = (self.visits[-1].from_s if self.occupied else self._left_s()) * 1e9
-        self.last_ns = max(self.last_ns, result.captured_ns)
-        if result.captured_ns < since_ns:
+        captured_s = on_the_right_clock(result.captured_ns / 1e9, near_s=time.time())
+        step_s = min(MAX_STEP_S, max(0.0, captured_s - self.last_s)) if self.last_s else 0.0
+        self.last_s = max(self.last_s, captured_s)
+        if captured_s < (self.visits[-1].from_s if self.occupied else self._left_s()):
             return
         if self.occupied and result.faces:
             self.seen += 1
@@ -186,14 +195,28 @@ class Chaos:
             "gallery": {"faces": "faces", "cache": "cache"},
             "decision": {"rules": "rules.yaml", "lockout": {"max_denials": 0}},
             "cameras": cameras,
-            "loggers": {"log": {"file": "access_log.txt", "witness": "heads.txt"}},
+            "loggers": {"log": {"file": "access_log.txt", "witness": "heads.txt", "keep_entries_days": 30}},
         }
         path = self.folder / "site.yaml"
         path.write_text(yaml.safe_dump(document))
         return path
 
     def _start(self, name: str) -> None:
-        self.nodes.start(PROGRAM_OF[name], name)
+        clock = self.folder / f"{name}.clock"
+        clock.touch()
+        paths = {"PYTHONPATH": f"{SET_CLOCK}{os.pathsep}{ROOT}", "SET_CLOCK": str(clock)}
+        before = {key: os.environ.get(key) for key in paths}
+        os.environ.update(paths)
+        try:
+            self.nodes.start(PROGRAM_OF[name], name)
+        finally:
+            for key, value in before.items():
+                os.environ.pop(key) if value is None else os.environ.update({key: value})
+
+    def _set_clock(self, name: str, set_by_s: float) -> None:
+        fresh = self.folder / f"{name}.clock.new"
+        fresh.write_text(f"{set_by_s}")
+        fresh.replace(self.folder / f"{name}.clock")
 
     def _until_everybody_beats(self) -> None:
         until = time.monotonic() + 60.0
@@ -221,7 +244,12 @@ class Chaos:
 
     def _do_harm(self, dice: random.Random) -> None:
         victim = dice.choice(list(PROGRAM_OF))
-        if dice.random() < 0.6:
+        what = dice.random()
+        if what < CLOCK_SHARE:
+            set_by_s = dice.choice(CLOCKS_S)
+            kind = f"clock {set_by_s:+g} s"
+            self._set_clock(victim, set_by_s)
+        elif what < KILL_SHARE:
             kind = "SIGKILL"
             self.nodes.send(victim, signal.SIGKILL)
             self.nodes.running.pop(victim).wait()
@@ -274,13 +302,20 @@ class Chaos:
         return [parse_entry(line) for line in lines if not is_remark(line)]
 
 
+def on_the_right_clock(at_s: float, *, near_s: float) -> float:
+    """Return a time of a clock that may have been set, as the right clock had it, somewhere near a time."""
+    return min((at_s - set_by_s for set_by_s in CLOCKS_S), key=lambda right_s: abs(right_s - near_s))
+
+
 def tally(halls: dict[str, Hall], entries: Sequence[Entry]) -> Counter[str]:
     """Return how many visits were complete, and how many of them were lost, doubled or decided wrongly."""
     counts: Counter[str] = Counter(visits=0, lost=0, doubled=0, wrong=0, spurious=0)
+    times_s = [visit.from_s for hall in halls.values() for visit in hall.visits]
+    middle_s = (min(times_s, default=0.0) + max(times_s, default=0.0)) / 2
     by_visit: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
     for entry in entries:
         hall = halls[entry.camera]
-        at_s = entry.at.timestamp()
+        at_s = on_the_right_clock(entry.at.timestamp(), near_s=middle_s)
         number = max((n for n, visit in enumerate(hall.visits) if visit.from_s <= at_s), default=-1)
         by_visit[entry.camera, number].append(entry)
     counts["spurious"] = sum(len(found) for (_, number), found in by_visit.items() if number < 0)
