@@ -167,7 +167,7 @@ def test_losses_are_what_was_dropped_refused_or_bad() -> None:
 def test_what_a_node_that_is_well_has_to_say_is_a_notice_and_of_others_the_reason() -> None:
     """The table stays narrow, and nothing is lost."""
     well = the_only(a_beat("broker", role="broker", detail="no rules"))
-    assert (well.words, well.notice) == ("live", "broker: no rules")
+    assert (well.words, well.notice) == ("live", "no rules")
     degraded = the_only(a_beat("broker", role="broker", state=State.DEGRADED, detail="no rules"))
     assert (degraded.words, degraded.notice) == ("degraded: no rules", "")
 
@@ -186,3 +186,10 @@ def test_a_node_stands_on_the_host_that_the_site_file_names() -> None:
     heard = [a_beat("door", role="capture"), a_beat("pool-3"), a_beat("lab")]
     nodes = call_roll(site, heard, now_s=100.0).nodes
     assert {node.node: node.host for node in nodes} == {"door": "gate", "pool-3": "gate", "lab": "here"}
+
+
+def test_what_several_nodes_say_alike_is_one_line() -> None:
+    """An edited site file is news to all of them."""
+    changed = "site.yaml changed"
+    heard = (a_beat("door", role="capture", detail=changed), a_beat("pool", detail=changed), a_beat("lab"))
+    assert the_roll(*heard).notices == ["door, pool: site.yaml changed"]

@@ -61,7 +61,7 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def notice(self) -> str:
         """Return what there is to know about a node that is well; empty if nothing."""
-        return f"{self.node}: {self.detail}" if self.is_well and self.detail else ""
+        return self.detail if self.is_well else ""
 
     @property
     def frames_per_s(self) -> float | None:
@@ -80,6 +80,15 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[NodeStatus, ...]
     missing: tuple[str, ...]
     """Names as in the site file: ``cameras.front_door``."""
+
+    @property
+    def notices(self) -> list[str]:
+        """Return what there is to know about nodes that are well, one line for all that say the same."""
+        nodes: dict[str, list[str]] = {}
+        for node in self.nodes:
+            if node.notice:
+                nodes.setdefault(node.notice, []).append(node.node)
+        return [f"{', '.join(dict.fromkeys(names))}: {notice}" for notice, names in nodes.items()]
 
 
 def is_loss(count: str) -> bool:

@@ -91,7 +91,7 @@ def report(roster: Roster, *, console: Console) -> None:
     for node in roster.nodes:
         table.add_row(*_row(node), style="red" if node.silent else "")
     console.print(table)
-    for notice in filter(None, (node.notice for node in roster.nodes)):
+    for notice in roster.notices:
         console.print(Text(printable(notice), style="yellow"))
     for path in roster.missing:
         console.print(Text(f"not heard: {path}, which the site file names", style="yellow"))

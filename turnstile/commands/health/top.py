@@ -101,8 +101,7 @@ def _receive(bus: Bus, watch: Watch, timeout_s: float) -> None:
 def _page(view: Overview, bus: Bus, *, at: str, live: bool = False) -> RenderableType:
     parts: list[RenderableType] = [_headline(view, bus, at=at), Text(), _nodes(view.nodes), Text()]
     parts.append(_cameras(view.cameras))
-    notices = filter(None, (row.status.notice for row in view.nodes))
-    parts += [Text(printable(notice), style="yellow") for notice in notices]
+    parts += [Text(printable(notice), style="yellow") for notice in view.roster.notices]
     parts += [
         Text(f"not heard: {path}, which the site file names", style="yellow") for path in view.roster.missing
     ]
