@@ -426,3 +426,22 @@ def test_a_logger_that_is_refused_says_so_until_it_is_served(config: Path) -> No
         assert book.trouble == "another process, log-1, is called log too"
         book.append(log_of(*EVENTS[:3]))
         assert book.trouble == ""
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+def test_a_store_that_vanishes_under_its_logger_is_said_and_begun_anew(
+    config: Path, caplog: pytest.LogCaptureFixture, *, replaced: bool
+) -> None:
+    """What is logged afterwards is in the new store and in the text, not in a file without a name."""
+    store = config.parent / "log" / "access_log.db"
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS[:3]))
+        store.unlink()
+        if replaced:
+            store.touch()
+        assert book.append(log_of(*EVENTS[3:6]))
+    assert [words for words in caplog.messages if "was removed or replaced while it was in use" in words]
+    assert told(text_of(config)) == ALL[:6]
+    with closing(a_book(config)) as book:
+        assert book.keep_open()
+        assert len(logged(book)) == 3

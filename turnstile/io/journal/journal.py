@@ -35,6 +35,7 @@ import msgspec
 from turnstile.access.visits import Door
 from turnstile.errors import JournalError
 from turnstile.files.space import Space
+from turnstile.health.steady import Steady
 from turnstile.io.journal.bodies import read_event, write_door, write_event
 from turnstile.io.journal.erasure import Erasure, ErasureAsked, erase_if_asked
 from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors
@@ -121,6 +122,7 @@ class Journal:
     _marks: Marks | None = None
     _saved: Saved | None = None
     """What a file had that was removed or replaced, until it is in the next one."""
+    _writing: Steady = field(default_factory=Steady)
 
     def __post_init__(self) -> None:
         """Open or make the file and start the thread.
@@ -216,6 +218,8 @@ class Journal:
                 self._trim(self._connection)
                 self._readers.count_backlog(self._connection)
                 self._erase(self._connection)
+                if self._writing.work(time.monotonic()):
+                    log.info("%s: the journal can be written again", self.path)
             except sqlite3.Error as error:
                 self._give_up(error)
             self._marks = None if self._marks is None else after_writing(self._marks, marks_of(self.path))
@@ -330,7 +334,8 @@ class Journal:
     def _give_up(self, error: sqlite3.Error) -> None:
         """Let go of a connection that failed: what a failed sync left behind it is not known."""
         self.problem = f"journal cannot be written: {error}"
-        log.error("%s: %s; nobody enters until it can be", self.path, error)
+        if self._writing.fail(self.problem):
+            log.error("%s: %s; nobody enters until it can be", self.path, error)
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.rollback()
@@ -349,7 +354,6 @@ class Journal:
             if self._saved is not None:
                 self.problem = f"{error}"
             return None
-        log.info("%s: the journal can be written again", self.path)
         self.problem = ""
         return connection
 

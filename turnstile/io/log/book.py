@@ -10,6 +10,7 @@ from pathlib import Path
 
 from turnstile.errors import LogError
 from turnstile.files.space import Space
+from turnstile.health.steady import Steady
 from turnstile.io.log.aging import Ages
 from turnstile.io.log.retention import Retention
 from turnstile.io.log.text import RETRY_S, TextLog, line_of
@@ -92,7 +93,8 @@ class Book:
             Path(settings.file), *([self._store.database.path] if self._store.database.path else [])
         )
         self._max_page_bytes = max_page_bytes
-        self._trouble = ""
+        self._writing = Steady()
+        self._gap = ""
         self._refused = ""
         self._claimed = False
         self._open_at = 0.0
@@ -113,7 +115,8 @@ class Book:
         witness = "" if self._witness is None else self._witness.trouble
         return (
             self._refused
-            or self._trouble
+            or self._writing.trouble
+            or self._gap
             or self._text.trouble
             or witness
             or self._retention.trouble
@@ -132,6 +135,7 @@ class Book:
                 self._open()
                 self._text.keep_up()
                 self._retention.keep_if_due()
+                self._note_well()
             except LogError as error:
                 self._failed(error)
         if self._store.database.is_open and self._witness is not None:
@@ -156,12 +160,12 @@ class Book:
         except LogError as error:
             self._failed(error)
             return self._store.head != before
-        if batch.refused:
-            self._in_trouble(
-                f"event {self.fetch_after.seq + 1} is missing in what the broker sends; asking again"
-            )
-        elif batch.new:
-            self._trouble = ""
+        gap = f"event {self.fetch_after.seq + 1} is missing in what the broker sends; asking again"
+        if batch.refused and gap != self._gap:
+            log.error("%s", gap)
+        self._gap = gap if batch.refused else ""
+        if batch.new:
+            self._note_well(proven=True)
         return self._store.head != before
 
     def answer(self, query: Query) -> Entries | None:
@@ -214,19 +218,26 @@ class Book:
         if not self._claimed:
             self._text.claim()
             self._claimed = True
+        if self._store.database.was_moved():
+            log.error(
+                "the store %s was removed or replaced while it was in use; the log goes on in what is there "
+                "now, or in a new one; put the old one back while no logger runs",
+                self._store.database.address,
+            )
+            self._store.close()
         if self._store.database.is_open:
             return
         self._store.open()
-        if self._trouble:
-            log.info("the access log can be written again")
-            self._trouble = ""
+        self._text.start_over_if_behind()
 
     def _failed(self, error: LogError) -> None:
         self._store.close()
         self._open_at = time.monotonic() + RETRY_S
-        self._in_trouble(f"{error}; nothing is lost: the broker keeps events until they are logged")
-
-    def _in_trouble(self, words: str) -> None:
-        if self._trouble != words:
+        words = f"{error}; nothing is lost: the broker keeps events until they are logged"
+        if self._writing.fail(words):
             log.error("%s", words)
-            self._trouble = words
+
+    def _note_well(self, *, proven: bool = False) -> None:
+        """Say that the log can be written again, when it was written to or nothing failed for a while."""
+        if self._writing.work(time.monotonic(), proven=proven):
+            log.info("the access log can be written again")

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from turnstile.errors import LogError
+from turnstile.health.steady import Steady
 from turnstile.io.log.text_file import LogFile
 from turnstile.io.store.store import PAGE, Store, number_of
 from turnstile.log.chain import Link
@@ -30,18 +31,22 @@ class TextLog:
 
     Attributes:
         number: the newest entry in the file.
-        trouble: why it cannot be written now, in words; empty when it can.
     """
 
     def __init__(self, path: Path, store: Store) -> None:
         """Name the file and where it is written from."""
         self.number = 0
-        self.trouble = ""
+        self._writing = Steady()
         self._file = LogFile(path)
         self._store = store
         self._found: list[str] | None = None
         self._there: frozenset[Event] = frozenset()
         self._open_at = 0.0
+
+    @property
+    def trouble(self) -> str:
+        """Return why it cannot be written now, in words; empty when it can."""
+        return self._writing.trouble
 
     def claim(self) -> None:
         """Open the file before the store is touched.
@@ -79,6 +84,14 @@ class TextLog:
                 self.number = self._store.head.number  # nothing there: `verify` says what is missing
             else:
                 self._write(page)
+        if self._file.is_open:
+            self._note_well()
+
+    def start_over_if_behind(self) -> None:
+        """Find the place anew in a store that has less than the file: it is another store than before."""
+        if self.number > self._store.head.number:
+            self._file.close()
+            self.number, self._open_at = 0, 0.0
 
     def close(self) -> None:
         """Let go of the file."""
@@ -92,9 +105,6 @@ class TextLog:
         except LogError as error:
             self._failed(error)
             return
-        if self.trouble:
-            log.info("the access log can be written again")
-            self.trouble = ""
         self._find_place(lines)
 
     def _find_place(self, lines: Sequence[str]) -> None:
@@ -125,15 +135,19 @@ class TextLog:
             self._failed(error)
             return
         self.number = number_of(links[-1])
+        self._note_well(proven=True)
 
     def _is_there(self, link: Link | NoteLink) -> bool:
         return isinstance(link, Link) and _event(link) in self._there
 
     def _failed(self, error: LogError) -> None:
         self._open_at = time.monotonic() + RETRY_S
-        if self.trouble != str(error):
+        if self._writing.fail(str(error)):
             log.error("%s; its lines follow when it can be", error)
-            self.trouble = str(error)
+
+    def _note_well(self, *, proven: bool = False) -> None:
+        if self._writing.work(time.monotonic(), proven=proven):
+            log.info("the text of the access log can be written again")
 
 
 def _event(link: Link) -> Event:

@@ -64,6 +64,7 @@ class Database:
         self._url = _url(address)
         self._patience_s = patience_s
         self._connection: Connection | None = None
+        self._identity: tuple[int, int] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -84,9 +85,14 @@ class Database:
             self._connection = _engine(self._url, patience_s=self._patience_s).connect()
             try:
                 self._prepare(create=create)
+                self._identity = _identity(self.path)
             except BaseException:
                 self.close()
                 raise
+
+    def was_moved(self) -> bool:
+        """Tell whether the open SQLite file is no longer the one of that name; writes to it would be lost."""
+        return self.is_open and self._identity is not None and _identity(self.path) != self._identity
 
     def close(self) -> None:
         """Let go of it, without a word about what is broken."""
@@ -182,6 +188,17 @@ class Database:
         except OSError as error:
             self.close()
             raise LogError(f"the store {self.address} cannot be {done}: {error.strerror}") from error
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Return what tells a file from another of its name; `None` without a file."""
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _url(address: str) -> URL:
