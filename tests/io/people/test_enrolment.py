@@ -58,9 +58,13 @@ class Place:
         self._stack.callback(folder.close)
         return folder
 
+    def wait_until_cached(self, content: str) -> None:
+        """Wait for the folder's thread to write the encoding of a picture."""
+        wait_until(lambda: self.cache.get(digest_of(content)) is not None, f"the encoding of {content}")
+
     def enrolment(self, changes: Callable[[Path, threading.Event], Iterator[object]] = watch) -> Enrolment:
         """Begin to watch, and return when the folder has been read once."""
-        enrolment = Enrolment(folder=self.folder(changes), cache=self.cache, engine=ENGINE)
+        enrolment = Enrolment(folder=self.folder(changes), engine=ENGINE)
         refresh_until(enrolment, lambda: enrolment.read)
         return enrolment
 
@@ -224,6 +228,7 @@ def test_encodings_are_kept_over_a_restart(place: Place) -> None:
     put(place.faces / "ann.jpg", "ann")
     first = place.enrolment()
     encode_all(first, "ann.jpg")
+    place.wait_until_cached("ann")
     second = place.enrolment()
     assert second.rebuild()
     assert second.gallery.version == first.gallery.version
@@ -232,14 +237,44 @@ def test_encodings_are_kept_over_a_restart(place: Place) -> None:
     assert [file.name for file in place.cache_folder.iterdir()] == [f"{digest_of('ann')}.f32"]
 
 
-@pytest.mark.parametrize("damage", [b"", an_encoding()[:-4], b"\xff" * 512, an_encoding() + b"\0"])
-def test_a_damaged_encoding_is_made_anew(place: Place, damage: bytes) -> None:
-    """Cut short, overwritten, or too long."""
+@pytest.mark.parametrize(
+    "damage",
+    [b"", an_encoding()[:-4], bytes(512), an_encoding() + b"\0", bytes(544), b"\0" * 32 + an_encoding()],
+)
+def test_a_damaged_encoding_is_made_anew_and_said(
+    place: Place, caplog: pytest.LogCaptureFixture, damage: bytes
+) -> None:
+    """Cut short, zeros of a power failure, or too long; once, with the file and the reason."""
     put(place.faces / "ann.jpg", "ann")
-    put(place.cache_folder / f"{digest_of('ann')}.f32", damage)
+    file = place.cache_folder / f"{digest_of('ann')}.f32"
+    put(file, damage)
     enrolment = place.enrolment()
     encode_all(enrolment, "ann.jpg")
+    place.wait_until_cached("ann")
     assert place.cache.get(digest_of("ann")) == an_encoding(sum(b"ann"))
+    why = f"its {len(damage)} bytes are not what was written"
+    assert [one for one in caplog.messages if str(file) in one] == [
+        f"cached encoding {file} is not used: {why}; the picture is encoded again"
+    ]
+
+
+def test_an_encoding_of_another_picture_is_not_used(place: Place) -> None:
+    """Whoever swaps two files of the cache would swap two people."""
+    for name in ("ann", "bob"):
+        place.cache.put(digest_of(name), an_encoding(len(name)))
+    ann, bob = (place.cache_folder / f"{digest_of(name)}.f32" for name in ("ann", "bob"))
+    ann.write_bytes(bob.read_bytes())
+    assert place.cache.get(digest_of("ann")) is None
+    assert place.cache.get(digest_of("bob")) is not None
+
+
+def test_encodings_of_earlier_versions_are_made_anew_without_a_word(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They had no digest, and an upgrade is no damage."""
+    put(place.cache_folder / f"{digest_of('ann')}.f32", an_encoding())
+    assert place.cache.get(digest_of("ann")) is None
+    assert not caplog.records
 
 
 def test_a_cache_of_another_engine_is_not_read(place: Place, tmp_path: Path) -> None:
@@ -258,6 +293,8 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(
     enrolment = place.enrolment()
     encode_all(enrolment, "ann.jpg", "bob.jpg")
     assert enrolment.gallery.persons == ("Ann", "Bob")
+    wait_until(lambda: "cannot be written" in caplog.text, "the thread to try")
+    enrolment.folder.close()
     assert len([one for one in caplog.records if "cannot be written" in one.getMessage()]) == 1
 
 
@@ -284,6 +321,7 @@ def test_a_folder_that_is_deleted_enrols_nobody(place: Place) -> None:
     put(place.faces / "ann.jpg", "ann")
     enrolment = place.enrolment()
     encode_all(enrolment, "ann.jpg")
+    place.wait_until_cached("ann")
     for file in place.faces.iterdir():
         file.unlink()
     place.faces.rmdir()
@@ -342,6 +380,37 @@ def test_notes_and_hidden_files_are_nobodys(place: Place, caplog: pytest.LogCapt
     enrolment = place.enrolment()
     assert enrolment.hashes == {}
     assert reports(caplog) == []
+
+
+def test_every_file_that_is_left_out_is_named_and_counted(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, with the reason; what nobody took for a picture stays unsaid."""
+    put(place.faces / "ann.jpg", "ann")
+    for file in ("bob.bmp", "team/cid.avif", "a/b/c/dan.jpg", "eve"):
+        put(place.faces / file, file)
+    for file in (".DS_Store", "x.gif", "notes.txt", "README.md", "team/.hidden/deep/er/fay.bmp"):
+        put(place.faces / file, file)
+    enrolment = place.enrolment()
+    encode_all(enrolment, "ann.jpg")
+    kinds = "pictures end in .heic, .heif, .hif, .jfif, .jpe, .jpeg, .jpg, .png, .webp"
+    assert sorted(reports(caplog)) == [
+        "faces/a/b/c is not used: folders are read 2 levels deep, such as team/ada_lovelace/",
+        f"faces/bob.bmp is not used: its name ends in .bmp; {kinds}",
+        f"faces/eve is not used: its name ends in nothing; {kinds}",
+        f"faces/team/cid.avif is not used: its name ends in .avif; {kinds}",
+    ]
+    assert enrolment.refused == 4
+
+
+def test_folders_of_people_may_stand_in_a_folder(place: Place) -> None:
+    """The innermost folder names the person, also in the kinds of telephones and web pages."""
+    files = ("team/ada_lovelace/1.heic", "team/ada_lovelace/2.webp", "grace_hopper/1.jfif")
+    for file in files:
+        put(place.faces / file, file)
+    enrolment = place.enrolment()
+    encode_all(enrolment, *files)
+    assert enrolment.gallery.persons == ("Ada Lovelace", "Grace Hopper")
 
 
 def test_a_picture_without_a_face_is_said_once(place: Place, caplog: pytest.LogCaptureFixture) -> None:
@@ -431,7 +500,7 @@ def test_a_picture_is_not_lost_between_its_listing_and_its_offer(place: Place) -
     """The folder's thread may put both after the broker looked for listings."""
     put(place.faces / "ann.jpg", "ann")
     folder = place.folder()
-    enrolment = Enrolment(folder=folder, cache=place.cache, engine=ENGINE)
+    enrolment = Enrolment(folder=folder, engine=ENGINE)
     wait_until(lambda: not folder.unencoded.empty(), "the folder to be read")
     picture = enrolment.next_unencoded()
     assert picture is not None
@@ -462,7 +531,7 @@ def test_a_watch_that_ends_is_an_error(place: Place) -> None:
         raise KeyError("the watch has ended")
 
     folder = place.folder(changes)
-    enrolment = Enrolment(folder=folder, cache=place.cache, engine=ENGINE)
+    enrolment = Enrolment(folder=folder, engine=ENGINE)
     with pytest.raises(KeyError, match="the watch has ended"):
         wait_until(lambda: enrolment.refresh() is None, "the end of the watch")
 
@@ -524,6 +593,7 @@ def test_nobody_is_enrolled_while_the_folder_cannot_be_read(
     put(place.faces / "ann.jpg", "ann")
     enrolment = place.enrolment()
     encode_all(enrolment, "ann.jpg")
+    place.wait_until_cached("ann")
     place.faces.rename(tmp_path / "away")
     refresh_until(enrolment, lambda: enrolment.rebuild() or bool(enrolment.absent))
     assert enrolment.absent == f"nobody is enrolled: the faces folder {place.faces} is not there"

@@ -26,13 +26,16 @@ def test_a_graph_is_made_once_and_then_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 5000])
-def test_a_damaged_cache_is_built_again(tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_cache_is_built_again_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: bytes
+) -> None:
     """A disk that was full, or a machine that lost power, leaves such files."""
     good = cache.detector_graph(cache=tmp_path)
     (file,) = cached_files(tmp_path)
     file.write_bytes(damage)
     assert cache.detector_graph(cache=tmp_path) == good
     assert file.read_bytes()[32:] == good
+    assert f"{file} is damaged and is made again from the model" in caplog.messages
 
 
 def test_ten_that_start_together_all_get_the_graph(tmp_path: Path) -> None:
@@ -51,11 +54,15 @@ def test_ten_that_start_together_all_get_the_graph(tmp_path: Path) -> None:
     assert len(cached_files(tmp_path / "shared")) == 1
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
-    """A recognizer on a read-only system still starts."""
+def test_a_cache_that_cannot_be_written_is_done_without(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A recognizer on a read-only system still starts, and says why it starts slowly."""
     in_the_way = tmp_path / "file"
     in_the_way.write_text("not a folder")
     assert cache.detector_graph(cache=in_the_way / "cache")
+    assert "cannot be kept in" in caplog.text
+    assert "Not a directory" in caplog.text
 
 
 def test_a_missing_model_file_is_named(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ class Enrolment:
     """The gallery as the broker knows it. Belongs to the broker's loop."""
 
     folder: FaceFolder
-    cache: EncodingCache
     engine: str
     gallery: Gallery = EMPTY
     """Every picture's encoding."""
@@ -41,6 +40,8 @@ class Enrolment:
     """Why the faces folder cannot be read; empty when it can."""
     absent: str = ""
     """That the faces folder is not there."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Path → why nothing could be read there, or was read."""
     surplus: int = 0
     """How many pictures are left out because there are too many."""
     erased: set[str] = field(default_factory=set)
@@ -54,6 +55,11 @@ class Enrolment:
     def read(self) -> bool:
         """Tell whether the folder has been read at least once."""
         return self._read
+
+    @property
+    def refused(self) -> int:
+        """Return how many files and pictures are not used."""
+        return len(self.unread) + sum(one in self.problems for one in self.hashes.values()) + self.surplus
 
     def refresh(self) -> list[str]:
         """Take over what the folder's worker found; return the hashes of pictures no longer wanted."""
@@ -75,7 +81,7 @@ class Enrolment:
         """Keep the encoding of a picture, unless it was removed meanwhile."""
         if digest not in self.hashes.values():
             return
-        self.cache.put(digest, encoding)
+        self.folder.keep(digest, encoding)
         self.encodings[digest] = encoding
         self._changed = True
 
@@ -129,6 +135,7 @@ class Enrolment:
             self.encodings = {d: e for d, e in (self.encodings | listing.encodings).items() if d in wanted}
             self.problems = {d: p for d, p in self.problems.items() if d in wanted}
             self._changed = self._read = True
+            self.unread = listing.problems
             for file, problem in listing.problems.items():
                 self._report(file, problem, problem)
             for file, digest in self.hashes.items():
@@ -155,4 +162,4 @@ def open_enrolment(gallery: GallerySettings, engine: str) -> Enrolment:
     cache = EncodingCache(Path(gallery.cache), engine)
     folder = FaceFolder(Path(gallery.faces), cache)
     folder.start()
-    return Enrolment(folder=folder, cache=cache, engine=engine)
+    return Enrolment(folder=folder, engine=engine)

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import watchfiles
 
@@ -22,9 +22,10 @@ from turnstile.io.people.cache import EncodingCache
 from turnstile.io.runner.worker import Worker
 from turnstile.io.site.descriptors import are_used_up
 from turnstile.people.encodings import Unencoded
-from turnstile.people.gallery import is_picture, person_of, persons_of
+from turnstile.people.gallery import is_picture, person_of, persons_of, why_no_picture
 
 MAX_PICTURE_BYTES = 24 * 2**20
+MAX_FOLDERS = 2
 RESCAN_S = 30.0
 """The folder is also read this often, for file systems that do not report changes."""
 
@@ -93,6 +94,7 @@ class FaceFolder:
         self._encodings: dict[str, bytes] = {}
         self._pending: dict[str, str] = {}
         self._offered: set[str] = set()
+        self._encoded: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
         self._worker = Worker("faces", self._watch)
 
     def check(self) -> None:
@@ -102,6 +104,10 @@ class FaceFolder:
     def start(self) -> None:
         """Begin to watch; the first listing comes as soon as the folder has been read."""
         self._worker.start()
+
+    def keep(self, digest: str, encoding: bytes) -> None:
+        """Write an encoding into the cache, from the folder's thread: the disk may be slow."""
+        self._encoded.put((digest, encoding))
 
     def close(self) -> bool:
         """Stop watching, and tell whether the thread has ended within half a second."""
@@ -118,6 +124,7 @@ class FaceFolder:
                     log.warning("faces folder %s: %s; looking every second", self._folder, error)
                 self._trouble = str(error)
                 self._worker.stopping.wait(1.0)
+        self._write_encodings()
 
     def _follow(self) -> None:
         """Look again whenever the folder changes, until another folder, or none, is in its place."""
@@ -155,7 +162,10 @@ class FaceFolder:
             else:
                 trouble = f"{about} cannot be read: {why(error, about=self._folder)}"
         hashes: dict[str, str] = {}
-        for file in filter(is_picture, files):
+        for file in files:
+            if not is_picture(file):
+                problems |= {file: reason} if (reason := why_no_picture(file)) else {}
+                continue
             try:
                 hashes[file] = self._hash(file)
             except OSError as error:
@@ -192,7 +202,15 @@ class FaceFolder:
         self._known[file] = (stamp, digest)
         return digest
 
+    def _write_encodings(self) -> None:
+        """Write what waits, unless its picture was removed meanwhile."""
+        while not self._encoded.empty():
+            digest, encoding = self._encoded.get()
+            if self._listing is not None and digest in self._listing.hashes.values():
+                self._cache.put(digest, encoding)
+
     def _offer(self) -> None:
+        self._write_encodings()
         for digest, file in self._pending.items():
             if digest in self._offered:
                 continue
@@ -210,7 +228,7 @@ class FaceFolder:
 
 
 def files_in(folder: Path) -> tuple[list[str], dict[str, str]]:
-    """Return the paths of all files in a faces folder and one level below, and what could not be looked at.
+    """Return the paths of all files in a faces folder and two levels below, and what is not looked at.
 
     Each entry counts for itself: one that leads nowhere, or may not be followed, hides none of the others.
 
@@ -219,15 +237,21 @@ def files_in(folder: Path) -> tuple[list[str], dict[str, str]]:
     """
     files: list[str] = []
     problems: dict[str, str] = {}
-    for name in _names_in(folder):
+    waiting = _names_in(folder)[::-1]
+    while waiting:
+        name = waiting.pop()
         try:
             if not stat.S_ISDIR((folder / name).stat().st_mode):
                 files.append(name)
-            elif not name.startswith("."):
-                files += [f"{name}/{inner}" for inner in _names_in(folder / name)]
+            elif PurePosixPath(name).name.startswith("."):
+                continue
+            elif name.count("/") >= MAX_FOLDERS:
+                problems[name] = f"folders are read {MAX_FOLDERS} levels deep, such as team/ada_lovelace/"
+            else:
+                waiting += [f"{name}/{inner}" for inner in _names_in(folder / name)[::-1]]
         except OSError as error:
             _raise_if_used_up(error)
-            if not name.startswith(".") and os.path.lexists(folder / name):
+            if not PurePosixPath(name).name.startswith(".") and os.path.lexists(folder / name):
                 problems[name] = f"cannot be read: {error.strerror}"
     return files, problems
 

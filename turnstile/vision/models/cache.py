@@ -92,7 +92,7 @@ def kept_or_made(name: str, make: Callable[[], bytes], *, cache: Path | None = N
     contents = make()
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, hashlib.sha256(contents).digest() + contents)
+        write_whole(kept, hashlib.sha256(contents).digest() + contents, durable=True)
     except OSError as error:
         log.warning("what was made of a model cannot be kept in %s: %s", kept, error)
     return contents
@@ -115,7 +115,10 @@ def _from_cache(kept: Path) -> bytes | None:
     """Return the cached contents, or `None` if they are missing or damaged."""
     try:
         contents = kept.read_bytes()
-    except OSError:
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        log.warning("cached model %s cannot be read: %s; it is made again", kept, error.strerror)
         return None
     digest, made = contents[:_DIGEST_BYTES], contents[_DIGEST_BYTES:]
     if hashlib.sha256(made).digest() == digest:
