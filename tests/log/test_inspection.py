@@ -229,6 +229,20 @@ def test_a_removal_that_came_too_early_is_seen_by_a_head_kept_elsewhere() -> Non
     assert inspection.finish() == [(1, words)]
 
 
+def test_a_head_kept_while_a_clock_was_ahead_is_no_sign_of_an_early_removal() -> None:
+    """A newer head, kept at an earlier time, shows that the clock was wrong."""
+    links = a_log()
+    floor = Head(2, links[1].hash)
+    left = noted(links, EntriesRemoved(up_to=2, up_to_hash=floor.hash, before_ns=START_NS))[2:]
+    inspection = Inspection(floor)
+    ahead_ns = START_NS + 3650 * 86_400 * 10**9
+    heads = [KeptHead(Head(1, links[0].hash), "a disk has", ahead_ns)]
+    inspection.expect([*heads, KeptHead(Head(3, links[2].hash), "a disk has", START_NS)])
+    for link in left:
+        inspection.take(link)
+    assert inspection.finish() == []
+
+
 def test_an_erased_name_leaves_the_chain_whole() -> None:
     """The hash holds a commitment only; the pseudonym must be one that an erasure gave."""
     links = a_log()

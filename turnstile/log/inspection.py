@@ -68,9 +68,16 @@ class Inspection:
         self._last_seqs: dict[str, int] = {}
 
     def expect(self, heads: Iterable[KeptHead]) -> None:
-        """Compare with heads that were kept elsewhere."""
-        for kept in heads:
-            self._heads.setdefault(kept.head.number, []).append(kept)
+        """Compare with heads that were kept elsewhere.
+
+        A head that is said to be kept later than a newer one was kept by a clock that was ahead; it counts as
+        kept when the newer one was.
+        """
+        latest_ns: int | None = None
+        for kept in sorted(heads, key=lambda one: -one.head.number):
+            times = [at_ns for at_ns in (kept.at_ns, latest_ns) if at_ns is not None]
+            latest_ns = min(times, default=None)
+            self._heads.setdefault(kept.head.number, []).append(kept._replace(at_ns=latest_ns))
 
     def expect_hash(self, wanted: bytes, words: str) -> None:
         """Look for an entry by its hash alone."""
