@@ -7,6 +7,7 @@ from turnstile.log.chain import BEFORE_FIRST, commitment, seal
 from turnstile.log.notes import (
     EntriesRemoved,
     EventsMissing,
+    EventsRepeated,
     Fact,
     NameErased,
     Note,
@@ -35,6 +36,7 @@ def test_the_form_of_a_note_is_pinned() -> None:
     facts: tuple[Fact, ...] = (
         SourceBegan(source="bbbb", before="aaaa", before_seq=4, reason="the journal was put back"),
         EventsMissing(source="bbbb", first_seq=2, last_seq=9),
+        EventsRepeated(source="bbbb", first_seq=1, last_seq=2),
         NameErased(pseudonym="erased-0a1b2c3d", entries=3),
         PicturesRemoved(up_to=4, before_ns=START_NS),
         EntriesRemoved(up_to=2, up_to_hash=bytes(32), before_ns=START_NS),
@@ -42,7 +44,7 @@ def test_the_form_of_a_note_is_pinned() -> None:
     sealed = BEFORE_FIRST
     for number, fact in enumerate(facts, 1):
         sealed = seal_note(sealed, Note(log="site/logger", number=number, at_ns=START_NS, fact=fact))
-    assert sealed.hex() == "f4807a4f2b05d1902c5dfab5dc458212e231094a676a03d9d27ef9822f083596"
+    assert sealed.hex() == "a9528d9df4082eb633ba800292132c9a3f46e1d6b49ed20e0df90db102f7fd9d"
 
 
 def test_commitments_to_the_same_name_differ() -> None:

@@ -33,7 +33,7 @@ Ordering: messages of one sender arrive in the order said, with gaps allowed for
 answered by one `Result` or `Template` with the same token, which is repeated until `Taken` comes; the broker
 takes it once, and refuses tokens that it did not give.
 
-Clocks: ``*_ns`` are nanoseconds since 1970 of the named machine, compared only with others of that machine.
+Clocks: ``*_ns`` are the named machine's nanoseconds since 1970. They may jump: durations use running clocks.
 """
 
 from typing import Annotated, Literal, get_args
