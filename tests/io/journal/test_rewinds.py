@@ -88,6 +88,30 @@ def test_a_second_reader_finds_its_place_in_the_new_source_by_its_visit(
     assert log.after_seq == 3
 
 
+def test_the_same_copy_put_back_twice_hides_no_decision(path: Path) -> None:
+    """The reader had other events under the numbers of the copy's source, and comes from a newer one."""
+    with opened(path) as journal:
+        decide(journal, "visit-0")
+        copied = journal.source
+        answer_to(journal, source=copied, after=1, visit="visit-0")
+    copy = path.with_name("copy.db")
+    shutil.copy(path, copy)
+    with opened(path) as journal:
+        decide(journal, "first-0", "first-1")
+    shutil.copy(copy, path)
+    with opened(path) as journal:
+        newer = answer_to(journal, source=copied, after=3, visit="first-1").source
+        answer_to(journal, source=newer, after=1)
+    shutil.copy(copy, path)
+    with opened(path) as journal:
+        decide(journal, *(f"second-{number}" for number in range(3)))
+        log = answer_to(journal, source=newer, after=1)
+        assert log.source not in {copied, newer}
+        assert [event.visit for event in log.events][-3:] == ["second-0", "second-1", "second-2"]
+        assert log.repeats_to == 4
+        assert answer_to(journal, source=newer, after=1, name="other").source == log.source
+
+
 def test_a_progress_that_was_raised_by_hand_loses_nothing(path: Path) -> None:
     """Neither beyond the journal's last event nor below it."""
     for raised in (2, 100):

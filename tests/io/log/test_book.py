@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -177,6 +178,24 @@ def test_a_lost_store_is_said_and_the_text_doubles_nothing(
     assert "was the store lost" in caplog.text
     assert told(text_of(config)) == ALL[:9]
     assert not inspection(config).whole
+
+
+def test_a_store_written_over_while_its_logger_runs_is_read_again(config: Path) -> None:
+    """What it lacks then is fetched again instead of being skipped without a gap on record."""
+    store, copy = text_of(config).with_suffix(".db"), config.with_name("copy.db")
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS[:2]))
+    shutil.copy(store, copy)
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS[2:4]))
+        shutil.copy(copy, store)
+        assert not book.append(log_of(*EVENTS[4:5]))
+        assert "put back or written by somebody else" in book.trouble
+        wait_until(book.keep_open, bool)
+        assert book.fetch_after.seq == EVENTS[1].seq
+        assert book.append(log_of(*EVENTS[2:5]))
+    assert told(text_of(config)) == [event.seq for event in EVENTS[:5]]
+    assert inspection(config).whole
 
 
 def test_a_wrong_file_is_a_configuration_error(config: Path) -> None:

@@ -3,7 +3,8 @@
 A reader says which event it has last, by source, number and visit. A number alone proves nothing: a journal
 put back from a copy gives the same numbers again. So the visit is compared wherever the event is still there.
 A reader that is ahead of the journal, or has another visit under a number, shows that one of both was put
-back: the journal begins a new source at once.
+back: the journal begins a new source at once. So it does when a reader comes from a journal it does not know:
+one copy may have been put back twice, and the reader has had other events under the same numbers.
 """
 
 import sqlite3
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from turnstile.io.journal.bodies import read_event
-from turnstile.io.journal.sources import begin_source, is_known, read_extent, read_source
+from turnstile.io.journal.sources import Source, begin_source, is_known, read_extent, read_source
 from turnstile.io.runner.clock import running_ns
 from turnstile.protocol.messages import Access, Fetch, Log
 
@@ -63,6 +64,8 @@ class Readers:
     _served: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Name → the process that is served, and when it was heard last."""
     _strangers: set[tuple[str, str]] = field(default_factory=set)
+    _begun: set[str] = field(default_factory=set)
+    """Sources that began here, so that no reader can have other events under their numbers."""
 
     def answer(self, connection: sqlite3.Connection, fetch: Fetch) -> Answer:
         """Return the events after the one that a reader has last, or why it gets none.
@@ -83,11 +86,14 @@ class Readers:
                 f"{fetch.name} has event {fetch.source}:{fetch.after_seq}, which this journal has not: its "
                 f"last is {extent.last}; the journal or that log was put back from a copy"
             )
-            source = begin_source(connection, news)
+            source = self._begin(connection, news)
             after = self._known_position(connection, fetch.name)
             news += f"; a new source, {source.id}, begins"
         elif fetch.source and not is_known(connection, fetch.source):
-            news = self._news_of_stranger(fetch, source.id)
+            news = self._news_of_stranger(fetch)
+            if source.id not in self._begun:
+                source = self._begin(connection, news)
+                after = source.began_seq - 1
         self._acked[fetch.name] = after
         self._heard.add(fetch.name)
         last = read_extent(connection).last
@@ -175,13 +181,18 @@ class Readers:
         self._served[fetch.name] = (fetch.instance, now_s)
         return ""
 
-    def _news_of_stranger(self, fetch: Fetch, source: str) -> str:
+    def _begin(self, connection: sqlite3.Connection, reason: str) -> Source:
+        source = begin_source(connection, reason)
+        self._begun.add(source.id)
+        return source
+
+    def _news_of_stranger(self, fetch: Fetch) -> str:
         if (fetch.name, fetch.source) in self._strangers:
             return ""
         self._strangers.add((fetch.name, fetch.source))
         return (
-            f"{fetch.name} has events of the journal {fetch.source}, and this one is {source}: it is new, or "
-            "another site's; what only the old one had is not in that log"
+            f"{fetch.name} has events of the journal {fetch.source}, which this one does not know: it is "
+            "new, another site's, or put back from a copy; what only the other had is not in that log"
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, null, select, union
 
+from turnstile.errors import LogError
 from turnstile.io.store.chained import add_notes, locked_head
 from turnstile.io.store.database import Database, StoreAbsentError
 from turnstile.io.store.tables import entries, logs, notes, personal, progress
@@ -107,7 +108,7 @@ class Store:
         """
         links = list[Link]()
         with self.database.writing() as connection:
-            head = locked_head(connection, self._id)
+            head = self._own_head(connection)
             for access in events:
                 salts = Salts(*(secrets.token_bytes(32) for _ in Salts._fields))
                 link = extend(head, access, log=str(self.name), salts=salts)
@@ -201,6 +202,7 @@ class Store:
         """
         taken = [event for fact in facts if (event := _taken_by(fact)) is not None]
         with self.database.writing() as connection:
+            self._own_head(connection)
             links = add_notes(connection, self._id, facts, log=str(self.name), at_ns=at_ns)
             self._set_progress(connection, dict(taken))
             if taken:
@@ -239,6 +241,17 @@ class Store:
     def id(self) -> int:
         """Return the log's number in this database."""
         return self._id
+
+    def _own_head(self, connection: Connection) -> Head:
+        """Return the newest entry or note, locked; a store that was put back must be opened anew."""
+        head = locked_head(connection, self._id)
+        if head != self.head and self._taken(connection) != self.progress.last_seqs:
+            raise LogError(f"the store {self.database.address} was put back or written by somebody else")
+        return head
+
+    def _taken(self, connection: Connection) -> dict[str, int]:
+        taken = select(progress.c.source, progress.c.last_seq).where(progress.c.log_id == self._id)
+        return {str(source): int(last_seq) for source, last_seq in connection.execute(taken)}
 
     def _one_number(self, pick: Callable[..., Any], *where: ColumnElement[bool]) -> int | None:
         query = select(pick(entries.c.number)).where(entries.c.log_id == self._id, *where)
@@ -304,8 +317,7 @@ class Store:
         self.head = Head(row["head_number"], row["head_hash"])
         self.floor = Head(row["floor_number"], row["floor_hash"])
         self.progress = Progress()
-        taken = select(progress.c.source, progress.c.last_seq).where(progress.c.log_id == self._id)
-        known = {str(source): int(last_seq) for source, last_seq in connection.execute(taken)}
+        known = self._taken(connection)
         for source in sorted(known, key=lambda one: one == row["source"]):
             self.progress.have(Event(source, known[source]))
         newest = self.progress.newest or Event("", 0)
