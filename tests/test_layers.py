@@ -70,7 +70,7 @@ WORLD: dict[str, set[str]] = {
     "io.health": {"dispatch", "health", "io.metrics", "io.runner", "protocol"},
     "io.integrations": {"files", "io.bus", "io.runner", "log", "protocol", "site"},
     "io.journal": {"files", "access", "health", "io.runner", "protocol", "site"},
-    "io.store": {"log", "protocol"},
+    "io.store": {"files", "log", "protocol"},
     "io.log": {"files", "health", "io.runner", "io.store", "log", "protocol", "site"},
     "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
     "io.people": {"files", "dispatch", "io.runner", "io.site", "people", "protocol", "site"},

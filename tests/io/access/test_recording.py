@@ -84,3 +84,46 @@ def test_a_recording_that_cannot_be_looked_at_is_not_taken_for_none(tmp_path: Pa
         with pytest.raises(ConfigError, match=r"cannot be (looked at|read): ") as caught:
             list(read(path))
         assert str(caught.value).startswith(f"{path}")
+
+
+FOREIGN = [
+    b"Dear diary, " * 200,
+    b"\0\0\0\5hello",
+    b"\0\0\1\0",
+    b"x",
+    b"\0" * 100,
+    b"\x89PNG\r\n",
+    b"SQLite format 3\0",
+]
+
+
+@pytest.mark.parametrize("data", FOREIGN)
+def test_somebody_elses_file_is_left_as_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, data: bytes
+) -> None:
+    """Neither cut nor appended to, nor its mode changed; it is said which file to name."""
+    path = tmp_path / "diary"
+    path.write_bytes(data)
+    path.chmod(0o644)
+    written(path, *some_bodies(3))
+    assert path.read_bytes() == data
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert "holds something that is no recording, and is left as it is; name another file" in caplog.text
+
+
+def test_somebody_elses_file_is_not_replaced_by_the_older_recording(tmp_path: Path) -> None:
+    """The name of the older half may be taken."""
+    path, other = tmp_path / "results", tmp_path / "results.1"
+    other.write_bytes(b"Dear diary")
+    written(path, *some_bodies(200), max_bytes=4000)
+    assert other.read_bytes() == b"Dear diary"
+
+
+def test_a_recording_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
+    """Names and encodings are in it."""
+    path = tmp_path / "results"
+    written(path, *some_bodies(1))
+    path.chmod(0o644)
+    written(path, *some_bodies(1))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(list(read(path))) == 2

@@ -1,5 +1,6 @@
 """Videos that play in real time, and snapshots."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -99,3 +100,38 @@ def test_moments_need_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DisplayError, match="cannot be made"):
         Moments(tmp_path / "file")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_what_is_recorded_is_its_owners_only(tmp_path: Path, umask: int) -> None:
+    """Whatever the umask is: faces are in it."""
+    before = os.umask(umask)
+    try:
+        recorder = Recorder(tmp_path / "a.mp4", size_px=SIZE_PX, now_s=0.0)
+        recorder.close()
+        Moments(tmp_path / "moments").save("front_door", "granted", np.zeros((90, 160, 3), np.uint8))
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*.*")} == {0o600}
+    assert (tmp_path / "moments").stat().st_mode & 0o777 == 0o700
+
+
+def test_somebody_elses_file_is_not_overwritten(tmp_path: Path) -> None:
+    """A recording replaces videos only, and a snapshot PNGs."""
+    for name in ("diary.mp4", "diary.png"):
+        (tmp_path / name).write_bytes(b"Dear diary")
+    with pytest.raises(DisplayError, match="it holds something that is no video; name another file"):
+        Recorder(tmp_path / "diary.mp4", size_px=SIZE_PX, now_s=0.0)
+    for refused in (check_picture_path, lambda path: save_picture(path, np.zeros((9, 9, 3), np.uint8))):
+        with pytest.raises(DisplayError, match="it holds something that is no PNG; name another file"):
+            refused(tmp_path / "diary.png")
+    assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"Dear diary"}
+
+
+def test_a_recording_replaces_an_older_one(tmp_path: Path) -> None:
+    """And a snapshot a snapshot."""
+    for _ in range(2):
+        recorder = Recorder(tmp_path / "a.mp4", size_px=SIZE_PX, now_s=0.0)
+        recorder.keep(np.zeros((SIZE_PX[1], SIZE_PX[0], 3), np.uint8), now_s=0.0)
+        recorder.close()
+        save_picture(tmp_path / "a.png", np.zeros((9, 9, 3), np.uint8))

@@ -5,6 +5,7 @@ it, so only its owner can read it. When it has grown to `MAX_BYTES`, it becomes 
 bore that name before is gone.
 """
 
+import errno
 import logging
 import os
 import struct
@@ -13,7 +14,8 @@ from pathlib import Path
 
 from turnstile.access.replay import AnyRecord, decode
 from turnstile.errors import ConfigError, WireError
-from turnstile.files.reading import is_absent, why
+from turnstile.files.private import close_to_others, open_plain, write_all
+from turnstile.files.reading import is_absent, read_file, why
 
 MAX_BYTES = 500 * 2**20
 """One face at ten results a second is 8 kB/s: 17 hours of somebody in view."""
@@ -21,6 +23,8 @@ MAX_BYTES = 500 * 2**20
 MAX_RECORD_BYTES = 4 * 2**20
 
 _LENGTH = struct.Struct(">I")
+_TAG_FIELD, _TAGS, _TAG_AT = b"\xa1t", (b"taken/", b"told/"), slice(4, 10)
+"""How records begin as MessagePack, after a byte with the number of their fields."""
 
 log = logging.getLogger("turnstile")
 
@@ -42,7 +46,8 @@ class ResultFile:
             if self._bytes >= self._max_bytes:
                 self._rotate()
             if self._file is not None:
-                self._bytes += os.write(self._file, _LENGTH.pack(len(body)) + body)
+                write_all(self._file, _LENGTH.pack(len(body)) + body)
+                self._bytes += _LENGTH.size + len(body)
         except OSError as error:
             self._give_up(error)
 
@@ -54,8 +59,9 @@ class ResultFile:
 
     def _open(self) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._file = open_plain(self._path, os.O_RDWR | os.O_APPEND)
+            _refuse_foreign(self._path)
+            close_to_others(self._path)
             whole = _whole_bytes(self._path)
             os.ftruncate(self._file, whole)
             self._bytes = whole
@@ -63,8 +69,11 @@ class ResultFile:
             self._give_up(error)
 
     def _rotate(self) -> None:
+        older = self._path.with_name(f"{self._path.name}.1")
+        if not is_absent(older):
+            _refuse_foreign(older)
         self.close()
-        self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        self._path.replace(older)
         self._open()
 
     def _give_up(self, error: OSError) -> None:
@@ -105,6 +114,16 @@ def _read_one(path: Path) -> Iterator[AnyRecord]:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except WireError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Leave alone what no broker wrote."""
+    begin = read_file(path, at_most=_LENGTH.size + _TAG_AT.stop)
+    record = begin[_LENGTH.size :]
+    ours = record[1:3] == _TAG_FIELD and record[_TAG_AT].startswith(_TAGS)
+    if begin and not ours:
+        words = f"{path} holds something that is no recording, and is left as it is; name another file"
+        raise OSError(errno.EEXIST, words)
 
 
 def _whole_bytes(path: Path) -> int:

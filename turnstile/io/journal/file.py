@@ -13,6 +13,7 @@ import msgspec
 
 from turnstile.access.visits import Door
 from turnstile.errors import JournalError
+from turnstile.files.private import close_to_others
 from turnstile.io.journal.bodies import read_door
 
 VERSION = 2
@@ -43,6 +44,11 @@ def open_journal(path: Path) -> sqlite3.Connection:
         raise JournalError(f"journal {path} cannot be opened: {error}") from error
     try:
         _prepare(connection)
+        for end in ("", "-wal", "-shm"):
+            close_to_others(path.with_name(f"{path.name}{end}"))
+    except OSError as error:
+        connection.close()
+        raise JournalError(f"journal {path} cannot be looked at: {error}") from error
     except sqlite3.Error as error:
         connection.close()
         if "locked" in str(error):
@@ -98,7 +104,9 @@ def _holder(path: Path) -> str:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    _refuse_foreign(connection)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version not in (0, 1, VERSION):
@@ -118,3 +126,10 @@ def _prepare(connection: sqlite3.Connection) -> None:
     if connection.execute("SELECT id FROM sources").fetchone() is None:
         connection.execute("INSERT INTO sources VALUES (?, 1, 0, '')", (secrets.token_hex(8),))
     connection.execute("COMMIT")
+
+
+def _refuse_foreign(connection: sqlite3.Connection) -> None:
+    """Leave alone the database of another program."""
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if names and "events" not in names:
+        raise sqlite3.DatabaseError("it is a database of something else; name another journal")

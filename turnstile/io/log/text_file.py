@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from turnstile.errors import ConfigError, LogError
+from turnstile.files.private import close_to_others
 from turnstile.files.whole import sync_folder
 from turnstile.log.lines import Event, continuation, event_of, may_begin_line
 
@@ -66,7 +67,7 @@ class LogFile:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             self._claim()
             lines = self._repaired()
-            self._make_private()
+            close_to_others(self._path)
             if not lines and after is not None:
                 self._write(continuation(after))
             os.fsync(self._fd)
@@ -149,14 +150,6 @@ class LogFile:
         if not ours:
             raise ConfigError(
                 f"{self._path} holds something that is not an access log; name another file for the log"
-            )
-
-    def _make_private(self) -> None:
-        mode = stat.S_IMODE(os.fstat(self._fd).st_mode)
-        if mode & 0o077:
-            os.fchmod(self._fd, 0o600)
-            log.warning(
-                "%s was open to others (mode %04o); it is its owner's only now (0600)", self._path, mode
             )
 
     def _is_same_file(self) -> bool:

@@ -4,13 +4,17 @@ A line a head: time, log, number, hash. The file is only appended to. A chain al
 was cut off or that all of it was written anew; a head that was kept does.
 """
 
+import errno
 import os
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from turnstile.errors import LogError
+from turnstile.files.private import close_to_others, open_plain, write_all
+from turnstile.files.reading import read_file
 from turnstile.log.chain import START, Head
 from turnstile.log.inspection import KeptHead
 
@@ -18,6 +22,10 @@ PERIOD_S = 60.0
 """A head is kept so often, if there is a new one, and when the logger stops."""
 
 MAX_BYTES = 64 * 2**20
+
+_MAX_LINE_BYTES = 2048
+_HEAD = re.compile(r"\d{4}-\d\d-\d\dT\S+  \S+  \d+  [0-9a-f]")
+"""How a line begins, be it cut short."""
 
 
 class Witness:
@@ -46,10 +54,11 @@ class Witness:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         line = f"{now}  {self._log}  {head.number}  {head.hash.hex()}\n"
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = open_plain(self._path, os.O_WRONLY | os.O_APPEND)
             try:
-                os.write(descriptor, f"\n{line}".encode() if _is_torn(self._path) else line.encode())
+                _refuse_foreign(self._path)
+                close_to_others(self._path)
+                write_all(descriptor, f"\n{line}".encode() if _is_torn(self._path) else line.encode())
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -81,6 +90,13 @@ def read(path: Path, log: str) -> Iterator[KeptHead]:
                 yield KeptHead(head, f"{path} kept at {fields[0]}", at_ns)
             except ValueError:
                 continue
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Leave alone what no logger wrote."""
+    begin = read_file(path, at_most=_MAX_LINE_BYTES).decode(errors="replace")
+    if begin and not any(_HEAD.match(line) for line in begin.split("\n")):
+        raise OSError(errno.EEXIST, "it holds something that is no witness; name another file")
 
 
 def _is_torn(path: Path) -> bool:

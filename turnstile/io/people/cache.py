@@ -8,6 +8,7 @@ import hashlib
 import logging
 from pathlib import Path
 
+from turnstile.files.private import close_to_others
 from turnstile.files.whole import write_whole
 from turnstile.people.encodings import is_encoding
 from turnstile.protocol.fields import ENCODING_BYTES
@@ -48,6 +49,7 @@ class EncodingCache:
         path = self._folder / f"{digest}.f32"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            close_to_others(self._folder)
             write_whole(path, self._seal(digest, encoding) + encoding, durable=True)
         except OSError as error:
             if not self._failed:

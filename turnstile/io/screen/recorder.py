@@ -10,6 +10,8 @@ from pathlib import Path
 import cv2
 
 from turnstile.errors import DisplayError
+from turnstile.files.private import close_to_others, open_plain
+from turnstile.files.reading import is_absent, read_file
 from turnstile.files.whole import write_whole
 from turnstile.vision.arrays import PictureBgr
 
@@ -18,6 +20,11 @@ RECORD_FPS = 30.0
 
 MAX_BEHIND_S = 1.0
 """A recording further behind than this skips what it missed instead of holding up the window."""
+
+_VIDEOS = ((4, b"ftyp"), (4, b"free"), (4, b"mdat"), (0, b"RIFF"), (0, b"\x1aE\xdf\xa3"))
+"""Where and with what MP4, AVI and Matroska begin."""
+
+_PNG = b"\x89PNG"
 
 
 class Recorder:
@@ -34,6 +41,7 @@ class Recorder:
         self.path = path
         self._fps, self._began_s, self._written = fps, now_s, 0
         _make_writable(path)
+        _make_private(path)
         self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size_px)
         if not self._writer.isOpened():
             raise DisplayError(f"--record {path}: OpenCV cannot write such a video; name it something.mp4")
@@ -68,6 +76,7 @@ def check_picture_path(path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise DisplayError(f"{path}: a snapshot is a PNG; name it something.png")
     _make_writable(path)
+    _refuse_what_is_no_png(path)
 
 
 def save_picture(path: Path, canvas: PictureBgr) -> None:
@@ -77,6 +86,7 @@ def save_picture(path: Path, canvas: PictureBgr) -> None:
         DisplayError: it cannot be written.
     """
     done, data = cv2.imencode(".png", canvas, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    _refuse_what_is_no_png(path)
     try:
         write_whole(path, data.tobytes() if done else b"")
     except OSError as error:
@@ -94,7 +104,7 @@ class Moments:
         """
         self.folder = folder
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise DisplayError(f"--snapshots {folder}: cannot be made: {error.strerror}") from error
         _make_writable(folder / "any.png")
@@ -115,3 +125,27 @@ def _make_writable(path: Path) -> None:
         raise DisplayError(f"{path}: there is no folder {folder}")
     if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
         raise DisplayError(f"{path}: cannot be written")
+
+
+def _refuse_what_is_no_png(path: Path) -> None:
+    try:
+        begin = b"" if is_absent(path) else read_file(path, at_most=len(_PNG))
+    except OSError as error:
+        raise DisplayError(f"{path}: cannot be written: {error.strerror}") from error
+    if begin and begin != _PNG:
+        raise DisplayError(f"{path}: it holds something that is no PNG; name another file")
+
+
+def _make_private(path: Path) -> None:
+    """Make a video's file for its owner only, as OpenCV would make it by the umask; replace only videos."""
+    try:
+        descriptor = open_plain(path, os.O_WRONLY)
+        try:
+            begin = read_file(path, at_most=8)
+            if begin and not any(begin[at:].startswith(mark) for at, mark in _VIDEOS):
+                raise DisplayError(f"--record {path}: it holds something that is no video; name another file")
+            close_to_others(path)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise DisplayError(f"--record {path}: cannot be written: {error.strerror}") from error

@@ -11,7 +11,6 @@ Passwords do not stand in the address: libpq reads them from ``~/.pgpass`` or ``
 """
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from turnstile.errors import ConfigError, LogError
+from turnstile.files.private import close_to_others
 from turnstile.io.store import tables
 from turnstile.io.store.upgrade import upgrade
 
@@ -248,12 +248,9 @@ def _make_file(path: Path, *, create: bool) -> None:
             raise StoreAbsentError(f"there is no access log in {path} yet") from error
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
-            os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    for one in (path, path.with_name(f"{path.name}-journal")):
+        close_to_others(one)
 
 
 def _reason(error: SQLAlchemyError) -> str:
