@@ -55,3 +55,4 @@ def test_the_document_lists_every_field_of_an_event() -> None:
     rows = re.findall(r"^\| (`[^|]*`) \|", TEXT, re.MULTILINE)
     told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert told == {"t", *Access.__struct_fields__}
+    assert f"`{Access.__struct_config__.tag}`" in TEXT

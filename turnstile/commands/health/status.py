@@ -28,7 +28,10 @@ ANSWER_WITHIN_S = 3.0
 PLAIN_WIDTH = 200
 """Columns when the output is no terminal."""
 
-_TOTALS = ("frames_in", "frames_out", "results", "granted", "denied", "entries", "faces")
+_TOTALS = (
+    *("frames_in", "frames_out", "results", "granted", "denied", "entries", "faces"),
+    *("commands", "failed_commands", "expired_grants", "granted_ignored", "denied_ignored"),
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

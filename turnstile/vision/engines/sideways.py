@@ -1,9 +1,10 @@
 """Find out that a camera is mounted sideways: faces are found upright only, so nobody is ever seen there.
 
-Until a camera's first upright face, one in `LOOK_EVERY` frames without a face is searched once more, turned
+Until a camera's first upright faces, one in `LOOK_EVERY` frames without a face is searched once more, turned
 by the next of three right angles. A turned face must be found in two looks in a row: a false one rarely is.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -15,6 +16,8 @@ from turnstile.vision.turning import turned
 
 LOOK_EVERY = 30
 TURNS = (90, 270, 180)
+UPRIGHT_FRAMES = 100
+"""So many frames with an upright face settle it. Where faces lie, a detector still errs now and then."""
 
 
 @dataclass(kw_only=True)
@@ -36,15 +39,17 @@ class SidewaysWatch:
     hints: dict[str, str] = field(default_factory=dict)
     """By camera: what to change in the site file."""
     _open: dict[str, _Unsettled] = field(default_factory=dict)
-    _settled: set[str] = field(default_factory=set)
+    _upright: Counter[str] = field(default_factory=Counter)
+    """Frames with an upright face, by camera."""
 
     def note(self, camera: str, jpeg: bytes, *, faces: int) -> str:
         """Note a frame that was searched in full; return a new hint, or nothing."""
-        if faces:
-            self._settled.add(camera)
-            self.hints.pop(camera, None)
-        if camera in self._settled:
+        self._upright[camera] += faces > 0
+        if self._upright[camera] >= UPRIGHT_FRAMES:
             self._open.pop(camera, None)
+            self.hints.pop(camera, None)
+            return ""
+        if faces or camera in self.hints:
             return ""
         door = self._open.setdefault(camera, _Unsettled())
         door.frames += 1
@@ -57,7 +62,6 @@ class SidewaysWatch:
         if not door.suspected:
             door.suspected = degrees
             return ""
-        self._settled.add(camera)
         self.hints[camera] = (
             f"{camera}: faces are found only when its pictures are turned by {degrees} degrees, so nobody is "
             f"recognised there; if the camera is mounted so, add {degrees} to cameras.{camera}.rotate"
