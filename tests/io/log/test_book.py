@@ -464,3 +464,31 @@ def test_a_store_that_vanishes_under_its_logger_is_said_and_begun_anew(
     with closing(a_book(config)) as book:
         assert book.keep_open()
         assert len(logged(book)) == 3
+
+
+@pytest.mark.parametrize("forgotten", [0, 2])
+def test_a_server_that_lost_its_last_commits_is_filled_again(
+    config: Path, empty_database: str, forgotten: int
+) -> None:
+    """As after a failover: what the journal still has comes again, and the rest is noted as missing."""
+    config.write_text(config.read_text().replace("witness:", f"store: '{empty_database}', witness:"))
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS[:6]))
+        with psycopg.connect(empty_database, autocommit=True) as connection:
+            for statement in (
+                "DELETE FROM personal WHERE number > 3",
+                "DELETE FROM entries WHERE number > 3",
+                "UPDATE logs SET head_number = 3, head_hash = (SELECT hash FROM entries WHERE number = 3)",
+                "UPDATE progress SET last_seq = 3",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            ):
+                connection.execute(statement)
+        assert not book.append(log_of(*EVENTS[6:9]))
+        wait_until(book.keep_open, lambda: book.trouble)
+        assert book.fetch_after == Event("aaaa", 3)
+        assert book.append(a_log(*EVENTS[3 + forgotten : 9], after_seq=3))
+        assert book.fetch_after == Event("aaaa", 9)
+        assert told(text_of(config)) == ALL[:9]
+        lines = "\n".join(logged(book))
+    assert ("2 events, aaaa:4 to 5, are missing" in lines) == bool(forgotten)

@@ -70,6 +70,10 @@ class TextLog:
         if self._found is not None:
             self._find_place(self._found)
             self._found = None
+        if self.number > self._store.head.number:
+            log.warning("the store has lost its end; the text is compared with it anew")
+            self._file.close()
+            self.number, self._open_at = 0, 0.0
         if self._file.is_open and self._file.was_moved():
             log.info("the access log was moved away or emptied; it goes on in a new file")
             self._file.close()
