@@ -34,11 +34,16 @@ def tell(chaos: Chaos, out: Report) -> int:
     out.note(f"0 losses in {counts['visits']} visits would bound the rate of loss by {bound:.1%} (95 %).")
     for what in ("lost", "doubled", "wrong", "spurious"):
         out.goal(Goal(what=what, unit="visits", measured=counts[what], at_most=0))
+    unrecorded, unposted = chaos.unrecorded(), chaos.unposted()
+    out.note(f"{len(chaos.copies.seen)} entries were in logs that were put back.")
+    out.goal(Goal(what="gone and not on record", unit="entries", measured=len(unrecorded), at_most=0))
+    out.goal(Goal(what="never posted", unit="visits", measured=len(unposted), at_most=0))
     broken = chaos.verify()
     out.note(broken or "The chain verifies.")
     out.goal(Goal(what="chain broken", unit="", measured=bool(broken), at_most=0))
     out.finish()
-    return int(bool(broken) or any(counts[what] for what in ("lost", "doubled", "wrong", "spurious")))
+    counts.pop("visits")
+    return int(bool(broken or unrecorded or unposted or counts.total()))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,8 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     out = Report("chaos", options)
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         chaos = Chaos(folder=Path(folder), seed=options.seed, faults_every_s=options.faults_every)
-        chaos.run(minutes=0.7 if options.quick else options.minutes)
-        return tell(chaos, out)
+        try:
+            chaos.run(minutes=0.7 if options.quick else options.minutes)
+            return tell(chaos, out)
+        finally:
+            chaos.clean_up()
 
 
 if __name__ == "__main__":

@@ -7,33 +7,44 @@ its own. A visit counts as complete and seen when the broker that ran at its end
 frames with the face, and enough observed absence followed; people stay for as long as that takes. Each such
 visit must be in the log once, with the right verdict, and the log must verify, also against the heads that
 the logger noted meanwhile.
+
+Older copies of the journal, of the log and of the webhook's state are put back, each in place of what its
+process had when it was killed; the journal is removed under the running broker; its disk and the log's are
+filled. The journal's turn comes when nobody is in the halls: who is denied for want of a record is no fault.
+What the log had and has no more must be noted as missing. The webhook must have posted every visit.
 """
 
+import contextlib
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import yaml
 
+from tests.support.copies import Copies
 from tests.support.processes import ROOT
+from tests.support.receiver import Receiver
 from turnstile.commands.demo import clip, samples
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner.processes import Processes
 from turnstile.io.site.file import load
-from turnstile.log.lines import Entry, is_remark, parse_entry
+from turnstile.log.lines import Entry, Event
 from turnstile.protocol.messages import Beat, Result
 
 CAMERAS = ("front_door", "back_door")
 PROGRAM_OF = {
     "broker": "broker",
+    "hook": "",
     "log": "logger_node",
     "recognizer-1": "recognizer_node",
     "recognizer-2": "recognizer_node",
@@ -49,6 +60,9 @@ MAX_STEP_S = 0.5
 CLOCK_SHARE, KILL_SHARE = 0.25, 0.7
 """Up to which throw of the dice a fault is a clock that is set, and up to which it is SIGKILL."""
 
+DISK_BYTES = 24 * 2**20
+OTHER_HARM = 0.5
+"""The share of faults that are not done to a process but to its files."""
 PAUSES_S = (0.5, 1.5, 3.0, 6.0)
 SETTLE_S = 30.0
 CLOCKS_S = (0.0, 1500.0, -1500.0, 3600.0, -3600.0, 3650 * 86_400.0, -3650 * 86_400.0)
@@ -144,6 +158,11 @@ class Chaos:
     faults_every_s: float
     faults: list[Fault] = field(default_factory=list)
     beats: dict[str, Beat] = field(default_factory=dict)
+    receiver: Receiver = field(default_factory=Receiver)
+
+    def __post_init__(self) -> None:
+        """Nothing has been copied yet."""
+        self.copies = Copies(folder=self.folder)
 
     def run(self, *, minutes: float) -> None:
         """Let people come and go for so long, with faults, then end in order."""
@@ -164,6 +183,7 @@ class Chaos:
         finally:
             self.nodes.kill_all()
             self.bus.close()
+            self.receiver.close()
 
     def _hall(self, camera: str, dice: random.Random) -> Hall:
         stills = samples.folder()
@@ -185,17 +205,30 @@ class Chaos:
         faces.mkdir()
         (faces / "barack_obama.jpg").write_bytes((samples.folder() / "obama.jpg").read_bytes())
         cameras = {camera: {"source": [f"{camera}.jpg"], "max_fps": 15, "loop": True} for camera in CAMERAS}
+        for part in ("var", "log"):
+            (self.folder / part).mkdir()
+            if os.geteuid() == 0:
+                size = f"size={DISK_BYTES}"
+                place = str(self.folder / part)
+                subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", size, "chaos", place], check=True)
+        secret = self.folder / "secret"
+        secret.write_bytes(b"sixteen bytes or more")
+        secret.chmod(0o600)
+        hook = {"url": self.receiver.url, "secret_file": "secret", "state_file": "hook-state"}
         document = {
             "site": "chaos",
             "broker": {
                 "ingress": f"ipc://{self.folder}/in",
                 "egress": f"ipc://{self.folder}/out",
-                "journal": "journal.db",
+                "journal": "var/journal.db",
             },
             "gallery": {"faces": "faces", "cache": "cache"},
             "decision": {"rules": "rules.yaml", "lockout": {"max_denials": 0}},
             "cameras": cameras,
-            "loggers": {"log": {"file": "access_log.txt", "witness": "heads.txt", "keep_entries_days": 30}},
+            "loggers": {
+                "log": {"file": "log/access_log.txt", "witness": "log/heads.txt", "keep_entries_days": 30}
+            },
+            "webhooks": {"hook": hook},
         }
         path = self.folder / "site.yaml"
         path.write_text(yaml.safe_dump(document))
@@ -208,7 +241,7 @@ class Chaos:
         before = {key: os.environ.get(key) for key in paths}
         os.environ.update(paths)
         try:
-            self.nodes.start(PROGRAM_OF[name], name)
+            self._start_program(name)
         finally:
             for key, value in before.items():
                 os.environ.pop(key) if value is None else os.environ.update({key: value})
@@ -217,6 +250,16 @@ class Chaos:
         fresh = self.folder / f"{name}.clock.new"
         fresh.write_text(f"{set_by_s}")
         fresh.replace(self.folder / f"{name}.clock")
+
+    def _start_program(self, name: str) -> None:
+        if PROGRAM_OF[name]:
+            self.nodes.start(PROGRAM_OF[name], name)
+            return
+        command = [sys.executable, "-m", "turnstile", "webhook", "--config", str(self.folder / "site.yaml")]
+        with (self.folder / f"{name}.log").open("ab") as output:
+            self.nodes.running[name] = subprocess.Popen(
+                command, cwd=ROOT, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            )
 
     def _until_everybody_beats(self) -> None:
         until = time.monotonic() + 60.0
@@ -243,6 +286,9 @@ class Chaos:
         return empty
 
     def _do_harm(self, dice: random.Random) -> None:
+        if dice.random() < OTHER_HARM:
+            self._harm_files(dice)
+            return
         victim = dice.choice(list(PROGRAM_OF))
         what = dice.random()
         if what < CLOCK_SHARE:
@@ -269,6 +315,52 @@ class Chaos:
             self.nodes.send(victim, signal.SIGCONT)
         self.faults.append(Fault(kind=kind, victim=victim, over_at=time.monotonic()))
 
+    def _harm_files(self, dice: random.Random) -> None:
+        """Put an older copy back, remove the journal, or fill a disk."""
+        victim, kind = dice.choice(
+            [("broker", "put back"), ("log", "put back"), ("hook", "put back"), ("broker", "journal removed")]
+            + ([("broker", "disk full"), ("log", "disk full")] if os.geteuid() == 0 else [])
+        )
+        if victim == "broker":
+            self._empty_the_halls()
+        if kind == "put back":
+            self.nodes.send(victim, signal.SIGKILL)
+            self.nodes.running.pop(victim).wait()
+            kind = "put back" if self.copies.swap(victim) else "killed for a copy"
+            self._start(victim)
+        elif kind == "journal removed":
+            (self.folder / "var" / "journal.db").unlink()
+        else:
+            self._fill(self.folder / {"broker": "var", "log": "log"}[victim] / "ballast", dice)
+        self.faults.append(Fault(kind=kind, victim=victim, over_at=time.monotonic()))
+        if victim == "broker":
+            for hall in self.halls.values():
+                hall.forget()
+            self._until_it_is_well(victim)
+
+    def _fill(self, ballast: Path, dice: random.Random) -> None:
+        """Leave no room on a disk for a while."""
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        self._live(dice.choice(PAUSES_S), closing=True)
+        ballast.unlink()
+
+    def _empty_the_halls(self) -> None:
+        until = time.monotonic() + SETTLE_S
+        while not self._live(0.5, closing=True) and time.monotonic() < until:
+            pass
+
+    def _until_it_is_well(self, victim: str) -> None:
+        """Wait until a process beats again, and until grants are recorded again."""
+        self.beats.pop(victim, None)
+        until = time.monotonic() + SETTLE_S
+        while time.monotonic() < until:
+            self._live(1.5, closing=True)
+            beat = self.beats.get(victim)
+            if beat is not None and "journal cannot be" not in beat.detail:
+                return
+
     def _note_recovery(self, result: Result) -> None:
         """Time from a process's return to the first result: of its own camera for a capture, else of any."""
         for fault in self.faults[-3:]:
@@ -287,7 +379,7 @@ class Chaos:
         while not self._live(0.5, closing=True) and time.monotonic() < until:
             pass
         self._live(4.0, closing=True)
-        for name in (*CAMERAS, "recognizer-1", "recognizer-2", "log", "broker"):
+        for name in (*CAMERAS, "recognizer-1", "recognizer-2", "log", "hook", "broker"):
             self.nodes.stop(name)
 
     def verify(self) -> str:
@@ -297,9 +389,24 @@ class Chaos:
         return "" if run.returncode == 0 else run.stdout + run.stderr
 
     def entries(self) -> list[Entry]:
-        """Return what the access log says."""
-        lines = (self.folder / "access_log.txt").read_text().splitlines()
-        return [parse_entry(line) for line in lines if not is_remark(line)]
+        """Return what the access log says, and said before an older copy was put back."""
+        return self.copies.entries()
+
+    def unrecorded(self) -> list[Event]:
+        """Return what the log had, has no more and does not note as missing."""
+        return self.copies.unrecorded()
+
+    def unposted(self) -> set[str]:
+        """Return the visits of the log that the webhook never posted."""
+        with closing(sqlite3.connect(self.folder / "log" / "access_log.db")) as connection:
+            logged = {visit for (visit,) in connection.execute("SELECT visit FROM entries")}
+        return logged - self.receiver.visits
+
+    def clean_up(self) -> None:
+        """Unmount the small disks."""
+        if os.geteuid() == 0:
+            for part in ("var", "log"):
+                subprocess.run(["/bin/umount", "-l", self.folder / part], check=False)
 
 
 def on_the_right_clock(at_s: float, *, near_s: float) -> float:

@@ -261,3 +261,16 @@ def test_who_was_undecided_when_a_copy_was_made_is_not_decided_again(path: Path)
         outcomes(journal, 1)
     with opened(path) as journal:
         assert journal.doors["front_door"].visits == (decided,)
+
+
+def test_a_logger_that_makes_up_numbers_is_not_renumbered_for_each_time(path: Path) -> None:
+    """It gets what it is known not to have, and no decision is lost to it or to others."""
+    with opened(path, "log", "other") as journal:
+        decide(journal, "visit-0")
+        sources = set[str]()
+        for _ in range(5):
+            log = answer_to(journal, source=journal.source, after=2**63 - 1, visit="made-up")
+            sources.add(log.source)
+            assert [event.visit for event in log.events] == ["visit-0"]
+        assert len(sources) == 1
+        assert [event.visit for event in answer_to(journal, name="other").events] == ["visit-0"]

@@ -367,7 +367,8 @@ class Journal:
         self.source, self.last_seq = read_source(connection).id, read_extent(connection).last
 
     def _open(self) -> sqlite3.Connection:
-        is_empty = self.path.exists() and not self.path.stat().st_size
+        before = marks_of(self.path).database
+        is_empty = before is not None and not before.size
         connection = open_journal(self.path)
         self.source, self.last_seq = read_source(connection).id, read_extent(connection).last
         if is_empty and self._saved is None:

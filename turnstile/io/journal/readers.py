@@ -7,6 +7,7 @@ back: the journal begins a new source at once. So it does when a reader comes fr
 one copy may have been put back twice, and the reader has had other events under the same numbers.
 """
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,9 @@ MAX_WITHOUT_LOGGERS = 100_000
 LOGGER_FORGOTTEN_NS = 30 * 86_400 * 1_000_000_000
 """A logger that the site file does not name holds up nothing once it was not heard for 30 days. Only days in
 which the broker ran count, and no clock that is set."""
+
+BEGIN_EVERY_S = 10.0
+"""A logger that makes up numbers has the journal renumbered so often and no oftener."""
 
 SILENT_S = 3.0
 """After so long another process of the same name is served."""
@@ -63,6 +67,8 @@ class Readers:
     _trimmed_ns: int | None = None
     _served: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Name → the process that is served, and when it was heard last."""
+    _began_s: float = -math.inf
+    """When the last new source began, on the monotonic clock."""
     _strangers: set[tuple[str, str]] = field(default_factory=set)
     _begun: set[str] = field(default_factory=set)
     """Sources that began here, so that no reader can have other events under their numbers."""
@@ -80,7 +86,10 @@ class Readers:
             refused = f"another process, {other}, is called {fetch.name} too; stop one or rename it"
             return Answer(Log(source=source.id, after_seq=0, next_seq=1, events=(), refused=refused), words)
         after = self._position(connection, fetch)
-        if after is None:
+        if after is None and time.monotonic() - self._began_s < BEGIN_EVERY_S:
+            after = self._known_position(connection, fetch.name)
+        elif after is None:
+            self._began_s = time.monotonic()
             extent = read_extent(connection)
             news = (
                 f"{fetch.name} has event {fetch.source}:{fetch.after_seq}, which this journal has not: its "

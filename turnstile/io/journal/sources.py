@@ -15,6 +15,7 @@ import msgspec
 from turnstile.io.journal.bodies import read_event, write_event
 
 PAGE = 200
+MAX_REASON_CHARS = 300
 
 
 class Source(NamedTuple):
@@ -62,7 +63,7 @@ def begin_source(connection: sqlite3.Connection, reason: str) -> Source:
     """
     connection.execute("BEGIN IMMEDIATE")
     extent = read_extent(connection)
-    source = Source(secrets.token_hex(8), extent.oldest, extent.last, reason)
+    source = Source(secrets.token_hex(8), extent.oldest, extent.last, reason[:MAX_REASON_CHARS])
     connection.execute("INSERT INTO sources VALUES (?, ?, ?, ?)", source)
     after = 0
     while rows := connection.execute(

@@ -24,6 +24,9 @@ from turnstile.log.paging import Line, answer
 from turnstile.protocol.messages import Access, Entries, Log, Query
 from turnstile.site.settings import LoggerSettings
 
+NOTICE_S = 600.0
+"""How long what the log lacks is in the logger's beat."""
+
 log = logging.getLogger("turnstile")
 
 
@@ -96,6 +99,7 @@ class Book:
         self._writing = Steady()
         self._gap = ""
         self._refused = ""
+        self._notice = ("", 0.0)
         self._claimed = False
         self._open_at = 0.0
 
@@ -112,16 +116,18 @@ class Book:
     @property
     def trouble(self) -> str:
         """Return what does not work now, in words; empty when all does."""
-        witness = "" if self._witness is None else self._witness.trouble
-        return (
-            self._refused
-            or self._writing.trouble
-            or self._gap
-            or self._text.trouble
-            or witness
-            or self._retention.trouble
-            or self.space.trouble
+        notice, until = self._notice
+        troubles = (
+            self._refused,
+            self._writing.trouble,
+            self._gap,
+            self._text.trouble,
+            "" if self._witness is None else self._witness.trouble,
+            self._retention.trouble,
+            self.space.trouble,
+            notice if time.monotonic() < until else "",
         )
+        return next(filter(None, troubles), "")
 
     def keep_open(self) -> bool:
         """Open what is not open, a second after it failed; do what is due; tell if events can be taken.
@@ -192,6 +198,7 @@ class Book:
             self._store.note(*facts, at_ns=time.time_ns())
             for fact in facts:
                 log.error("%s", words_of(fact))
+            self._notice = ("; ".join(map(words_of, facts)), time.monotonic() + NOTICE_S)
             self._text.keep_up()
 
     def _store_new(self, events: Sequence[Access], repeats_to: int) -> None:
