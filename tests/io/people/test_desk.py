@@ -214,3 +214,16 @@ def test_a_change_of_the_gallery_is_one_line_that_says_who_came_and_went(
         "gallery: 1 person, 1 picture; new: Ann Lee",
         "gallery: 0 people, 0 pictures; removed: Ann Lee",
     ]
+
+
+def test_one_picture_of_two_people_is_named_with_both_files(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once; whom it shows is ambiguous, and nobody would know why."""
+    put(office.faces / "ann.jpg", "one face")
+    put(office.faces / "bob.jpg", "one face")
+    token = office.next_token()
+    office.desk.take(a_template(token=token, encoding=an_encoding()), office.now_ns)
+    office.turn_until(lambda: "are the same picture" in caplog.text)
+    assert "faces/ann.jpg (Ann) and faces/bob.jpg (Bob) are the same picture" in caplog.text
+    assert office.enrolment.gallery.persons == ("Ann", "Bob")

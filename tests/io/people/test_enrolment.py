@@ -19,8 +19,9 @@ from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.enrolment import MAX_PICTURES, Enrolment
 from turnstile.io.people.folder import MAX_PICTURE_BYTES, FaceFolder, Listing, watch
 from turnstile.people.encodings import Unencoded
-from turnstile.people.gallery import build_gallery, to_message
+from turnstile.people.gallery import build_gallery, person_of, to_message
 from turnstile.protocol.messages import encode
+from turnstile.protocol.names import name_key
 
 ENGINE = "dlib-resnet-v1/raw"
 
@@ -103,11 +104,12 @@ def next_unencoded(enrolment: Enrolment) -> Unencoded:
 
 
 def encode_all(enrolment: Enrolment, *files: str) -> None:
-    """Encode pictures as recognizers would, each into an encoding of its own."""
+    """Encode pictures as recognizers would, those of each person into an encoding of their own."""
     waiting = set(files)
     while waiting:
         picture = next_unencoded(enrolment)
-        enrolment.keep_encoding(picture.digest, an_encoding(sum(picture.data)))
+        person = name_key(person_of(picture.file) or "")
+        enrolment.keep_encoding(picture.digest, an_encoding(sum(person.encode())))
         waiting.discard(picture.file)
     enrolment.rebuild()
 
@@ -411,6 +413,28 @@ def test_folders_of_people_may_stand_in_a_folder(place: Place) -> None:
     enrolment = place.enrolment()
     encode_all(enrolment, *files)
     assert enrolment.gallery.persons == ("Ada Lovelace", "Grace Hopper")
+
+
+def test_pictures_of_two_people_under_one_name_are_named_and_left_out(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Numbered, as many folders are: nobody is enrolled as a mean of two people whom nobody matches."""
+    for number in (1, 2):
+        put(place.faces / f"employee_{number}.jpg", f"employee {number}")
+    enrolment = place.enrolment()
+    for number in (1, 2):
+        enrolment.keep_encoding(next_unencoded(enrolment).digest, an_encoding(number))
+        enrolment.rebuild()
+        assert len(reports(caplog)) == (0, 2)[number - 1]
+    assert enrolment.gallery.persons == ()
+    assert enrolment.refused == 2
+    assert (
+        "faces/employee_1.jpg is not used: it and faces/employee_2.jpg, both Employee's by name"
+        in caplog.text
+    )
+    (place.faces / "employee_2.jpg").rename(place.faces / "ann.jpg")
+    refresh_until(enrolment, lambda: enrolment.rebuild() and enrolment.gallery.persons == ("Ann", "Employee"))
+    assert enrolment.refused == 0
 
 
 def test_a_picture_without_a_face_is_said_once(place: Place, caplog: pytest.LogCaptureFixture) -> None:

@@ -103,7 +103,7 @@ class PeopleDesk:
             log.info("%s", _in_words(gallery, self.enrolled))
             self.enrolled = gallery.persons
             if len(gallery.persons) > 1:
-                self.rate.ask(gallery)
+                self.rate.ask(gallery, self.enrolment.pictures[: len(gallery.owners)])
         for recognizer in dispatcher.recognizers:
             self._sent[recognizer] = (gallery.version, now_ns)
         return [Outgoing("gallery.", to_message(self.enrolment.templates))]

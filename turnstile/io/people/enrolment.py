@@ -7,6 +7,7 @@ from pathlib import Path
 
 from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import FaceFolder, Listing
+from turnstile.people.agreement import AgreementBounds, EnrolledPicture, bounds_of, by_person, disagreeing
 from turnstile.people.encodings import Unencoded
 from turnstile.people.gallery import EMPTY, Gallery, build_gallery, templates
 from turnstile.protocol.names import name_key
@@ -46,6 +47,12 @@ class Enrolment:
     """How many pictures are left out because there are too many."""
     erased: set[str] = field(default_factory=set)
     """Who is left out until their pictures are gone, though the folder was not read since."""
+    pictures: list[EnrolledPicture] = field(default_factory=list)
+    """Those that the gallery is made of."""
+    disagreeing: dict[str, str] = field(default_factory=dict)
+    """Path → why that picture, or another, cannot be its person's."""
+    _judged: dict[tuple[EnrolledPicture, ...], dict[str, str]] = field(default_factory=dict)
+    """One person's pictures → which of them disagree."""
     _reported: set[tuple[str, str]] = field(default_factory=set)
     _gone: set[str] = field(default_factory=set)
     _read: bool = False
@@ -59,7 +66,12 @@ class Enrolment:
     @property
     def refused(self) -> int:
         """Return how many files and pictures are not used."""
-        return len(self.unread) + sum(one in self.problems for one in self.hashes.values()) + self.surplus
+        unusable = sum(one in self.problems for one in self.hashes.values())
+        return len(self.unread) + unusable + len(self.disagreeing) + self.surplus
+
+    @property
+    def _bounds(self) -> AgreementBounds:
+        return bounds_of(self.engine)
 
     def refresh(self) -> list[str]:
         """Take over what the folder's worker found; return the hashes of pictures no longer wanted."""
@@ -88,6 +100,7 @@ class Enrolment:
     def keep_problem(self, digest: str, problem: str) -> None:
         """Say, once for each file, why a picture cannot be used."""
         self.problems[digest] = problem
+        self._changed = True
         for file, other in self.hashes.items():
             if other == digest:
                 self._report(file, digest, problem)
@@ -104,16 +117,37 @@ class Enrolment:
         self._changed = False
         if self.erased:
             self.erased &= {name_key(person) for person in self.persons.values()}
-        known = [
-            (person, self.encodings[self.hashes[file]])
+        pictures = [
+            EnrolledPicture(file, person, digest, self.encodings[digest])
             for file, person in self.persons.items()
-            if self.hashes[file] in self.encodings and not (self.erased and name_key(person) in self.erased)
+            if (digest := self.hashes[file]) in self.encodings
+            and not (self.erased and name_key(person) in self.erased)
         ]
+        self._judge(pictures)
+        self.pictures = [one for one in pictures if one.file not in self.disagreeing]
+        known = [(one.person, one.encoding) for one in self.pictures]
         self._count_surplus(len(known) - self.max_pictures)
         before = self.gallery.version
         self.gallery = build_gallery(self.engine, known[: self.max_pictures])
         self.templates = templates(self.gallery)
         return self.gallery.version != before
+
+    def _judge(self, pictures: list[EnrolledPicture]) -> None:
+        """Find pictures that disagree with others of their person; say so when all of these are encoded."""
+        before, self._judged, self.disagreeing = self._judged, {}, {}
+        waited_for = {
+            self.persons[file]
+            for file, digest in self.hashes.items()
+            if digest not in self.encodings and digest not in self.problems
+        }
+        for person, own in by_person(pictures).items():
+            if len(own) < 2:
+                continue
+            found = before.get(tuple(own))
+            self._judged[tuple(own)] = found = disagreeing(own, self._bounds) if found is None else found
+            self.disagreeing |= found
+            for file, why in found.items() if person not in waited_for else ():
+                self._report(file, why, why)
 
     def _count_surplus(self, surplus: int) -> None:
         if surplus > self.surplus:

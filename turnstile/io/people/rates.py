@@ -1,15 +1,19 @@
-"""What the gallery admits, computed beside the broker's loop: hundreds of pictures against all people."""
+"""What the gallery admits, and who in it is alike, computed beside the broker's loop."""
 
 import logging
 import queue
+from collections.abc import Sequence
 from contextlib import suppress
 
 from turnstile.io.runner.worker import Worker
+from turnstile.people.agreement import EnrolledPicture, alike, bounds_of
 from turnstile.people.calibration import stranger_rate
 from turnstile.people.gallery import Gallery
 from turnstile.site.settings import DecisionSettings
 
 LOOK_S = 0.2
+AT_ONCE = 200
+"""Pictures compared with all others in one step: 64 MB of distances in the largest gallery."""
 
 log = logging.getLogger("turnstile")
 
@@ -25,13 +29,15 @@ class StrangerRate:
         """Begin to wait for galleries."""
         self.value: float | None = None
         self._decision = decision
-        self._galleries: queue.SimpleQueue[Gallery] = queue.SimpleQueue()
+        self._galleries: queue.SimpleQueue[tuple[Gallery, Sequence[EnrolledPicture]]] = queue.SimpleQueue()
+        self._compared: set[EnrolledPicture] = set()
+        self._said: set[str] = set()
         self._worker = Worker("stranger rate", self._work)
         self._worker.start()
 
-    def ask(self, gallery: Gallery) -> None:
-        """Compute it for a gallery; one that waits already is left out."""
-        self._galleries.put(gallery)
+    def ask(self, gallery: Gallery, pictures: Sequence[EnrolledPicture]) -> None:
+        """Compute it for a gallery made of these pictures; one that waits already is left out."""
+        self._galleries.put((gallery, pictures))
 
     def check(self) -> None:
         """Raise what ended the computing, if anything did."""
@@ -44,10 +50,24 @@ class StrangerRate:
     def _work(self) -> None:
         while not self._worker.stopping.is_set():
             with suppress(queue.Empty):
-                gallery = self._galleries.get(timeout=LOOK_S)
+                gallery, pictures = self._galleries.get(timeout=LOOK_S)
                 while not self._galleries.empty():
-                    gallery = self._galleries.get()
+                    gallery, pictures = self._galleries.get()
                 self.value = log_stranger_rate(gallery, self._decision)
+                self._name_who_is_alike(gallery.engine, pictures)
+
+    def _name_who_is_alike(self, engine: str, pictures: Sequence[EnrolledPicture]) -> None:
+        """Log, once, which new pictures show nearly the face of another person's."""
+        new = [picture for picture in pictures if picture not in self._compared]
+        for at in range(0, len(new), AT_ONCE):
+            if self._worker.stopping.is_set():
+                return
+            said = alike(new[at : at + AT_ONCE], pictures, bounds_of(engine))
+            for sentence in dict.fromkeys(said):
+                if sentence not in self._said:
+                    log.warning("%s", sentence)
+            self._said.update(said)
+        self._compared = set(pictures)
 
 
 def log_stranger_rate(gallery: Gallery, decision: DecisionSettings) -> float:

@@ -1,0 +1,142 @@
+"""Enrolled pictures that cannot all be right: of one person by name and unlike, or of two and alike.
+
+The bounds were measured on LFW's development pictures (deep-funneled; 2,114 pictures of the 804 people who
+have two or more), halved by people three times over (2026-11). Lowest and highest of the six halves, for unit
+and for raw encodings:
+
+- two pictures of one person lie beyond `same_person`: 0.3 to 1.0 %, and 0.5 to 1.1 %;
+- two people's lie within it: 1.1 to 1.2 %, and 1.3 to 1.6 %;
+- one picture of another person beside two of one is left out: 97.6 to 98.5 %, and 97.2 to 98.7 %;
+- people who wrongly lose a picture: at most 3 of 402;
+- two people's pictures lie within `one_face`: none of 2.2 million pairs. The nearest is at 0.259, and 0.362.
+
+`same_person` was chosen on the first half of the first split, `one_face` on all.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from turnstile.people.encodings import Encodings, matrix
+from turnstile.people.gallery import is_averaged
+
+
+class AgreementBounds(NamedTuple):
+    """Largest distances between two pictures."""
+
+    same_person: float
+    """Farther pictures do not show one person."""
+    one_face: float
+    """Nearer pictures do not show two people."""
+
+
+UNIT = AgreementBounds(same_person=0.42, one_face=0.25)
+RAW = AgreementBounds(same_person=0.63, one_face=0.35)
+
+
+MAX_OF_A_PERSON = 500
+"""Pictures of one person: each is compared with each in the broker's loop."""
+
+
+class EnrolledPicture(NamedTuple):
+    """A picture, the person whom its name says it shows, its hash and its encoding."""
+
+    file: str
+    person: str
+    digest: str
+    encoding: bytes
+
+
+def bounds_of(engine: str) -> AgreementBounds:
+    """Return the bounds for the encodings of an engine."""
+    return UNIT if is_averaged(engine) else RAW
+
+
+def disagreeing(pictures: Sequence[EnrolledPicture], bounds: AgreementBounds) -> dict[str, str]:
+    """Return which of one person's pictures cannot be used, and why.
+
+    Pictures that are near each other, directly or by way of others, belong together. Where more than half of
+    all do, the others are left out. Otherwise nobody can tell which are the person's, and all are left out.
+    """
+    surplus = {
+        one.file: f"it is beyond the first {MAX_OF_A_PERSON} pictures of {one.person}"
+        for one in pictures[MAX_OF_A_PERSON:]
+    }
+    pictures = pictures[:MAX_OF_A_PERSON]
+    rows = _matrix(pictures)
+    distances = _between(rows, rows)
+    groups = _groups(distances <= bounds.same_person)
+    largest = max(groups, key=len)
+    kept = largest if 2 * len(largest) > len(pictures) else set[int]()
+    found = surplus
+    for at, picture in enumerate(pictures):
+        if at in kept:
+            continue
+        others = [one for one in range(len(pictures)) if one in kept or (not kept and one != at)]
+        row = distances[at]
+        other = min(others, key=row.__getitem__) if kept else max(others, key=row.__getitem__)
+        found[picture.file] = (
+            f"it and faces/{pictures[other].file}, both {picture.person}'s by name, show two people "
+            f"({distances[at, other]:.2f} apart; one person's are within {bounds.same_person:g}): "
+            "name each picture after whom it shows"
+        )
+    return found
+
+
+def alike(
+    pictures: Sequence[EnrolledPicture], others: Sequence[EnrolledPicture], bounds: AgreementBounds
+) -> list[str]:
+    """Return a sentence for each couple of people of whom two pictures show one face: the nearest two."""
+    if not pictures or not others:
+        return []
+    distances = _between(_matrix(pictures), _matrix(others))
+    nearest: dict[tuple[str, str], tuple[float, EnrolledPicture, EnrolledPicture]] = {}
+    for row, column in np.argwhere(distances <= bounds.one_face):
+        one, other = sorted((pictures[row], others[column]))
+        if one.person != other.person:
+            found = (float(distances[row, column]), one, other)
+            couple = (one.person, other.person)
+            nearest[couple] = min(nearest.get(couple, found), found)
+    return [_alike_in_words(*found) for found in sorted(nearest.values())]
+
+
+def _alike_in_words(distance: float, one: EnrolledPicture, other: EnrolledPicture) -> str:
+    same = one.digest == other.digest
+    how = "are the same picture" if same else f"show nearly the same face ({distance:.2f} apart)"
+    return (
+        f"faces/{one.file} ({one.person}) and faces/{other.file} ({other.person}) {how}: both are used, and "
+        "whom they show is ambiguous and not let in; remove one, or name both after one person"
+    )
+
+
+def by_person(pictures: Iterable[EnrolledPicture]) -> Mapping[str, list[EnrolledPicture]]:
+    """Return the pictures of each person."""
+    people: dict[str, list[EnrolledPicture]] = {}
+    for picture in pictures:
+        people.setdefault(picture.person, []).append(picture)
+    return people
+
+
+def _groups(near: npt.NDArray[np.bool_]) -> list[set[int]]:
+    """Return which belong together, directly or by way of others."""
+    left, groups = set(range(len(near))), []
+    while left:
+        group, waiting = set[int](), [left.pop()]
+        while waiting:
+            group.add(at := waiting.pop())
+            found = left.intersection(np.flatnonzero(near[at]).tolist())
+            left -= found
+            waiting += found
+        groups.append(group)
+    return groups
+
+
+def _matrix(pictures: Sequence[EnrolledPicture]) -> Encodings:
+    return matrix(b"".join(picture.encoding for picture in pictures))
+
+
+def _between(rows: Encodings, columns: Encodings) -> Encodings:
+    squares = (rows**2).sum(1)[:, None] + (columns**2).sum(1)[None] - 2 * rows @ columns.T
+    return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
