@@ -106,6 +106,7 @@ COMMANDS: dict[str, set[str]] = {
     },
     "commands.health": {"commands", "health", "io.bus", "io.runner", "io.site", "protocol", "site"},
     "commands.log": {
+        "io.people",
         "files",
         "commands",
         "io.bus",
@@ -131,6 +132,8 @@ COMMANDS: dict[str, set[str]] = {
         "vision.engines",
     },
     "commands.site": {
+        "access",
+        "io.cameras",
         "io.people",
         "files",
         "commands",

@@ -6,8 +6,10 @@ keyboard and file system writes it in its own way; a blocked person must not ent
 Library not taken: `PyICU` compares as Unicode's collation does; the standard library suffices for equality.
 """
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _TURKISH_I = re.compile("\u0131|i\u0307+")
 
@@ -31,3 +33,9 @@ def name_key(name: str) -> str:
 def same_name(one: str, other: str) -> bool:
     """Tell whether two names are one."""
     return name_key(one) == name_key(other)
+
+
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return at most three of the known names that are written nearly like this one."""
+    spelt = {name_key(one): one for one in sorted(known)}
+    return [spelt[key] for key in difflib.get_close_matches(name_key(name), spelt, n=3)]

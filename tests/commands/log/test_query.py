@@ -27,7 +27,6 @@ Run = Callable[..., tuple[int, str]]
         (["--since", "2h"], []),
         (["--until", "2023-11-12"], []),
         (["--since", "2023-11-14T23:00+00:00", "--until", "2023-11-15T00:00+00:00"], [2]),
-        (["--person", "Nobody"], []),
     ],
 )
 def test_a_query_gives_the_lines_it_asks_for(
@@ -75,3 +74,33 @@ def test_why_tells_what_the_frame_measured_and_the_limit_in_force(run: Run, conf
         "# 0.4700 from Ann; the limit was 0.4500; the second nearest was 0.0200 farther"
     )
     assert "Ann" not in (config.parent / "access_log.txt").read_text().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--person", "Annn"],
+            "nobody called 'Annn' is in the log or enrolled here; written nearly so: 'Ann'",
+        ),
+        (["--person", "Zaphod"], "nobody called 'Zaphod' is in the log or enrolled here"),
+        (
+            ["--camera", "frontdoor"],
+            "nobody called 'frontdoor' is a camera of the log or the site; written nearly so: 'front_door'",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["query", "export"])
+def test_a_name_that_nobody_has_is_an_error_with_near_names(
+    run: Run, command: str, options: list[str], said: str
+) -> None:
+    """A typing error must not look like somebody who never came."""
+    assert run(command, *options) == (1, f"error: {said}\n")
+
+
+def test_somebody_enrolled_who_never_came_is_known(run: Run, config: Path) -> None:
+    """No entry, and no error."""
+    faces = config.parent / "faces"
+    faces.mkdir(exist_ok=True)
+    (faces / "cleo_fox.jpg").touch()
+    assert run("query", "--person", "cleo fox") == (0, "")

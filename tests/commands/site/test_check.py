@@ -184,3 +184,49 @@ def test_of_a_bundle_nothing_is_said_that_is_on_another_machine(
         "camera      door: webcam 0 (on front)",
         "camera      yard: on another machine (on gate)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("rtps://camera.example/main", "an address starting with rtps://"),
+        ("missing.mp4", "missing.mp4 does not exist"),
+    ],
+)
+def test_a_camera_that_cannot_work_is_an_error(
+    folder: Path, capsys: pytest.CaptureFixture[str], source: str, words: str
+) -> None:
+    """It is named with its setting, and the file is not called valid."""
+    config = folder / "site.yaml"
+    config.write_text(f"site: test\ncameras: {{door: {{source: '{source}'}}}}\n")
+    code, printed, said = check(config, capsys)
+    assert code == 78
+    assert printed.startswith(f"{config}: not valid\n")
+    assert said.startswith("error: cameras.door.source: ")
+    assert words in said
+
+
+def test_a_clip_on_another_host_is_not_looked_at(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An address of an unknown kind is wrong wherever it is."""
+    config = folder / "site.yaml"
+    hosts = (
+        "hosts: {gate: {address: gate.invalid}, cellar: {address: cellar.invalid}}\nbroker: {host: gate}\n"
+    )
+    config.write_text(f"site: test\n{hosts}cameras: {{door: {{source: far.mp4, host: cellar}}}}\n")
+    assert check(config, capsys)[0] == 0
+    config.write_text(f"site: test\n{hosts}cameras: {{door: {{source: 'rtps://a', host: cellar}}}}\n")
+    assert check(config, capsys)[0] == 78
+
+
+def test_people_in_rules_who_are_not_enrolled_are_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the name that was meant; the exit code is 1."""
+    (folder / "faces").mkdir()
+    (folder / "faces" / "ann_lee.jpg").write_bytes(a_jpeg())
+    (folder / "rules.yaml").write_text("blocked: [Anne Lee, ann lee]\n")
+    code, _, said = check(write_site(folder), capsys)
+    assert code == 1
+    assert said == (
+        "warning: the rules name 'Anne Lee', and nobody enrolled is called so; is it 'Ann Lee'?\n"
+    )

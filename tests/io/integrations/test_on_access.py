@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.builders import a_beat, a_site, an_access
+from tests.support.builders import a_beat, a_site, an_access, write_site
 from tests.support.waiting import wait_until
-from turnstile.commands.cli import command_line
+from turnstile.commands.cli import command_line, main
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.integrations.on_access import RUNS_FOR, OnAccess, is_expired
@@ -175,3 +175,16 @@ def test_a_grant_that_comes_with_an_old_beat_opens_nothing(place: Place) -> None
     place.tell(a_grant(2))
     place.until("commands", 1)
     assert json.loads((place.folder / "got").read_text())["seq"] == 2
+
+
+@pytest.mark.parametrize("kind", ["missing", "not executable"])
+def test_a_program_that_cannot_run_is_told_at_the_start(
+    folder: Path, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Not when somebody stands at the door."""
+    program = folder / "open-door.sh"
+    if kind != "missing":
+        program.touch(mode=0o600)
+    config = str(write_site(folder))
+    assert main(["on-access", "--config", config, "--camera", "front_door", "--", str(program)]) == 78
+    assert f"{program} is not there, or this user may not execute it" in capfd.readouterr().err

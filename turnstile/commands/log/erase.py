@@ -17,7 +17,6 @@ error line says what may still have it.
 
 import argparse
 import contextlib
-import difflib
 import secrets
 import sys
 import time
@@ -38,7 +37,7 @@ from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
 from turnstile.io.store.database import StoreAbsentError
 from turnstile.log.lines import without_person
-from turnstile.protocol.names import name_key
+from turnstile.protocol.names import name_key, near_names
 from turnstile.site.settings import Site
 
 PASSES = 5
@@ -120,9 +119,8 @@ class ErasureRun:
         self.problems |= dict.fromkeys(problems)
 
     def _nobody(self) -> str:
-        spelt = {name_key(name): name for name in sorted(self._known)}
-        near = difflib.get_close_matches(name_key(self.person), spelt, n=3)
-        hint = f"; known are {', '.join(repr(spelt[one]) for one in near)}" if near else ""
+        near = near_names(self.person, self._known)
+        hint = f"; known are {', '.join(map(repr, near))}" if near else ""
         return f"nobody called {self.person!r} was found in pictures, journal or logs of this machine{hint}"
 
     def _erase_pictures(self, faces: FacesOf) -> Iterator[str]:

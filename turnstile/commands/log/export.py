@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from turnstile.commands.log.opened import add_log, opened
-from turnstile.commands.log.selection import add_selection, question_of, select
+from turnstile.commands.log.selection import add_selection, question_of, require_known, select
 from turnstile.errors import LogError
 from turnstile.files.whole import write_whole
 from turnstile.io.log.text import local_time
@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the entries to standard output, and their pictures into a folder; return 0."""
     question, folder = question_of(options), options.thumbnails
     with opened(options) as log:
+        require_known(log, question)
         rows = (
             row(link, at=local_time(link.record.decided_ns), thumbnail=_save_picture(link, folder))
             for link in select(log.store, question, pictures=folder is not None)

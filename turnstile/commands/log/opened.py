@@ -24,6 +24,7 @@ class OpenLog(NamedTuple):
 
     settings: LoggerSettings
     store: Store
+    site: Site
 
 
 def add_log(parser: argparse.ArgumentParser) -> None:
@@ -51,4 +52,4 @@ def open_log(site: Site, logger: str) -> OpenLog:
     settings = site.loggers[logger]
     store = Store(Database(settings.store_address, patience_s=PATIENCE_S), LogName(site.site, logger))
     store.open(create=False)
-    return OpenLog(settings, store)
+    return OpenLog(settings, store, site)

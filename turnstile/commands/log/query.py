@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from turnstile.commands.log.opened import add_log, opened
-from turnstile.commands.log.selection import add_selection, question_of, select
+from turnstile.commands.log.selection import add_selection, question_of, require_known, select
 from turnstile.io.log.text import local_time
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.terminal import printable
@@ -22,9 +22,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the lines as they stand in the text; return 0."""
+    """Print the lines as they stand in the text; return 0.
+
+    Raises:
+        LogError: nobody of that name, or no such camera, is known; without entries of a known one it is 0.
+    """
     question = question_of(options)
     with opened(options) as log:
+        require_known(log, question)
         for link in select(log.store, question):
             line = format_entry(entry_of(link, at=local_time(link.record.decided_ns)))
             sys.stdout.write(f"{printable(line)}\n")

@@ -1,18 +1,24 @@
 """The entries of a log that its reader asks for."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, or_
 
+from turnstile.commands.log.opened import OpenLog
 from turnstile.commands.options import number
+from turnstile.errors import LogError
+from turnstile.io.people.folder import files_in
 from turnstile.io.store.store import Store
 from turnstile.io.store.tables import entries, personal
 from turnstile.log.chain import Link
 from turnstile.log.question import TIMES, Question, moment
-from turnstile.protocol.names import same_name
+from turnstile.people.gallery import files_by_person
+from turnstile.protocol.names import near_names, same_name
 from turnstile.protocol.reasons import Reason
+from turnstile.site.settings import Site
 
 MOST_ENTRIES = 999_999_999
 
@@ -40,6 +46,39 @@ def question_of(options: argparse.Namespace) -> Question:
         until_ns=None if options.until is None else moment(options.until, now=now, end=True),
         at_most=options.last,
     )
+
+
+def require_known(log: OpenLog, question: Question) -> None:
+    """Make sure that there is such a person and such a camera, in the log or at the site.
+
+    Raises:
+        LogError: there is none; the text names those that are written nearly so.
+    """
+    if question.person is not None and not same_name(question.person, "unknown"):
+        _require(
+            question.person,
+            {*log.store.persons(), *log.store.pseudonyms(), *_enrolled(log.site)},
+            "in the log or enrolled here",
+        )
+    if question.camera is not None:
+        _require(
+            question.camera, {*log.store.cameras(), *log.site.cameras}, "a camera of the log or the site"
+        )
+
+
+def _require(asked: str, known: Collection[str], what: str) -> None:
+    if not any(same_name(asked, one) for one in known):
+        near = ", ".join(map(repr, near_names(asked, known)))
+        raise LogError(f"nobody called {asked!r} is {what}{near and f'; written nearly so: {near}'}")
+
+
+def _enrolled(site: Site) -> Collection[str]:
+    """Return who is enrolled, as far as this machine has the pictures."""
+    try:
+        files, _ = files_in(Path(site.gallery.faces))
+    except OSError:
+        return ()
+    return files_by_person(files)
 
 
 def select(store: Store, question: Question, *, pictures: bool = False) -> Iterator[Link]:

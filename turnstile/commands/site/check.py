@@ -1,4 +1,9 @@
-"""Check a site file and its rules, and say what the site has: nodes, addresses, people, unusable pictures."""
+"""Check a site file and its rules, and say what the site has: nodes, addresses, people, unusable pictures.
+
+What cannot work is an error, and the exit code is 78: a camera's address of an unknown kind, or a clip or
+picture that is not there, unless its node runs on another host. Rules about people who are not enrolled
+change nothing for anybody else, and are a typing error as likely as not: they are named, and the code is 1.
+"""
 
 import argparse
 import os
@@ -7,16 +12,20 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from turnstile.access.rules import unenrolled
 from turnstile.commands.options import add_config
 from turnstile.errors import ConfigError, PictureError
 from turnstile.files.reading import is_absent, why
 from turnstile.io.access import rules_file
 from turnstile.io.bus.keys import KeyFolder
+from turnstile.io.cameras.source import order_for
 from turnstile.io.people.folder import files_in, read_picture
-from turnstile.io.runner.node import EXIT_STOPPED
+from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load
+from turnstile.io.site.machine import this_host
 from turnstile.io.site.terminal import printable
 from turnstile.people.gallery import files_by_person
+from turnstile.protocol.names import near_names
 from turnstile.site.plan import processes_on
 from turnstile.site.secrecy import hint, masked
 from turnstile.site.settings import CameraSettings, GallerySettings, Site
@@ -29,14 +38,47 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a summary of the site; return 0."""
+    """Print a summary of the site and what is wrong with it; return 0, or 78 or 1."""
     site = load(options.config)
     bundled = site.keys is not None and KeyFolder(Path(site.keys.folder)).came_in_a_bundle
     at_broker = () if bundled else (*ruled_by(site, options.config), *enrolled(site.gallery))
-    sys.stdout.write(f"{options.config}: valid{', the part of a bundle' if bundled else ''}\n")
+    broken = list(broken_sources(site, bundled=bundled))
+    doubtful = [] if bundled else list(ruled_and_not_enrolled(site, options.config))
+    verdict = "not valid" if broken else "valid"
+    sys.stdout.write(f"{options.config}: {verdict}{', the part of a bundle' if bundled else ''}\n")
     for subject, found in (*summary(site, bundled=bundled), *at_broker):
         sys.stdout.write(f"{subject:<11} {printable(found)}\n")
-    return EXIT_STOPPED
+    for kind, problems in (("error", broken), ("warning", doubtful)):
+        for problem in problems:
+            sys.stderr.write(f"{kind}: {printable(problem)}\n")
+    return EXIT_CONFIG if broken else EXIT_CRASHED if doubtful else EXIT_STOPPED
+
+
+def broken_sources(site: Site, *, bundled: bool) -> Iterator[str]:
+    """Yield why cameras cannot be opened. Paths on other hosts are not looked at."""
+    here = None if bundled else this_host(site.hosts)
+    for name, camera in site.cameras.items():
+        is_address = isinstance(camera.source, str) and "://" in camera.source
+        if not is_address and (bundled or camera.host not in ("", here)):
+            continue
+        try:
+            order_for(camera, name=name, max_px=site.broker.max_frame_px)
+        except ConfigError as error:
+            yield str(error)
+
+
+def ruled_and_not_enrolled(site: Site, site_path: Path) -> Iterator[str]:
+    """Yield whom the rules name though nobody enrolled is called so, where the pictures are here."""
+    rules = rules_file.standing(rules_file.places_of(site, site_path), doors=site.cameras).rules
+    folder = Path(site.gallery.faces)
+    try:
+        files = [] if is_absent(folder) else files_in(folder)[0]
+    except OSError:
+        return
+    people = files_by_person(files)
+    for name in unenrolled(rules, people) if rules is not None and people else ():
+        near = ", ".join(map(repr, near_names(name, people)))
+        yield f"the rules name {name!r}, and nobody enrolled is called so{near and f'; is it {near}?'}"
 
 
 def summary(site: Site, *, bundled: bool = False) -> Iterator[tuple[str, str]]:

@@ -238,9 +238,13 @@ def _check_timezone(name: str) -> None:
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ConfigError(
-            f"{name!r} is no time zone known here; one is Europe/Vienna", place=("timezone",)
-        ) from error
+        known = f"{name!r} is no time zone known here; one is Europe/Vienna"
+        lacking = (
+            f"{name!r} cannot be looked up: this system has no time zone data; install its package tzdata "
+            "(apt, dnf, apk), or `pip install tzdata`"
+        )
+        has_data = bool(zoneinfo.available_timezones())
+        raise ConfigError(known if has_data else lacking, place=("timezone",)) from error
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -144,8 +144,9 @@ class Feed:
         if reader.silent_s() > limit_s:
             self._drop(reader, at_once=True)
             self._pass_over(reader)
-            what = "read timed out after" if reader.opened else "it could not be opened within"
-            self._lose(f"{what} {limit_s:g} s")
+            setting = f"cameras.{self._name}.read_timeout_s"
+            late = f"read timed out after {limit_s:g} s ({setting}: raise it for a slower camera)"
+            self._lose(late if reader.opened else f"it could not be opened within {limit_s:g} s")
 
     def _after(self, over: Over, reader: ReaderProcess) -> None:
         if over.ended:

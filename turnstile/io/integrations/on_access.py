@@ -15,6 +15,7 @@ does not open for somebody who left. Its age is counted on clocks that run (`lat
 import argparse
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -193,6 +194,12 @@ def _check(site: Site, options: argparse.Namespace) -> None:
         raise ConfigError(f"--camera {options.camera}: the site's cameras are: {known}")
     if not options.command_line:
         raise ConfigError("no command was given: turnstile on-access … -- COMMAND [ARGUMENT …]")
+    program = options.command_line[0]
+    if shutil.which(program) is None:
+        raise ConfigError(
+            f"{program} is not there, or this user may not execute it; a program that is found on PATH, or a "
+            "path such as ./open-door.sh with `chmod +x`, would be"
+        )
 
 
 def is_expired(event: Access, *, age_s: float) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import merge
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, null, select, union
+from sqlalchemy import Column, ColumnElement, Connection, Row, and_, func, null, select, union
 
 from turnstile.errors import LogError
 from turnstile.io.store.chained import add_notes, locked_head
@@ -161,6 +161,14 @@ class Store:
         with self.database.reading() as connection:
             return list(connection.execute(union(*names)).scalars())
 
+    def pseudonyms(self) -> list[str]:
+        """Return what stands in place of names that were erased."""
+        return self._distinct(personal.c.pseudonym)
+
+    def cameras(self) -> list[str]:
+        """Return the cameras that have entries."""
+        return self._distinct(entries.c.camera)
+
     def page(
         self,
         where: ColumnElement[bool] | None = None,
@@ -252,6 +260,11 @@ class Store:
     def _taken(self, connection: Connection) -> dict[str, int]:
         taken = select(progress.c.source, progress.c.last_seq).where(progress.c.log_id == self._id)
         return {str(source): int(last_seq) for source, last_seq in connection.execute(taken)}
+
+    def _distinct(self, column: Column[Any]) -> list[str]:
+        mine = select(column).distinct().where(column.table.c.log_id == self._id, column.is_not(None))
+        with self.database.reading() as connection:
+            return list(connection.execute(mine).scalars())
 
     def _one_number(self, pick: Callable[..., Any], *where: ColumnElement[bool]) -> int | None:
         query = select(pick(entries.c.number)).where(entries.c.log_id == self._id, *where)
