@@ -56,7 +56,7 @@ def test_a_text_that_repeats_an_address_does_not_show_its_password(
 @given(passwords, st.sampled_from(PLACES[:4]))
 def test_a_text_with_the_password_alone_does_not_show_it(password: str, place: str) -> None:
     """Decoded or not."""
-    plain = "".join(char for char in password if char.isalnum())
+    plain = "Zq" + "".join(char for char in password if char.isalnum())
     assert "Zq" not in hide(f"cannot log in with {plain} here", place.format(plain))
 
 

@@ -104,6 +104,9 @@ def test_the_password_of_a_camera_is_not_shown() -> None:
     """An address may hold one; the rest of the address is useful."""
     camera = CameraSettings(source="rtsp://guard:secret@10.0.0.5:554/stream1")
     assert source_in_words(camera) == "rtsp://10.0.0.5:554/…"
+    broken = CameraSettings(source="rtsp://guard:sec/ret@10.0.0.5:554/stream1")
+    advice = "in a password write # as %23, / as %2F, ? as %3F and @ as %40"
+    assert source_in_words(broken) == f"rtsp://… ({advice})"
 
 
 @pytest.mark.parametrize(

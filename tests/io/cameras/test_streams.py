@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,27 @@ def test_a_refused_password_is_said_and_never_shown(
     assert "401" in feed.detail
     assert "s3cret" not in feed.detail + diary.text
     assert "t0ken" not in feed.detail + diary.text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://admin:Zqs3/cr#et@127.0.0.1:{}/live",
+        "rtsp://127.0.0.1:{}/user=admin&password=Zqs3cret&channel=1",
+        "rtsp://127.0.0.1:{}/Zqs3cret",
+        "http://admin:Zqs3cret@127.0.0.1:{}/?pwd=Zqs3cret",
+    ],
+)
+def test_the_password_of_a_camera_that_is_away_is_never_shown(
+    diary: pytest.LogCaptureFixture, address: str
+) -> None:
+    """Wherever it stands; one that cannot be taken apart comes with advice."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    with a_feed(CameraSettings(source=address.format(port))) as feed:
+        until_lost(feed)
+    assert "Zq" not in feed.detail + diary.text
+    assert ("in a password write # as %23" in feed.detail) == ("#" in address)
 
 
 def test_a_recording_on_a_server_is_played_at_its_own_pace(files: str, tmp_path: Path) -> None:

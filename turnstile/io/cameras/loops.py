@@ -15,6 +15,7 @@ from turnstile.errors import CameraError
 from turnstile.io.cameras import pipe
 from turnstile.io.cameras.pace import Pace, Stillness
 from turnstile.io.cameras.source import describe, webcam_trouble
+from turnstile.site.secrecy import hint
 from turnstile.vision import picture_child
 from turnstile.vision.turning import turned
 
@@ -132,7 +133,8 @@ def _open_stream(order: pipe.Order) -> cv2.VideoCapture:
     capture = cv2.VideoCapture(str(order.places[0]), cv2.CAP_FFMPEG, parameters)
     if not capture.isOpened():
         as_what = " as video" if order.kind == "clip" else ""
-        raise CameraError(f"cannot open {describe(order)}{as_what}")
+        advice = hint(str(order.places[0])) if order.kind == "stream" else ""
+        raise CameraError(f"cannot open {describe(order)}{as_what}{advice and f' ({advice})'}")
     return capture
 
 
