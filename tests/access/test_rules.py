@@ -178,6 +178,13 @@ def test_people_who_are_named_and_not_enrolled_are_found() -> None:
         ({"valid": {"Ann": {}, "Bob": {"until": "soon"}}}, ("valid", "Bob", "until"), "date"),
         ({"holidays": ["2026-12-25", 7]}, ("holidays", 1), "date"),
         ({"blocked": [""]}, ("blocked", 0), "a name of 1 to 200 characters"),
+        ({"groups": {"staff": ["Ann"]}, "blocked": ["Staff"]}, ("blocked",), "'Staff' is a group"),
+        ({"groups": {"staff": ["Ann"]}, "valid": {"staff": {}}}, ("valid",), "'staff' is a group"),
+        (
+            {"doors": {"store": {"allow": [{"people": ["B"], "hours": {}}]}}},
+            ("doors", "store", "allow", 0, "hours"),
+            "one or more",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(

@@ -29,10 +29,15 @@ from turnstile.protocol.names import name_key, same_name
         ("\u212bngstr\u00f6m", "\u00e5ngstro\u0308m"),
         ("a\u0323\u0307", "a\u0307\u0323"),
         ("\ud55c", "\u1112\u1161\u11ab"),
+        ("Conor O'Brien", "conor_o\u2019brien"),
+        ("Jean-Luc", "Jean\u2011Luc"),
+        ("Jean-Luc", "Jean\u2013Luc"),
+        ("Eve Poe", "\uff25\uff56\uff45\u3000\uff30\uff4f\uff45"),
+        ("Eve Poe", "Eve Poe\ufe0f"),
     ],
 )
 def test_two_ways_to_write_a_name_are_one_name(one: str, other: str) -> None:
-    """Accents, case, spaces of every kind, and marks in any order."""
+    """Accents, case, spaces of every kind, marks in any order, and signs as word processors write them."""
     assert same_name(one, other)
 
 

@@ -69,7 +69,7 @@ class Allow(RulesSection, frozen=True, kw_only=True):
 
     groups: tuple[GroupName, ...] = ()
     people: tuple[PersonName, ...] = ()
-    hours: dict[Days, tuple[Span, ...]] = {}
+    hours: Annotated[dict[Days, tuple[Span, ...]], Meta(min_length=1)] = {}
     """Without it, at all times."""
     on_holidays: bool = False
     """Whether `hours` hold on holidays too."""
@@ -149,6 +149,8 @@ def build(document: object, *, doors: Iterable[str]) -> Rules:
             _check_allow(allow, rules, place=("doors", door, "allow", at))
     _refuse_doubles(rules.groups, "groups")
     _refuse_doubles(rules.valid, "valid")
+    _refuse_groups(rules.blocked, "blocked", rules)
+    _refuse_groups(rules.valid, "valid", rules)
     for person, validity in rules.valid.items():
         if validity.from_ and validity.until and validity.until < validity.from_:
             raise ConfigError("until is before from", place=("valid", person))
@@ -189,6 +191,13 @@ def _refuse_doubles(names: Iterable[str], section: str) -> None:
         before = written.setdefault(name_key(name), name)
         if before != name:
             raise ConfigError(f"the same name as {before!r} above; keep one of them", place=(section, name))
+
+
+def _refuse_groups(names: Iterable[str], section: str, rules: Rules) -> None:
+    """Refuse a group where people are meant: nobody in it would be barred."""
+    for name in names:
+        if name_key(name) in rules.members:
+            raise ConfigError(f"{name!r} is a group; name its people here, one by one", place=(section,))
 
 
 def _check_allow(allow: Allow, rules: Rules, *, place: Place) -> None:

@@ -12,20 +12,32 @@ import unicodedata
 from collections.abc import Iterable
 
 _TURKISH_I = re.compile("\u0131|i\u0307+")
+_HIDDEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""What shows nothing and is of no category of its own: selectors of variants, fillers, joiners."""
+
+_PLAIN = (
+    {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+    | dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc\u02bb\u2032\u00b4`"), "'")
+    | dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63"), "-")
+)
+"""Wide letters, apostrophes and hyphens as keyboards and word processors write them, and what is meant."""
 
 
 def name_key(name: str) -> str:
     """Return the form in which a name is compared; equal forms are one name.
 
     Accents may be composed or not, letters small or capital (``ß`` is ``ss``), words apart by any number of
-    spaces of any kind or by ``_``. Spaces around the name and characters that show nothing do not count.
+    spaces of any kind or by ``_``. Apostrophes, hyphens and wide letters are the plain ones, whatever wrote them.
+    Spaces around the name and characters that show nothing do not count.
 
     It is Unicode's canonical caseless match (The Unicode Standard, 3.13, D145) with spaces folded, and with
     the Turkish letters i with and without a dot as one: their capitals are each other's in other languages,
     and a file's name becomes a person's by capitals.
     """
     shown = "".join(char for char in name if unicodedata.category(char) != "Cf")
-    folded = unicodedata.normalize("NFD", shown).casefold()
+    folded = unicodedata.normalize("NFD", _HIDDEN.sub("", shown)).casefold().translate(_PLAIN)
     dotted = _TURKISH_I.sub("i", folded)
     return unicodedata.normalize("NFC", " ".join(dotted.replace("_", " ").split()))
 

@@ -121,6 +121,8 @@ def _a_socket(path: Path) -> None:
         (_a_socket, "cannot be read: No such device or address"),
         (Path.touch, "is empty; write {} into it if there are to be no rules"),
         (lambda path: path.write_bytes(b"\n \n"), "is empty"),
+        (lambda path: path.write_bytes(b"# blocked: [Ann]\n"), "has only comments; write {} into it"),
+        (lambda path: path.write_bytes(b"---\n"), "has only comments"),
         (lambda path: path.write_bytes(bytes(512)), "byte 1 is no UTF-8 text"),
         (lambda path: path.write_bytes("blocked: [José]".encode("latin-1")), "byte 14 is no UTF-8 text"),
         (lambda path: path.write_bytes(b"#" * (MAX_BYTES + 1)), "larger than 256 kB"),
@@ -144,6 +146,15 @@ def test_what_cannot_be_read_lets_nobody_enter(
     path.write_text("blocked: [Bob]")
     wait_until(running.refresh, "the rules")
     assert (blocked(running), running.standing.problem) == (["Bob"], "")
+
+
+@pytest.mark.parametrize("name", ["rules.yml", "Rules.yaml", "rules.yaml.txt"])
+def test_a_file_that_has_nearly_the_name_of_the_rules_is_not_passed_over(path: Path, name: str) -> None:
+    """Whoever wrote it wanted rules; it is named."""
+    path.with_name(name).write_text("blocked: [Ann]")
+    found = standing(Places(path), doors=DOORS)
+    assert found.rules is None
+    assert f"{path}; there is {path.with_name(name)}: rename it" in found.problem
 
 
 @pytest.mark.parametrize("how", ["a file", "a link", "a long name", "nothing"])

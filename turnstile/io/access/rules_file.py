@@ -5,10 +5,11 @@ could be looked into. It is said then, with the path. Of anything else nobody ca
 bar, so nobody enters (`RulesFile.rules` is `None`) until it is put right:
 
 - The file or its folder may not be read, or a link leads nowhere.
-- The file is empty or no text, as a full disk or a loss of power leaves it.
+- The file is empty, has only comments or is no text, as a full disk or a loss of power leaves it.
 - The file is gone. A broker notes beside its journal that there were rules, so that one that starts again
   knows it too. Who wants no rules any more writes ``{}`` into the file.
 - The file lies where it was looked for until November 2026, and not where it is looked for now.
+- A file beside it has nearly its name: ``rules.yml``, ``Rules.yaml``, ``rules.yaml.txt``.
 
 An edit with a mistake in it is refused while the broker runs, and the rules before it hold on. A broker does
 not start with such a file (`ConfigError`).
@@ -168,8 +169,9 @@ def load(path: Path, *, doors: Iterable[str]) -> Rules:
         ConfigError: it does not hold rules for these doors; the text names the line.
     """
     document = yaml_file.read(path, kind="a rules file")
-    if not document.text.strip():
-        raise UnreadableError(f"{path}: is empty; write {{}} into it if there are to be no rules")
+    if document.value is None:
+        words = "has only comments" if document.text.strip() else "is empty"
+        raise UnreadableError(f"{path}: {words}; write {{}} into it if there are to be no rules")
     with document.located():
         rules = build(document.value, doors=doors)
         if rules.timezone:
@@ -198,6 +200,9 @@ def _is_missing(places: Places) -> bool:
                 f"the rules are looked for at {path}, beside the faces folder; there are some at {formerly}: "
                 "move them, or name them as decision.rules in the site file"
             )
+        near = [one for one in _near(path) if not is_absent(one)]
+        if near:
+            raise UnreadableError(f"the rules are looked for at {path}; there is {near[0]}: rename it")
         if memory is not None and _is_noted(memory):
             raise UnreadableError(
                 f"{path}: the rules are gone; put them back, or write {{}} into that file for none"
@@ -205,6 +210,12 @@ def _is_missing(places: Places) -> bool:
     except OSError as error:
         raise UnreadableError(f"{path}: cannot be looked at: {why(error, about=path)}") from error
     return True
+
+
+def _near(path: Path) -> tuple[Path, ...]:
+    """Return the names that people and editors give the file by mistake."""
+    other = path.with_suffix(".yml" if path.suffix == ".yaml" else ".yaml")
+    return other, path.with_name(path.name.capitalize()), path.with_name(f"{path.name}.txt")
 
 
 def _is_noted(memory: Path) -> bool:
