@@ -29,8 +29,8 @@ def name_key(name: str) -> str:
     """Return the form in which a name is compared; equal forms are one name.
 
     Accents may be composed or not, letters small or capital (``ß`` is ``ss``), words apart by any number of
-    spaces of any kind or by ``_``. Apostrophes, hyphens and wide letters are the plain ones, whatever wrote them.
-    Spaces around the name and characters that show nothing do not count.
+    spaces of any kind or by ``_``. Apostrophes, hyphens and wide letters count as the plain ones. Spaces
+    around the name and characters that show nothing do not count.
 
     It is Unicode's canonical caseless match (The Unicode Standard, 3.13, D145) with spaces folded, and with
     the Turkish letters i with and without a dot as one: their capitals are each other's in other languages,

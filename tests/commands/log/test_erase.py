@@ -105,7 +105,7 @@ def test_what_may_hold_the_name_is_left_and_named(erase: Erase, config: Path) ->
         "journal.db.2025": b"\xff Ann",
         "access_log.csv": b"ann,granted\n",
         ".access_log.txt.abcd": b"of a writer that was killed: Ann\n",
-        "faces/ann.heic": b"\xff",
+        "faces/ann.gif": b"\xff",
         "access_log.txt.5": b"a note on Ann",
     }
     for name, data in kept.items():
@@ -135,3 +135,54 @@ def test_pictures_that_are_elsewhere_too_are_said(erase: Erase, config: Path) ->
     assert f"ann_2.jpg was a link to {config.parent / 'portrait.jpg'}, which is still there" in said
     assert "ann.jpg had another name on this disk" in said
     assert list(faces.iterdir()) == [faces / "bob.jpg"]
+
+
+def test_a_folder_behind_a_link_goes_too(erase: Erase, config: Path) -> None:
+    """The broker follows the link; without it, nobody is enrolled of that name."""
+    pictures = config.parent / "pictures"
+    pictures.mkdir()
+    (pictures / "1.jpg").write_bytes(b"Ann again")
+    (config.parent / "faces" / "ANN").symlink_to(pictures)
+    code, said = erase("Ann")
+    assert code == 1
+    assert "faces: 2 pictures removed" in said
+    assert f"was a link to {pictures}, which is still there: remove it" in said
+    assert [path.name for path in (config.parent / "faces").iterdir()] == ["bob.jpg"]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        b"blocked: [Ann, Bob]",
+        b'blocked: ["\\x41nn"]',
+        "blocked: [Ann]".encode("utf-16"),
+        b"blocked: [Ann",
+        b"\xff Ann",
+    ],
+)
+def test_rules_that_may_have_the_name_are_named(erase: Erase, config: Path, rules: bytes) -> None:
+    """In whatever way they write it, and when nobody can tell."""
+    path = config.parent / "rules.yaml"
+    path.write_bytes(rules)
+    code, said = erase("Ann")
+    assert code == 1
+    assert f"error: {path} " in said
+
+
+@pytest.mark.parametrize("name", ["Ann Jr.", "(Ann) Lee", "\u2605"])
+def test_a_name_of_more_than_words_is_found_in_the_middle_of_a_line(
+    erase: Erase, config: Path, name: str
+) -> None:
+    """Though it begins or ends with a sign, or has no letter."""
+    (config.parent / "rules.yaml").write_text(f"blocked: [Bob, {name}, Carl]\n")
+    code, said = erase(name)
+    assert code == 1
+    assert "rules.yaml has the name in line 1: edit it" in said
+
+
+def test_a_pseudonym_is_no_name_to_erase(erase: Erase, config: Path) -> None:
+    """The text would no longer say what the store says."""
+    before = snapshot(config.parent)
+    code, _ = erase("erased-0123abcd")
+    assert code != 0
+    assert snapshot(config.parent) == before

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from turnstile.io.log.witness import Witness, read
+from turnstile.io.log.witness import MAX_BYTES, Witness, read
 from turnstile.log.chain import Head
 
 HEADS = [Head(number, bytes([number]) * 32) for number in (1, 2)]
@@ -40,3 +40,12 @@ def test_somebody_elses_file_is_not_appended_to(tmp_path: Path) -> None:
     assert "it holds something that is no witness; name another file" in witness.trouble
     assert path.read_bytes() == b"Dear diary,\nit is 2026-11-25.\n"
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_of_a_long_file_the_newest_heads_are_read(tmp_path: Path) -> None:
+    """Those that came last show whether the end was cut off."""
+    path, last = tmp_path / "heads.txt", tmp_path / "last.txt"
+    for one, head in zip((path, last), HEADS, strict=True):
+        Witness(one, "office/logger").keep(head)
+    path.write_bytes(path.read_bytes() + b"x" * MAX_BYTES + b"\n" + last.read_bytes())
+    assert [kept.head for kept in read(path, "office/logger")] == HEADS[1:]

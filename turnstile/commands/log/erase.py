@@ -17,6 +17,7 @@ error line says what may still have it.
 
 import argparse
 import contextlib
+import re
 import secrets
 import sys
 import time
@@ -40,6 +41,8 @@ from turnstile.log.lines import without_person
 from turnstile.protocol.names import name_key, near_names
 from turnstile.site.settings import Site
 
+_PSEUDONYM = re.compile("erased-[0-9a-f]{8}")
+
 PASSES = 5
 PAUSE_S = 1.0
 """Between two passes; what was on its way from the broker to a logger has arrived."""
@@ -56,10 +59,12 @@ def run(options: argparse.Namespace) -> int:
     """Erase a person; return 0, or 1 if nobody has the name or something may still have it.
 
     Raises:
-        ConfigError: the name has no letters.
+        ConfigError: the name has no letters, or is a pseudonym, whose person has been erased.
     """
     if not name_key(options.person):
         raise ConfigError(f"a name has letters; {options.person!r} has none")
+    if _PSEUDONYM.fullmatch(name_key(options.person)):
+        raise ConfigError(f"{options.person} stands for somebody who was erased; nothing more is known")
     erasure = ErasureRun(
         site=load(options.config),
         site_path=options.config,

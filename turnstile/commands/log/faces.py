@@ -33,12 +33,16 @@ class FacesOf:
         self._cache, self._kept = cache, set[str]()
         for path in self._files(faces):
             file = path.relative_to(faces).as_posix()
+            if path.is_dir():  # a link, through which the broker finds pictures
+                file, inside = f"{file}/any.jpg", [one for one in path.rglob("*") if is_picture(one.name)]
+            else:
+                inside = [path] if is_picture(file) else []
             name = person_of(file) if is_picture(file) else None
             if name is not None and same_name(name, person):
                 self.pictures.append(path)
                 continue
             self.known |= set() if name is None else {name}
-            self._kept |= _digest(path) if is_picture(file) else set()
+            self._kept |= {digest for one in inside for digest in _digest(one)}
             if bears(file, person):
                 self.problems.append(f"{path} bears the name and is no picture of the person: look at it")
 
@@ -71,8 +75,9 @@ class FacesOf:
             if not isinstance(error, FileNotFoundError):
                 self.problems.append(f"{error.filename} cannot be looked into: {error.strerror}")
 
-        for inner, _, names in os.walk(folder, onerror=note):
-            yield from sorted(Path(inner, name) for name in names)
+        for inner, folders, names in os.walk(folder, onerror=note):
+            links = [name for name in folders if Path(inner, name).is_symlink()]
+            yield from sorted(Path(inner, name) for name in (*names, *links))
 
 
 def _digest(path: Path) -> set[str]:
@@ -84,6 +89,8 @@ def _digest(path: Path) -> set[str]:
 def bears(text: str, person: str) -> bool:
     """Tell whether a text or a path has a person's name in it, as words of their own."""
     wanted = _words(name_key(person))
+    if not wanted:
+        return name_key(person) in name_key(text)
     if text.isascii() and wanted[0] not in text.lower():
         return False
     words = _words(name_key(text))
@@ -91,4 +98,4 @@ def bears(text: str, person: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    return _APART.split(text)
+    return [word for word in _APART.split(text) if word]

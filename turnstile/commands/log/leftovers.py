@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from turnstile.commands.log.faces import bears
-from turnstile.errors import LogError
+from turnstile.errors import ConfigError, LogError
+from turnstile.files.reading import is_absent
 from turnstile.io.log.rewriting import log_files, read_lines
+from turnstile.io.site import yaml_file
 from turnstile.log.lines import person_of_line
 from turnstile.protocol.names import same_name
 from turnstile.site.settings import Site
@@ -18,7 +20,7 @@ def leftovers(site: Site, site_path: Path, person: str) -> Iterator[str]:
     """Say which files have the name or may have it, and what to do with them."""
     decision = site.decision
     for path in (site_path, Path(decision.rules)):
-        yield from _lines_with_name(path, person)
+        yield from _written_by_people(path, person)
     for logger in site.loggers.values():
         with contextlib.suppress(LogError):
             for path in log_files(Path(logger.file)):
@@ -41,6 +43,23 @@ def out_of_reach(site: Site) -> Iterator[str]:
     if any("://" in logger.store_address for logger in site.loggers.values()):
         yield "PostgreSQL's write-ahead log, archives and replicas"
     yield "backups, exports, and what programs printed (the system's journal)"
+
+
+def _written_by_people(path: Path, person: str) -> Iterator[str]:
+    """Name a YAML file's lines with the name; the file, if it has the name in escapes or cannot be read."""
+    lines = list(_lines_with_name(path, person))
+    yield from lines
+    try:
+        if not is_absent(path) and not lines and _holds(yaml_file.read(path, kind="a file").value, person):
+            yield f"{path} has the name: edit it"
+    except (OSError, ConfigError):
+        yield f"{path} may hold the name, and cannot be read: look at it"
+
+
+def _holds(value: object, person: str) -> bool:
+    if isinstance(value, dict):
+        return any(_holds(one, person) for pair in value.items() for one in pair)
+    return any(_holds(one, person) for one in value) if isinstance(value, list) else bears(f"{value}", person)
 
 
 def _lines_with_name(path: Path, person: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ PERIOD_S = 60.0
 """A head is kept so often, if there is a new one, and when the logger stops."""
 
 MAX_BYTES = 64 * 2**20
+"""Read of a file, its end: the newest heads of about a year. They vouch for what the older ones did."""
 
 _MAX_LINE_BYTES = 2048
 _HEAD = re.compile(r"\d{4}-\d\d-\d\dT\S+  \S+  \d+  [0-9a-f]")
@@ -78,6 +79,7 @@ def read(path: Path, log: str) -> Iterator[KeptHead]:
     """
     try:
         with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - MAX_BYTES))
             text = file.read(MAX_BYTES).decode(errors="replace")
     except OSError as error:
         raise LogError(f"the witness {path} cannot be read: {error.strerror}") from error
