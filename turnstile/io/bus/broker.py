@@ -11,6 +11,7 @@ from turnstile.errors import ConfigError, RefusedError
 from turnstile.io.bus.guard import Guard
 from turnstile.io.bus.keys import HOW
 from turnstile.io.bus.options import MAX_TOPIC_BYTES, make_watchful, new_socket, topic_and_body
+from turnstile.io.bus.unfinished import Unfinished
 from turnstile.protocol.roles import Identity
 from turnstile.site.addresses import bind_address, is_local
 from turnstile.site.settings import BrokerSettings
@@ -75,6 +76,11 @@ class BrokerSockets:
         for socket, address in ((self.pull, ingress), (self.xpub, egress)):
             make_watchful(socket)
             self._bind(socket, address)
+        self.unfinished = Unfinished(
+            *(str(one.getsockopt_string(zmq.LAST_ENDPOINT)) for one in (self.pull, self.xpub)),
+            max_message_bytes=max_bytes + MAX_TOPIC_BYTES,
+            hwm=_INGRESS_HWM,
+        )
         for item in (self.pull, self.xpub, *wake_fds):
             self._poller.register(item, zmq.POLLIN)
 
@@ -100,7 +106,10 @@ class BrokerSockets:
         try:
             frames = self.pull.recv_multipart(zmq.DONTWAIT, copy=False)
         except zmq.Again:
+            self.unfinished.look(drained=True)
             return None
+        self.unfinished.came(frames[0])
+        self.unfinished.look(drained=False)
         sender = None
         if self.guard is not None:
             sender = self.guard.sender(frames[0], sum(len(frame) for frame in frames))

@@ -49,7 +49,7 @@ def open_journal(path: Path) -> sqlite3.Connection:
     except OSError as error:
         connection.close()
         raise JournalError(f"journal {path} cannot be looked at: {error}") from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:  # SQLite's words may quote damaged bytes
         connection.close()
         if "locked" in str(error):
             raise JournalError(

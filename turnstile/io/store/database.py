@@ -188,6 +188,14 @@ class Database:
         except OSError as error:
             self.close()
             raise LogError(f"the store {self.address} cannot be {done}: {error.strerror}") from error
+        except (
+            TypeError,
+            ValueError,
+            OverflowError,
+            MemoryError,
+        ) as error:  # a value of another type or size
+            self.close()
+            raise LogError(f"the store {self.address} cannot be {done}: it is damaged: {error}") from error
 
 
 def _identity(path: Path | None) -> tuple[int, int] | None:
