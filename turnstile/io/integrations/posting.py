@@ -21,6 +21,8 @@ def post(request: urllib.request.Request, *, within_s: float) -> str:
         opener = urllib.request.build_opener(_NoRedirect, _Http(deadline), _Https(deadline))
         try:
             with opener.open(request, timeout=within_s) as answer:
+                if deadline.is_over:  # the headers were cut, which http.client takes for their end
+                    return f"no answer within {within_s:g} s"
                 return "" if 200 <= answer.status < 300 else f"it answered {answer.status}"
         except urllib.error.HTTPError as error:
             return f"it answered {error.code}"
