@@ -31,6 +31,7 @@ from turnstile.protocol.state import State
 from turnstile.protocol.topics import topic
 from turnstile.screen.audience import for_door
 from turnstile.screen.desk import SceneDesk, make_scenes
+from turnstile.screen.state_line import StateLine
 from turnstile.vision.arrays import PictureBgr
 from turnstile.vision.detect.haar import HaarDetector
 
@@ -57,8 +58,8 @@ class DisplayNode:
     """Whether the public reads it."""
     fallback: Fallback
     outputs: Outputs
-    states: dict[str, str] = field(default_factory=dict)
-    """What was logged last of each camera."""
+    said: dict[str, StateLine] = field(default_factory=dict)
+    """What was logged of each camera."""
 
     def step(self, timeout_s: float) -> None:
         """Show what has come, and serve the window."""
@@ -130,8 +131,7 @@ class DisplayNode:
             if pane.draw(now):
                 drawn = True
                 self.outputs.keep_moments(self.canvas, before, now)
-            if self.states.get(camera) != view.state:
-                self.states[camera] = view.state
+            if self.said.setdefault(camera, StateLine()).is_new(view, began_s):
                 log.info("%s: %s", camera, view.state)
         if drawn:
             self.heart.gauge("draw_ms", round((time.monotonic() - began_s) * 1e3, 2))

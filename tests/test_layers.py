@@ -22,7 +22,7 @@ MAX_FILES, MAX_LINES = 12, 400
 
 PURE: dict[str, set[str]] = {
     "protocol": set(),
-    "screen": {"protocol", "site"},
+    "screen": {"health", "protocol", "site"},
     "site": {"protocol"},
     "people": {"protocol", "site"},
     "dispatch": {"people", "protocol", "site"},

@@ -126,7 +126,9 @@ def test_a_locked_door_says_so_and_for_how_long_until_it_is_over(desk: SceneDesk
     beat = msgspec.structs.replace(of_the_broker(State.LIVE), gauges={f"{LOCKED_OUT}{DOOR}": 12.0})
     desk.take(beat, 0.5)
     assert desk.view(DOOR, 0.5).notice == Notice(
-        title="locked out", detail="after too many denials, 12 s more"
+        title="locked out",
+        detail="after too many denials, 12 s more",
+        at_door="Too many tries, please wait 12 s",
     )
     assert desk.view(STORE, 0.5).notice is None
     desk.take(of_the_broker(State.LIVE), 0.6)

@@ -9,6 +9,7 @@ AT_DOOR: dict[Reason, str] = WORDS | {
     Reason.AMBIGUOUS: "not recognised",
     Reason.BLOCKED: "please ring",
     Reason.RESULT_TOO_OLD: "please try again, or ring",
+    Reason.RULES_UNKNOWN: "out of order, please ring",
     Reason.NO_RECORD: "out of order, please ring",
 }
 """Why somebody is denied, for everybody to read."""

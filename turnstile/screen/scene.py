@@ -243,7 +243,11 @@ class Scene:
             return Notice(title="nobody can enter", detail=trouble)
         left_s = self.locked_until_s - now_s
         if left_s > 0:
-            return Notice(title="locked out", detail=f"after too many denials, {left_s:.0f} s more")
+            return Notice(
+                title="locked out",
+                detail=f"after too many denials, {left_s:.0f} s more",
+                at_door=f"Too many tries, please wait {left_s:.0f} s",
+            )
         return None
 
     @property
