@@ -97,13 +97,14 @@ class BrokerNode:
             self._beat(now_ns)
 
     def _report(self) -> None:
-        """Say why nobody can enter, or else all that there is to know."""
-        standing, enrolment = self.access.rules.standing, self.people.enrolment
-        closed = self.access.closed or enrolment.trouble or self.access.journal.notice
+        """Say why nobody can enter or what else fails, or else all that there is to know."""
+        access, enrolment = self.access, self.people.enrolment
+        standing = access.rules.standing
+        failing = access.closed or enrolment.trouble or access.journal.notice or access.unrecorded
         twice = self.rivalries and f"two capture nodes are called {self.rivalries[0].name}; one is refused"
-        notices = (standing.problem, self.access.locked_out, twice, enrolment.absent, standing.absent)
-        said = closed or "; ".join(str(notice) for notice in notices if notice)
-        self.heart.report(State.DEGRADED if closed else State.LIVE, said)
+        notices = (standing.problem, access.locked_out, twice, enrolment.absent, standing.absent)
+        said = failing or "; ".join(str(notice) for notice in notices if notice)
+        self.heart.report(State.DEGRADED if failing else State.LIVE, said)
 
     def close(self) -> None:
         """Stop watching faces and rules, finish the journal, and close the ports."""

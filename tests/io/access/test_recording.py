@@ -105,8 +105,9 @@ def test_somebody_elses_file_is_left_as_it_is(
     path = tmp_path / "diary"
     path.write_bytes(data)
     path.chmod(0o644)
-    written(path, *some_bodies(3))
+    file = written(path, *some_bodies(3))
     assert path.read_bytes() == data
+    assert f"results are not recorded, {path} cannot be written" in file.problem
     assert path.stat().st_mode & 0o777 == 0o644
     assert "holds something that is no recording, and is left as it is; name another file" in caplog.text
 
@@ -127,3 +128,16 @@ def test_a_recording_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
     written(path, *some_bodies(1))
     assert path.stat().st_mode & 0o777 == 0o600
     assert len(list(read(path))) == 2
+
+
+def test_a_recording_that_was_removed_begins_anew(tmp_path: Path) -> None:
+    """As one is told to remove it when somebody is erased; nothing goes into a file that nobody sees."""
+    path = tmp_path / "results"
+    file = ResultFile(path)
+    first, *others = some_bodies(3)
+    file.write(first)
+    path.unlink()
+    for body in others:
+        file.write(body)
+    file.close()
+    assert [one.at_ns for one in read(path)] == [1, 2]

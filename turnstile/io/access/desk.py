@@ -82,6 +82,11 @@ class AccessDesk:
             self.decider.unlock(message.camera)
 
     @property
+    def unrecorded(self) -> str:
+        """Return why results are not recorded, though the site wants it; empty when they are."""
+        return "" if self.recording is None else self.recording.problem
+
+    @property
     def closed(self) -> str:
         """Return why nobody can enter; empty when they can."""
         return self.journal.problem or (self.rules.standing.problem if self.rules.rules is None else "")

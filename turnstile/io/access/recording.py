@@ -33,6 +33,8 @@ class ResultFile:
     """Appends records. A file that cannot be written is said once, and holds nothing up."""
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
+        self.problem = ""
+        """Why nothing is recorded, in words; empty while it is."""
         self._path, self._max_bytes = path, max_bytes
         self._file: int | None = None
         self._bytes = 0
@@ -43,6 +45,9 @@ class ResultFile:
         if self._file is None:
             return
         try:
+            if not os.fstat(self._file).st_nlink:  # removed, as `turnstile erase` advises
+                self.close()
+                self._open()
             if self._bytes >= self._max_bytes:
                 self._rotate()
             if self._file is not None:
@@ -77,7 +82,8 @@ class ResultFile:
         self._open()
 
     def _give_up(self, error: OSError) -> None:
-        log.warning("results are not recorded any more, %s cannot be written: %s", self._path, error.strerror)
+        self.problem = f"results are not recorded, {self._path} cannot be written: {error.strerror}"
+        log.warning("%s", self.problem)
         self.close()
 
 
