@@ -13,12 +13,12 @@ import pytest
 from tests.io.journal.test_journal import answer_to, decide, outcomes
 from tests.support.builders import a_box, an_access
 from tests.support.journals import make_version_1
-from tests.support.waiting import wait_until
+from tests.support.waiting import pause, wait_until
 from turnstile.access.linking import Trail
 from turnstile.access.visits import Door, Visit
 from turnstile.errors import JournalError
-from turnstile.io.journal.journal import Journal
-from turnstile.protocol.messages import Access
+from turnstile.io.journal.journal import Fetched, Journal
+from turnstile.protocol.messages import Access, Fetch, Log
 from turnstile.protocol.reasons import Reason
 
 
@@ -115,10 +115,12 @@ def test_the_same_copy_put_back_twice_hides_no_decision(path: Path) -> None:
 def test_a_progress_that_was_raised_by_hand_loses_nothing(path: Path) -> None:
     """Neither beyond the journal's last event nor below it."""
     for raised in (2, 100):
-        with opened(path.with_name(f"{raised}.db")) as journal:
+        file = path.with_name(f"{raised}.db")
+        with opened(file) as journal:
             decide(journal, "visit-0", "visit-1", "visit-2")
             source = journal.source
             answer_to(journal, source=source, after=1)
+        with opened(file) as journal:
             log = answer_to(journal, source=source, after=raised, visit="")
             assert log.source != source
             assert [event.visit for event in log.events] == ["visit-1", "visit-2"]
@@ -206,12 +208,50 @@ def test_a_second_process_of_one_name_is_refused_while_the_first_is_heard(path: 
     """It is told which one is served, and so is the broker's operator."""
     with opened(path) as journal:
         decide(journal, "visit-0")
-        assert answer_to(journal, instance="log-aaaa").events
-        refused = answer_to(journal, instance="log-bbbb")
+        told = dict[str, Log]()
+
+        def fetch(*instances: str) -> None:
+            for instance in instances:
+                journal.fetch(Fetch(name="log", instance=instance, source="", after_seq=0))
+            pause()
+            for one in journal.outcomes():
+                if isinstance(one, Fetched):
+                    told[one.fetch.instance] = one.log
+
+        fetch("log-aaaa")
+        wait_until(lambda: "log-bbbb" in told, "a refusal", between=lambda: fetch("log-aaaa", "log-bbbb"))
+        refused = told["log-bbbb"]
         assert "another process, log-aaaa, is called log too" in refused.refused
         assert refused.events == ()
+        assert told["log-aaaa"].events
         assert "log-aaaa is served, log-bbbb is not" in journal.notice
-        wait_until(lambda: answer_to(journal, instance="log-bbbb").events, "the first to be silent")
+
+
+def test_a_process_that_started_again_is_served_soon_and_nobody_is_alarmed(path: Path) -> None:
+    """The one before it was killed, which looks like silence."""
+    with opened(path) as journal:
+        decide(journal, "visit-0")
+        assert answer_to(journal, instance="log-aaaa").events
+        answers = list[Log]()
+
+        def fetch() -> None:
+            journal.fetch(Fetch(name="log", instance="log-bbbb", source="", after_seq=0))
+            pause()
+            answers.extend(one.log for one in journal.outcomes() if isinstance(one, Fetched))
+
+        wait_until(lambda: answers, "to be served", between=fetch)
+        assert (answers[0].refused, len(answers[0].events)) == ("", 1)
+        assert journal.notice == ""
+
+
+def test_a_reader_that_was_given_what_it_has_is_not_taken_for_put_back(
+    put_back: tuple[Journal, str, str],
+) -> None:
+    """It has noted the repeated event, and may have forgotten of which visit that was."""
+    journal, source, visit = put_back
+    log = answer_to(journal, source=source, after=5, visit=visit)
+    again = answer_to(journal, source=log.source, after=2, visit="")
+    assert (again.source, again.events) == (log.source, ())
 
 
 def test_the_backlog_of_each_reader_is_known(path: Path) -> None:

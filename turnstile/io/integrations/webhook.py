@@ -196,7 +196,7 @@ class WebhookNode:
                 self._have(Event(fact.source, fact.after_seq))
         new = self.done.progress.sift(message).new
         while new and new[0].seq <= message.repeats_to and new[0].visit in self.done.visits:
-            self._have(Event(new[0].source, new[0].seq))
+            self._have(Event(new[0].source, new[0].seq), new[0].visit)
             new = new[1:]
         for event in new:
             if event.seq <= message.repeats_to and event.visit in self.done.visits:

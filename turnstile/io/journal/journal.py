@@ -298,6 +298,8 @@ class Journal:
             found = self._readers.answer(connection, fetch)
             if found.news:
                 self._announce(found.news)
+            if found.log is None:
+                continue
             if not found.log.refused:
                 self.source = found.log.source
             self._outbox.put(Fetched(fetch, found.log))

@@ -36,11 +36,17 @@ BEGIN_EVERY_S = 10.0
 SILENT_S = 3.0
 """After so long another process of the same name is served."""
 
+REFUSED_ALOUD_S = 4.0
+"""A process that only started again is served before that."""
+
+MAX_REFUSED = 64
+
 
 class Answer(NamedTuple):
     """What a reader gets, and what the broker has to say about it."""
 
-    log: Log
+    log: Log | None
+    """`None` while a process that started again waits for the one before it to be forgotten."""
     news: str
     """What everybody should know, in words; empty when all is as ever."""
 
@@ -69,6 +75,10 @@ class Readers:
     """Name → the process that is served, and when it was heard last."""
     _began_s: float = -math.inf
     """When the last new source began, on the monotonic clock."""
+    _refused: dict[str, float] = field(default_factory=dict)
+    """Process → since when it is refused, on the monotonic clock."""
+    _sent: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Name → the process that was served last, and the last number it was sent."""
     _strangers: set[tuple[str, str]] = field(default_factory=set)
     _begun: set[str] = field(default_factory=set)
     """Sources that began here, so that no reader can have other events under their numbers."""
@@ -82,6 +92,9 @@ class Readers:
         other = self._other_process(fetch)
         source, news = read_source(connection), ""
         if other:
+            now_s = time.monotonic()
+            if now_s - self._refused.setdefault(fetch.instance, now_s) < REFUSED_ALOUD_S:
+                return Answer(None, "")
             words = f"two processes are called {fetch.name}: {other} is served, {fetch.instance} is not"
             refused = f"another process, {other}, is called {fetch.name} too; stop one or rename it"
             return Answer(Log(source=source.id, after_seq=0, next_seq=1, events=(), refused=refused), words)
@@ -107,6 +120,7 @@ class Readers:
         self._heard.add(fetch.name)
         last = read_extent(connection).last
         events, damage = _run_after(connection, after)
+        self._sent[fetch.name] = (fetch.instance, events[-1].seq if events else after)
         return Answer(
             Log(
                 source=source.id,
@@ -171,7 +185,8 @@ class Readers:
         if fetch.after_seq < extent.oldest:
             return fetch.after_seq
         known = self._known_position(connection, fetch.name)
-        if not fetch.visit and fetch.after_seq <= known:
+        instance, sent = self._sent.get(fetch.name, ("", 0))
+        if not fetch.visit and fetch.after_seq <= (max(known, sent) if instance == fetch.instance else known):
             return fetch.after_seq
         return None if fetch.source == source.id else known
 
@@ -188,6 +203,9 @@ class Readers:
         if instance not in ("", fetch.instance) and now_s - heard_s < SILENT_S:
             return instance
         self._served[fetch.name] = (fetch.instance, now_s)
+        self._refused.pop(fetch.instance, None)
+        if len(self._refused) > MAX_REFUSED:
+            self._refused.clear()
         return ""
 
     def _begin(self, connection: sqlite3.Connection, reason: str) -> Source:

@@ -212,6 +212,7 @@ class Book:
                 first, last = some[0], some[-1]
                 fact = EventsRepeated(source=first.source, first_seq=first.seq, last_seq=last.seq)
                 self._store.note(fact, at_ns=time.time_ns())
+                self._store.newest_visit = last.visit
                 self.counts["repeated"] += len(some)
             else:
                 links = self._store.append(some, text_number=self._text.number)
