@@ -184,7 +184,7 @@ def test_a_camera_that_is_silent_for_an_hour_is_forgotten() -> None:
     hour_ns = round(FORGET_CAMERA_S * 1e9)
     assert desk.forget_silent(hour_ns + MS) == []
     assert desk.forget_silent(hour_ns + 2 * MS) == ["store"]
-    assert desk.gauges() == {"recognizers": 0, "cameras": 1, "pictures_waiting": 0}
+    assert desk.gauges() == {"recognizers": 0, "cameras": 1}
     desk.joined(RECOGNIZER)
     desk.dispatcher.ready(RECOGNIZER, credits=2)
     assert [handout.assignment.job.key for handout in desk.due(hour_ns)] == ["front_door"]

@@ -78,7 +78,6 @@ class DispatchDesk:
         return {
             "recognizers": len(self.dispatcher.recognizers),
             "cameras": len(self.dispatcher.cameras),
-            "pictures_waiting": self.dispatcher.waiting_pictures,
         }
 
     def take(self, frame: Frame, now_ns: int) -> bool:

@@ -198,6 +198,13 @@ def why_no_picture(file: str) -> str:
     return f"its name ends in {suffix or 'nothing'}; pictures end in {', '.join(sorted(PICTURE_SUFFIXES))}"
 
 
+def why_not_used(file: str) -> str:
+    """Return why a file enrols nobody, as its name tells; empty for pictures of somebody and for notes."""
+    if is_picture(file) and person_of(file) is None:
+        return "its name names nobody; first_last.jpg would"
+    return why_no_picture(file)
+
+
 def _is_hidden(file: str) -> bool:
     return any(part.startswith(".") for part in PurePosixPath(file).parts)
 

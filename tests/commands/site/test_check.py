@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.builders import a_jpeg, write_site
 from turnstile.commands.cli import main
+from turnstile.commands.demo import samples
 from turnstile.commands.site.check import source_in_words
 from turnstile.site.settings import CameraSettings
 
@@ -23,8 +24,8 @@ def test_a_valid_site_is_summed_up(folder: Path, capsys: pytest.CaptureFixture[s
     """Nodes, addresses, and who is enrolled."""
     faces = folder / "faces"
     (faces / "ann_lee").mkdir(parents=True)
-    for file in ("bob_hope.jpg", "bob_hope_2.jpg", "ann_lee/one.jpg"):
-        (faces / file).write_bytes(a_jpeg())
+    for file, face in (("bob_hope.jpg", "obama"), ("bob_hope_2.jpg", "obama2"), ("ann_lee/one.jpg", "biden")):
+        shutil.copy(samples.folder() / f"{face}.jpg", faces / file)
     (faces / "README.md").write_text("who is here")
     config = write_site(
         folder,
@@ -74,14 +75,26 @@ def test_pictures_that_cannot_be_used_are_named(folder: Path, capsys: pytest.Cap
     """With the reason; the site file is valid all the same."""
     faces = folder / "faces"
     faces.mkdir()
-    (faces / "ann_lee.jpg").write_bytes(a_jpeg())
+    shutil.copy(samples.folder() / "biden.jpg", faces / "ann_lee.jpg")
     (faces / "bob_hope.jpg").write_bytes(a_jpeg()[:300])
+    (faces / "dan_wall.jpg").write_bytes(a_jpeg())
+    (faces / "eve_bmp.bmp").write_bytes(a_jpeg())
+    for number, face in enumerate(("obama", "biden"), 1):
+        shutil.copy(samples.folder() / f"{face}.jpg", faces / f"employee_{number}.jpg")
     (faces / "cy_young.jpg").write_text("not a picture")
     code, printed, _ = check(write_site(folder), capsys)
     named = [line.split() for line in printed.splitlines() if "cannot be used" in line]
     assert code == 0
-    assert [words[0] for words in named] == ["bob_hope.jpg", "cy_young.jpg"]
-    assert "3 people, 3 pictures" in printed
+    assert [words[0] for words in named] == [
+        "bob_hope.jpg",
+        "cy_young.jpg",
+        "dan_wall.jpg",
+        "employee_1.jpg",
+        "employee_2.jpg",
+        "eve_bmp.bmp",
+    ]
+    assert "1 person, 1 picture\n" in printed
+    assert "dan_wall.jpg cannot be used: no face found" in printed
 
 
 def test_a_site_without_a_faces_folder_is_valid(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

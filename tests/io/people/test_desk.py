@@ -227,3 +227,13 @@ def test_one_picture_of_two_people_is_named_with_both_files(
     office.turn_until(lambda: "are the same picture" in caplog.text)
     assert "faces/ann.jpg (Ann) and faces/bob.jpg (Bob) are the same picture" in caplog.text
     assert office.enrolment.gallery.persons == ("Ann", "Bob")
+
+
+def test_status_says_how_many_pictures_wait(office: Office) -> None:
+    """All of them, not only those that are handed out next."""
+    for at in range(20):
+        put(office.faces / f"person_{chr(97 + at)}.jpg", f"picture {at}")
+    token = office.next_token()
+    assert office.desk.gauges()["pictures_waiting"] == 20
+    office.desk.take(a_template(token=token, encoding=an_encoding()), office.now_ns)
+    assert office.desk.gauges()["pictures_waiting"] == 19

@@ -19,7 +19,7 @@ from turnstile.io.access import recording as resultfile
 from turnstile.io.access import rules_file
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
-from turnstile.io.site.terminal import printable
+from turnstile.io.site.terminal import printable, progress
 from turnstile.log.question import TIMES, moment
 from turnstile.protocol.messages import Access
 from turnstile.protocol.reasons import WORDS
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     rules = _rules_of(site, options.config)
     begin_ns = moment(options.since, now=dt.datetime.now().astimezone()) if options.since else 0
     before, after = replay(
-        (one for one in resultfile.read(path) if one.at_ns >= begin_ns),
+        (one for one in progress(resultfile.read(path), "deciding again") if one.at_ns >= begin_ns),
         Decider(settings=site.decision, encoding=site.recognition.encoding, rules=rules),
         local=lambda at_ns: rules_file.local_time(rules, at_ns / 1e9),
     )

@@ -11,6 +11,7 @@ from turnstile.errors import LogError
 from turnstile.files.whole import write_whole
 from turnstile.io.log.text import local_time
 from turnstile.io.runner.node import EXIT_STOPPED
+from turnstile.io.site.terminal import progress
 from turnstile.log.chain import Link
 from turnstile.log.export import as_csv, as_jsonl, row
 
@@ -30,9 +31,10 @@ def run(options: argparse.Namespace) -> int:
     question, folder = question_of(options), options.thumbnails
     with opened(options) as log:
         require_known(log, question)
+        found = select(log.store, question, pictures=folder is not None)
         rows = (
             row(link, at=local_time(link.record.decided_ns), thumbnail=_save_picture(link, folder))
-            for link in select(log.store, question, pictures=folder is not None)
+            for link in (found if sys.stdout.isatty() else progress(found, "exporting"))
         )
         lines: Iterable[str] = as_csv(rows) if options.format == "csv" else as_jsonl(rows)
         for line in lines:

@@ -17,7 +17,7 @@ from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import files_in, read_picture
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
-from turnstile.io.site.terminal import printable
+from turnstile.io.site.terminal import printable, progress
 from turnstile.people.calibration import (
     Pictures,
     admission_distances,
@@ -27,14 +27,13 @@ from turnstile.people.calibration import (
     false_accepts,
 )
 from turnstile.people.encodings import Encodings
-from turnstile.people.gallery import files_by_person, is_averaged
+from turnstile.people.gallery import files_by_person, is_averaged, is_picture
 from turnstile.site.settings import DecisionSettings, Site
 from turnstile.vision.engines.engine import Engine
 from turnstile.vision.engines.selection import make_engine
 from turnstile.vision.pictures import decode_enrolment
 
 COUPLES = 10
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +119,7 @@ def _enrolled(site: Site, engine: Engine) -> Pictures:
     persons: list[str] = []
     files: list[str] = []
     rows: list[Encodings] = []
-    for person, own in files_by_person(found).items():
+    for person, own in progress([*files_by_person(found).items()], "encoding"):
         for file, encoding in _encoded(((file, folder / file) for file in own), engine, cache):
             persons.append(person)
             files.append(file)
@@ -148,9 +147,13 @@ def _files_of(folder: Path) -> list[str]:
 def _strangers(folder: Path, engine: Engine) -> Encodings:
     if not folder.is_dir():
         raise ConfigError(f"--strangers {folder}: no such folder")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = sorted(path for path in folder.rglob("*") if is_picture(path.name))
     return _matrix(
-        [encoding for _, encoding in _encoded(((path.name, path) for path in paths), engine, None)]
+        [
+            encoding
+            for path in progress(paths, "encoding strangers")
+            for _, encoding in _encoded([(path.name, path)], engine, None)
+        ]
     )
 
 

@@ -6,10 +6,9 @@ change nothing for anybody else, and are a typing error as likely as not: they a
 """
 
 import argparse
-import os
+import hashlib
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from turnstile.access.rules import unenrolled
@@ -19,16 +18,20 @@ from turnstile.files.reading import is_absent, why
 from turnstile.io.access import rules_file
 from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.cameras.source import order_for
+from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import files_in, read_picture
 from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.machine import this_host
-from turnstile.io.site.terminal import printable
-from turnstile.people.gallery import files_by_person
+from turnstile.io.site.terminal import printable, progress
+from turnstile.people.agreement import EnrolledPicture, alike, bounds_of, by_person, disagreeing
+from turnstile.people.gallery import files_by_person, persons_of, why_not_used
 from turnstile.protocol.names import near_names
 from turnstile.site.plan import processes_on
 from turnstile.site.secrecy import hint, masked
-from turnstile.site.settings import CameraSettings, GallerySettings, Site
+from turnstile.site.settings import CameraSettings, Site
+from turnstile.vision.engines.engine import Engine
+from turnstile.vision.engines.selection import make_engine
 from turnstile.vision.pictures import decode_enrolment
 
 
@@ -41,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Print a summary of the site and what is wrong with it; return 0, or 78 or 1."""
     site = load(options.config)
     bundled = site.keys is not None and KeyFolder(Path(site.keys.folder)).came_in_a_bundle
-    at_broker = () if bundled else (*ruled_by(site, options.config), *enrolled(site.gallery))
+    at_broker = () if bundled else (*ruled_by(site, options.config), *enrolled(site))
     broken = list(broken_sources(site, bundled=bundled))
     doubtful = [] if bundled else list(ruled_and_not_enrolled(site, options.config))
     verdict = "not valid" if broken else "valid"
@@ -124,9 +127,9 @@ def ruled_by(site: Site, site_path: Path) -> Iterator[tuple[str, str]]:
         yield "rules", f"{site.decision.rules}: {', '.join(_counted(*one) for one in named)}"
 
 
-def enrolled(gallery: GallerySettings) -> Iterator[tuple[str, str]]:
-    """Yield who is enrolled, and which pictures cannot be read. Only recognizers look for faces."""
-    folder = Path(gallery.faces)
+def enrolled(site: Site) -> Iterator[tuple[str, str]]:
+    """Yield how many are enrolled with usable pictures, and which files are not used, and why."""
+    folder = Path(site.gallery.faces)
     try:
         if is_absent(folder):
             yield "faces", f"{folder} does not exist here; it is needed on the broker's machine only"
@@ -135,33 +138,37 @@ def enrolled(gallery: GallerySettings) -> Iterator[tuple[str, str]]:
     except OSError as error:
         yield "faces", f"{folder} cannot be read, so nobody is enrolled: {why(error, about=folder)}"
         return
-    people = files_by_person(files)
-    pictures = [file for own in people.values() for file in own]
-    yield (
-        "faces",
-        f"{folder}: {_counted(len(people), 'person', 'people')}, {_counted(len(pictures), 'picture')}",
-    )
-    for file, problem in (*problems.items(), *unreadable(folder, pictures)):
+    problems |= {file: reason for file in files if (reason := why_not_used(file))}
+    bounds, pictures = bounds_of(site.recognition.encoding), list(_encoded(site, files, problems))
+    for own in by_person(pictures).values():
+        problems |= disagreeing(own, bounds)
+    used = [picture for picture in pictures if picture.file not in problems]
+    people = _counted(len(by_person(used)), "person", "people")
+    yield "faces", f"{folder}: {people}, {_counted(len(used), 'picture')}"
+    for file, problem in sorted(problems.items()):
         yield "", f"{file} cannot be used: {problem}"
+    for said in alike(used, used, bounds):
+        yield "", said
 
 
-def unreadable(folder: Path, files: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the pictures that cannot be decoded, and why."""
-
-    def problem_of(file: str) -> str:
+def _encoded(site: Site, files: Sequence[str], problems: dict[str, str]) -> Iterator[EnrolledPicture]:
+    """Yield the usable pictures, encoded here unless the broker's cache has them; note why others are not."""
+    cache = EncodingCache(Path(site.gallery.cache), site.recognition.encoding)
+    engine: Engine | None = None
+    for file, person in progress([*persons_of(files).items()], "looking for faces"):
         try:
-            decode_enrolment(read_picture(folder / file))
-        except PictureError as error:
-            return str(error)
+            data = read_picture(Path(site.gallery.faces, file))
+            digest = hashlib.sha256(data).hexdigest()
+            encoding = cache.get(digest)
+            if encoding is None:
+                picture = decode_enrolment(data)
+                engine = engine or make_engine(site.recognition)
+                encoding = engine.enrol(picture).astype("<f4").tobytes()
+            yield EnrolledPicture(file, person, digest, encoding)
+        except (PictureError, ValueError) as error:
+            problems[file] = str(error)
         except OSError as error:
-            return f"it cannot be read: {error.strerror}"
-        except ValueError as error:
-            return str(error)
-        return ""
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        problems = pool.map(problem_of, files)
-        yield from ((file, problem) for file, problem in zip(files, problems, strict=True) if problem)
+            problems[file] = f"it cannot be read: {error.strerror}"
 
 
 def source_in_words(camera: CameraSettings) -> str:

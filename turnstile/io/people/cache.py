@@ -24,7 +24,7 @@ class EncodingCache:
     def __init__(self, folder: Path, engine: str) -> None:
         self._folder = folder / engine.replace("/", "-")
         self._engine = engine
-        self._failed = False
+        self._failed = self._closed = False
         self._reported: set[str] = set()
 
     def get(self, digest: str) -> bytes | None:
@@ -35,7 +35,9 @@ class EncodingCache:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._report(path, error.strerror or str(error))
+            if not self._closed:  # the same for all files, as for a user who may not read them
+                log.warning("encoding cache %s cannot be read: %s", self._folder, error.strerror)
+            self._closed = True
             return None
         seal, encoding = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
         if seal == self._seal(digest, encoding) and is_encoding(encoding):

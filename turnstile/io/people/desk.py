@@ -59,6 +59,7 @@ class PeopleDesk:
         """Return the present values for the beat."""
         values: dict[str, float] = {
             "people": len(self.enrolment.gallery.persons),
+            "pictures_waiting": self.enrolment.waiting,
             "pictures_refused": self.enrolment.refused,
         }
         return values if self.rate.value is None else values | {"stranger_rate": self.rate.value}

@@ -64,6 +64,11 @@ class Enrolment:
         return self._read
 
     @property
+    def waiting(self) -> int:
+        """Return how many pictures are still to be encoded."""
+        return len(set(self.hashes.values()) - self.encodings.keys() - self.problems.keys())
+
+    @property
     def refused(self) -> int:
         """Return how many files and pictures are not used."""
         unusable = sum(one in self.problems for one in self.hashes.values())

@@ -22,7 +22,7 @@ from turnstile.io.people.cache import EncodingCache
 from turnstile.io.runner.worker import Worker
 from turnstile.io.site.descriptors import are_used_up
 from turnstile.people.encodings import Unencoded
-from turnstile.people.gallery import is_picture, person_of, persons_of, why_no_picture
+from turnstile.people.gallery import is_picture, persons_of, why_not_used
 
 MAX_PICTURE_BYTES = 24 * 2**20
 MAX_FOLDERS = 2
@@ -163,8 +163,8 @@ class FaceFolder:
                 trouble = f"{about} cannot be read: {why(error, about=self._folder)}"
         hashes: dict[str, str] = {}
         for file in files:
-            if not is_picture(file):
-                problems |= {file: reason} if (reason := why_no_picture(file)) else {}
+            if (reason := why_not_used(file)) or not is_picture(file):
+                problems |= {file: reason} if reason else {}
                 continue
             try:
                 hashes[file] = self._hash(file)
@@ -192,8 +192,6 @@ class FaceFolder:
             self.listings.put(listing)
 
     def _hash(self, file: str) -> str:
-        if person_of(file) is None:
-            raise ValueError("its name names nobody; first_last.jpg would")
         status = (self._folder / file).stat()
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if file in self._known and self._known[file][0] == stamp:
