@@ -284,6 +284,11 @@ def wire(start: node.Start) -> BrokerNode:
         "Events that a logger or webhook has not fetched.",
         {name: partial(_backlog, journal, name) for name in (*site.loggers, *site.webhooks)},
     )
+    meter.show(
+        "turnstile_doors_locked_out",
+        "Doors that are locked out after too many denials.",
+        lambda: len(access.locked),
+    )
     sockets = BrokerSockets(site.broker, guard=guard_of(site), wake_fds=(start.stop.fileno, journal.fileno))
     connections = raise_limit() // 2
     log.info("ingress %s, egress %s, at most %d nodes", site.broker.ingress, site.broker.egress, connections)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import zoneinfo
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -288,3 +289,17 @@ def test_values_that_the_yaml_library_cannot_construct_are_refused(path: Path, v
     path.write_text(f"blocked: {value}")
     with pytest.raises(ConfigError, match="not plain YAML"):
         load(path, doors=DOORS)
+
+
+def test_missing_time_zone_data_is_not_taken_for_a_wrong_name(path: Path) -> None:
+    """The text names the package that brings it."""
+    path.write_text("timezone: Europe/Vienna\n")
+    zoneinfo.ZoneInfo.clear_cache()
+    zoneinfo.reset_tzpath(to=())
+    try:
+        with pytest.raises(
+            ConfigError, match="this system has no time zone data; install its package tzdata"
+        ):
+            load(path, doors=DOORS)
+    finally:
+        zoneinfo.reset_tzpath()

@@ -52,6 +52,8 @@ class AccessDesk:
     unenrol: Callable[[str], None] = _nobody_is_enrolled
     """Called with the name of somebody who is erased."""
     counts: Counter[str] = field(default_factory=Counter)
+    locked: set[str] = field(default_factory=set)
+    """The doors that were locked out when that was last looked at."""
     _decided: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Camera → its open visits that are decided."""
     _decided_ns: dict[str, int] = field(default_factory=dict)
@@ -59,7 +61,6 @@ class AccessDesk:
     _compared: tuple[Rules | None, Sequence[str]] | None = None
     """The rules and the enrolled people that were last compared."""
     _unenrolled: list[str] = field(default_factory=list)
-    _told_locked: set[str] = field(default_factory=set)
 
     def gauges(self) -> dict[str, float]:
         """Return the present values for the beat."""
@@ -189,16 +190,16 @@ class AccessDesk:
         """Log once when a door is locked out, and when it is not any more."""
         locked_s = self._locked_s()
         for camera, left_s in locked_s.items():
-            if camera not in self._told_locked:
+            if camera not in self.locked:
                 log.warning(
                     "%s after %d denials; `turnstile unlock %s` ends it",
                     _until((camera, left_s)),
                     self.decider.settings.lockout.max_denials,
                     camera,
                 )
-        for camera in self._told_locked - locked_s.keys():
+        for camera in self.locked - locked_s.keys():
             log.info("%s is not locked out any more", camera)
-        self._told_locked = set(locked_s)
+        self.locked = set(locked_s)
 
     def _warn_of_unenrolled(self, enrolled: Sequence[str]) -> None:
         """Warn once of people whom the rules name and nobody enrolled is called."""
