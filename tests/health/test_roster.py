@@ -193,3 +193,19 @@ def test_what_several_nodes_say_alike_is_one_line() -> None:
     changed = "site.yaml changed"
     heard = (a_beat("door", role="capture", detail=changed), a_beat("pool", detail=changed), a_beat("lab"))
     assert the_roll(*heard).notices == ["door, pool: site.yaml changed"]
+
+
+def test_two_living_processes_of_one_name_are_told_and_a_restart_is_not() -> None:
+    """As with a site file copied to another machine; recognizers may be many."""
+    copied = the_roll(
+        a_beat("screen", role="display", instance="screen-1"),
+        a_beat("screen", role="display", instance="screen-2", said_s=99.0),
+        a_beat("pool", instance="pool-1"),
+        a_beat("pool", instance="pool-2"),
+    )
+    assert copied.doubles == ("display screen runs 2 times: screen-1 on here, screen-2 on here",)
+    restarted = the_roll(
+        a_beat("screen", role="display", instance="screen-1", said_s=98.0),
+        a_beat("screen", role="display", instance="screen-2"),
+    )
+    assert restarted.doubles == ()

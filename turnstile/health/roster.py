@@ -1,7 +1,7 @@
 """Which nodes of a site are alive, from their beats."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +16,10 @@ from turnstile.site.settings import Site
 SILENT_AFTER_S = 3.0
 """A node beats about once a second; it is silent after this long without a beat."""
 
+BEATS_WITHIN_S = 1.6
+"""A living node's beat is no older, but for a pause; what was started again has been silent for longer."""
+
+_ONE_EACH = frozenset({"broker", "capture", "logger", "display"})
 _RATES = ("frames_out_per_s", "frames_in_per_s")
 _LOSSES = ("dropped_", "refused_", "bad_")
 
@@ -80,6 +84,8 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[NodeStatus, ...]
     missing: tuple[str, ...]
     """Names as in the site file: ``cameras.front_door``."""
+    doubles: tuple[str, ...] = ()
+    """What to say of names that several living processes have though one is meant to."""
 
     @property
     def notices(self) -> list[str]:
@@ -113,7 +119,7 @@ def call_roll(site: Site, heard: Iterable[Heard], *, now_s: float) -> Roster:
     nodes = [_placed(site, status) for _, same in sorted(processes.items()) for status in _current(same)]
     names = {status.node for status in nodes}
     missing = tuple(_missing(site, names))
-    return Roster(nodes=tuple(nodes), missing=missing)
+    return Roster(nodes=tuple(nodes), missing=missing, doubles=tuple(_doubles(processes)))
 
 
 def _placed(site: Site, status: NodeStatus) -> NodeStatus:
@@ -122,6 +128,14 @@ def _placed(site: Site, status: NodeStatus) -> NodeStatus:
         return status
     places = {one.name: one.host for one in processes(site, cores=MAX_COUNT)}
     return msgspec.structs.replace(status, host=places.get(status.node, status.host))
+
+
+def _doubles(processes: Mapping[tuple[int, str], Sequence[NodeStatus]]) -> Iterator[str]:
+    """Yield the names that two living processes have, and where they run; a site file may have been copied."""
+    for (role, name), same in sorted(processes.items()):
+        alive = sorted(f"{one.instance} on {one.host}" for one in same if one.age_s <= BEATS_WITHIN_S)
+        if len(alive) > 1 and NODE_ROLES[role] in _ONE_EACH:
+            yield f"{NODE_ROLES[role]} {name} runs {len(alive)} times: {', '.join(alive)}"
 
 
 def _current(processes: Sequence[NodeStatus]) -> list[NodeStatus]:

@@ -96,6 +96,8 @@ def report(roster: Roster, *, console: Console) -> None:
     console.print(table)
     for notice in roster.notices:
         console.print(Text(printable(notice), style="yellow"))
+    for words in roster.doubles:
+        console.print(Text(printable(words), style="yellow"))
     for path in roster.missing:
         console.print(Text(f"not heard: {path}, which the site file names", style="yellow"))
 

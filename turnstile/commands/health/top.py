@@ -102,6 +102,7 @@ def _page(view: Overview, bus: Bus, *, at: str, live: bool = False) -> Renderabl
     parts: list[RenderableType] = [_headline(view, bus, at=at), Text(), _nodes(view.nodes), Text()]
     parts.append(_cameras(view.cameras))
     parts += [Text(printable(notice), style="yellow") for notice in view.roster.notices]
+    parts += [Text(printable(words), style="yellow") for words in view.roster.doubles]
     parts += [
         Text(f"not heard: {path}, which the site file names", style="yellow") for path in view.roster.missing
     ]
