@@ -131,7 +131,7 @@ def _placed(site: Site, status: NodeStatus) -> NodeStatus:
 
 
 def _doubles(processes: Mapping[tuple[int, str], Sequence[NodeStatus]]) -> Iterator[str]:
-    """Yield the names that two living processes have, and where they run; a site file may have been copied."""
+    """Yield the names that two living processes have, and where: a site file may have been copied."""
     for (role, name), same in sorted(processes.items()):
         living = [one for one in same if one.age_s <= BEATS_WITHIN_S]
         alive = sorted(f"{one.instance} on {one.host}" for one in living)
