@@ -129,7 +129,12 @@ class CaptureNode:
 def wire(start: node.Start) -> CaptureNode:
     """Return the node of the camera that the site file names."""
     site: Site = start.site
-    order = order_for(site.cameras[start.name], name=start.name, max_px=site.broker.max_frame_px)
+    order = order_for(
+        site.cameras[start.name],
+        name=start.name,
+        max_px=site.broker.max_frame_px,
+        min_face_px=site.recognition.min_face_px,
+    )
     return CaptureNode(
         camera=start.name,
         instance=start.instance,

@@ -78,3 +78,15 @@ def test_a_camera_that_is_gone_waits_no_more() -> None:
     loads.came("door", NOW)
     loads.forget("door")
     assert loads.tell(NOW + MS) == {"queue_age_ms": 0}
+
+
+def test_the_camera_that_takes_most_of_the_recognizers_time_is_named() -> None:
+    """One gauge, however many cameras there are."""
+    loads = Loads()
+    loads.tell(1)
+    for _ in range(10):
+        loads.answered("yard", MS, busy_ms=60.0)
+        loads.answered("door", MS, busy_ms=8.0)
+    told = loads.tell(1 + 1000 * MS)
+    assert told["busiest_ms_per_s.yard"] == 600.0
+    assert not any(name.startswith("busiest") for name in loads.tell(1 + 2000 * MS))

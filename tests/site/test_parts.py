@@ -37,7 +37,7 @@ def affected(after: Site) -> set[str]:
         ({"cameras": {"front": {"source": 7}, "back": {"source": 1}}}, {"front"}),
         ({"cameras": {"front": {"source": 0, "max_fps": 5}, "back": {"source": 1}}}, {"front", "screen"}),
         ({"cameras": {"front": {"source": 0}}}, {"broker", "back"}),
-        ({"recognition": {"min_face_px": 50}}, {"pool"}),
+        ({"recognition": {"min_face_px": 50}}, {"pool", "front", "back"}),
         ({"recognition": {"policy": "unit"}}, {"broker", "pool"}),
         ({"decision": {"votes_needed": 4}}, {"broker"}),
         ({"decision": {"max_distance": 0.2}}, {"broker"}),

@@ -10,6 +10,8 @@ Pure: times are arguments, monotonic nanoseconds.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from turnstile.protocol.state import BUSIEST
+
 MAX_TOLD = 24
 """Most cameras in one beat, which has room for 128 values."""
 
@@ -24,6 +26,8 @@ class _Camera:
     """Of those that ended in this period."""
     results: int = 0
     oldest_ns: int = 0
+    busy_ms: float = 0.0
+    """How long recognizers worked on its frames."""
 
 
 class Loads:
@@ -49,11 +53,12 @@ class Loads:
         one.longest_wait_ns = max(one.longest_wait_ns, waited_ns)
         return waited_ns
 
-    def answered(self, camera: str, age_ns: int) -> None:
-        """Note a result whose frame came so long ago."""
+    def answered(self, camera: str, age_ns: int, busy_ms: float = 0.0) -> None:
+        """Note a result whose frame came so long ago, and how long its recognizer worked on it."""
         one = self._cameras.setdefault(camera, _Camera())
         one.results += 1
         one.oldest_ns = max(one.oldest_ns, age_ns)
+        one.busy_ms += busy_ms
 
     def forget(self, camera: str) -> None:
         """Drop what is held for a camera that is gone."""
@@ -69,6 +74,7 @@ class Loads:
 
         ``queue_age_ms`` is the longest wait of any camera; ``results_per_s.<camera>``, ``wait_ms.<camera>``
         and, if there were results, ``age_ms.<camera>`` of the oldest frame, are of the first 24 cameras.
+        ``busiest_ms_per_s.<camera>`` names the camera that took most of the recognizers' time.
         """
         elapsed_s = max(now_ns - self._period_began_ns, 1_000_000) / 1e9 if self._period_began_ns else 0.0
         self._period_began_ns = now_ns
@@ -82,8 +88,12 @@ class Loads:
             if one.results:
                 values["age_ms"] = _ms(one.oldest_ns)
             told |= {f"{name}.{camera}"[:MAX_LABEL_CHARS]: value for name, value in values.items()}
+        busiest = max(self._cameras, key=lambda camera: self._cameras[camera].busy_ms, default="")
+        if elapsed_s and busiest and (busy_ms := self._cameras[busiest].busy_ms):
+            told[f"{BUSIEST}{busiest}"[:MAX_LABEL_CHARS]] = round(busy_ms / elapsed_s, 1)
         for one in self._cameras.values():
             one.longest_wait_ns = one.results = one.oldest_ns = 0
+            one.busy_ms = 0.0
         return told
 
     def _longest_wait_ns(self, one: _Camera, now_ns: int) -> int:

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+BUSIEST = "busiest_ms_per_s."
+"""What the gauge of the camera that costs the recognizers most is called, before the camera's name."""
+
 LOCKED_OUT = "locked_out_s."
 """Start of the gauge in the broker's beat that tells for how long a camera's door is locked out."""
 

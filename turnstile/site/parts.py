@@ -23,7 +23,8 @@ def part_of(site: Site, kind: str, name: str) -> tuple[object, ...]:
         case "recognizer":
             return (*joins, site.recognition)
         case "capture":
-            return (*joins, broker.max_frame_bytes, broker.max_frame_px, site.cameras.get(name))
+            sizes = (broker.max_frame_bytes, broker.max_frame_px, site.recognition.min_face_px)
+            return (*joins, *sizes, site.cameras.get(name))
         case "display":
             display = site.displays.get(name)
             shown = () if display is None else display.cameras or tuple(site.cameras)

@@ -88,8 +88,8 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     source: Annotated[int, Meta(ge=0, le=1023)] | Path | Annotated[tuple[Path, ...], Meta(min_length=1)]
     """Webcam number, device path, RTSP or HTTP address, video file, folder or list of pictures."""
     size_px: tuple[Annotated[int, Meta(ge=16, le=16384)], Annotated[int, Meta(ge=16, le=16384)]] | None = None
-    """Width and height to ask of a webcam, or to scale anything else down to, before it is turned; none: as
-    it comes."""
+    """Width and height to ask of a webcam, or to scale anything else down to, before it is turned. None: as
+    it comes, but no larger than faces of ``recognition.min_face_px`` need: 1920x1080 for 40."""
     rotate: Literal[0, 90, 180, 270] = 0
     """Degrees to turn each picture clockwise, for a camera that is mounted sideways or upside down. Faces are
     found upright only."""

@@ -140,3 +140,11 @@ def test_a_clip_that_cannot_be_looked_at_is_a_mistake_in_the_site_file(
     clip = str(tmp_path / ("x" * 300 + ".jpg"))
     with pytest.raises(ConfigError, match=r"x\.jpg cannot be looked at: File name too long"):
         an_order((clip,) if several else clip)
+
+
+def test_a_camera_is_scaled_to_what_the_smallest_face_needs_unless_its_size_is_given() -> None:
+    """A camera of 4K must not cost four times as much as one of 1080 lines by default."""
+    for size_px, wanted_px in ((None, 1920 * 1080), ((3840, 2160), 9_000_000)):
+        camera = CameraSettings(source=0, size_px=size_px)
+        order = order_for(camera, name="front", max_px=9_000_000, min_face_px=40)
+        assert order.max_px == wanted_px

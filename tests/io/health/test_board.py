@@ -72,3 +72,18 @@ def test_a_newcomer_gets_the_last_beats_of_all_and_the_brokers_own(board: Board)
         ("status.broker.", False),
     ]
     assert board.last_beats("status.store.", 3602 * SECOND) == []
+
+
+def test_the_camera_that_costs_most_is_named_while_others_wait(
+    board: Board, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a minute."""
+    beat_of(board, SECOND)
+    for second in (4, 5, 6):
+        board.meter.loads.came("front_door", SECOND)
+        board.meter.loads.answered("yard", SECOND, busy_ms=900.0)
+        beat_of(board, second * SECOND + 1)
+    (said,) = [one.message for one in caplog.records if "yard" in one.message]
+    assert said.startswith(
+        "cameras wait 3.0 s for a recognizer; yard takes most of their time, 900 ms a second"
+    )

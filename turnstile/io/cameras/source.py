@@ -13,12 +13,16 @@ from turnstile.site.settings import CameraSettings
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "rtp", "srt")
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 MAX_PICTURES = 100_000
+FACES_ACROSS = 48
 
 Place = int | str
 
 
-def order_for(camera: CameraSettings, *, name: str, max_px: int) -> Order:
+def order_for(camera: CameraSettings, *, name: str, max_px: int, min_face_px: int = 0) -> Order:
     """Return what the reader process of a camera is to do.
+
+    A camera without `size_px` sends frames that are as wide as `FACES_ACROSS` smallest faces: 1920x1080 for
+    40 px. What a search costs grows with the pixels, and one camera of 4K would starve the others.
 
     A device that is not there is no error, since cameras are unplugged and plugged in.
 
@@ -40,11 +44,16 @@ def order_for(camera: CameraSettings, *, name: str, max_px: int) -> Order:
         max_fps=camera.max_fps,
         jpeg_quality=camera.jpeg_quality,
         size_px=camera.size_px,
-        max_px=max_px,
+        max_px=max_px if camera.size_px or not min_face_px else min(max_px, _enough_px(min_face_px)),
         loop=camera.loop,
         rotate=camera.rotate,
         read_timeout_s=camera.read_timeout_s,
     )
+
+
+def _enough_px(min_face_px: int) -> int:
+    """Return how many pixels of a 16:9 picture are enough to find faces of a size."""
+    return (FACES_ACROSS * min_face_px) ** 2 * 9 // 16
 
 
 def describe(order: Order) -> str:

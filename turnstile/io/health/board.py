@@ -3,6 +3,7 @@
 Times are arguments, monotonic nanoseconds. It returns what is to be published and publishes nothing itself.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,10 +14,17 @@ from turnstile.io.metrics.hops import Meter
 from turnstile.io.metrics.nodes import REFUSED_FROM
 from turnstile.io.runner.heart import Heart
 from turnstile.protocol.messages import Beat
+from turnstile.protocol.state import BUSIEST
 from turnstile.protocol.topics import Outgoing, topic
 
 MAX_NAMES_REFUSED = 64
 """Most names listed with refusal counts in one beat."""
+
+
+LONG_WAIT_MS = 1000.0
+SAY_EVERY_NS = 60_000_000_000
+
+log = logging.getLogger("turnstile")
 
 
 class BrokerDesk(Protocol):
@@ -40,6 +48,7 @@ class Board:
     meter: Meter
     desks: Sequence[BrokerDesk]
     beats: LastBeats = field(default_factory=LastBeats)
+    _say_busiest_ns: int = 0
 
     def take(self, beat: Beat, now_ns: int) -> None:
         """Keep a node's beat for newcomers, and add up what it counts."""
@@ -60,7 +69,9 @@ class Board:
         keep_counting(self.heart.counts, refused, start=REFUSED_FROM, at_most=MAX_NAMES_REFUSED)
         for name in [name for name in self.heart.gauges if "." in name]:
             del self.heart.gauges[name]  # a camera's, which may be gone
-        for gauges in (*(desk.gauges() for desk in self.desks), self.meter.loads.tell(now_ns)):
+        loads = self.meter.loads.tell(now_ns)
+        self._name_the_busiest(loads, now_ns)
+        for gauges in (*(desk.gauges() for desk in self.desks), loads):
             for name, value in gauges.items():
                 self.heart.gauge(name, value)
         beat = self.heart.beat_if_due()
@@ -69,6 +80,18 @@ class Board:
         self.take(beat, now_ns)
         self.beats.forget(now_ns / 1e9)
         return [Outgoing(self.heart.topic, beat)]
+
+    def _name_the_busiest(self, loads: Mapping[str, float], now_ns: int) -> None:
+        """Say which camera takes most of the recognizers' time while cameras wait for it."""
+        waited_ms = loads["queue_age_ms"]
+        for name, busy_ms in loads.items():
+            if name.startswith(BUSIEST) and waited_ms > LONG_WAIT_MS and now_ns >= self._say_busiest_ns:
+                self._say_busiest_ns = now_ns + SAY_EVERY_NS
+                log.warning(
+                    "cameras wait %.1f s for a recognizer; %s takes most of their time, %.0f ms a second: "
+                    "lower its size_px or max_fps, or start more recognizers",
+                    *(waited_ms / 1000, name.removeprefix(BUSIEST), busy_ms),
+                )
 
     def last_beats(self, prefix: str, now_ns: int) -> list[Outgoing]:
         """Return the last beats whose topics begin with what a newcomer subscribed to."""

@@ -81,7 +81,7 @@ class Meter:
 
     def answered(self, result: Result, assignment: Assignment, now_ns: int) -> None:
         """Note a result, before anything is done with it."""
-        self.loads.answered(result.camera, now_ns - assignment.job.came_ns)
+        self.loads.answered(result.camera, now_ns - assignment.job.came_ns, result.timings.total_ms)
         if self._figures is not None:
             self._figures.count_result(result)
             self._figures.observe(Hop.RECOGNIZING, result.camera, now_ns - assignment.handed_ns)
