@@ -225,6 +225,9 @@ def test_a_second_process_of_one_name_is_refused_while_the_first_is_heard(path: 
         assert refused.events == ()
         assert told["log-aaaa"].events
         assert "log-aaaa is served, log-bbbb is not" in journal.notice
+        path.unlink()
+        wait_until(lambda: "was removed" in journal.notice, lambda: journal.notice)
+        assert "log-aaaa is served, log-bbbb is not" in journal.notice
 
 
 def test_a_process_that_started_again_is_served_soon_and_nobody_is_alarmed(path: Path) -> None:

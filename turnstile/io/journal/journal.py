@@ -51,7 +51,7 @@ MAX_WAITING = 10_000
 """Decisions kept in memory while the disk does not take them."""
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
-NOTICE_S = 600.0
+NOTICE_S, MAX_NOTICES = 600.0, 8
 """How long news about the journal itself is in the broker's beat."""
 
 log = logging.getLogger("turnstile")
@@ -117,8 +117,8 @@ class Journal:
     _doors_to_keep: dict[str, Door] = field(default_factory=dict)
     _erasures: list[Erasure] = field(default_factory=list)
     _trimmed_at: float = 0.0
-    _notice: tuple[str, float] = ("", 0.0)
-    """News about the journal, and until when it is told."""
+    _notices: list[tuple[str, float]] = field(default_factory=list)
+    """News about the journal, the last first, and until when each is told."""
     _marks: Marks | None = None
     _saved: Saved | None = None
     """What a file had that was removed or replaced, until it is in the next one."""
@@ -148,8 +148,8 @@ class Journal:
     @property
     def notice(self) -> str:
         """Return what happened to the journal in the last ten minutes, or that its disk is nearly full."""
-        words, until = self._notice
-        return words if time.monotonic() < until else self._space.trouble
+        now = time.monotonic()
+        return "; ".join(words for words, until in self._notices if now < until) or self._space.trouble
 
     def gauges(self) -> dict[str, float]:
         """Return the present values for the beat."""
@@ -318,9 +318,11 @@ class Journal:
             self._readers.trim(connection)
 
     def _announce(self, news: str) -> None:
-        if self._notice[0] != news:
+        now = time.monotonic()
+        before = [one for one in self._notices if now < one[1]]
+        if news not in dict(before):
             log.error("%s: %s", self.path, news)
-        self._notice = (news, time.monotonic() + NOTICE_S)
+        self._notices = [(news, now + NOTICE_S), *(one for one in before if one[0] != news)][:MAX_NOTICES]
 
     def _notice_change(self, connection: sqlite3.Connection, before: Marks) -> None:
         """Let nobody enter while the file is not the broker's own; what that had goes into the next one."""
@@ -363,7 +365,7 @@ class Journal:
         """Add what a file had that is gone."""
         if self._saved is None:
             return
-        put_back(connection, self._saved, self._notice[0])
+        put_back(connection, self._saved, self._notices[0][0])
         self._doors_to_keep = self._saved.doors | self._doors_to_keep
         self._saved = None
         self.source, self.last_seq = read_source(connection).id, read_extent(connection).last
