@@ -85,5 +85,5 @@ def test_the_camera_that_costs_most_is_named_while_others_wait(
         beat_of(board, second * SECOND + 1)
     (said,) = [one.message for one in caplog.records if "yard" in one.message]
     assert said.startswith(
-        "cameras wait 3.0 s for a recognizer; yard takes most of their time, 900 ms a second"
+        "cameras wait 3.0 s for a recognizer; yard takes most of their time, 300 ms a second"
     )
