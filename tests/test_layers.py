@@ -71,7 +71,7 @@ WORLD: dict[str, set[str]] = {
     "io.integrations": {"files", "io.bus", "io.runner", "log", "protocol", "site"},
     "io.journal": {"files", "access", "health", "io.runner", "protocol", "site"},
     "io.store": {"files", "log", "protocol"},
-    "io.log": {"files", "health", "io.runner", "io.store", "log", "protocol", "site"},
+    "io.log": {"io.site", "files", "health", "io.runner", "io.store", "log", "protocol", "site"},
     "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
     "io.people": {"files", "dispatch", "io.runner", "io.site", "people", "protocol", "site"},
     "io.screen": {"files", "io.runner", "protocol", "screen", "site", "vision"},

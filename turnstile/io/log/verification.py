@@ -8,6 +8,7 @@ from typing import NamedTuple
 from turnstile.io.log import witness
 from turnstile.io.log.text import local_time
 from turnstile.io.log.text_inspection import TextInspection
+from turnstile.io.site.terminal import progress
 from turnstile.io.store.damage import damage_of, strays_of
 from turnstile.io.store.store import Store
 from turnstile.log.chain import Head
@@ -66,7 +67,7 @@ def _walk(
     if against is not None and (not store.floor.number or against != store.floor.hash):
         inspection.expect_hash(against, f"no entry has the hash {against.hex()}: cut off, or rewritten")
     last_seqs = store.progress.last_seqs
-    for link in store.chain(after=store.floor.number, pictures=True):
+    for link in progress(store.chain(after=store.floor.number, pictures=True), "verifying"):
         inspection.take(link)
         text.compare(link)
     text.finish(store)
