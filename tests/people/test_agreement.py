@@ -71,7 +71,7 @@ def test_equal_pictures_of_two_people_are_named() -> None:
     (said,) = alike([bob, cid], [ann, bob, cid], UNIT)
     assert said == (
         "faces/ann.jpg (Ann) and faces/bob.jpg (Bob) are the same picture: both are used, and whom they "
-        "show is ambiguous and not let in; remove one, or name both after one person"
+        "show may be ambiguous, and is denied then; remove one, or name both after one person"
     )
 
 

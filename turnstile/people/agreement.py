@@ -8,9 +8,11 @@ and for raw encodings:
 - two people's lie within it: 1.1 to 1.2 %, and 1.3 to 1.6 %;
 - one picture of another person beside two of one is left out: 97.6 to 98.5 %, and 97.2 to 98.7 %;
 - people who wrongly lose a picture: at most 3 of 402;
-- two people's pictures lie within `one_face`: none of 2.2 million pairs. The nearest is at 0.259, and 0.362.
+- two people's pictures lie within `one_face`: none of the 1.1 million pairs in the halves of a split. Of all
+  pairs the nearest is at 0.259, and 0.362.
 
-`same_person` was chosen on the first half of the first split, `one_face` on all.
+No half was kept from whoever chose: percentiles of both were known when `same_person` was set, and `one_face`
+was set on all pictures. So take the figures for a description of these pictures, not for a promise.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -107,7 +109,7 @@ def _alike_in_words(distance: float, one: EnrolledPicture, other: EnrolledPictur
     how = "are the same picture" if same else f"show nearly the same face ({distance:.2f} apart)"
     return (
         f"faces/{one.file} ({one.person}) and faces/{other.file} ({other.person}) {how}: both are used, and "
-        "whom they show is ambiguous and not let in; remove one, or name both after one person"
+        "whom they show may be ambiguous, and is denied then; remove one, or name both after one person"
     )
 
 
