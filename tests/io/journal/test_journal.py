@@ -343,6 +343,15 @@ def test_open_visits_that_were_damaged_begin_anew(path: Path, caplog: pytest.Log
     assert "the open visits of front_door cannot be read, they start anew" in caplog.text
 
 
+def test_a_journal_whose_columns_are_damaged_is_refused_in_words(path: Path) -> None:
+    """One flipped bit in a column's name is no traceback."""
+    Journal(path=path, loggers=["log"]).close()
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"repeats_to", b"repeats_tn"))
+    with pytest.raises(JournalError, match="no such column: repeats_to; if it is damaged, move it away"):
+        Journal(path=path, loggers=["log"])
+
+
 def test_what_else_ends_the_thread_reaches_the_loop(path: Path) -> None:
     """A broker whose journal's thread is gone must not look live."""
 

@@ -27,6 +27,14 @@ CREATE TABLE IF NOT EXISTS loggers (name TEXT PRIMARY KEY, acked INTEGER NOT NUL
 """  # noqa: E501 - one table a line
 
 
+_COLUMNS = (
+    "SELECT id, began_seq, repeats_to, reason FROM sources LIMIT 0",
+    "SELECT seq, visit, body FROM events LIMIT 0",
+    "SELECT camera, body FROM doors LIMIT 0",
+    "SELECT name, acked, unheard_ns FROM loggers LIMIT 0",
+)
+"""What fails where a bit of a column's name is damaged, which no check of SQLite finds."""
+
 log = logging.getLogger("turnstile")
 
 
@@ -126,6 +134,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     if connection.execute("SELECT id FROM sources").fetchone() is None:
         connection.execute("INSERT INTO sources VALUES (?, 1, 0, '')", (secrets.token_hex(8),))
     connection.execute("COMMIT")
+    for query in _COLUMNS:
+        connection.execute(query)
 
 
 def _refuse_foreign(connection: sqlite3.Connection) -> None:
