@@ -193,3 +193,17 @@ def test_what_was_sent_under_another_source_is_not_sent_again(folder: Path, rece
     assert [event["visit"] for event, _, _ in Receiver.taken][3:] == ["new"]
     hook.close()
     broker.sockets.close()
+
+
+def test_a_state_file_that_cannot_be_written_is_said_and_holds_up_nothing(
+    folder: Path, receiver: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Events go on being sent, each once; the beat says that a restart would send them again."""
+    broker = Broker(a_site(folder), [an_access(seq, visit=f"visit-{seq}") for seq in (1, 2, 3)])
+    hook = a_hook(a_site(folder), receiver, folder)
+    (folder / "state").mkdir()
+    work(hook, broker, lambda: len(Receiver.taken) == 3 and hook.unanswered == 0)
+    assert f"state_file {folder / 'state'} cannot be written: Is a directory" in hook.unwritten
+    assert caplog.text.count("cannot be written") == 1
+    hook.close()
+    broker.sockets.close()

@@ -1,11 +1,13 @@
 """A journal or a log that was put back from a copy, or is gone: nothing decided since is lost or doubled."""
 
+import gc
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -317,3 +319,36 @@ def test_a_logger_that_makes_up_numbers_is_not_renumbered_for_each_time(path: Pa
             assert [event.visit for event in log.events] == ["visit-0"]
         assert len(sources) == 1
         assert [event.visit for event in answer_to(journal, name="other").events] == ["visit-0"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk")
+@pytest.mark.parametrize("harm", ["removed", "written over"])
+def test_what_a_changed_journal_had_outlives_a_full_disk(tmp_path: Path, harm: str) -> None:
+    """It waits in memory until there is room, and a try that failed holds no lock."""
+    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)], check=True)
+    gc.disable()
+    try:
+        path, filler = tmp_path / "var" / "journal.db", tmp_path / "filler"
+        with opened(path) as journal:
+            decide(journal, "visit-0")
+        older = path.read_bytes()
+        with opened(path) as journal:
+            decide(journal, "visit-1")
+            source = journal.source
+            with filler.open("wb", buffering=0) as file, suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
+            if harm == "removed":
+                path.unlink()
+                wait_until(lambda: "full" in journal.problem, lambda: journal.problem)
+            else:
+                with path.open("r+b") as file:
+                    file.write(older)
+                wait_until(lambda: journal.notice, lambda: journal.problem)
+            filler.unlink()
+            wait_until(lambda: not journal.problem and journal.source != source, lambda: journal.problem)
+            log = answer_to(journal, source=source, after=1, visit="visit-0")
+            assert [event.visit for event in log.events] == ["visit-1"]
+    finally:
+        gc.enable()
+        subprocess.run(["/bin/umount", "-l", str(tmp_path)], check=True)

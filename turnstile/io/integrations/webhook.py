@@ -153,6 +153,8 @@ class WebhookNode:
     unanswered: int = 0
     fetch_at: float = 0.0
     refused: str = ""
+    unwritten: str = ""
+    """Why the state file does not say what was sent; empty when it does."""
     missing: str = ""
     missing_until: float = 0.0
 
@@ -169,7 +171,7 @@ class WebhookNode:
             self._have(Event(event.source, event.seq), event.visit)
         self._fetch_if_due()
         missing = self.missing if time.monotonic() < self.missing_until else ""
-        problem = self.refused or self.sender.problem or missing
+        problem = self.refused or self.sender.problem or self.unwritten or missing
         self.heart.report(State.DEGRADED if problem else State.LIVE, problem)
         self.heart.beat(self.bus)
 
@@ -206,8 +208,16 @@ class WebhookNode:
 
     def _have(self, event: Event, visit: str = "") -> None:
         self.done.have(event, visit)
-        write_progress(self.state_file, self.done)
         self.fetch_at = 0.0
+        try:
+            write_progress(self.state_file, self.done)
+        except OSError as error:
+            said = f"state_file {self.state_file} cannot be written: {error.strerror}"
+            if not self.unwritten:
+                log.error("%s; events are sent again after a restart", said)  # noqa: TRY400 - one sentence
+            self.unwritten = said
+        else:
+            self.unwritten = ""
 
     def _fetch_if_due(self) -> None:
         if time.monotonic() < self.fetch_at:

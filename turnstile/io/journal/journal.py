@@ -211,7 +211,8 @@ class Journal:
             if self._connection is None:
                 self._pending = [_refused(one) for one in self._pending]
                 continue
-            failures = 0
+            failures, written, erases = 0, self._connection.total_changes, bool(self._erasures)
+            connection = self._connection
             try:
                 self._commit(self._connection)
                 self._answer(self._connection, fetches)
@@ -222,7 +223,8 @@ class Journal:
                     log.info("%s: the journal can be written again", self.path)
             except sqlite3.Error as error:
                 self._give_up(error)
-            self._marks = None if self._marks is None else after_writing(self._marks, marks_of(self.path))
+            if self._connection is connection and (erases or connection.total_changes != written):
+                self._marks = None if self._marks is None else after_writing(self._marks, marks_of(self.path))
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
@@ -350,6 +352,7 @@ class Journal:
 
     def _reopen(self, failures: int) -> sqlite3.Connection | None:
         self._worker.stopping.wait(delay_s(failures, first_s=FIRST_RETRY_S, longest_s=LAST_RETRY_S))
+        connection: sqlite3.Connection | None = None
         try:
             connection = self._open()
             make_sure_of_room(connection)
@@ -357,6 +360,8 @@ class Journal:
         except (JournalError, sqlite3.Error) as error:
             if self._saved is not None:
                 self.problem = f"{error}"
+            if connection is not None:
+                connection.close()  # or it would hold the lock until memory is cleared
             return None
         self.problem = ""
         return connection

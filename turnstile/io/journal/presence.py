@@ -75,17 +75,20 @@ def let_go(connection: sqlite3.Connection, path: Path, before: Marks) -> Saved:
     with suppress(sqlite3.Error):
         connection.rollback()
     saved = _save(connection)
-    put_there = [
-        (file, _set_aside(file, mark))
-        for file, mark in zip((path, _wal(path)), before, strict=True)
-        if _mark(file) not in (None, mark)
-    ]
+    put_there: list[tuple[Path, Path]] = []
+    for file, mark in zip((path, _wal(path)), before, strict=True):
+        if _mark(file) not in (None, mark):
+            with suppress(
+                OSError
+            ):  # a full disk: what was put there may be damaged then, but nothing is lost
+                put_there.append((file, _set_aside(file, mark)))
     with suppress(sqlite3.Error):
         connection.close()
-    if put_there and put_there[0][0] == path:
-        _wal(path).unlink(missing_ok=True)  # it belongs to the old file
-    for file, aside in put_there:
-        aside.replace(file)
+    with suppress(OSError):
+        if put_there and put_there[0][0] == path:
+            _wal(path).unlink(missing_ok=True)  # it belongs to the old file
+        for file, aside in put_there:
+            aside.replace(file)
     return saved
 
 
@@ -130,7 +133,11 @@ def _set_aside(file: Path, before: FileMark | None) -> Path:
     aside = file.with_name(f"{file.name}.aside")
     found = _mark(file)
     if before is not None and found is not None and found[:2] == before[:2]:
-        shutil.copy2(file, aside)
+        try:
+            shutil.copy2(file, aside)
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise
     else:
         file.rename(aside)
     return aside
