@@ -32,6 +32,7 @@ _COLUMNS = (
     "SELECT seq, visit, body FROM events LIMIT 0",
     "SELECT camera, body FROM doors LIMIT 0",
     "SELECT name, acked, unheard_ns FROM loggers LIMIT 0",
+    "SELECT name, seq FROM sqlite_sequence LIMIT 0",
 )
 """What fails where a bit of a column's name is damaged, which no check of SQLite finds."""
 
