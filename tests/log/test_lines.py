@@ -151,7 +151,7 @@ def test_a_name_that_imitates_a_line_stays_a_name(forged: str) -> None:
 
 
 def test_a_person_called_unknown_is_not_the_unknown() -> None:
-    """Somebody enrolled as unknown.jpg cannot be taken for nobody."""
+    """Somebody who is called unknown cannot be taken for nobody."""
     named, nobody = format_entry(an_entry(person="Unknown")), format_entry(an_entry(person=None))
     assert named.split("  ")[4].strip() == r"\u0055nknown"
     assert parse_entry(named).person == "Unknown"

@@ -22,6 +22,7 @@ from turnstile.people.gallery import (
     templates,
     to_message,
     why_no_picture,
+    why_not_used,
 )
 from turnstile.protocol.fields import PersonName
 from turnstile.protocol.messages import decode, encode
@@ -234,6 +235,13 @@ def test_a_path_names_a_person(file: str, person: str) -> None:
     """First and last name, an optional number, or a folder for several pictures."""
     assert person_of(file) == person
     assert is_picture(file)
+
+
+@pytest.mark.parametrize("file", ["unknown.jpg", "Unknown_2.jpg", "unknown/1700.webp", "erased-0123abcd.jpg"])
+def test_what_the_log_calls_somebody_unknown_or_erased_is_no_persons_name(file: str) -> None:
+    """Strangers' pictures in a folder `unknown` enrol nobody."""
+    assert person_of(file) is None
+    assert why_not_used(file) == "its name names nobody; first_last.jpg would"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ _FOLDER_ENDING = re.compile(rf"(?:{_COPY_ENDING})$", re.IGNORECASE | re.VERBOSE)
 _FILE_ENDING = re.compile(rf"(?: [_ ]+ \d+ | {_COPY_ENDING})$", re.IGNORECASE | re.VERBOSE)
 _COPY_OF = re.compile(rf"^(?:{_COPY}) (?:of|von|de|di) (?=\S)", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
+_NOBODYS = re.compile("|unknown|erased-[0-9a-f]{8}")
+"""What the log calls those whom nobody knows, or who were erased: no person's name."""
 _UNFIT = re.compile(rf"[{STEERING}\ud800-\udfff]")
 
 
@@ -215,6 +217,7 @@ def person_of(file: str) -> str | None:
     ``barack_obama.jpg``, ``barack_obama_2.jpg``, copies such as ``barack_obama (1).jpg`` and
     ``barack_obama - Copy.jpg``, ``barack_obama/anything.jpg`` and ``team/barack_obama/anything.jpg`` are
     Barack Obama: the innermost folder counts whose name has a letter, and without a folder the file's name.
+    ``unknown`` is nobody, nor is a pseudonym of somebody who was erased.
     """
     path = PurePosixPath(file)
     if not is_picture(file) or _UNFIT.search(file):
@@ -225,7 +228,8 @@ def person_of(file: str) -> str | None:
         folders = [part for part in path.parts[:-1] if _LETTER.search(part)] or path.parts[:1]
         stem = _without(_FOLDER_ENDING, folders[-1])
     words = [word for word in unicodedata.normalize("NFC", stem).split("_") if word]
-    return " ".join(word[:1].upper() + word[1:] for word in words)[:200].strip() or None
+    name = " ".join(word[:1].upper() + word[1:] for word in words)[:200].strip()
+    return None if _NOBODYS.fullmatch(name_key(name)) else name
 
 
 def _without(ending: re.Pattern[str], name: str) -> str:
