@@ -86,7 +86,7 @@ def test_why_tells_what_the_frame_measured_and_the_limit_in_force(run: Run, conf
         (["--person", "Zaphod"], "nobody called 'Zaphod' is in the log or enrolled here"),
         (
             ["--camera", "frontdoor"],
-            "nobody called 'frontdoor' is a camera of the log or the site; written nearly so: 'front_door'",
+            "no camera 'frontdoor' is in the log or the site; written nearly so: 'front_door'",
         ),
     ],
 )

@@ -40,6 +40,11 @@ def test_a_key_is_found_by_its_path_or_its_last_word(wanted: str) -> None:
     assert key.valid == "a number above 0 and at most 240"
 
 
+def test_a_section_is_found_without_the_names_in_it() -> None:
+    """The cameras of the site, not those of a display."""
+    assert [one.path for one in find("cameras")] == ["cameras.NAME"]
+
+
 def test_a_word_that_several_keys_end_in_finds_all_of_them() -> None:
     """The machine of each kind of node."""
     assert {key.path for key in find("host")} >= {"broker.host", "cameras.NAME.host", "loggers.NAME.host"}

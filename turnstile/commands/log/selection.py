@@ -56,20 +56,22 @@ def require_known(log: OpenLog, question: Question) -> None:
     """
     if question.person is not None and not same_name(question.person, "unknown"):
         _require(
+            f"nobody called {question.person!r} is in the log or enrolled here",
             question.person,
             {*log.store.persons(), *log.store.pseudonyms(), *_enrolled(log.site)},
-            "in the log or enrolled here",
         )
     if question.camera is not None:
         _require(
-            question.camera, {*log.store.cameras(), *log.site.cameras}, "a camera of the log or the site"
+            f"no camera {question.camera!r} is in the log or the site",
+            question.camera,
+            {*log.store.cameras(), *log.site.cameras},
         )
 
 
-def _require(asked: str, known: Collection[str], what: str) -> None:
+def _require(words: str, asked: str, known: Collection[str]) -> None:
     if not any(same_name(asked, one) for one in known):
         near = ", ".join(map(repr, near_names(asked, known)))
-        raise LogError(f"nobody called {asked!r} is {what}{near and f'; written nearly so: {near}'}")
+        raise LogError(f"{words}{near and f'; written nearly so: {near}'}")
 
 
 def _enrolled(site: Site) -> Collection[str]:

@@ -72,7 +72,9 @@ def report(
     """Print close couples, pictures that disagree, and false accepts."""
     people = len(set(pictures.persons))
     bounds = f"max_distance {decision.max_distance:g}, min_margin {decision.min_margin:g}"
-    console.print(f"{people} people, {len(pictures.files)} pictures; {bounds}\n")
+    console.print(
+        f"{people} {'person' if people == 1 else 'people'}, {len(pictures.files)} pictures; {bounds}\n"
+    )
     _print_couples(pictures, decision, console)
     _print_disagreements(pictures, decision, console)
     admissions = admission_distances(pictures, strangers, min_margin=decision.min_margin)

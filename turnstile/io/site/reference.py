@@ -57,7 +57,7 @@ def sections() -> list[DocumentedSection]:
 
 
 def find(wanted: str) -> list[DocumentedKey | DocumentedSection]:
-    """Return what a path names, or all keys whose last word it is.
+    """Return what a path names, a section also without `NAME`, or else all keys whose last word it is.
 
     Raises:
         ConfigError: there is no such key; the text has those that are spelt much like it.
@@ -66,7 +66,8 @@ def find(wanted: str) -> list[DocumentedKey | DocumentedSection]:
     for part in sections():
         every += [part, *part.keys]
     everything = {one.path: one for one in every if one.path}
-    exact = [one for path, one in everything.items() if _fits(wanted, path)]
+    exact = [one for path, one in everything.items() if _fits(wanted, path.removesuffix(f".{NAME}"))]
+    exact = [one for path, one in everything.items() if _fits(wanted, path)] or exact
     found = exact or [one for path, one in everything.items() if path.rpartition(".")[2] == wanted]
     if found:
         return found
