@@ -32,6 +32,11 @@ PLACES = (
     "/etc/turnstile/10.0.0.5/{}/live",
     "rtsp:/admin:{}@10.0.0.5/live",
     "admin:{}@rtsp://10.0.0.5/live",
+    "/etc/turnstile/rtsp:/camera.local/{}",
+    "rtsp:/camera.local/{}",
+    "hooks.example/services/T00/{}",
+    "postgresql://user:a {}@host/db",
+    "postgresql://user@host/db?sslpassword=Zq1",
     "https://hooks.example/services/T00/B00/{}",
 )
 

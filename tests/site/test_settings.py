@@ -115,15 +115,15 @@ def test_a_key_that_is_nearly_right_is_told_apart(document: Document, meant: str
         ),
         (
             with_camera(source=1.5),
-            "cameras.front_door.source: must be a whole number from 0 to 1023 or a path or a list of 1 ",
+            "cameras.front_door.source: must be a whole number from 0 to 1023 or a path or an address ",
         ),
         (
             with_camera(source=-1),
-            "cameras.front_door.source: must be a whole number from 0 to 1023 or a path or a list",
+            "cameras.front_door.source: must be a whole number from 0 to 1023 or a path or an address",
         ),
         (
             with_camera(source=[]),
-            "cameras.front_door.source: must be a whole number from 0 to 1023 or a path or a list of 1 ",
+            "cameras.front_door.source: must be a whole number from 0 to 1023 or a path or an address ",
         ),
         (
             with_camera(source=""),
@@ -292,6 +292,57 @@ def test_other_addresses_are_refused(address: object) -> None:
     assert refusal(a_document(broker={"egress": address})).startswith(
         "broker.egress: must be an address like "
     )
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"loggers": {"log": {"file": "postgresql://u:s3cret@h/x"}}},
+        {"loggers": {"log": {"witness": "sftp:/u:s3cret@h/x"}}},
+        {"loggers": {"log": {"store": "postgresql:/u:s3cret@h/x"}}},
+        {"loggers": {"log": {"store": "postgresql://u@h/x?password=s3cret"}}},
+        {"loggers": {"log": {"store": "postgresql://u@h/x?sslmode=require&p%61ssword=s3cret"}}},
+        {"loggers": {"log": {"store": "host=h password=s3cret"}}},
+        {"decision": {"rules": "https://u:s3cret@h/rules.yaml"}},
+        {"decision": {"record": "rtsp://u:s3cret@h/1"}},
+        {"gallery": {"faces": "smb://u:s3cret@h/faces"}},
+        {"cameras": {"front_door": {"source": ["rtsp://u:s3cret@h/1", "rtsp://u:s3cret@h/2"]}}},
+    ],
+)
+def test_an_address_where_a_path_belongs_is_refused_and_not_shown(sections: Document) -> None:
+    """Messages name paths; a password must not get among them."""
+    assert "s3cret" not in refusal(a_document(**sections))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("hooks.example/T0/s3cret", "https://u:s3cret@h/", "https://u:s3cret", "https://[::1/s3cret"),
+        *("https://h:99999/s3cret", "https://h/s3cr\u00e9t", "https://h/s3cret\x7f", "https:///s3cret"),
+    ],
+)
+def test_an_address_that_no_event_can_be_posted_to_is_refused(url: str) -> None:
+    """At once, and without its path, which may be a secret."""
+    words = refusal(a_document(webhooks={"hook": {"url": url, "secret_file": "a", "state_file": "b"}}))
+    assert words.startswith("webhooks.hook.url: must be an address like ")
+    assert "s3cr" not in words
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "https://hooks.example/a?b=c#d",
+            "http://127.0.0.1:8080",
+            "http://[fd00::1]:80/x",
+            "http://h\u00f6f/",
+        ),
+    ],
+)
+def test_addresses_that_events_can_be_posted_to_are_valid(url: str) -> None:
+    """Names with accents, too."""
+    hook = {"url": url, "secret_file": "a", "state_file": "b"}
+    assert build(a_document(webhooks={"hook": hook})).webhooks["hook"].url == url
 
 
 def test_the_brokers_addresses_are_those_of_its_host() -> None:

@@ -8,9 +8,9 @@ _PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]
 Url = Annotated[
     str,
     Meta(
-        pattern=r"^https?://[^\s]+$",
+        pattern=rf"\Ahttps?://([^\s/?#@:\[\]\\\x00-\x1f\x7f]+|\[[0-9A-Fa-f:.]+\])(:{_PORT})?([/?#][!-~]*)?\Z",
         max_length=2000,
-        description="an address like https://hooks.example/door",
+        description="an address like https://hooks.example/door, without a user's name, spaces or accents",
     ),
 ]
 ENDPOINT_PATTERN = rf"\A(tcp://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):{_PORT}|ipc://[^\s\x00]+)\Z"
@@ -23,8 +23,13 @@ Endpoint = Annotated[
 ]
 """A ZeroMQ address: ``tcp://host:port``, ``tcp://[IPv6 address]:port`` or ``ipc:///path``."""
 
-PATH_PATTERN = r"\A[^\x00\ud800-\udfff]{1,4096}\Z"
-Path = Annotated[str, Meta(pattern=PATH_PATTERN, description="a path")]
+_NO_ADDRESS = r"(?!\s*[A-Za-z][A-Za-z0-9+.-]+:/)"
+Path = Annotated[str, Meta(pattern=rf"\A{_NO_ADDRESS}[^\x00\ud800-\udfff]{{1,4096}}\Z", description="a path")]
+"""A path; an address would be taken for one, and its password be shown wherever the path is."""
+
+PathOrAddress = Annotated[
+    str, Meta(pattern=r"\A[^\x00\ud800-\udfff]{1,4096}\Z", description="a path or an address")
+]
 
 ELSEWHERE = "on another machine"
 """In a bundle's site file, the source of a camera that is read on another machine."""
@@ -43,9 +48,16 @@ Address = Annotated[
 
 MAX_COUNT = 256
 
-PLACE_PATTERN = r"\A[^\x00\ud800-\udfff]{0,4096}\Z"
-Place = Annotated[str, Meta(pattern=PLACE_PATTERN, description="a path, or '' for none")]
+Place = Annotated[
+    str,
+    Meta(pattern=rf"\A{_NO_ADDRESS}[^\x00\ud800-\udfff]{{0,4096}}\Z", description="a path, or '' for none"),
+]
 """A path, or empty for none or the default."""
+
+PlaceOrAddress = Annotated[
+    str,
+    Meta(pattern=r"\A[^\x00\ud800-\udfff]{0,4096}\Z", description="a path or an address, or '' for none"),
+]
 
 LISTEN_PATTERN = rf"\A([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(0|{_PORT})\Z"
 Listen = Annotated[str, Meta(pattern=LISTEN_PATTERN, description="an address like 127.0.0.1:9464")]

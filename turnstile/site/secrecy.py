@@ -13,9 +13,13 @@ HIDDEN = "…"
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*://)(.*)", re.DOTALL)
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
+_HOST_AND_PATH = re.compile(
+    r"(?i)\s*[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?/|(.*/)?\s*(rtsps?|rtmps?|https?|udp|tcp|rtp|srt|postgres(ql)?)[:;]/"
+)
+"""A host's name at the beginning, or a kind of address with one slash, as paths are written with."""
 _NUMERIC_HOST = re.compile(r"(^|/)\d{1,3}(\.\d{1,3}){3}(:\d+)?(/|$)|(^|/)[A-Za-z0-9._-]+:\d{1,5}/")
 _KEYS = (
-    r"(?:pass(?:word|wd|phrase|code)?|pwd|psw|pw|user(?:name)?|usr|login|(?:[a-z_-]*)(?:token|key|secret)|"
+    r"(?:(?:ssl)?pass(?:word|wd|phrase|code)?|pwd|psw|pw|user(?:name)?|usr|login|(?:[a-z_-]*)(?:token|key|secret)|"
     r"auth|authorization|credentials?|sig(?:nature)?|session(?:id)?|pin|code)"
 )
 _KEY_AND_VALUE = re.compile(rf"(?i)((?:^|[?&/;,\s'\"]){_KEYS}=)[^\s&;,'\"]*")
@@ -33,7 +37,7 @@ def masked(place: str) -> str:
         return HIDDEN if is_address(place) else place
     scheme, rest = found.groups()
     if scheme in {"ipc://", "postgresql://"}:
-        return without_secrets(place)
+        return without_secrets(re.sub(r"//.*@", f"//{HIDDEN}@", place, flags=re.DOTALL))
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     if "@" in rest[len(authority) :]:
         return f"{scheme}{HIDDEN}"
@@ -46,7 +50,13 @@ def masked(place: str) -> str:
 
 def is_address(place: str) -> bool:
     """Tell whether something without a scheme looks like an address all the same."""
-    return bool("@" in place or "://" in place or _NUMERIC_HOST.search(place) or _KEY_AND_VALUE.search(place))
+    return bool(
+        "@" in place
+        or "://" in place
+        or _HOST_AND_PATH.match(place)
+        or _NUMERIC_HOST.search(place)
+        or _KEY_AND_VALUE.search(place)
+    )
 
 
 def hint(place: str) -> str:

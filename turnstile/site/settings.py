@@ -7,16 +7,30 @@ relative to the file; secrets never stand in it.
 import re
 from pathlib import PurePath
 from typing import Annotated, Literal
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import Meta
 
 from turnstile.errors import ConfigError
 from turnstile.protocol.fields import MAX_NAME_CHARS, Name
-from turnstile.site.fields import MAX_COUNT, Address, Endpoint, HostName, Listen, Path, Place, Url
+from turnstile.site.fields import (
+    MAX_COUNT,
+    Address,
+    Endpoint,
+    HostName,
+    Listen,
+    Path,
+    PathOrAddress,
+    Place,
+    PlaceOrAddress,
+    Url,
+)
 from turnstile.site.recognition import RecognitionSettings
 
-_DATABASE = re.compile(r"postgresql://([^@/:]*@)?[^@]*")
+_LIKE_A_DATABASE = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:/|(?i:\b(host|user|dbname|password)\s*=)")
+"""What is no path: an address, or words as libpq takes them."""
+_DATABASE = re.compile(r"postgresql://([^@/:?#]*@)?(?!.*[?&](ssl)?password=)[^@\s]*")
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,7 +99,9 @@ class GallerySettings(Section, frozen=True, kw_only=True):
 class CameraSettings(Section, frozen=True, kw_only=True):
     """One camera, whose capture node bears its name."""
 
-    source: Annotated[int, Meta(ge=0, le=1023)] | Path | Annotated[tuple[Path, ...], Meta(min_length=1)]
+    source: (
+        Annotated[int, Meta(ge=0, le=1023)] | PathOrAddress | Annotated[tuple[Path, ...], Meta(min_length=1)]
+    )
     """Webcam number, device path, RTSP or HTTP address, video file, folder or list of pictures."""
     size_px: tuple[Annotated[int, Meta(ge=16, le=16384)], Annotated[int, Meta(ge=16, le=16384)]] | None = None
     """Width and height to ask of a webcam, or to scale anything else down to, before it is turned. None: as
@@ -181,7 +197,7 @@ class DecisionSettings(Section, frozen=True, kw_only=True):
     rules: Place = ""
     """Who may use which door when, on the broker's machine; everyone enrolled everywhere if there is no such
     file. Empty: ``rules.yaml`` beside the faces folder."""
-    record: str = ""
+    record: Place = ""
     """File to which all results are appended, without pictures, for `turnstile replay`; empty: none."""
     lockout: LockoutSettings = LockoutSettings()
     """In site files from before 2026-12 it is called ``throttle``, which is still read."""
@@ -192,7 +208,7 @@ class LoggerSettings(Section, frozen=True, kw_only=True):
 
     file: Path = "../access_log.txt"
     """The log as lines to read, written from the store."""
-    store: Place = ""
+    store: PlaceOrAddress = ""
     """Where entries are kept: a SQLite file, or ``postgresql://user@host/database`` for many sites in one.
     No password stands here, but in ``~/.pgpass``. Empty: a file beside `file` that ends in ``.db``."""
     witness: Place = ""
@@ -207,7 +223,7 @@ class LoggerSettings(Section, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse pictures that would outlive their entries, and addresses that hold a password."""
-        if "://" in self.store and not _DATABASE.fullmatch(self.store):
+        if _LIKE_A_DATABASE.search(self.store) and not _DATABASE.fullmatch(unquote(self.store)):
             raise ConfigError(
                 "an address looks like postgresql://user@host/database, without a password, which "
                 "belongs into ~/.pgpass",
