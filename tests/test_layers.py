@@ -140,6 +140,7 @@ COMMANDS: dict[str, set[str]] = {
         "commands.demo",
         "io.access",
         "io.bus",
+        "io.integrations",
         "io.runner",
         "io.site",
         "io.supervise",

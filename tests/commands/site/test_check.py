@@ -222,6 +222,19 @@ def test_a_camera_that_cannot_work_is_an_error(
     assert words in said
 
 
+def test_a_webhook_that_cannot_start_is_an_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Told before the site is started, without the address's path, which may be a secret."""
+    hook = "webhooks: {hook: {url: 'https://hooks.example/T0/s3cret', secret_file: key, state_file: state}}"
+    config, secret = write_site(folder, hook), folder / "key"
+    code, printed, said = check(config, capsys)
+    assert code == 78
+    assert "webhook     hook: https://hooks.example/…\n" in printed
+    assert said.startswith("error: webhooks.hook: secret_file ")
+    secret.write_text("x" * 32)
+    secret.chmod(0o600)
+    assert check(config, capsys)[0] == 0
+
+
 def test_a_clip_on_another_host_is_not_looked_at(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An address of an unknown kind is wrong wherever it is."""
     config = folder / "site.yaml"

@@ -18,6 +18,8 @@ from turnstile.files.reading import is_absent, why
 from turnstile.io.access import rules_file
 from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.cameras.source import order_for
+from turnstile.io.integrations.sent import read_progress
+from turnstile.io.integrations.webhook import read_secret
 from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import files_in, read_picture
 from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
@@ -45,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     site = load(options.config)
     bundled = site.keys is not None and KeyFolder(Path(site.keys.folder)).came_in_a_bundle
     at_broker = () if bundled else (*ruled_by(site, options.config), *enrolled(site))
-    broken = list(broken_sources(site, bundled=bundled))
+    broken = [*broken_sources(site, bundled=bundled), *broken_webhooks(site, bundled=bundled)]
     doubtful = [] if bundled else list(ruled_and_not_enrolled(site, options.config))
     verdict = "not valid" if broken else "valid"
     sys.stdout.write(f"{options.config}: {verdict}{', the part of a bundle' if bundled else ''}\n")
@@ -68,6 +70,18 @@ def broken_sources(site: Site, *, bundled: bool) -> Iterator[str]:
             order_for(camera, name=name, max_px=site.broker.max_frame_px)
         except ConfigError as error:
             yield str(error)
+
+
+def broken_webhooks(site: Site, *, bundled: bool) -> Iterator[str]:
+    """Yield why webhooks cannot start, on the machine where they run: the broker's."""
+    if bundled or site.broker.host not in ("", this_host(site.hosts)):
+        return
+    for name, webhook in site.webhooks.items():
+        try:
+            read_secret(Path(webhook.secret_file))
+            read_progress(Path(webhook.state_file))
+        except ConfigError as error:
+            yield f"webhooks.{name}: {error}"
 
 
 def ruled_and_not_enrolled(site: Site, site_path: Path) -> Iterator[str]:
@@ -104,6 +118,8 @@ def summary(site: Site, *, bundled: bool = False) -> Iterator[tuple[str, str]]:
         yield "logger", f"{name}: {logger.file}, from the store {logger.store_address}{_on(logger.host)}"
     for name, display in site.displays.items():
         yield "display", f"{name}: {', '.join(display.cameras) or 'all cameras'}{_on(display.host)}"
+    for name, webhook in site.webhooks.items():
+        yield "webhook", f"{name}: {masked(webhook.url)}"
 
 
 def ruled_by(site: Site, site_path: Path) -> Iterator[tuple[str, str]]:
