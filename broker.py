@@ -17,18 +17,17 @@ import secrets
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 from turnstile.dispatch.desk import DispatchDesk
 from turnstile.dispatch.dispatcher import Job
-from turnstile.dispatch.incumbents import Rivalry
 from turnstile.errors import PictureError, RefusedError, WireError
 from turnstile.io.access.desk import AccessDesk, open_access_desk
 from turnstile.io.bus.broker import BrokerSockets, Received
 from turnstile.io.bus.guard import guard_of
 from turnstile.io.health.board import MAX_NAMES_REFUSED, Board
+from turnstile.io.health.standing import standing
 from turnstile.io.journal.journal import Journal
 from turnstile.io.metrics.endpoint import Endpoint, open_endpoint
 from turnstile.io.metrics.hops import Meter
@@ -48,7 +47,6 @@ from turnstile.protocol.messages import (
     Query,
     Ready,
     Result,
-    Rivals,
     Taken,
     Template,
     Unlock,
@@ -58,7 +56,6 @@ from turnstile.protocol.messages import (
 from turnstile.protocol.permissions import why_not_send
 from turnstile.protocol.public import for_everybody
 from turnstile.protocol.roles import is_instance_of
-from turnstile.protocol.state import State
 from turnstile.protocol.topics import Outgoing, topic, work_topic
 
 DRAIN_S = 0.003
@@ -79,7 +76,6 @@ class BrokerNode:
     meter: Meter
     heart: Heart
     endpoint: Endpoint | None
-    rivalries: list[Rivalry] = field(default_factory=list)
 
     def step(self, timeout_s: float) -> None:
         """Receive what nodes sent, then publish what is due at each desk."""
@@ -92,19 +88,9 @@ class BrokerNode:
         self._publish(self.access.due(enrolled=self.people.enrolled))
         self._publish(self.people.due(now_ns))
         self._hand_out_work(now_ns)
-        self._report()
+        self.heart.report(*standing(self.access, self.people.enrolment, self.board.rivalries))
         if self.heart.is_due:
             self._beat(now_ns)
-
-    def _report(self) -> None:
-        """Say why nobody can enter or what else fails, or else all that there is to know."""
-        access, enrolment = self.access, self.people.enrolment
-        standing = access.rules.standing
-        failing = access.closed or enrolment.trouble or access.journal.notice or access.unrecorded
-        twice = self.rivalries and f"two capture nodes are called {self.rivalries[0].name}; one is refused"
-        notices = (standing.problem, access.locked_out, twice, enrolment.absent, standing.absent)
-        said = failing or "; ".join(str(notice) for notice in notices if notice)
-        self.heart.report(State.DEGRADED if failing else State.LIVE, said)
 
     def close(self) -> None:
         """Stop watching faces and rules, finish the journal, and close the ports."""
@@ -239,31 +225,14 @@ class BrokerNode:
         for camera in self.dispatch.forget_silent(now_ns):
             self.meter.forget(camera)
             self.access.forget(camera)
-        self._tell_rivals(now_ns)
+        self._publish(self.board.rivals(self.dispatch.incumbents.rivalries(now_ns)))
         refused = self.sockets.refused_by_name(MAX_NAMES_REFUSED)
         self._publish(self.board.due(now_ns, refused_subscriptions=self.sockets.refused, refused=refused))
-
-    def _tell_rivals(self, now_ns: int) -> None:
-        """Tell two capture nodes of one name of each other, and log it once."""
-        found = self.dispatch.incumbents.rivalries(now_ns)
-        for rivalry in found:
-            if rivalry not in self.rivalries:
-                log.warning(
-                    "two capture nodes are called %s: the frames of %s are taken, those of %s are refused",
-                    *rivalry,
-                )
-            rivals = Rivals(node=rivalry.name, served=rivalry.served, refused=rivalry.refused)
-            self._publish([Outgoing(topic("status", rivalry.name), rivals)])
-        self.rivalries = found
 
 
 def _check_topic(about: str, right: str) -> None:
     if about != right:
         raise WireError(f"a message for the topic {right} under the topic {about}")
-
-
-def _backlog(journal: Journal, reader: str) -> float:
-    return float(journal.backlog.get(reader, 0))
 
 
 def wire(start: node.Start) -> BrokerNode:
@@ -278,17 +247,6 @@ def wire(start: node.Start) -> BrokerNode:
     )
     meter = Meter(site)
     journal = Journal(path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks))
-    meter.show("turnstile_journal_writable", "1 when decisions can be recorded.", lambda: not journal.problem)
-    meter.show_readers(
-        "turnstile_journal_backlog",
-        "Events that a logger or webhook has not fetched.",
-        {name: partial(_backlog, journal, name) for name in (*site.loggers, *site.webhooks)},
-    )
-    meter.show(
-        "turnstile_doors_locked_out",
-        "Doors that are locked out after too many denials.",
-        lambda: len(access.locked),
-    )
     sockets = BrokerSockets(site.broker, guard=guard_of(site), wake_fds=(start.stop.fileno, journal.fileno))
     connections = raise_limit() // 2
     log.info("ingress %s, egress %s, at most %d nodes", site.broker.ingress, site.broker.egress, connections)

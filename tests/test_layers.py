@@ -67,7 +67,7 @@ WORLD: dict[str, set[str]] = {
         "site",
     },
     "io.cameras": {"io.runner", "protocol", "site", "vision"},
-    "io.health": {"dispatch", "health", "io.metrics", "io.runner", "protocol"},
+    "io.health": {"dispatch", "health", "io.access", "io.metrics", "io.people", "io.runner", "protocol"},
     "io.integrations": {"files", "io.bus", "io.runner", "log", "protocol", "site"},
     "io.journal": {"files", "access", "health", "io.runner", "protocol", "site"},
     "io.store": {"files", "log", "protocol"},

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -225,9 +226,9 @@ def open_access_desk(
     *,
     unenrol: Callable[[str], None] = _nobody_is_enrolled,
 ) -> AccessDesk:
-    """Read the rules, and begin the recording if the site wants one."""
+    """Read the rules, begin the recording if the site wants one, and show what Prometheus may ask for."""
     rules = RulesFile(places_of(site, site_path), doors=site.cameras)
-    return AccessDesk(
+    desk = AccessDesk(
         cameras=site.cameras.keys(),
         decider=Decider(
             settings=site.decision,
@@ -241,3 +242,16 @@ def open_access_desk(
         meter=meter,
         unenrol=unenrol,
     )
+    meter.show("turnstile_journal_writable", "1 when decisions can be recorded.", lambda: not journal.problem)
+    locked_out = "Doors that are locked out after too many denials."
+    meter.show("turnstile_doors_locked_out", locked_out, lambda: len(desk.locked))
+    meter.show_readers(
+        "turnstile_journal_backlog",
+        "Events that a logger or webhook has not fetched.",
+        {name: partial(_backlog, journal, name) for name in (*site.loggers, *site.webhooks)},
+    )
+    return desk
+
+
+def _backlog(journal: Journal, reader: str) -> float:
+    return float(journal.backlog.get(reader, 0))

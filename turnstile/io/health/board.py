@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from turnstile.dispatch.incumbents import Rivalry
 from turnstile.dispatch.refusals import keep_counting
 from turnstile.health.last_beats import LastBeats
 from turnstile.io.metrics.hops import Meter
 from turnstile.io.metrics.nodes import REFUSED_FROM
 from turnstile.io.runner.heart import Heart
-from turnstile.protocol.messages import Beat
+from turnstile.protocol.messages import Beat, Rivals
 from turnstile.protocol.state import BUSIEST
 from turnstile.protocol.topics import Outgoing, topic
 
@@ -48,6 +49,8 @@ class Board:
     meter: Meter
     desks: Sequence[BrokerDesk]
     beats: LastBeats = field(default_factory=LastBeats)
+    rivalries: Sequence[Rivalry] = ()
+    """Who has a camera's name besides the process that is served."""
     _say_busiest_ns: int = 0
 
     def take(self, beat: Beat, now_ns: int) -> None:
@@ -92,6 +95,20 @@ class Board:
                     "lower its size_px or max_fps, or start more recognizers",
                     *(waited_ms / 1000, name.removeprefix(BUSIEST), busy_ms),
                 )
+
+    def rivals(self, found: Sequence[Rivalry]) -> list[Outgoing]:
+        """Return what tells two capture nodes of one name of each other; log it once."""
+        for rivalry in found:
+            if rivalry not in self.rivalries:
+                log.warning(
+                    "two capture nodes are called %s: the frames of %s are taken, those of %s are refused",
+                    *rivalry,
+                )
+        self.rivalries = found
+        return [
+            Outgoing(topic("status", one.name), Rivals(node=one.name, served=one.served, refused=one.refused))
+            for one in found
+        ]
 
     def last_beats(self, prefix: str, now_ns: int) -> list[Outgoing]:
         """Return the last beats whose topics begin with what a newcomer subscribed to."""
