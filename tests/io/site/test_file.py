@@ -62,8 +62,8 @@ cameras:
   pictures: {source: [a.jpg, /b.jpg]}
 loggers:
   log: {file: ~/access_log.txt}
-  other: {store: ../log.db, witness: /mnt/heads.txt}
-  third: {store: "postgresql://turnstile@db/log"}
+  other: {file: other.txt, store: ../log.db, witness: /mnt/heads.txt}
+  third: {file: third.txt, store: "postgresql://turnstile@db/log"}
 """,
     )
     site = load(Path("site.yaml"))
@@ -137,6 +137,37 @@ def test_a_file_that_describes_no_site_is_refused(tmp_path: Path, text: str | by
 def test_errors_name_the_line(tmp_path: Path, text: str, line: int, words: str) -> None:
     """Of the key, or of what lacks one."""
     assert refusal(a_file(tmp_path, text)).startswith(f"{line}: {words}")
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ("loggers: {a: {file: l}, b: {file: l}}\n", "loggers.b.file: "),
+        ("loggers: {a: {file: l.txt}, b: {file: l.log}}\n", "loggers.b.store: "),
+        ("loggers: {a: {file: l.db}}\n", "loggers.a.store: "),
+        ("loggers: {a: {file: l, witness: ./l}}\n", "loggers.a.witness: "),
+        ("loggers: {a: {file: ../var/journal.db}}\n", "loggers.a.file: "),
+        ("loggers: {a: {file: site.yaml}}\n", "loggers.a.file: "),
+        ("loggers: {a: {file: /}}\n", "loggers.a.file: must be a file, not /"),
+        ("decision: {record: ../var/journal.db}\n", "decision.record: "),
+        ("decision: {record: a, rules: a}\n", "decision.record: "),
+        (
+            "webhooks: {a: {url: 'http://h', secret_file: k, state_file: ../rules.yaml}}\n",
+            "webhooks.a.state_f",
+        ),
+    ],
+)
+def test_a_file_that_two_settings_name_is_refused(tmp_path: Path, sections: str, words: str) -> None:
+    """One would write over the other's."""
+    assert words in refusal(a_file(tmp_path, PLAIN + sections))
+
+
+def test_loggers_on_two_machines_may_have_files_of_one_name(tmp_path: Path) -> None:
+    """Each has its own."""
+    hosts = "hosts: {a: {address: a}, b: {address: b}}\nbroker: {host: a}\n"
+    loggers = "loggers: {one: {file: l.txt, host: a}, two: {file: l.txt, host: b}}\n"
+    cameras = "site: office\ncameras: {front_door: {source: 0, host: a}}\n"
+    assert len(load(a_file(tmp_path, cameras + hosts + loggers)).loggers) == 2
 
 
 def test_the_former_name_of_the_lockout_is_still_read(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Reading the site file."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,9 @@ def load(path: Path) -> Site:
     with document.located():
         site = build(document.value)
         _refuse_open_metrics(site.metrics)
-        return _absolute(site, path.resolve().parent)
+        site = _absolute(site, path.resolve().parent)
+        _refuse_shared_files(site, path.resolve())
+        return site
 
 
 def _beside(faces: str) -> str:
@@ -37,6 +40,35 @@ def _refuse_open_metrics(metrics: MetricsSettings | None) -> None:
             "if a firewall lets in only who may, say so: metrics.open: true",
             place=("metrics", "listen"),
         )
+
+
+def _refuse_shared_files(site: Site, site_path: Path) -> None:
+    """Refuse a file that two settings name: one would be written over, or taken for the other."""
+    taken: dict[tuple[str, str], str] = {}
+    for host in {one.host for one in site.loggers.values()} | {site.broker.host}:
+        taken[host, str(site_path)] = "the site file itself"
+    for place, host, path in _own_files(site):
+        if not Path(path).name:
+            raise ConfigError(f"must be a file, not {path}", place=place)
+        if (other := taken.setdefault((host, path), f"{'.'.join(place)}")) != ".".join(place):
+            raise ConfigError(f"{path} is taken by {other}; each needs a file of its own", place=place)
+
+
+def _own_files(site: Site) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Give the key, the host and the path of each file that one node has for itself."""
+    broker, decision = site.broker.host, site.decision
+    yield ("broker", "journal"), broker, site.broker.journal
+    yield ("decision", "rules"), broker, decision.rules
+    if decision.record:
+        yield ("decision", "record"), broker, decision.record
+    for name, one in site.loggers.items():
+        yield ("loggers", name, "file"), one.host, one.file
+        if "://" not in one.store_address:
+            yield ("loggers", name, "store"), one.host, one.store_address
+        if one.witness:
+            yield ("loggers", name, "witness"), one.host, one.witness
+    for name, hook in site.webhooks.items():
+        yield ("webhooks", name, "state_file"), broker, hook.state_file
 
 
 def _absolute(site: Site, folder: Path) -> Site:
