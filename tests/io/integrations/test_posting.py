@@ -62,3 +62,11 @@ def test_an_answer_that_begins_in_time_is_taken(dripping: Drip) -> None:
     """The rest is not read: the status says it all."""
     at = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"x")
     assert post(urllib.request.Request(f"http://{at}/", data=b"{}", method="POST"), within_s=5) == ""
+
+
+def test_a_receiver_that_is_not_there_is_told_in_words() -> None:
+    """Without the system's number of the error."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/", data=b"{}", method="POST")
+    assert post(request, within_s=5.0) == "no answer: Connection refused"

@@ -29,7 +29,8 @@ def post(request: urllib.request.Request, *, within_s: float) -> str:
         except (OSError, http.client.HTTPException) as error:
             if deadline.is_over:
                 return f"no answer within {within_s:g} s"
-            return f"no answer: {getattr(error, 'reason', error)}"
+            reason = getattr(error, "reason", error)
+            return f"no answer: {getattr(reason, 'strerror', None) or reason}"
         except ValueError as error:  # no address: a label of the host is empty or too long
             return f"cannot be sent to: {error}"
 
