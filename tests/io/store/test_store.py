@@ -142,7 +142,7 @@ def test_two_writers_of_one_log_cannot_fork_it(stores: Callable[..., Store]) -> 
     """The one that comes second is refused whole, and goes on properly once it has looked again."""
     first, second = stores(), stores()
     first.append(some_accesses(1, 2), text_number=0)
-    with pytest.raises(LogError, match="do two loggers write one log"):
+    with pytest.raises(LogError, match="put back or written by somebody else"):
         second.append(some_accesses(1, 2), text_number=0)
     again = stores()
     again.append(some_accesses(3), text_number=0)

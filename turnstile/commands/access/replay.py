@@ -19,7 +19,8 @@ from turnstile.io.access import recording as resultfile
 from turnstile.io.access import rules_file
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
-from turnstile.io.site.terminal import printable, progress
+from turnstile.io.site.progress import progress
+from turnstile.io.site.terminal import printable
 from turnstile.log.question import TIMES, moment
 from turnstile.protocol.messages import Access
 from turnstile.protocol.reasons import WORDS

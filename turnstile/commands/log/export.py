@@ -11,7 +11,7 @@ from turnstile.errors import LogError
 from turnstile.files.whole import write_whole
 from turnstile.io.log.text import local_time
 from turnstile.io.runner.node import EXIT_STOPPED
-from turnstile.io.site.terminal import progress
+from turnstile.io.site.progress import progress
 from turnstile.log.chain import Link
 from turnstile.log.export import as_csv, as_jsonl, row
 

@@ -17,7 +17,8 @@ from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import files_in, read_picture
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
-from turnstile.io.site.terminal import printable, progress
+from turnstile.io.site.progress import progress
+from turnstile.io.site.terminal import printable
 from turnstile.people.calibration import (
     Pictures,
     admission_distances,

@@ -25,7 +25,8 @@ from turnstile.io.people.folder import files_in, read_picture
 from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.machine import this_host
-from turnstile.io.site.terminal import printable, progress
+from turnstile.io.site.progress import progress
+from turnstile.io.site.terminal import printable
 from turnstile.people.agreement import EnrolledPicture, alike, bounds_of, by_person, disagreeing
 from turnstile.people.gallery import files_by_person, persons_of, why_not_used
 from turnstile.protocol.names import near_names

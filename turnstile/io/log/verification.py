@@ -8,7 +8,7 @@ from typing import NamedTuple
 from turnstile.io.log import witness
 from turnstile.io.log.text import local_time
 from turnstile.io.log.text_inspection import TextInspection
-from turnstile.io.site.terminal import progress
+from turnstile.io.site.progress import progress
 from turnstile.io.store.damage import damage_of, strays_of
 from turnstile.io.store.store import Store
 from turnstile.log.chain import Head

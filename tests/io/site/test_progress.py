@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 WORK = (
-    "from turnstile.io.site.terminal import progress\n"
+    "from turnstile.io.site.progress import progress\n"
     "assert list(progress(range(3), 'counting')) == [0, 1, 2]\n"
     "assert list(progress(iter('ab'), 'reading')) == ['a', 'b']\n"
 )
