@@ -78,11 +78,11 @@ class Unfinished:
             return
         seen: dict[int, _Seen] = {}
         ahead_bytes = self._max_bytes * (2 if drained else self._hwm + 2)
-        for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names are enough, and twice as fast
-            found = _received(int(name), {self._ingress, self._egress} - {0})
+        for fd in self._descriptors():
+            found = _received(fd, {self._ingress, self._egress} - {0})
             if found is None:
                 continue
-            fd, (port, peer, received) = int(name), found
+            port, peer, received = found
             before = self._seen.get(fd)
             if before is None or before.peer != peer:
                 before = _Seen(peer, 0, began_s)
@@ -97,6 +97,13 @@ class Unfinished:
         self._seen = seen
         self._finished.clear()
         self._look_at = began_s + max(EVERY_S, (time.monotonic() - began_s) / MAX_SHARE)
+
+    def _descriptors(self) -> list[int]:
+        """Return the process's open descriptors; those seen before while too many are open to list them."""
+        try:
+            return [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208 - twice as fast
+        except OSError:
+            return list(self._seen)
 
     def _shut_down(self, fd: int, peer: tuple[str, int], unfinished_bytes: int) -> None:
         self.cut += 1
