@@ -319,9 +319,10 @@ def test_a_full_disk_is_said_and_loses_nothing(place: Place, broker: FakeBroker)
 
 def test_a_second_logger_on_the_same_file_waits_for_the_first(place: Place, broker: FakeBroker) -> None:
     """It says why, and takes over when the first is gone."""
-    place.config.write_text(place.config.read_text().replace("second.txt", "access_log.txt"))
     first = place.logger()
     broker.wait_until_logged(5)
+    other = place.config.read_text().replace("access_log.txt", "other.txt")
+    place.config.write_text(other.replace("second.txt", "access_log.txt"))
     place.logger("second")
     broker.wait_for(
         lambda: "another logger" in (broker.beats["second"].detail if "second" in broker.beats else "")
