@@ -103,6 +103,11 @@ class StampedBus:
         """Return what the bus knows."""
         return self.inner.broker_lost
 
+    @property
+    def trouble(self) -> str:
+        """Return what the bus says."""
+        return self.inner.trouble
+
     def receive(self, timeout_s: float) -> list[Heard]:
         """Note when work comes."""
         heard = self.inner.receive(timeout_s)

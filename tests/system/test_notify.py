@@ -26,11 +26,11 @@ class Manager:
         self.waiting: list[str] = []
 
     def wait_for(self, line: str) -> None:
-        """Return when this is said; what is said before it is forgotten."""
+        """Return when a line that begins so is said; what is said before it is forgotten."""
         self.socket.settimeout(PATIENCE_S)
         while True:
             while self.waiting:
-                if self.waiting.pop(0) == line:
+                if self.waiting.pop(0).startswith(line):
                     return
             self.waiting = self.socket.recv(4096).decode().splitlines()
 
