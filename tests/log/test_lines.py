@@ -23,8 +23,10 @@ from turnstile.log.lines import (
     is_remark,
     may_begin_line,
     parse_entry,
+    person_of_line,
     without_person,
 )
+from turnstile.log.notes import EventsMissing, SourceBegan
 from turnstile.protocol.messages import Log, Verdict
 from turnstile.protocol.names import same_name
 
@@ -315,3 +317,28 @@ def test_progress_knows_the_last_event_of_each_journal() -> None:
         progress.have(event)
         assert progress.has(event)
     assert progress.last_seqs == {"aaaa": 2, "bbbb": 1}
+
+
+def test_what_a_batch_shows_of_its_journal_is_accounted_for() -> None:
+    """Another journal is told first, then events that will never come."""
+    progress = Progress()
+    assert progress.account_for(Log(source="aaaa", after_seq=0, next_seq=1, events=())) == []
+    progress.have(Event("aaaa", 3))
+    assert progress.account_for(Log(source="aaaa", after_seq=3, next_seq=4, events=())) == []
+    gap = EventsMissing(source="aaaa", first_seq=4, last_seq=6)
+    assert progress.account_for(Log(source="aaaa", after_seq=3, next_seq=7, events=())) == [gap]
+    began, missing = progress.account_for(
+        Log(source="bbbb", after_seq=0, next_seq=3, events=(), reason="put back")
+    )
+    assert isinstance(began, SourceBegan)
+    assert (began.before, began.before_seq, began.reason) == ("aaaa", 3, "put back")
+    assert missing == EventsMissing(source="bbbb", first_seq=1, last_seq=2)
+
+
+def test_whom_a_line_names_is_read_from_it() -> None:
+    """Nobody where it is a remark, or where nobody was recognised."""
+    columns = ("2026-11-22T11:01:14.123+01:00", "front_door", "GRANTED", "Ann Lee", "0.3124", "3/5")
+    named = "  ".join((*columns, "recognised", "event=9f:17"))
+    assert person_of_line("# a remark") is None
+    assert person_of_line(named) == "Ann Lee"
+    assert person_of_line(named.replace("Ann Lee", "Ann\\x ")) == "Ann\\x"

@@ -2,18 +2,22 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from turnstile.log.notes import (
     EntriesRemoved,
     EventsMissing,
+    EventsRepeated,
     Fact,
     NameErased,
     Note,
     PicturesRemoved,
     SourceBegan,
+    Unreadable,
     link_note,
     note_number,
+    read_fact,
     remark,
     words_of,
 )
@@ -80,3 +84,20 @@ def test_a_note_is_chained_to_what_stands_before_it() -> None:
         link_note(bytes(32), other).hash,
     }
     assert len(hashes) == 3
+
+
+def test_a_note_is_found_again_in_its_line() -> None:
+    """By its number; other remarks have none."""
+    note = Note(log="site/log", number=7, at_ns=0, fact=NameErased(pseudonym="erased-1", entries=1))
+    line = remark(note, at=datetime(2026, 11, 25, tzinfo=UTC))
+    assert line.endswith("note 7: erased-1 stands for a name that was erased in 1 entry")
+    assert (note_number(line), note_number("# a remark")) == (7, None)
+
+
+def test_a_fact_that_cannot_be_read_says_so() -> None:
+    """Bytes that a fault changed stop nobody."""
+    fact = read_fact(b"\xff")
+    assert isinstance(fact, Unreadable)
+    assert words_of(fact).startswith("cannot be read: ")
+    repeated = EventsRepeated(source="aaaa", first_seq=2, last_seq=3)
+    assert words_of(read_fact(msgspec.json.encode(repeated))) == ("events aaaa:2 to 3 are in the log already")
