@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.builders import START_NS, a_face, a_stranger
 from tests.support.crowd import ANN, BOB, EVE, SETTINGS, STEP_NS, Doorway, seen
-from turnstile.access.visits import MAX_FOLDED, MAX_VISITS, Door, resumed
+from turnstile.access.visits import MAX_FOLDED, MAX_VISITS, Door, resumed, visits_of, without_visits_of
 from turnstile.access.votes import grant
 from turnstile.protocol.reasons import Reason
 
@@ -464,3 +464,14 @@ def test_frames_in_which_a_face_was_not_read_say_nothing(doorway: Doorway) -> No
     assert doorway.verdicts == []
     doorway.see(seen(ANN), times=3)
     assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_a_person_who_is_erased_leaves_nothing_in_the_visits_of_others(doorway: Doorway) -> None:
+    """The person's own visit goes, and with it that a stranger's face was near."""
+    doorway.see(seen(ANN), seen(EVE, left=400), times=2)
+    before = doorway.door
+    assert len(before.visits) == 2
+    assert [visit.person or visit.trail.person for visit in visits_of(ANN.upper(), before)] == [ANN]
+    (left,) = without_visits_of(ANN, before).visits
+    assert left not in visits_of(ANN, before)
+    assert {vote.measure.nearest for vote in left.votes} == {None}
