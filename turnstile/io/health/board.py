@@ -21,9 +21,11 @@ from turnstile.protocol.topics import Outgoing, topic
 MAX_NAMES_REFUSED = 64
 """Most names listed with refusal counts in one beat."""
 
-
 LONG_WAIT_MS = 1000.0
+"""Cameras that wait longer for a recognizer are worth a warning, which names the costliest camera."""
+
 SAY_EVERY_NS = 60_000_000_000
+"""How often that warning is repeated."""
 
 log = logging.getLogger("turnstile")
 
