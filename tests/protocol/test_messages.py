@@ -24,14 +24,14 @@ from tests.support.builders import (
     some_people,
 )
 from turnstile.errors import WireError
-from turnstile.protocol.fields import ENCODING_BYTES, MAX_FACES, MAX_LABELS, Hint
+from turnstile.protocol.fields import ENCODING_BYTES, MAX_FACES, MAX_LABELS, Advised, Hint
 from turnstile.protocol.messages import (
     ALL_MESSAGES,
-    Advised,
     Beat,
     Bye,
     Entries,
     Fetch,
+    Frame,
     Guide,
     Log,
     Message,
@@ -54,12 +54,12 @@ ONE = b"\x00\x00\x80\x3f"
 """1.0 as little-endian float32."""
 
 EXAMPLES: list[Message] = [
-    a_frame(jpeg=b"\xff\xd8\xff\xd9"),
+    msgspec.structs.replace(a_frame(jpeg=b"\xff\xd8\xff\xd9"), change=0.25),
     a_ready(gallery_version="v1"),
     Bye(name="recognizer-1", instance="recognizer-1-a1b2c3d4"),
     a_work(
         a_frame(jpeg=b"\xff\xd8\xff\xd9"),
-        hint=Hint(boxes_px=(a_box(),), age_s=0.25, frames_since_full_scan=2),
+        hint=Hint(boxes_px=(a_box(),), age_s=0.25, frames_since_full_scan=2, find_only=(0,)),
     ),
     a_picture(),
     a_result(a_face(), a_face(None), problem="a problem"),
@@ -156,6 +156,15 @@ def test_a_message_of_another_version_is_refused(message: Message) -> None:
     said = f"^a {name} of version 999; this node speaks version {version}$"
     with pytest.raises(WireError, match=said):
         decode(body_with(message, t=f"{name}/999"))
+
+
+def test_a_frame_of_a_camera_that_measures_no_change_is_read() -> None:
+    """Cameras are renewed one by one: those of version 2 are served as before."""
+    fields = msgspec.msgpack.decode(encode(a_frame())) | {"t": "frame/2"}
+    del fields["change"]
+    read = decode(msgspec.msgpack.encode(fields))
+    assert isinstance(read, Frame)
+    assert (read.jpeg, read.change) == (a_frame().jpeg, None)
 
 
 def test_a_beat_with_a_sentence_for_its_state_is_refused() -> None:

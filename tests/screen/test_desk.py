@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from tests.support.builders import START_NS, a_beat, a_face, a_frame, a_result, a_site, an_access
-from turnstile.protocol.messages import Advised, Beat, Guide
+from turnstile.protocol.fields import Advised
+from turnstile.protocol.messages import Beat, Guide
 from turnstile.protocol.reasons import ADVICE_WORDS, Advice
 from turnstile.protocol.state import LOCKED_OUT, State
 from turnstile.screen.desk import SceneDesk, make_scenes

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import START_NS, a_beat, a_box, a_face, a_result, a_stranger, an_access
-from turnstile.protocol.fields import Box
-from turnstile.protocol.messages import Access, Advised, Face, Guide, Result
+from turnstile.protocol.fields import Advised, Box
+from turnstile.protocol.messages import Access, Face, Guide, Result
 from turnstile.protocol.public import for_everybody
 from turnstile.protocol.reasons import Advice, Reason
 from turnstile.protocol.state import State

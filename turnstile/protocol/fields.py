@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from turnstile.protocol.reasons import Advice
+
 MAX_NAME_CHARS = 63
 NAME_PATTERN = r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z"
 Name = Annotated[
@@ -23,6 +25,7 @@ Milliseconds = Annotated[float, Meta(ge=0, le=1e9)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Pixel = Annotated[int, Meta(ge=-65536, le=65536)]
 Size = Annotated[int, Meta(ge=1, le=65536)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 Distance = Annotated[float, Meta(ge=0, le=4)]
 Text = Annotated[str, Meta(max_length=500)]
 STEERING = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
@@ -82,3 +85,15 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     age_s: Seconds
     """How much earlier the frame of those boxes came to the broker."""
     frames_since_full_scan: Count
+    find_only: Annotated[
+        tuple[Annotated[int, Meta(ge=0, lt=MAX_FACES)], ...], Meta(max_length=MAX_FACES)
+    ] = ()
+    """Indices in `boxes_px` of the faces that need not be encoded, as long as they are where they were."""
+
+
+class Advised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One piece of advice, for one face or for everybody in view."""
+
+    advice: Advice
+    box_px: Box | None = None
+    """The face it is for; `None` if it is for everybody."""

@@ -1,7 +1,7 @@
 """The protocol: every message on the bus, its topic, and who says it to whom.
 
 A message travels as two ZeroMQ frames, ``[topic, body]``. The body is one MessagePack map with a
-versioned tag in ``t`` (``frame/2``); a change that old readers would misread gets a new number. Unknown
+versioned tag in ``t`` (``frame/3``); a change that old readers would misread gets a new number. Unknown
 fields, unknown tags and values out of range are refused. Topics match by prefix, so each ends in a dot.
 
 =============  ====================  ==========================  =================================
@@ -46,6 +46,7 @@ from turnstile.protocol.fields import (
     ENCODING_BYTES,
     MAX_FACES,
     MAX_LABELS,
+    Advised,
     Box,
     Count,
     Distance,
@@ -56,13 +57,14 @@ from turnstile.protocol.fields import (
     Nanoseconds,
     PersonName,
     Seconds,
+    Share,
     Size,
     Text,
     Thumbnail,
     Timings,
     Token,
 )
-from turnstile.protocol.reasons import Advice, Reason
+from turnstile.protocol.reasons import Reason
 from turnstile.protocol.roles import NodeRole
 from turnstile.protocol.state import State
 from turnstile.protocol.versions import UNREADABLE, another_version
@@ -88,10 +90,11 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     thumbnail: Thumbnail = b""
     """For the broker, which publishes it with a decision only; may be empty."""
     unread: bool = False
-    """Found but not encoded, since the frame has too many faces: it says nothing about who it is."""
+    """Found but not encoded: it says nothing about who it is. The frame has too many faces, or the broker
+    asked only to find this one (`Hint.find_only`)."""
 
 
-class Frame(Message, frozen=True, kw_only=True, tag="frame/2"):
+class Frame(Message, frozen=True, kw_only=True, tag="frame/3"):
     """One picture of a camera."""
 
     camera: Name
@@ -104,6 +107,12 @@ class Frame(Message, frozen=True, kw_only=True, tag="frame/2"):
     height_px: Size
     jpeg: bytes
     """Baseline JPEG; the broker refuses anything else by its header."""
+    change: Share | None = None
+    """Share of the picture that differs from its slow background; `None` where that is not known."""
+
+
+class EarlierFrame(Frame, frozen=True, kw_only=True, tag="frame/2"):
+    """A frame of a capture node that measures no change yet; it is read as any other."""
 
 
 class Ready(Message, frozen=True, kw_only=True, tag="ready/1"):
@@ -122,7 +131,7 @@ class Bye(Message, frozen=True, kw_only=True, tag="bye/1"):
     instance: Name
 
 
-class Work(Message, frozen=True, kw_only=True, tag="work/1"):
+class Work(Message, frozen=True, kw_only=True, tag="work/2"):
     """A frame to recognize; the answer is a `Result` with the same token within `lease_s`."""
 
     token: Token
@@ -240,14 +249,6 @@ class Access(Message, frozen=True, kw_only=True, tag="access/3"):
     """Names the settings and rules that decided."""
     thumbnail: Thumbnail = b""
     """The face that decided."""
-
-
-class Advised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One piece of advice, for one face or for everybody in view."""
-
-    advice: Advice
-    box_px: Box | None = None
-    """The face it is for; `None` if it is for everybody."""
 
 
 class Guide(Message, frozen=True, kw_only=True, tag="guide/1"):
@@ -375,7 +376,7 @@ AnyMessage = (
 )
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage)
+_decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage | EarlierFrame)
 ALL_MESSAGES: tuple[type[Message], ...] = get_args(AnyMessage)
 
 _TAGS = [str(one.__struct_config__.tag) for one in ALL_MESSAGES]

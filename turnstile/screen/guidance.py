@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from turnstile.protocol.fields import Box
-from turnstile.protocol.messages import Advised
+from turnstile.protocol.fields import Advised, Box
 from turnstile.protocol.reasons import ADVICE_WORDS
 from turnstile.screen.verdicts import overlap_of
 

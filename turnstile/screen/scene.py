@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from turnstile.protocol.fields import Box
-from turnstile.protocol.messages import Access, Advised, Beat, Face, Guide, Result, Verdict
+from turnstile.protocol.fields import Advised, Box
+from turnstile.protocol.messages import Access, Beat, Face, Guide, Result, Verdict
 from turnstile.protocol.reasons import WORDS, Reason
 from turnstile.protocol.state import State
 from turnstile.screen import guidance
