@@ -51,6 +51,9 @@ class Match(NamedTuple):
 
 NOBODY = Match(None, None, None)
 
+FACES_AT_ONCE = 4
+"""From so many faces on, one product of matrices takes less time than one with each face."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
@@ -68,23 +71,38 @@ class Gallery:
         """Return the nearest person of each row of `faces` `(k, 128)`, by Euclidean distance."""
         if not len(faces) or not self.persons:
             return [NOBODY] * len(faces)
-        squares = self._squared_lengths[None, :] - 2.0 * (faces @ self.encodings.T)
-        return [self._match_one(face, row) for face, row in zip(faces, squares, strict=True)]
+        nearness = self._nearness(np.hstack([faces, np.ones((len(faces), 1), np.float32)]))
+        return [self._match_one(face, row) for face, row in zip(faces, nearness, strict=True)]
+
+    def _nearness(self, faces: npt.NDArray[np.float32]) -> Iterable[npt.NDArray[np.float32]]:
+        """Return for each of `faces` `(k, 129)` what is the largest for the nearest encoding, `(n,)`."""
+        if len(faces) < FACES_AT_ONCE:
+            return (face @ self._by_dimension for face in faces)
+        return iter(faces @ self._by_dimension)
 
     @cached_property
-    def _squared_lengths(self) -> npt.NDArray[np.float32]:
-        return np.asarray(np.einsum("ij,ij->i", self.encodings, self.encodings), dtype=np.float32)
+    def _by_dimension(self) -> npt.NDArray[np.float32]:
+        """The encodings as columns, `(129, n)`, and half of each one's squared length below, negative.
 
-    def _match_one(self, face: Encodings, squares: npt.NDArray[np.float32]) -> Match:
-        """Return the match of one face from its squared distances (less a constant), which it overwrites."""
-        best = int(squares.argmin())
+        So OpenBLAS is as fast as memory: one face takes 2.0 ms with 100,000 columns and 2.9 with rows, eight
+        faces 7.8 and 16.5. The last row spares a pass over the products.
+        """
+        rows = self.encodings
+        made = np.empty((rows.shape[1] + 1, len(rows)), np.float32)
+        made[:-1] = rows.T
+        made[-1] = np.einsum("ij,ij->i", rows, rows) / -2
+        return made
+
+    def _match_one(self, face: Encodings, nearness: npt.NDArray[np.float32]) -> Match:
+        """Return the match of one face from how near each encoding is, which it overwrites."""
+        best = int(nearness.argmax())
         owner = self.owners[best]
-        squares[self.owners == owner] = np.inf
-        second = int(squares.argmin())
+        nearness[self.owners == owner] = -np.inf
+        second = int(nearness.argmax())
         return Match(
             self.persons[owner],
             _distance(face, self.encodings[best]),
-            _distance(face, self.encodings[second]) if np.isfinite(squares[second]) else None,
+            _distance(face, self.encodings[second]) if np.isfinite(nearness[second]) else None,
         )
 
 
