@@ -126,10 +126,10 @@ class BrokerNode:
             log.debug("refused: %s", error)
         except PictureError as error:
             self.heart.count("refused_pictures")
-            log.debug("a frame was refused: %s", error)
+            self.sockets.note_unusable(str(error))
         except WireError as error:
             self.heart.count("refused_messages")
-            log.debug("a message was refused: %s", error)
+            self.sockets.note_unusable(str(error))
         return True
 
     def _authorise(self, received: Received) -> AnyMessage:
@@ -226,7 +226,7 @@ class BrokerNode:
             self.meter.forget(camera)
             self.access.forget(camera)
         self._publish(self.board.rivals(self.dispatch.incumbents.rivalries(now_ns)))
-        refused = self.sockets.refused_by_name(MAX_NAMES_REFUSED)
+        refused = self.sockets.refusals.worst(MAX_NAMES_REFUSED)
         self._publish(self.board.due(now_ns, refused_subscriptions=self.sockets.refused, refused=refused))
 
 

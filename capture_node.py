@@ -30,9 +30,6 @@ from turnstile.site.settings import Site
 RIVAL_S = 3.0
 """How long the broker's word that there are two of this node counts; it repeats it with each beat."""
 
-LAST_WORDS_S = 0.3
-"""How long the last frame of a recording and the last beat may take to leave."""
-
 log = logging.getLogger("turnstile")
 
 
@@ -68,13 +65,14 @@ class CaptureNode:
             self.heart.report(self.feed.state, self.feed.detail)
             self.rival = ""
         self.heart.set_counts(self.feed.counts)
-        if self.heart.beat(self.bus) and self.feed.ended:
+        self.heart.beat(self.bus)
+        if self.feed.ended:
             self.stop.request()
 
     def close(self) -> None:
         """Let go of the camera and the bus."""
         self.feed.close()
-        self.bus.close(linger_s=LAST_WORDS_S if self.feed.ended else 0.0)
+        self.bus.close()
 
     def _send(self, shot: Shot) -> None:
         if len(shot.jpeg) > self.max_frame_bytes:

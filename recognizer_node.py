@@ -77,7 +77,7 @@ class RecognizerNode:
                 if isinstance(message, Taken):
                     self.outbox.confirm(message.token)
             time.sleep(0.005)  # a wait would end at once: the signal to stop is there to be read
-        self.bus.close(linger_s=0.3)
+        self.bus.close()
 
     def _receive(self, message: AnyMessage) -> None:
         match message:

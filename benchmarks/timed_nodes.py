@@ -18,6 +18,7 @@ import broker
 import recognizer_node
 from benchmarks.simulated_nodes import SleepingEngine, a_recognizer
 from tests.support.process_group import Channel
+from turnstile.dispatch.refusals import Refusals
 from turnstile.errors import RefusedError
 from turnstile.io.bus.broker import BrokerSockets, Received
 from turnstile.io.bus.nodes import Bus, Heard
@@ -68,9 +69,14 @@ class StampedSockets:
         """Refuse as the broker does."""
         return self.inner.refuse(said, why)
 
-    def refused_by_name(self, count: int) -> dict[str, int]:
-        """Return what the ports count."""
-        return self.inner.refused_by_name(count)
+    @property
+    def refusals(self) -> Refusals:
+        """Return what the ports count by name."""
+        return self.inner.refusals
+
+    def note_unusable(self, why: str) -> None:
+        """Name the sender as the broker does."""
+        self.inner.note_unusable(why)
 
     def close(self, *, linger_s: float = 0.0) -> None:
         """Close as the broker does."""

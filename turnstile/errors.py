@@ -58,6 +58,10 @@ class DisplayError(TurnstileError):
     """A screen, video file or snapshot that cannot be written to."""
 
 
+class NoScreenYetError(DisplayError):
+    """A screen whose server does not answer, and may later."""
+
+
 class SetupError(TurnstileError):
     """Something that set-up or the system should bring is missing; the message says what to install."""
 

@@ -91,6 +91,16 @@ def test_a_node_is_silent_after_three_seconds_without_a_beat() -> None:
     assert (silent.silent, silent.age_s, silent.words) == (True, 3.1, "silent (was: live)")
 
 
+def test_a_node_that_stopped_as_asked_has_ended_and_vanishes_after_a_minute() -> None:
+    """It is not silent, as one is that died; and not the double of the process that follows it."""
+    ended = the_only(a_beat("log", said_s=50.0, role="logger", state=State.ENDED))
+    assert (ended.silent, ended.words) == (False, "ended")
+    assert the_roll(a_beat("log", said_s=39.9, role="logger", state=State.ENDED)).nodes == ()
+    before = a_beat("log", said_s=99.5, role="logger", state=State.ENDED, instance="log-old")
+    roster = the_roll(before, a_beat("log", role="logger", instance="log-new"))
+    assert ([node.instance for node in roster.nodes], roster.doubles) == (["log-new"], ())
+
+
 def test_the_latest_beat_of_a_process_counts() -> None:
     """Whatever the order in which old ones are repeated."""
     beats = [

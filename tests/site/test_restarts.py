@@ -18,6 +18,16 @@ def test_what_only_a_person_can_mend_is_given_up_at_once(exit_code: int) -> None
     assert (outcome.delay_s, outcome.given_up) == (None, True)
 
 
+def test_a_screen_that_is_not_there_yet_is_waited_for_without_end() -> None:
+    """The X server may start minutes after the site; a crash afterwards is the first."""
+    restarts = Restarts(max_failures=2)
+    outcomes = [restarts.ended(75, ran_s=1.0) for _ in range(20)]
+    assert [outcome.delay_s for outcome in outcomes[:8]] == [0.5, 1, 2, 4, 8, 16, MAX_DELAY_S, MAX_DELAY_S]
+    assert not any(outcome.given_up for outcome in outcomes)
+    assert "does not have yet" in outcomes[0].words
+    assert restarts.ended(1, ran_s=1.0).delay_s == 0.5
+
+
 def test_delays_grow_until_it_is_given_up() -> None:
     """Failures in a row are tried again ever later, then no more."""
     restarts = Restarts()

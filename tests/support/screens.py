@@ -46,13 +46,13 @@ class _ClientMessage(ctypes.Structure):
 
 
 @contextmanager
-def a_screen() -> Iterator[str]:
-    """Give the DISPLAY of a screen of 1280x800; empty if Xvfb is not installed."""
+def a_screen(display: str = "") -> Iterator[str]:
+    """Give the DISPLAY of a screen of 1280x800, any that is free or this one; empty without Xvfb."""
     if shutil.which("Xvfb") is None:
         yield ""
         return
     reader, writer = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writer), *_OPTIONS]
+    command = ["Xvfb", *filter(None, [display]), "-displayfd", str(writer), *_OPTIONS]
     with subprocess.Popen(command, pass_fds=(writer,), stderr=subprocess.DEVNULL) as server:
         os.close(writer)
         try:

@@ -1,5 +1,6 @@
 """The broker as a process, among honest, dying, stopped and hostile peers that the test plays."""
 
+import os
 import random
 import signal
 import time
@@ -281,6 +282,7 @@ def test_whatever_is_said_the_broker_goes_on(place: Place) -> None:
     for parts in malformed:
         hostile.send_multipart(parts)
     assert place.count("refused_messages", len(malformed)) == len(malformed)
+    assert place.count(f"refused_from_process {os.getpid()}", len(malformed)) == len(malformed)
     hostile.send_multipart([b"frame.front_door.", bytes(3 * 2**20)])
     place.send(a_frame(seq=1))
     assert place.count("frames_in") == 1

@@ -86,6 +86,14 @@ def test_a_node_that_died_is_marked_silent_until_it_is_back(programs: Programs, 
     assert (found.silent, found.pid) == (False, again.pid)
 
 
+def test_a_node_that_was_stopped_has_ended(programs: Programs, config: Path) -> None:
+    """Its last beat says so; nobody needs to look for it."""
+    start_node(programs, "broker.py", config)
+    stop(start_node(programs, "logger_node.py", config))
+    found = heard(programs, config)["log"]
+    assert (found.silent, found.words) == (False, "ended")
+
+
 def test_without_a_broker_one_sentence_says_so(programs: Programs, config: Path) -> None:
     """With the address that was tried; the exit code is 1."""
     code, printed, said = status(programs, config)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.builders import a_jpeg
 from tests.support.processes import ROOT
+from tests.support.screens import a_screen
 from tests.support.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.system
@@ -157,6 +158,22 @@ def test_a_display_without_a_screen_is_given_up_at_once(site: Upstairs) -> None:
     assert re.search(r"screen \|.* no screen: \$DISPLAY is not set", site.said)
     assert re.search(r"up +\|.* screen is given up: this machine lacks what it needs", site.said)
     assert "given up: screen" in site.said
+
+
+def test_a_display_is_tried_again_until_its_screen_is_there(site: Upstairs) -> None:
+    """The X server starts after the site, as on a machine that has just been switched on."""
+    with a_screen() as display:
+        if not display:
+            pytest.skip("Xvfb is not installed")
+    site.environment["DISPLAY"] = display
+    site.up("--only", "displays", "--attempts", "1")
+    site.wait_for(rf"screen \|.* no display at {display} yet")
+    site.wait_for(
+        r"up +\|.* screen waits for what this machine does not have yet, see above; it is tried again"
+    )
+    with a_screen(display):
+        site.wait_for(r"screen \|.* door: ")
+        assert site.end() == 0
 
 
 def test_recognizers_come_and_go_while_it_runs(site: Upstairs) -> None:

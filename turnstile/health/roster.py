@@ -19,6 +19,9 @@ SILENT_AFTER_S = 3.0
 BEATS_WITHIN_S = 1.6
 """A living node's beat is no older, but for a pause; what was started again has been silent for longer."""
 
+ENDED_SHOWN_S = 60.0
+"""How long a node that stopped as asked is still shown."""
+
 _ONE_EACH = frozenset({"broker", "capture", "logger", "display"})
 _RATES = ("frames_out_per_s", "frames_in_per_s")
 _LOSSES = ("dropped_", "refused_", "bad_")
@@ -44,6 +47,7 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     detail: str
     silent: bool
+    """It sent no beat for 3 s, and had not ended."""
     age_s: float
     """Since its last beat."""
     uptime_s: float
@@ -103,7 +107,7 @@ def is_loss(count: str) -> bool:
 
 
 def call_roll(site: Site, heard: Iterable[Heard], *, now_s: float) -> Roster:
-    """Return the state at `now_s` of all nodes heard.
+    """Return the state at `now_s` of all nodes heard. One that ended is left out after a minute.
 
     A node's silent processes are left out if another process of it is alive. If none is, only the latest is
     kept: the others were stopped and started again.
@@ -115,6 +119,8 @@ def call_roll(site: Site, heard: Iterable[Heard], *, now_s: float) -> Roster:
             latest[one.beat.instance] = one
     processes: defaultdict[tuple[int, str], list[NodeStatus]] = defaultdict(list)
     for one in latest.values():
+        if one.beat.state is State.ENDED and now_s - one.said_s > ENDED_SHOWN_S:
+            continue
         processes[NODE_ROLES.index(one.beat.role), one.beat.node].append(_status(one, now_s=now_s))
     nodes = [_placed(site, status) for _, same in sorted(processes.items()) for status in _current(same)]
     names = {status.node for status in nodes}
@@ -133,7 +139,7 @@ def _placed(site: Site, status: NodeStatus) -> NodeStatus:
 def _doubles(processes: Mapping[tuple[int, str], Sequence[NodeStatus]]) -> Iterator[str]:
     """Yield the names that two living processes have, and where: a site file may have been copied."""
     for (role, name), same in sorted(processes.items()):
-        living = [one for one in same if one.age_s <= BEATS_WITHIN_S]
+        living = [one for one in same if one.age_s <= BEATS_WITHIN_S and one.state is not State.ENDED]
         alive = sorted(f"{one.instance} on {one.host}" for one in living)
         if len(alive) > 1 and NODE_ROLES[role] in _ONE_EACH:
             yield f"{NODE_ROLES[role]} {name} runs {len(alive)} times: {', '.join(alive)}"
@@ -141,7 +147,7 @@ def _doubles(processes: Mapping[tuple[int, str], Sequence[NodeStatus]]) -> Itera
 
 def _current(processes: Sequence[NodeStatus]) -> list[NodeStatus]:
     by_age = sorted(processes, key=lambda status: (status.age_s, status.instance))
-    alive = [status for status in by_age if not status.silent]
+    alive = [status for status in by_age if not status.silent and status.state is not State.ENDED]
     return sorted(alive, key=lambda status: status.instance) or by_age[:1]
 
 
@@ -156,7 +162,7 @@ def _status(heard: Heard, *, now_s: float) -> NodeStatus:
         version=beat.version,
         state=beat.state,
         detail=beat.detail,
-        silent=age_s > SILENT_AFTER_S,
+        silent=age_s > SILENT_AFTER_S and beat.state is not State.ENDED,
         age_s=round(age_s, 3),
         uptime_s=round(beat.uptime_s, 3),
         counts=dict(beat.counts),

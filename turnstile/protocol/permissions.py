@@ -68,6 +68,22 @@ def sent_under(message: AnyMessage) -> str:
             return ""
 
 
+def speaker(about: bytes) -> str:
+    """Return in words who sends under a topic that may be anything: a camera, a recognizer, a logger."""
+    start = about[:MAX_NAMED_BYTES].decode(errors="replace")
+    return f"{_SPEAKERS.get(start.partition('.')[0], 'a message')} under the topic {start!r}"
+
+
+MAX_NAMED_BYTES = 80
+_SPEAKERS = {
+    "frame": "a camera's message",
+    "status": "a node's message",
+    **dict.fromkeys(("ready", "result", "template", "bye"), "a recognizer's message"),
+    **dict.fromkeys(("fetch", "entries"), "a logger's message"),
+    **dict.fromkeys(("query", "unlock"), "a command's message"),
+}
+
+
 def may_subscribe(who: Identity, prefix: str, *, cameras: Collection[str] = ()) -> bool:
     """Tell whether somebody may subscribe to all topics that start with `prefix`.
 

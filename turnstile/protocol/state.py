@@ -20,7 +20,7 @@ class State(StrEnum):
     LOST = "lost"
     """What the node had is gone: its camera, or the broker."""
     ENDED = "ended"
-    """A recording is at its end."""
+    """A recording is at its end, or the node has stopped as asked: that is its last beat."""
 
     @property
     def is_well(self) -> bool:

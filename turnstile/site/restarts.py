@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from turnstile.site.backoff import delay_s
 
-EXIT_STOPPED, EXIT_CRASHED, EXIT_UNAVAILABLE, EXIT_CONFIG = 0, 1, 69, 78
+EXIT_STOPPED, EXIT_CRASHED, EXIT_UNAVAILABLE, EXIT_NOT_YET, EXIT_CONFIG = 0, 1, 69, 75, 78
 FIRST_DELAY_S = 0.5
 MAX_DELAY_S = 30.0
 STEADY_S = 30.0
@@ -32,6 +32,8 @@ class Restarts:
     max_failures: int = MAX_FAILURES
     failures: int = 0
     """In a row."""
+    waits: int = 0
+    """In a row, for what this machine does not have yet."""
 
     def ended(self, exit_code: int, *, ran_s: float) -> Outcome:
         """Return what becomes of the process.
@@ -46,6 +48,11 @@ class Restarts:
             return Outcome("is given up: its configuration is not valid, see above", given_up=True)
         if exit_code == EXIT_UNAVAILABLE:
             return Outcome("is given up: this machine lacks what it needs, see above", given_up=True)
+        self.waits = self.waits + 1 if exit_code == EXIT_NOT_YET else 0
+        if self.waits:
+            wait_s = delay_s(self.waits, first_s=FIRST_DELAY_S, longest_s=MAX_DELAY_S)
+            how = "waits for what this machine does not have yet, see above"
+            return Outcome(f"{how}; it is tried again in {wait_s:g} s", delay_s=wait_s)
         self.failures = 1 if ran_s >= STEADY_S else self.failures + 1
         how = f"was killed by signal {-exit_code}" if exit_code < 0 else f"failed with exit code {exit_code}"
         if self.failures >= self.max_failures:

@@ -354,6 +354,22 @@ def test_malformed_messages_are_refused_by_the_broker(
                 sockets.receive()
 
 
+def test_whoever_sends_what_cannot_be_used_is_named_and_counted_without_keys(
+    raw: "zmq.Context[zmq.Socket[bytes]]", addresses: BrokerSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By address and role, or on one machine by the process; one line a minute, whatever it sends."""
+    who = "127.0.0.1" if addresses.ingress.startswith("tcp") else f"process {os.getpid()}"
+    with closing(BrokerSockets(addresses)) as sockets, raw.socket(zmq.PUSH) as node:
+        node.connect(addresses.ingress)
+        for _ in range(3):
+            node.send_multipart([b"frame.front_door.", b"no message"])
+            next_said(sockets)
+            sockets.note_unusable("not a Turnstile message")
+        assert sockets.refusals.worst(9) == {who: 3}
+    said = "a camera's message under the topic 'frame.front_door.': not a Turnstile message"
+    assert caplog.messages == [f"refused from {who}: {said}"]
+
+
 def test_an_oversized_message_ends_only_its_own_connection(
     raw: "zmq.Context[zmq.Socket[bytes]]", folder: Path
 ) -> None:

@@ -48,6 +48,16 @@ def test_the_first_beat_is_due_at_once_and_the_next_after_the_period() -> None:
     assert (len(port.sent), port.topics) == (1, {"status.log."})
 
 
+def test_the_last_beat_of_a_node_that_stops_says_that_it_has_ended() -> None:
+    """At once, though the one before has just been sent; a node without a bus has none."""
+    heart, port = a_heart(), APort()
+    heart.report(State.DEGRADED, "the disk is full")
+    assert heart.beat(port)
+    heart.end()
+    assert [(beat.state, beat.detail) for beat in port.sent][1:] == [(State.ENDED, "")]
+    a_heart().end()
+
+
 def test_a_beat_carries_who_and_what() -> None:
     """It is a valid message on the node's own topic, with what the bus counts."""
     heart = a_heart()

@@ -1,5 +1,6 @@
 """The broker's side of the bus."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -7,11 +8,13 @@ from typing import NamedTuple
 
 import zmq
 
+from turnstile.dispatch.refusals import Refusals
 from turnstile.errors import ConfigError, RefusedError
 from turnstile.io.bus.guard import Guard
 from turnstile.io.bus.keys import HOW
 from turnstile.io.bus.options import MAX_TOPIC_BYTES, make_watchful, new_socket, topic_and_body
 from turnstile.io.bus.unfinished import Unfinished
+from turnstile.protocol.permissions import speaker
 from turnstile.protocol.roles import Identity
 from turnstile.site.addresses import bind_address, is_local
 from turnstile.site.settings import BrokerSettings
@@ -24,6 +27,9 @@ _INGRESS_HWM = 64
 
 _EGRESS_HWM = 200
 """For each node. A display that hangs keeps so many frames in the broker's memory: 100 MB at 500 kB."""
+
+
+log = logging.getLogger("turnstile")
 
 
 class Received(NamedTuple):
@@ -60,6 +66,8 @@ class BrokerSockets:
         self.refused = 0
         ingress, egress = (bind_address(broker, at) for at in (broker.ingress, broker.egress))
         self.guard = guard
+        self.refusals = Refusals() if guard is None else guard.refusals
+        self._newest: zmq.Frame | None = None
         self._subscribers: Counter[str] = Counter()
         self._turned_away: Counter[str] = Counter()
         self._astray = False
@@ -108,6 +116,7 @@ class BrokerSockets:
         except zmq.Again:
             self.unfinished.look(drained=True)
             return None
+        self._newest = frames[0]
         self.unfinished.came(frames[0])
         self.unfinished.look(drained=False)
         sender = None
@@ -122,9 +131,15 @@ class BrokerSockets:
             return RefusedError(why)
         return self.guard.refuse(said.frame, why)
 
-    def refused_by_name(self, count: int) -> dict[str, int]:
-        """Return how often the names most often refused were."""
-        return {} if self.guard is None else self.guard.refusals.worst(count)
+    def note_unusable(self, why: str) -> None:
+        """Count that the newest message cannot be used, and log from whom it came, once a minute for each."""
+        if self._newest is None:
+            return
+        who = _sender_in_words(self._newest) if self.guard is None else self.guard.name_of(self._newest)
+        words = f"{speaker(self._newest.bytes)}: {why}"
+        line = self.refusals.note(who, words, time.monotonic())
+        if line is not None:
+            log.warning("%s", line)
 
     def subscription(self, until_s: float = float("inf")) -> tuple[str, bool] | None:
         """Return a topic and whether it was subscribed or left by its last subscriber.
@@ -220,6 +235,16 @@ class BrokerSockets:
                 f"broker: cannot bind {address}: {zmq.strerror(error.errno or 0)}; another broker may be "
                 "running there, or the address is not this machine's (see broker.bind_host)"
             ) from error
+
+
+def _sender_in_words(frame: zmq.Frame) -> str:
+    """Return the address that a message came from, or the process if it came by a socket in a folder."""
+    try:
+        address = str(frame.get("Peer-Address")).removeprefix("::ffff:")  # an IPv4 address on an IPv6 port
+    except zmq.ZMQError:
+        return "an unknown address"
+    host, *credentials = address.split(":")  # libzmq gives ``localhost:<uid>:<gid>:<pid>`` for ipc
+    return f"process {credentials[2]}" if host == "localhost" and len(credentials) == 3 else address
 
 
 def _has_sender(frame: zmq.Frame) -> bool:

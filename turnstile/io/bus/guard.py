@@ -217,11 +217,19 @@ class Guard:
         except RefusedError as error:
             return error
 
-    def _peer(self, frame: zmq.Frame) -> _Peer:
+    def name_of(self, frame: zmq.Frame) -> str:
+        """Return whose key a message came with."""
+        peer = self._known(frame)
+        return STRANGERS if peer is None else peer.who.name
+
+    def _known(self, frame: zmq.Frame) -> _Peer | None:
         try:
-            peer = self._peers.get(str(frame.get("User-Id")))
+            return self._peers.get(str(frame.get("User-Id")))
         except zmq.ZMQError:
-            peer = None
+            return None
+
+    def _peer(self, frame: zmq.Frame) -> _Peer:
+        peer = self._known(frame)
         if peer is None:
             self.cut(frame)
             self._note(STRANGERS, "a message on a connection that is being cut")

@@ -24,6 +24,9 @@ when the broker refuses the key, which may be a moment before it learns of it.""
 MAX_HEARD_BYTES = 64 * 2**20
 """Largest message a node takes: a gallery of `turnstile.io.people.enrolment.MAX_PICTURES`."""
 
+LAST_BEAT_S = 0.3
+"""How long the last frame of a recording and the last beat may take to leave."""
+
 _DRAIN = 256
 Heard = tuple[str, AnyMessage]
 
@@ -145,8 +148,8 @@ class Bus:
             self._topics.remove(topic)
             self._sub.unsubscribe(topic)
 
-    def close(self, *, linger_s: float = 0.0) -> None:
-        """Close, giving what was said up to `linger_s` to leave."""
+    def close(self, *, linger_s: float = LAST_BEAT_S) -> None:
+        """Close, giving what was sent up to `linger_s` to leave."""
         self._disconnect(linger_s=linger_s)
         self._context.term()
 

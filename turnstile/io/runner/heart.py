@@ -70,6 +70,7 @@ class Heart:
         self.state, self.detail = State.STARTING, ""
         self.notice = ""
         """What people should know besides, whatever the state is."""
+        self._port: Port | None = None
         self._broker_lost = True
         self._broker_was_found = False
         self._clock = clock
@@ -119,6 +120,7 @@ class Heart:
 
     def beat(self, port: Port) -> bool:
         """Send a beat if one is due, and return whether it was; call this at the end of each step."""
+        self._port = port
         if self.is_due or port.broker_lost != self._broker_lost:
             self._note_trouble(port.trouble)
         self._note_broker(lost=port.broker_lost)
@@ -127,6 +129,15 @@ class Heart:
         if beat is not None:
             port.send(self.topic, beat)
         return beat is not None
+
+    def end(self) -> None:
+        """Send the last beat of a node that stops as asked, so that nobody takes it for one that died."""
+        self.report(State.ENDED)
+        self.notice = ""
+        self._due_at = self._clock()
+        beat = self.beat_if_due()
+        if self._port is not None and beat is not None:
+            self._port.send(self.topic, beat)
 
     def beat_if_due(self) -> Beat | None:
         """Return the beat to send now; `None` when the last one is younger than the period."""

@@ -16,7 +16,7 @@ from types import FrameType, TracebackType
 from typing import Protocol, Self
 
 from turnstile import __version__
-from turnstile.errors import ConfigError, DisplayError, TurnstileError
+from turnstile.errors import ConfigError, DisplayError, NoScreenYetError, TurnstileError
 from turnstile.io.bus.keys import NodeKey
 from turnstile.io.runner.clock import ClockWatch
 from turnstile.io.runner.heart import Heart
@@ -32,6 +32,7 @@ from turnstile.site.settings import Site
 
 EXIT_STOPPED, EXIT_CRASHED = restarts.EXIT_STOPPED, restarts.EXIT_CRASHED
 EXIT_CONFIG, EXIT_UNAVAILABLE = restarts.EXIT_CONFIG, restarts.EXIT_UNAVAILABLE
+EXIT_NOT_YET = restarts.EXIT_NOT_YET
 STEP_S = 0.1
 
 UNDER_A_SUPERVISOR = "TURNSTILE_UNDER_A_SUPERVISOR"
@@ -138,7 +139,10 @@ def run(
     argv: Sequence[str] | None = None,
     add_options: Callable[[argparse.ArgumentParser], None] | None = None,
 ) -> int:
-    """Run a node until it is asked to stop; return 0 stopped, 1 crashed, 69 no screen, 78 bad site file."""
+    """Run a node until it is asked to stop, and return its exit code.
+
+    It is 0 stopped, 1 crashed, 69 no screen, 75 no screen yet, or 78 bad site file.
+    """
     parser = command_line(doc)
     if add_options is not None:
         add_options(parser)
@@ -216,6 +220,7 @@ def work(node: Node, stop: Stop, pulse: Pulse, watch: SiteFileWatch) -> None:
                 node.heart.count("clock_set")
                 log.warning("%s", words)
             pulse.turned(node.heart.words)
+        node.heart.end()
         pulse.stopping()
     finally:
         node.close()
@@ -229,9 +234,11 @@ def _account_for(error: BaseException, stop: Stop, who: str) -> int:
         return EXIT_STOPPED
     if isinstance(error, TurnstileError):
         log.error("%s", error)
-        lacks_a_screen = isinstance(error, DisplayError) and stop.starting
-        crashed = EXIT_UNAVAILABLE if lacks_a_screen else EXIT_CRASHED
-        return EXIT_CONFIG if isinstance(error, ConfigError) else crashed
+        if isinstance(error, ConfigError):
+            return EXIT_CONFIG
+        if not (isinstance(error, DisplayError) and stop.starting):
+            return EXIT_CRASHED
+        return EXIT_NOT_YET if isinstance(error, NoScreenYetError) else EXIT_UNAVAILABLE
     log.error("%s crashed", who, exc_info=error)
     return EXIT_CRASHED
 

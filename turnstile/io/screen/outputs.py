@@ -102,7 +102,7 @@ def open_outputs(
             check_screen()
         except DisplayError as error:
             if not in_files:
-                raise DisplayError(f"{error}; {WITHOUT_A_SCREEN}") from error
+                raise type(error)(f"{error}; {WITHOUT_A_SCREEN}") from error
             log.info("no window is opened: %s", error)
             window = False
     size_px = display.size_px

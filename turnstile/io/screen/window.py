@@ -8,12 +8,13 @@ from pathlib import Path
 
 import cv2
 
-from turnstile.errors import DisplayError
+from turnstile.errors import DisplayError, NoScreenYetError
 from turnstile.vision.arrays import PictureBgr
 
 _QUIT_KEYS = frozenset({ord("q"), ord("Q"), 27})
+_NO_CONNECTION = 1
 _XCB_ERRORS = {
-    1: "cannot connect to the X server of $DISPLAY={display}",
+    _NO_CONNECTION: "no display at {display} yet: no X server answers there, or it refuses this user",
     2: "the X server of $DISPLAY={display} lacks an extension",
     5: "$DISPLAY={display} is not the name of a display",
     6: "the X server of $DISPLAY={display} has no such screen",
@@ -26,7 +27,8 @@ def check_screen() -> None:
     Asked before OpenCV is: its Qt ends the whole process with `abort()` when there is no X server.
 
     Raises:
-        DisplayError: OpenCV has no windows, there is no X server, or Qt lacks a library; the text says which.
+        NoScreenYetError: the X server that $DISPLAY names does not answer.
+        DisplayError: OpenCV has no windows, $DISPLAY is not set, or Qt lacks a library; the text says which.
     """
     framework = cv2.currentUIFramework()
     if not framework:
@@ -50,7 +52,8 @@ def check_screen() -> None:
     xcb.xcb_disconnect(connection)
     if problem:
         text = _XCB_ERRORS.get(problem, "X error {problem} on $DISPLAY={display}")
-        raise DisplayError(f"no screen: {text.format(display=display, problem=problem)}")
+        kind = NoScreenYetError if problem == _NO_CONNECTION else DisplayError
+        raise kind(f"no screen: {text.format(display=display, problem=problem)}")
 
 
 def _join_xlib_and_xcb() -> None:
