@@ -64,8 +64,7 @@ class RecognizerNode:
         if self._until_ready_s() <= 0 and not self.stop.requested:
             self._send_ready()
         self.heart.set_counts({**self.desk.counts, "dropped_answers": self.outbox.lost})
-        hints = "; ".join(self.desk.sideways.hints.values())
-        self.heart.report(State.LIVE, hints or self.desk.engine.description.runtime)
+        self.heart.report(State.LIVE, self.desk.hints or self.desk.engine.description.runtime)
         self.heart.beat(self.bus)
 
     def close(self) -> None:

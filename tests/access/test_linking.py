@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.support.builders import a_box, a_face
 from tests.support.crowd import ANN, BOB, EVE, encoding_of, seen
-from turnstile.access.linking import MAX_RECENT, Trail, apart_widths, encoding_gaps, follow, link
+from turnstile.access.linking import MAX_RECENT, Trail, apart_widths, encoding_gaps, follow, followed, link
 from turnstile.protocol.messages import Face
 
 LINK = 0.45
@@ -119,3 +119,12 @@ def test_each_face_and_each_trail_is_used_once(
     assert not set(displaced.values()) & set(face_of)
     assert len(set(displaced.values())) == len(displaced)
     assert all(trails[t][0] == faces[f][0] for t, f in face_of.items())
+
+
+def test_of_a_crowd_those_encoded_and_those_in_view_before_are_followed() -> None:
+    """However many other faces are bigger."""
+    others = [a_face(None, left=1000 + 100 * at, size=90) for at in range(40)]
+    near, encoded = a_face(None, left=105, size=50), seen(BOB, left=600)
+    faces = followed([a_trail(ANN, left=100)], [*others, near, encoded], at_most=32)
+    assert list(faces) == [encoded, near, *others[:30]]
+    assert list(followed([], others[:32], at_most=32)) == others[:32]

@@ -475,3 +475,15 @@ def test_a_person_who_is_erased_leaves_nothing_in_the_visits_of_others(doorway: 
     (left,) = without_visits_of(ANN, before).visits
     assert left not in visits_of(ANN, before)
     assert {vote.measure.nearest for vote in left.votes} == {None}
+
+
+def test_somebody_among_bigger_faces_of_a_poster_is_not_absent(doorway: Doorway) -> None:
+    """The face that is found but not encoded keeps the visit open, so there is one entry."""
+    poster = [
+        msgspec.structs.replace(a_face(None, left=1000 + 100 * at, size=90), unread=True) for at in range(60)
+    ]
+    doorway.see(seen(ANN), times=5)
+    unread = msgspec.structs.replace(seen(ANN, as_person=None), unread=True, encoding=b"")
+    doorway.see(*poster, unread, times=60)
+    doorway.see(*poster, seen(ANN), times=5)
+    assert doorway.verdicts == [GRANTED_ANN]

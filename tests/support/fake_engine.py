@@ -24,6 +24,7 @@ class FakeEngine:
         self.boxes_px: tuple[Box, ...] = ()
         self.encodings: Encodings = some_encodings(0)
         self.encoded: tuple[int, ...] | None = None
+        self.left_out = 0
         self.error: PictureError | None = None
         self.while_working: Callable[[], object] = lambda: None
         self.hints: list[Hint | None] = []
@@ -45,6 +46,7 @@ class FakeEngine:
             boxes_px=self.boxes_px,
             encodings=self.encodings,
             encoded=self.encoded,
+            left_out=self.left_out,
             sharpness=(50.0,) * len(self.boxes_px),
             picture_rgb=np.zeros((48, 64, 3), np.uint8),
         )

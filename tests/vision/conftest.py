@@ -60,4 +60,4 @@ def as_jpeg() -> Encode:
 @pytest.fixture(scope="session")
 def reference() -> ReferenceEngine:
     """Return the reference engine with default settings."""
-    return ReferenceEngine(RecognitionSettings())
+    return ReferenceEngine(RecognitionSettings(encode_budget_ms=10_000))

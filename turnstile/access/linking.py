@@ -80,6 +80,22 @@ def link(
     return Links(face_of, fresh, displaced)
 
 
+def followed(trails: Sequence[Trail], faces: Sequence[Face], *, at_most: int) -> Sequence[Face]:
+    """Return the faces of a crowd to link: those encoded first, then those near a trail, then the others.
+
+    So nobody whose visit is open seems absent because other faces are bigger.
+    """
+    if len(faces) <= at_most:
+        return faces
+
+    def precedence(face: Face) -> int:
+        if face.encoding:
+            return 0
+        return 1 if any(apart_widths(trail.box_px, face.box_px) < NEAR for trail in trails) else 2
+
+    return sorted(faces, key=precedence)[:at_most]
+
+
 def follow(trail: Trail, face: Face, *, person: str | None, keep_encoding: bool) -> Trail:
     """Return the trail after one more face. `keep_encoding` adds the face's encoding to those compared."""
     encodings = trail.encodings

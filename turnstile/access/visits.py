@@ -30,7 +30,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from turnstile.access.linking import Trail, follow, is_alike, link
+from turnstile.access.linking import Trail, follow, followed, is_alike, link
 from turnstile.access.votes import Ballot, Conclusion, Grounds, Vote, ballots, denial, grant, with_frame
 from turnstile.protocol.messages import Face, Result, Verdict
 from turnstile.protocol.names import same_name
@@ -47,7 +47,7 @@ MAX_FOLDED = 512
 """Frames remembered as folded, so that none counts twice: over 5 s at 100 results a second."""
 
 MAX_FACES_LINKED = 32
-"""Faces of a frame that are linked to visits; engines give the biggest first."""
+"""Faces of a frame that are linked to visits, see `followed`."""
 
 MAX_VISITS = 64
 """Visits open at a door. Linking takes time by faces and visits, and a broken recognizer may begin visits
@@ -142,7 +142,8 @@ def fold(
     frame = (result.seq, came_ns)
     if frame in door.folded:
         return door, []
-    result = msgspec.structs.replace(result, faces=result.faces[:MAX_FACES_LINKED])
+    faces = followed([visit.trail for visit in door.visits], result.faces, at_most=MAX_FACES_LINKED)
+    result = msgspec.structs.replace(result, faces=tuple(faces))
     too_old = age_s > settings.max_result_age_s
     step = _step(door, came_ns)
     cast = ballots(result, settings, too_old=too_old)

@@ -7,7 +7,7 @@ from turnstile.people.gallery import NOBODY, Gallery
 from turnstile.protocol.messages import Face, Result
 
 MAX_NAMED = 32
-"""Faces of a result that are named, the first ones; engines give the biggest first, and a door links no more.
+"""Faces of a result that are named, the first ones: those encoded come first, and a door links no more.
 On one core a face takes 0.02 ms with 1,000 encodings and 3.3 ms with 100,000; 8 faces 0.15 and 31 ms."""
 
 TOLERANCE = 0.001

@@ -28,6 +28,9 @@ class RecognitionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     full_scan_every: Annotated[int, Meta(ge=1, le=1000)] = 15
     """Accelerated engine: beside people who stay where they were, a newcomer is looked for in one of so many
     recognized frames of a camera; 1 searches every frame in full."""
+    encode_budget_ms: Annotated[float, Meta(ge=1, le=10_000)] = 150.0
+    """No face of a frame begins to be encoded after so long; what is left has its turn in later frames. With
+    it another door waits about a third of a second at most for a frame full of faces."""
     policy: Literal["auto", "raw", "unit", "mirror", "paddings", "points68", "everything68"] = "auto"
     """What is encoded of a face in a frame, see `turnstile.vision.encode.encoder`; ``auto`` is ``raw`` for
     the reference engine, which knows no other, and ``mirror`` for the accelerated one. The two with 68 use a

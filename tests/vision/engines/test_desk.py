@@ -128,14 +128,27 @@ def test_a_camera_that_seems_to_be_mounted_sideways_is_said_in_the_log(
 def test_faces_that_were_not_encoded_are_found_all_the_same(
     desk: RecognitionDesk, engine: FakeEngine
 ) -> None:
-    """They have a box and no encoding, and are counted."""
+    """They have a box and no encoding, come after the others, and are counted."""
     desk.replace_gallery(to_message(ANN))
     engine.boxes_px = tuple(a_box(left=at, size=20) for at in range(3))
     engine.encodings, engine.encoded = some_encodings(1), (1,)
     faces = recognize(desk, a_work()).faces
-    assert [(face.unread, face.person, bool(face.encoding)) for face in faces] == [
-        (True, None, False),
-        (False, "Ann Lee", True),
-        (True, None, False),
+    assert [(face.box_px.left, face.unread, face.person, bool(face.encoding)) for face in faces] == [
+        (1, False, "Ann Lee", True),
+        (0, True, None, False),
+        (2, True, None, False),
     ]
     assert desk.counts["faces_unread"] == 2
+
+
+def test_a_crowd_is_said_in_the_log_and_shown(
+    desk: RecognitionDesk, engine: FakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once for the log, though every frame has it."""
+    engine.boxes_px = tuple(a_box(left=at, size=20) for at in range(84))
+    engine.encodings, engine.encoded, engine.left_out = some_encodings(8), tuple(range(8)), 76
+    for seq in range(3):
+        recognize(desk, a_work(a_frame(seq=seq)))
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert said.startswith("front_door: 76 of 84 faces in a frame were not encoded")
+    assert desk.hints == said

@@ -1,31 +1,76 @@
-"""Which faces of a crowd are encoded, so that one camera's frame never holds up the others.
+"""Which faces of a frame are encoded, so that one camera's frame never holds up the others.
 
-On one core an encoding takes 3 to 13 ms. A poster of 84 faces at one door took a second and more for every
-frame, and the next door's verdict waited as long.
+On one core an encoding takes 3 to 80 ms. A poster of 84 faces at one door took a second and more for every
+frame, and the next door's verdict waited as long. So a frame's encodings are bounded in number and in time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
+
+from turnstile.people.encodings import ENCODING_SIZE, Encodings
 from turnstile.protocol.fields import Box
 
 MAX_ENCODED = 8
 """Faces of a frame that are encoded; more than anybody ever stands at a door."""
 
-BIGGEST = 4
-"""Of these so many are the biggest, in every frame. The others take turns."""
+NEAREST = 4
+"""Of these so many are the nearest to the camera, in every frame. The others take turns."""
 
-MAX_IN_TURN = 32
-"""The broker follows no more faces of a frame (`turnstile.access.visits`)."""
+AT_THE_CORNER = 0.5
+"""What the size of a face in the corner counts, against one in the middle; unmeasured."""
 
 
-def to_encode(boxes: Sequence[Box], turn: int) -> list[int]:
-    """Return which of a frame's boxes, biggest first, are encoded in a turn.
+def to_encode(boxes: Sequence[Box], *, width_px: int, height_px: int, turn: int) -> list[int]:
+    """Return which of a frame's boxes are encoded, in this order, as far as the time goes.
 
-    Somebody who stands before a poster is among the biggest, or has a turn in every seventh frame at least.
+    Big faces and those near the middle come first, in half of the frames. In the other half the order begins
+    elsewhere, so everybody has a turn even where the time is enough for one face.
+
+    Args:
+        boxes: of all faces found.
+        width_px: of the frame.
+        height_px: of the frame.
+        turn: another number for each frame, at random: a regular one may favour somebody for ever.
     """
-    if len(boxes) <= MAX_ENCODED:
-        return list(range(len(boxes)))
-    others = min(len(boxes), MAX_IN_TURN) - BIGGEST
-    start = turn * (MAX_ENCODED - BIGGEST)
-    chosen = {BIGGEST + (start + step) % others for step in range(MAX_ENCODED - BIGGEST)}
-    return [*range(BIGGEST), *sorted(chosen)]
+    weights = [_weight(box, width_px, height_px) for box in boxes]
+    ranked = sorted(range(len(boxes)), key=lambda at: -weights[at])
+    elsewhere, turn = turn % 2, turn // 2
+    turn, first = divmod(turn, MAX_ENCODED)
+    others = _from(ranked[NEAREST:], turn)[: MAX_ENCODED - NEAREST]
+    chosen = [*ranked[:NEAREST], *others]
+    return _from(chosen, first) if elsewhere else chosen
+
+
+def encode_in_time(
+    order: Sequence[int], encode: Callable[[int], Encodings], *, budget_s: float, clock: Callable[[], float]
+) -> tuple[tuple[int, ...], Encodings]:
+    """Return which faces were encoded before the time was over, at least one, and a row for each, in order.
+
+    Args:
+        order: the faces to encode.
+        encode: returns the row `(1, 128)` of one face.
+        budget_s: no face is begun after so long.
+        clock: in seconds.
+    """
+    until_s = clock() + budget_s
+    rows = [np.empty((0, ENCODING_SIZE), np.float32)]
+    for at in order:
+        if len(rows) > 1 and clock() >= until_s:
+            break
+        rows.append(encode(at))
+    encoded = np.argsort(order[: len(rows) - 1])
+    return tuple(order[at] for at in encoded), np.concatenate(rows)[encoded]
+
+
+def _weight(box: Box, width_px: int, height_px: int) -> float:
+    """Return the area of a face, less where it is far from the middle."""
+    across = (box.left + box.right) / max(1, width_px) - 1
+    down = (box.top + box.bottom) / max(1, height_px) - 1
+    away = min(1.0, float(np.hypot(across, down) / np.sqrt(2)))
+    return box.width * box.height * (1 - (1 - AT_THE_CORNER) * away)
+
+
+def _from(faces: Sequence[int], start: int) -> list[int]:
+    at = start % max(1, len(faces))
+    return [*faces[at:], *faces[:at]]

@@ -1,6 +1,6 @@
 """The accelerated engine: dlib's own networks on a model runtime, and a search near hinted faces."""
 
-import itertools
+import secrets
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from turnstile.vision.detect.search import (
     missed_faces,
     the_one_face,
 )
-from turnstile.vision.encode.crowd import to_encode
+from turnstile.vision.encode.crowd import encode_in_time, to_encode
 from turnstile.vision.encode.encoder import POLICIES, Encoder
 from turnstile.vision.engines.engine import Analysis, EngineDescription
 from turnstile.vision.models import cache, runtime
@@ -40,11 +40,11 @@ class _Glance(NamedTuple):
 
 
 class AcceleratedEngine:
-    """Finds faces near hinted boxes first, and encodes the faces of a frame in one batch."""
+    """Finds faces near hinted boxes first, and encodes as many faces of a frame as there is time for."""
 
     def __init__(self, recognition: RecognitionSettings) -> None:
         self._recognition = recognition
-        self._turns = itertools.count()
+        self._encode_budget_s = recognition.encode_budget_ms / 1e3
         encoder = _load(cache.encoder_graph(), recognition)
         detector = _load(cache.detector_graph(), recognition)
         self._runtime = encoder.description
@@ -93,13 +93,20 @@ class AcceleratedEngine:
         sighting = self._find(frame, hint, glance)
         boxes = sighting.boxes_px[:MAX_FACES]
         detected = time.perf_counter()
-        encoded_faces = to_encode(boxes, next(self._turns))
-        encodings = self._frames.encode(frame, [boxes[at] for at in encoded_faces])
+        height_px, width_px = frame.shape[:2]
+        order = to_encode(boxes, width_px=width_px, height_px=height_px, turn=secrets.randbelow(2**30))
+        encoded_faces, encodings = encode_in_time(
+            order,
+            lambda at: self._frames.encode(frame, [boxes[at]]),
+            budget_s=self._encode_budget_s,
+            clock=time.perf_counter,
+        )
         encoded = time.perf_counter()
         return Analysis(
             boxes_px=boxes,
             encodings=encodings,
-            encoded=tuple(encoded_faces),
+            encoded=encoded_faces,
+            left_out=len(boxes) - len(encoded_faces),
             sharpness=tuple(sharpness(frame, box) for box in boxes),
             decode_ms=glance.decode_ms + (decoded - started) * 1e3,
             detect_ms=glance.detect_ms + (detected - decoded) * 1e3,

@@ -13,12 +13,13 @@ from turnstile.people.gallery import EMPTY, Gallery, from_message
 from turnstile.protocol.fields import MAX_FACES, Timings
 from turnstile.protocol.messages import Face, People, Picture, Result, Template, Work
 from turnstile.vision.encode.thumbnails import thumbnail
+from turnstile.vision.engines.crowds import CrowdWatch
 from turnstile.vision.engines.engine import Analysis, Engine
 from turnstile.vision.engines.sideways import SidewaysWatch
 from turnstile.vision.pictures import decode_enrolment
 
 MAX_THUMBNAILS = 4
-"""Faces of a frame that get a thumbnail, biggest first."""
+"""Encoded faces of a frame that get a thumbnail."""
 
 MAX_PROBLEM_CHARS = 500
 
@@ -39,10 +40,18 @@ class RecognitionDesk:
     """How long the latest frame took."""
     sideways: SidewaysWatch = field(init=False)
     """Which cameras seem to be mounted sideways."""
+    crowds: CrowdWatch = field(default_factory=CrowdWatch)
+    """Which cameras see more faces than are encoded."""
 
     def __post_init__(self) -> None:
         """Let turned frames be searched by the same engine."""
         self.sideways = SidewaysWatch(count_faces=lambda jpeg: len(self.engine.analyse(jpeg).boxes_px))
+
+    @property
+    def hints(self) -> str:
+        """Return what people should know of the cameras; empty if there is nothing."""
+        crowds = self.crowds.hints(time.monotonic())
+        return "; ".join([*self.sideways.hints.values(), *crowds.values()])
 
     def take(self, work: Work | Picture) -> Result | Template:
         """Return the answer to a piece of work."""
@@ -73,6 +82,11 @@ class RecognitionDesk:
             matching = time.perf_counter()
             faces = self._name_faces(analysis)
             match_ms = (time.perf_counter() - matching) * 1e3
+            hint = self.crowds.note(
+                work.camera, found=len(faces), left_out=analysis.left_out, now_s=time.monotonic()
+            )
+            if hint:
+                log.warning("%s", hint)
             if analysis.full_scan and (hint := self.sideways.note(work.camera, work.jpeg, faces=len(faces))):
                 log.warning("%s", hint)
         except PictureError as error:
@@ -103,26 +117,28 @@ class RecognitionDesk:
         )
 
     def _name_faces(self, analysis: Analysis) -> tuple[Face, ...]:
+        """Return the faces, those first that were encoded: the broker looks at so many of a frame."""
         picture, boxes = analysis.picture_rgb, analysis.boxes_px[:MAX_FACES]
-        faces = [
-            Face(box_px=box, sharpness=sharp, unread=True)
-            for box, sharp in zip(boxes, analysis.sharpness, strict=False)
-        ]
-        encoded = range(len(faces)) if analysis.encoded is None else analysis.encoded
+        encoded = range(len(boxes)) if analysis.encoded is None else analysis.encoded
         encodings = analysis.encodings[: len(encoded)]
+        faces: list[Face] = []
         for at, match, encoding in zip(encoded, self.gallery.match(encodings), encodings, strict=True):
-            shown = picture is not None and at < MAX_THUMBNAILS
-            faces[at] = Face(
-                box_px=boxes[at],
-                person=match.person,
-                distance=match.distance,
-                second_distance=match.second_distance,
-                sharpness=analysis.sharpness[at],
-                encoding=encoding.astype("<f4").tobytes(),
-                thumbnail=thumbnail(picture, boxes[at]) if picture is not None and shown else b"",
+            shown = picture is not None and len(faces) < MAX_THUMBNAILS
+            faces.append(
+                Face(
+                    box_px=boxes[at],
+                    person=match.person,
+                    distance=match.distance,
+                    second_distance=match.second_distance,
+                    sharpness=analysis.sharpness[at],
+                    encoding=encoding.astype("<f4").tobytes(),
+                    thumbnail=thumbnail(picture, boxes[at]) if picture is not None and shown else b"",
+                )
             )
-        self.counts["faces_unread"] += sum(face.unread for face in faces)
-        return tuple(faces)
+        found = [at for at in range(len(boxes)) if at not in encoded]
+        self.counts["faces_unread"] += len(found)
+        unread = [Face(box_px=boxes[at], sharpness=analysis.sharpness[at], unread=True) for at in found]
+        return (*faces, *unread)
 
     def _encode(self, picture: Picture) -> Template:
         self.counts["pictures_in"] += 1

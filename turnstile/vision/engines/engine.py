@@ -15,11 +15,13 @@ class Analysis:
     boxes_px: tuple[Box, ...]
     """In pixels of the frame as captured, whatever scale was searched."""
     encodings: Encodings
-    """Encodings; row `i` belongs to `boxes_px[i]`, or to `boxes_px[encoded[i]]` in a crowd."""
+    """Encodings; row `i` belongs to `boxes_px[i]`, or to `boxes_px[encoded[i]]` if not all were encoded."""
     sharpness: tuple[float, ...]
     """Variance of the Laplacian of each grey face scaled to 100x100 pixels."""
     encoded: tuple[int, ...] | None = None
     """Which faces were encoded; `None` means all."""
+    left_out: int = 0
+    """How many faces were to be encoded and were not, as there were too many or the time was over."""
     decode_ms: float = 0.0
     detect_ms: float = 0.0
     encode_ms: float = 0.0

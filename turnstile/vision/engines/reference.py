@@ -1,7 +1,7 @@
 """The reference engine: the `face_recognition` library as it comes, on dlib."""
 
-import itertools
 import math
+import secrets
 import time
 import warnings
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from turnstile.protocol.fields import MAX_FACES, Box, Hint
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.search import missed_faces, the_one_face
-from turnstile.vision.encode.crowd import to_encode
+from turnstile.vision.encode.crowd import encode_in_time, to_encode
 from turnstile.vision.engines.engine import Analysis, EngineDescription
 from turnstile.vision.pictures import biggest_first, decode_frame, sharpness
 
@@ -45,8 +45,8 @@ class ReferenceEngine:
     """
 
     def __init__(self, recognition: RecognitionSettings) -> None:
-        self._turns = itertools.count()
         self._upsamplings = max(0, math.ceil(math.log2(HOG_FACE_PX / recognition.min_face_px)))
+        self._encode_budget_s = recognition.encode_budget_ms / 1e3
         self._min_enrol_face_px = recognition.min_enrol_face_px
         blank = np.zeros((160, 160, 3), np.uint8)
         face_recognition.face_locations(blank)
@@ -72,13 +72,20 @@ class ReferenceEngine:
         decoded = time.perf_counter()
         boxes = self._find(frame, upsamplings=self._upsamplings)[:MAX_FACES]
         detected = time.perf_counter()
-        encoded_faces = to_encode(boxes, next(self._turns))
-        encodings = self._encode(frame, [boxes[at] for at in encoded_faces])
+        height_px, width_px = frame.shape[:2]
+        order = to_encode(boxes, width_px=width_px, height_px=height_px, turn=secrets.randbelow(2**30))
+        encoded_faces, encodings = encode_in_time(
+            order,
+            lambda at: self._encode(frame, [boxes[at]]),
+            budget_s=self._encode_budget_s,
+            clock=time.perf_counter,
+        )
         encoded = time.perf_counter()
         return Analysis(
             boxes_px=tuple(boxes),
             encodings=encodings,
-            encoded=tuple(encoded_faces),
+            encoded=encoded_faces,
+            left_out=len(boxes) - len(encoded_faces),
             sharpness=tuple(sharpness(frame, box) for box in boxes),
             decode_ms=(decoded - started) * 1e3,
             detect_ms=(detected - decoded) * 1e3,
