@@ -88,7 +88,7 @@ class BrokerNode:
         self._publish(self.access.due(enrolled=self.people.enrolled))
         self._publish(self.people.due(now_ns))
         self._hand_out_work(now_ns)
-        self.heart.report(*standing(self.access, self.people.enrolment, self.board.rivalries))
+        self.heart.report(*standing(self.access, self.people.enrolment, self.board.notice))
         if self.heart.is_due:
             self._beat(now_ns)
 

@@ -80,13 +80,30 @@ def test_a_camera_that_is_gone_waits_no_more() -> None:
     assert loads.tell(NOW + MS) == {"queue_age_ms": 0}
 
 
-def test_the_camera_that_takes_most_of_the_recognizers_time_is_named() -> None:
-    """One gauge, however many cameras there are."""
+def costly(busy_ms: dict[str, float], *, waited_ms: int = 1500) -> dict[str, float]:
+    """Return the shares that are told when cameras took so long, and one waited."""
     loads = Loads()
-    loads.tell(1)
-    for _ in range(10):
-        loads.answered("yard", MS, busy_ms=60.0)
-        loads.answered("door", MS, busy_ms=8.0)
-    told = loads.tell(1 + 1000 * MS)
-    assert told["busiest_ms_per_s.yard"] == 600.0
-    assert not any(name.startswith("busiest") for name in loads.tell(1 + 2000 * MS))
+    loads.came("hall", NOW)
+    for camera, took_ms in busy_ms.items():
+        loads.answered(camera, MS, busy_ms=took_ms)
+    told = loads.tell(NOW + waited_ms * MS)
+    again = loads.tell(NOW + 2 * waited_ms * MS)
+    assert not any(name.startswith("busy_share") for name in again)
+    return {name.partition(".")[2]: share for name, share in told.items() if name.startswith("busy_share")}
+
+
+def test_all_cameras_that_cost_much_are_named_when_the_site_cannot_keep_up() -> None:
+    """The costliest first, with their shares of the recognizers' time in that period."""
+    shares = costly({"porch": 10, "yard": 300, "gate": 600, "door": 90})
+    assert shares == {"gate": 0.6, "yard": 0.3}
+    assert list(shares) == ["gate", "yard"]
+
+
+def test_of_many_cameras_that_cost_the_same_one_is_named() -> None:
+    """Then there are too few recognizers, and somebody must be told."""
+    assert len(costly({f"door-{number}": 10 for number in range(64)})) == 1
+
+
+def test_no_camera_is_blamed_while_the_site_keeps_up() -> None:
+    """One camera alone always has the whole of a little."""
+    assert costly({"yard": 300}, waited_ms=900) == {}

@@ -99,3 +99,10 @@ def test_who_invents_processes_fills_no_memory() -> None:
     beats = [(NOW + number, a_beat(instance=f"a-{number}")) for number in range(MAX_PROCESSES + 5)]
     shown = view(*beats, now_s=NOW + MAX_PROCESSES + 4)
     assert len(shown.nodes) < 10
+
+
+def test_a_camera_that_holds_up_the_others_has_its_share_beside_it() -> None:
+    """The broker tells it only while the site cannot keep up."""
+    broker = of(a_beat(node="broker", instance="a"), role="broker", gauges={"busy_share.front_door": 0.453})
+    (row,) = view((NOW, broker), (NOW, of(a_beat()))).cameras
+    assert row.state == "live; takes 45 % of the recognizers' time"

@@ -10,12 +10,18 @@ Pure: times are arguments, monotonic nanoseconds.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from turnstile.protocol.state import BUSIEST
+from turnstile.protocol.state import BUSY_SHARE
 
 MAX_TOLD = 24
 """Most cameras in one beat, which has room for 128 values."""
 
 MAX_LABEL_CHARS = 64
+
+LONG_WAIT_MS = 1000.0
+"""The site cannot keep up when a camera waits longer for a recognizer."""
+
+MIN_SHARE, MAX_COSTLY = 0.1, 8
+"""A camera is costly if it takes as much of the recognizers' time, or the most; at most so many are told."""
 
 
 @dataclass(kw_only=True)
@@ -74,7 +80,7 @@ class Loads:
 
         ``queue_age_ms`` is the longest wait of any camera; ``results_per_s.<camera>``, ``wait_ms.<camera>``
         and, if there were results, ``age_ms.<camera>`` of the oldest frame, are of the first 24 cameras.
-        ``busiest_ms_per_s.<camera>`` names the camera that took most of the recognizers' time.
+        ``busy_share.<camera>`` is told of the costly ones when the site cannot keep up, the costliest first.
         """
         elapsed_s = max(now_ns - self._period_began_ns, 1_000_000) / 1e9 if self._period_began_ns else 0.0
         self._period_began_ns = now_ns
@@ -88,13 +94,19 @@ class Loads:
             if one.results:
                 values["age_ms"] = _ms(one.oldest_ns)
             told |= {f"{name}.{camera}"[:MAX_LABEL_CHARS]: value for name, value in values.items()}
-        busiest = max(self._cameras, key=lambda camera: self._cameras[camera].busy_ms, default="")
-        if elapsed_s and busiest and (busy_ms := self._cameras[busiest].busy_ms):
-            told[f"{BUSIEST}{busiest}"[:MAX_LABEL_CHARS]] = round(busy_ms / elapsed_s, 1)
+        if told["queue_age_ms"] > LONG_WAIT_MS:
+            told |= self._costly()
         for one in self._cameras.values():
             one.longest_wait_ns = one.results = one.oldest_ns = 0
             one.busy_ms = 0.0
         return told
+
+    def _costly(self) -> dict[str, float]:
+        all_ms = sum(one.busy_ms for one in self._cameras.values())
+        shares = [(one.busy_ms / all_ms, camera) for camera, one in self._cameras.items() if all_ms]
+        shares.sort(reverse=True)
+        costly = [*shares[:1], *(one for one in shares[1:MAX_COSTLY] if one[0] >= MIN_SHARE)]
+        return {f"{BUSY_SHARE}{camera}"[:MAX_LABEL_CHARS]: round(share, 3) for share, camera in costly}
 
     def _longest_wait_ns(self, one: _Camera, now_ns: int) -> int:
         return max(one.longest_wait_ns, now_ns - one.waiting_since_ns if one.waiting_since_ns else 0)

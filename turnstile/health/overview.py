@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from turnstile.health.roster import Heard, NodeStatus, Roster, call_roll, is_loss
-from turnstile.protocol.state import BUSIEST, LOCKED_OUT
+from turnstile.protocol.state import BUSY_SHARE, LOCKED_OUT
 from turnstile.site.settings import Site
 
 MAX_PROCESSES = 4096
@@ -120,22 +120,16 @@ class Watch:
                     wait_ms=told.get(f"wait_ms.{camera}"),
                     age_ms=told.get(f"age_ms.{camera}"),
                     state=_state(capture, told.get(f"{LOCKED_OUT}{camera}"))
-                    + _busy_words(told.get(f"{BUSIEST}{camera}")),
+                    + _cost_words(told.get(f"{BUSY_SHARE}{camera}")),
                     is_well=capture is not None and capture.is_well and f"{LOCKED_OUT}{camera}" not in told,
                 )
             )
         return rows
 
 
-BUSY_MS_PER_S = 300.0
-"""A camera that takes less of the recognizers' time is not worth a word."""
-
-
-def _busy_words(busy_ms_per_s: float | None) -> str:
-    """Say of the camera that costs most what it costs, if that is worth a word."""
-    if busy_ms_per_s is None or busy_ms_per_s < BUSY_MS_PER_S:
-        return ""
-    return f"; costs most: {busy_ms_per_s / 10:.0f} % of a recognizer"
+def _cost_words(share: float | None) -> str:
+    """Say of a costly camera what it costs."""
+    return "" if share is None else f"; takes {share:.0%} of the recognizers' time".replace("%", " %")
 
 
 def _state(capture: NodeStatus | None, locked_s: float | None) -> str:

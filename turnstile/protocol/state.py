@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
-BUSIEST = "busiest_ms_per_s."
-"""What the gauge of the camera that costs the recognizers most is called, before the camera's name."""
+BUSY_SHARE = "busy_share."
+"""Start of the gauge in the broker's beat that tells what share of the recognizers' time a camera takes."""
 
 LOCKED_OUT = "locked_out_s."
 """Start of the gauge in the broker's beat that tells for how long a camera's door is locked out."""

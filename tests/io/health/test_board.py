@@ -74,16 +74,21 @@ def test_a_newcomer_gets_the_last_beats_of_all_and_the_brokers_own(board: Board)
     assert board.last_beats("status.store.", 3602 * SECOND) == []
 
 
-def test_the_camera_that_costs_most_is_named_while_others_wait(
+def test_cameras_that_cost_much_are_named_once_a_minute(
     board: Board, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once a minute."""
-    beat_of(board, SECOND)
-    for second in (4, 5, 6):
-        board.meter.loads.came("front_door", SECOND)
-        board.meter.loads.answered("yard", SECOND, busy_ms=900.0)
-        beat_of(board, second * SECOND + 1)
-    (said,) = [one.message for one in caplog.records if "yard" in one.message]
-    assert said.startswith(
-        "cameras wait 3.0 s for a recognizer; yard takes most of their time, 300 ms a second"
+    """In one line, when cameras wait."""
+    for second in (10, 12, 14):
+        board.meter.came(a_frame(camera="hall"), (second - 2) * SECOND)
+        board.meter.loads.answered("gate", 1, busy_ms=750)
+        board.meter.loads.answered("yard", 1, busy_ms=250)
+        assert beat_of(board, second * SECOND).gauges["busy_share.gate"] == 0.75
+    assert board.notice == (
+        "cameras wait for a recognizer; of the recognizers' time gate takes 75 %, yard takes 25 %"
     )
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert said == board.notice.replace("wait for", "wait 2.0 s for") + (
+        ": lower their size_px or max_fps, or start more recognizers"
+    )
+    beat_of(board, 15 * SECOND)
+    assert board.notice == ""

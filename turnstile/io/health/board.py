@@ -15,17 +15,14 @@ from turnstile.io.metrics.hops import Meter
 from turnstile.io.metrics.nodes import REFUSED_FROM
 from turnstile.io.runner.heart import Heart
 from turnstile.protocol.messages import Beat, Rivals
-from turnstile.protocol.state import BUSIEST
+from turnstile.protocol.state import BUSY_SHARE
 from turnstile.protocol.topics import Outgoing, topic
 
 MAX_NAMES_REFUSED = 64
 """Most names listed with refusal counts in one beat."""
 
-LONG_WAIT_MS = 1000.0
-"""Cameras that wait longer for a recognizer are worth a warning, which names the costliest camera."""
-
 SAY_EVERY_NS = 60_000_000_000
-"""How often that warning is repeated."""
+"""How often the warning is repeated that the site cannot keep up."""
 
 log = logging.getLogger("turnstile")
 
@@ -53,7 +50,8 @@ class Board:
     beats: LastBeats = field(default_factory=LastBeats)
     rivalries: Sequence[Rivalry] = ()
     """Who has a camera's name besides the process that is served."""
-    _say_busiest_ns: int = 0
+    _say_costly_ns: int = 0
+    _overload: str = ""
 
     def take(self, beat: Beat, now_ns: int) -> None:
         """Keep a node's beat for newcomers, and add up what it counts."""
@@ -75,7 +73,7 @@ class Board:
         for name in [name for name in self.heart.gauges if "." in name]:
             del self.heart.gauges[name]  # a camera's, which may be gone
         loads = self.meter.loads.tell(now_ns)
-        self._name_the_busiest(loads, now_ns)
+        self._name_the_costly(loads, now_ns)
         for gauges in (*(desk.gauges() for desk in self.desks), loads):
             for name, value in gauges.items():
                 self.heart.gauge(name, value)
@@ -86,17 +84,29 @@ class Board:
         self.beats.forget(now_ns / 1e9)
         return [Outgoing(self.heart.topic, beat)]
 
-    def _name_the_busiest(self, loads: Mapping[str, float], now_ns: int) -> None:
-        """Say which camera takes most of the recognizers' time while cameras wait for it."""
+    @property
+    def notice(self) -> str:
+        """Return what people should know of the site's cameras; empty if there is nothing."""
+        one = self.rivalries[0].name if self.rivalries else ""
+        twice = f"two capture nodes are called {one}; one is refused" if one else ""
+        return "; ".join(filter(None, (twice, self._overload)))
+
+    def _name_the_costly(self, loads: Mapping[str, float], now_ns: int) -> None:
+        """Say which cameras take most of the recognizers' time while cameras wait for it."""
         waited_ms = loads["queue_age_ms"]
-        for name, busy_ms in loads.items():
-            if name.startswith(BUSIEST) and waited_ms > LONG_WAIT_MS and now_ns >= self._say_busiest_ns:
-                self._say_busiest_ns = now_ns + SAY_EVERY_NS
-                log.warning(
-                    "cameras wait %.1f s for a recognizer; %s takes most of their time, %.0f ms a second: "
-                    "lower its size_px or max_fps, or start more recognizers",
-                    *(waited_ms / 1000, name.removeprefix(BUSIEST), busy_ms),
-                )
+        costly = ", ".join(
+            f"{name.removeprefix(BUSY_SHARE)} takes {100 * share:.0f} %"
+            for name, share in loads.items()
+            if name.startswith(BUSY_SHARE)
+        )
+        self._overload = costly and f"cameras wait for a recognizer; of the recognizers' time {costly}"
+        if costly and now_ns >= self._say_costly_ns:
+            self._say_costly_ns = now_ns + SAY_EVERY_NS
+            log.warning(
+                "cameras wait %.1f s for a recognizer; of the recognizers' time %s: lower their size_px or "
+                "max_fps, or start more recognizers",
+                *(waited_ms / 1000, costly),
+            )
 
     def rivals(self, found: Sequence[Rivalry]) -> list[Outgoing]:
         """Return what tells two capture nodes of one name of each other; log it once."""
