@@ -28,7 +28,7 @@ from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
 from turnstile.io.store.store import LogName
 from turnstile.log.paging import MAX_PAGE_BYTES
-from turnstile.protocol.messages import Fetch, Log, Query
+from turnstile.protocol.messages import Log, Query
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic, topic
 
@@ -67,15 +67,7 @@ class LoggerNode:
         self.bus.close()
 
     def _fetch(self) -> None:
-        source, after_seq = self.book.fetch_after
-        fetch = Fetch(
-            name=self.name,
-            instance=self.instance,
-            source=source,
-            after_seq=after_seq,
-            visit=self.book.fetch_visit,
-        )
-        self.bus.send("fetch.", fetch)
+        self.bus.send("fetch.", self.book.fetch(name=self.name, instance=self.instance))
         self.fetch_at = time.monotonic() + FETCH_S
 
     def _beat(self) -> None:

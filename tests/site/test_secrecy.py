@@ -81,6 +81,9 @@ def test_a_text_with_the_password_alone_does_not_show_it(password: str, place: s
         ("ipc:///run/turnstile/in", "ipc:///run/turnstile/in"),
         ("tcp://127.0.0.1:5755", "tcp://127.0.0.1:5755"),
         ("postgresql://user@host/db", "postgresql://…@host/db"),
+        ("live/0123456789abcdef0123", "live/…"),
+        ("Bearer s3cret", "Bearer …"),
+        ("faces/sha256-0123456789abcdef.jpg", "faces/sha256-0123456789abcdef.jpg"),
     ],
 )
 def test_kind_and_host_are_shown(place: str, shown: str) -> None:
@@ -110,6 +113,14 @@ def test_an_address_that_cannot_be_taken_apart_comes_with_advice(place: str, wor
     [
         ("cannot open rtsp://a:b@c@10.0.0.7/1: 401", "cannot open rtsp://…@10.0.0.7/1: 401"),
         ("GET /cgi?user=admin&password=x;1 failed", "GET /cgi?user=…&password=…;1 failed"),
+        ("cannot open camera.local/live/k3y4w0rdk3y4w0rd: 404", "cannot open camera.local/live/…: 404"),
+        ("rtsp://10.0.0.5:554/0123456789abcdef/ch1", "rtsp://10.0.0.5:554/…/ch1"),
+        ("open 'live/Zq9xKc2mT7wLp4Rv' failed", "open 'live/…' failed"),
+        ("{'Authorization': 'Bearer s3cret'}", "{'Authorization': 'Bearer …'}"),
+        ("Authorization: Basic dTpw, bearer abc", "Authorization: Basic …, bearer …"),
+        ("a camera at camera.local/onvif/media_service/snapshot", None),
+        ("/var/pytest-of-root/pytest-0/test_a_node_stops_0/site.yaml", None),
+        ("/home/ann/2026-11-25_12-00-01_front_door/clip.mp4", None),
         ("ingress tcp://127.0.0.1:5755, see https://www.sqlite.org/wal.html#x", None),
         ("the key 'source' stands twice; write to a@b.example", None),
     ],

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -266,6 +266,7 @@ def a_beat(
     state: State = State.LIVE,
     detail: str = "",
     uptime_s: float = 1.0,
+    counts: Mapping[str, int] | None = None,
 ) -> Beat:
     """Return a capture node's beat."""
     return Beat(
@@ -278,7 +279,7 @@ def a_beat(
         uptime_s=uptime_s,
         state=state,
         detail=detail,
-        counts={"frames_in": 3},
+        counts={"frames_in": 3} if counts is None else dict(counts),
         gauges={"frames_in_per_s": 15.0},
     )
 

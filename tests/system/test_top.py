@@ -27,7 +27,7 @@ def test_without_a_terminal_it_is_printed_once(folder: Path) -> None:
         process = site.programs.start(*COMMAND, str(site.file))
         printed, said = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, said) == (0, "")
-    assert re.match(r"broker live, up \d+ s, 1 cameras, 1 recognizers, .* 0 granted, 1 denied\n", printed)
+    assert re.match(r"broker live, up \d+ s, 1 camera, 1 recognizer, .* 0 granted, 1 denied\n", printed)
     rows = {line.split()[0]: line.split() for line in printed.splitlines() if line.strip()}
     assert rows["broker"][1] == "broker"
     assert rows["log"][1] == "logger"

@@ -15,6 +15,7 @@ from turnstile.access.decider import Decider, Now
 from turnstile.errors import WireError
 from turnstile.protocol.fields import Nanoseconds, Seconds
 from turnstile.protocol.messages import Access, Result
+from turnstile.protocol.versions import UNREADABLE
 
 MATCH_NS = 5_000_000_000
 """Largest gap between two verdicts that are compared although their visits began in other frames."""
@@ -82,8 +83,44 @@ def decode(body: bytes) -> AnyRecord:
     """
     try:
         return _decoder.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError) as error:
-        raise WireError(f"not a record of results: {error}") from error
+    except UNREADABLE as error:
+        raise WireError(_another_version(body) or f"not a record of results: {error}") from error
+
+
+class _Inner(msgspec.Struct):
+    t: str
+
+
+class _Outer(msgspec.Struct):
+    t: str
+    result: _Inner | None = None
+    access: _Inner | None = None
+
+
+_VERSIONS = {
+    str(one.__struct_config__.tag).partition("/")[0]: str(one.__struct_config__.tag)
+    for one in (RecordedResult, RecordedVerdict, Result, Access)
+}
+_versions = msgspec.msgpack.Decoder(_Outer)
+
+
+def _another_version(body: bytes) -> str:
+    """Return what to say about a record that another version of Turnstile wrote; empty if it is none."""
+    try:
+        outer = _versions.decode(body)
+    except UNREADABLE:
+        return ""
+    for tag in (outer.t, *(one.t for one in (outer.result, outer.access) if one is not None)):
+        ours = _VERSIONS.get(tag.partition("/")[0], tag)
+        if ours != tag:
+            return (
+                f"recorded by another version of Turnstile: it holds {tag[:_TAG_CHARS]}, and this version "
+                f"reads {ours}; replay it with that version, or move it away to begin a new one"
+            )
+    return ""
+
+
+_TAG_CHARS = 24
 
 
 def replay(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from turnstile.counts import counted
 from turnstile.log.chain import START, Head, Link, Record, commitment, seal
 from turnstile.log.notes import (
     EntriesRemoved,
@@ -155,11 +156,11 @@ class Inspection:
 
     def _account_for_erasures(self) -> None:
         """Compare pseudonyms with the notes of erasures, which come after the entries they speak of."""
-        counted: Counter[str] = Counter()
+        recorded: Counter[str] = Counter()
         noted: dict[str, int] = {}
         for link in self.notes:
             if isinstance(link.note.fact, NameErased):
-                counted[link.note.fact.pseudonym] += link.note.fact.entries
+                recorded[link.note.fact.pseudonym] += link.note.fact.entries
                 noted[link.note.fact.pseudonym] = link.note.number
         for pseudonym, numbers in self._pseudonyms.items():
             for number in numbers:
@@ -167,9 +168,9 @@ class Inspection:
                     self._find(
                         number, f"the name of entry {number} was replaced, but no erasure is on record"
                     )
-            if pseudonym in noted and len(numbers) > counted[pseudonym]:
-                erased = f"erasures of {counted[pseudonym]} are on record"
-                words = f"{pseudonym} stands in {len(numbers)} entries; {erased}"
+            if pseudonym in noted and len(numbers) > recorded[pseudonym]:
+                erased = f"erasures of {recorded[pseudonym]} are on record"
+                words = f"{pseudonym} stands in {counted(len(numbers), 'entry', 'entries')}; {erased}"
                 self._find(noted[pseudonym], words)
 
     def _account_for_pictures(self) -> None:

@@ -21,7 +21,7 @@ import msgspec
 from turnstile.errors import LogError
 from turnstile.log.chain import Link
 from turnstile.log.notes import EventsMissing, SourceBegan
-from turnstile.protocol.messages import Access, Log, Verdict
+from turnstile.protocol.messages import Access, Fetch, Log, Verdict
 from turnstile.protocol.names import name_key, same_name
 
 MAX_LINE_CHARS = 500
@@ -223,6 +223,12 @@ class Progress:
     def fetch_after(self) -> Event:
         """Return the event to fetch after, in the journal that answered last; number 0 if there is none."""
         return Event(self._source, self._last_seqs.get(self._source, 0))
+
+    def fetch(self, *, name: str, instance: str, newest_visit: str) -> Fetch:
+        """Return what asks for the events after the last one; `newest_visit` is the visit of `newest`."""
+        source, after_seq = self.fetch_after
+        visit = newest_visit if self.fetch_after == self.newest else ""
+        return Fetch(name=name, instance=instance, source=source, after_seq=after_seq, visit=visit)
 
     @property
     def last_seqs(self) -> dict[str, int]:

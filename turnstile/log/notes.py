@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from turnstile.counts import counted
+
 FORM = b"turnstile-note/1\n"
 MAX_NS = 253_402_214_400 * 10**9
 """The last time that is written as a date: 9999-12-31 in UTC."""
@@ -128,7 +130,8 @@ def words_of(fact: Fact) -> str:
         case EventsRepeated():
             return f"events {fact.source}:{fact.first_seq} to {fact.last_seq} are in the log already"
         case NameErased(entries=entries):
-            return f"{fact.pseudonym} stands for a name that was erased in {_counted(entries)}"
+            where = counted(entries, "entry", "entries")
+            return f"{fact.pseudonym} stands for a name that was erased in {where}"
         case PicturesRemoved() | EntriesRemoved():
             what = "pictures of entries" if isinstance(fact, PicturesRemoved) else "entries"
             return f"{what} up to {fact.up_to}{_before(fact.before_ns)} were removed for their age"
@@ -168,7 +171,3 @@ def _missing(fact: EventsMissing) -> str:
         return f"event {fact.source}:{fact.first_seq} is missing; the journal has it no more"
     seqs = f"{fact.source}:{fact.first_seq} to {fact.last_seq}"
     return f"{fact.count} events, {seqs}, are missing; the journal has them no more"
-
-
-def _counted(entries: int) -> str:
-    return "1 entry" if entries == 1 else f"{entries} entries"

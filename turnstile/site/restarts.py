@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from turnstile.counts import counted
 from turnstile.site.backoff import delay_s
 
 EXIT_STOPPED, EXIT_CRASHED, EXIT_UNAVAILABLE, EXIT_NOT_YET, EXIT_CONFIG = 0, 1, 69, 75, 78
@@ -56,6 +57,7 @@ class Restarts:
         self.failures = 1 if ran_s >= STEADY_S else self.failures + 1
         how = f"was killed by signal {-exit_code}" if exit_code < 0 else f"failed with exit code {exit_code}"
         if self.failures >= self.max_failures:
-            return Outcome(f"{how}, and is given up after {self.failures} failures in a row", given_up=True)
+            failed = counted(self.failures, "failure")
+            return Outcome(f"{how}, and is given up after {failed} in a row", given_up=True)
         wait_s = delay_s(self.failures, first_s=FIRST_DELAY_S, longest_s=MAX_DELAY_S)
         return Outcome(f"{how}; it is started again in {wait_s:g} s", delay_s=wait_s)

@@ -11,6 +11,9 @@ from urllib.parse import unquote
 
 HIDDEN = "…"
 
+_MIN_TOKEN = 16
+"""Characters of a part of a path that may be a token: 64 bits in hexadecimal."""
+
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*://)(.*)", re.DOTALL)
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 _HOST_AND_PATH = re.compile(
@@ -24,6 +27,14 @@ _KEYS = (
 )
 _KEY_AND_VALUE = re.compile(rf"(?i)((?:^|[?&/;,\s'\"]){_KEYS}=)[^\s&;,'\"]*")
 _BEFORE_HOST = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s'\"]*@")
+_AUTHORIZATION = re.compile(
+    r"(?i)(\bauthorization['\"]?\s*[:=]\s*['\"]?(?:[a-z]+\s+)?|\bbearer\s+)[^\s'\",;]+"
+)
+_BEHIND_HOST = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]*://[^\s'\"/]+|(?<![\w./-])[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::\d{1,5})?)(/[^\s'\"]*)"
+)
+_SEGMENT = re.compile(rf"(?<=/)[A-Za-z0-9_~+=%-]{{{_MIN_TOKEN},}}(?=[/?#\s'\",;:)\]]|$)")
+"""A whole part of a path. One with a dot is a file's name."""
 _ENCODE = "in a password write # as %23, / as %2F, ? as %3F and @ as %40"
 
 _MIN_PIECE, _MIN_PATH_PIECE = 3, 8
@@ -34,7 +45,7 @@ def masked(place: str) -> str:
     """Return an address as it may be shown; a file's path as it is, unless it looks like an address."""
     found = _SCHEME.fullmatch(place)
     if found is None:
-        return HIDDEN if is_address(place) else place
+        return HIDDEN if is_address(place) else without_secrets(place)
     scheme, rest = found.groups()
     if scheme in {"ipc://", "postgresql://"}:
         return without_secrets(re.sub(r"//.*@", f"//{HIDDEN}@", place, flags=re.DOTALL))
@@ -70,14 +81,36 @@ def hint(place: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """Return any text without what stands before a host or behind a key such as ``password=``."""
-    return _KEY_AND_VALUE.sub(rf"\1{HIDDEN}", _BEFORE_HOST.sub(rf"\1{HIDDEN}@", text))
+    """Return any text without its passwords, keys and tokens.
+
+    These stand before a host, behind a key such as ``password=``, or behind ``Authorization:`` or ``Bearer``.
+    A part of a path looks like a token if it has 16 characters or more: capitals, small letters and digits,
+    or hexadecimal digits. Behind a host, letters and digits are enough.
+    """
+    text = _BEFORE_HOST.sub(rf"\1{HIDDEN}@", text)
+    text = _AUTHORIZATION.sub(rf"\1{HIDDEN}", _KEY_AND_VALUE.sub(rf"\1{HIDDEN}", text))
+    text = _BEHIND_HOST.sub(lambda found: found[1] + _SEGMENT.sub(_hide_mixed, found[2]), text)
+    return _SEGMENT.sub(_hide_token, text)
+
+
+def _hide_mixed(found: re.Match[str]) -> str:
+    """Hide a part of a path behind a host that has letters and digits."""
+    return HIDDEN if re.search(r"\d", found[0]) and re.search(r"[A-Za-z]", found[0]) else found[0]
+
+
+def _hide_token(found: re.Match[str]) -> str:
+    """Hide a part of any path that no person would call a file or folder."""
+    text = found[0]
+    if not re.search(r"\d", text) or not re.search(r"[A-Za-z]", text):
+        return text
+    is_mixed = bool(re.search(r"[a-z]", text) and re.search(r"[A-Z]", text))
+    return HIDDEN if is_mixed or re.fullmatch(r"[0-9a-fA-F]+", text) else text
 
 
 def hide(text: str, place: str) -> str:
     """Return a text that may repeat an address, whole or in parts, with nothing of it but kind and host."""
     if _SCHEME.fullmatch(place) is None and not is_address(place):
-        return text
+        return without_secrets(text)
     text = text.replace(place, masked(place))
     for piece in sorted(set(_pieces(place)), key=len, reverse=True):
         text = text.replace(piece, HIDDEN)

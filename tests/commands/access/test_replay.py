@@ -11,6 +11,7 @@ from turnstile.access.decider import Decider, Now
 from turnstile.access.replay import taken, told
 from turnstile.commands.cli import main
 from turnstile.io.access.recording import ResultFile
+from turnstile.protocol.messages import Access
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 
@@ -44,7 +45,21 @@ def write_site(folder: Path, settings: str) -> Path:
 def test_the_same_settings_change_nothing(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line says so."""
     assert main(["replay", "--config", str(site)]) == 0
-    assert capsys.readouterr().out == "1 verdicts then, 1 now: no difference\n"
+    assert capsys.readouterr().out == "1 verdict then, 1 now: no difference\n"
+
+
+def test_a_recording_of_another_version_is_refused_by_its_version(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what to do about it."""
+    recording = site.parent / "results"
+    ours = Access.__struct_config__.tag
+    recording.write_bytes(recording.read_bytes().replace(f"{ours}".encode(), b"access/2"))
+    assert main(["replay", "--config", str(site)]) == 78
+    assert capsys.readouterr().err == (
+        f"error: {recording}: recorded by another version of Turnstile: it holds access/2, and this version "
+        f"reads {ours}; replay it with that version, or move it away to begin a new one\n"
+    )
 
 
 def test_a_stricter_distance_is_shown_with_both_verdicts(
@@ -55,7 +70,7 @@ def test_a_stricter_distance_is_shown_with_both_verdicts(
     assert main(["replay", "--config", str(site)]) == 0
     line, total = capsys.readouterr().out.splitlines()
     assert "granted Ann Lee, 0.420  →  denied unknown, not recognised, 0.420" in line
-    assert total == "1 verdicts then, 1 now: 1 other verdict"
+    assert total == "1 verdict then, 1 now: 1 other verdict"
 
 
 def test_rules_are_tried_too(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

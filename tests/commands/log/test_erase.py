@@ -46,7 +46,7 @@ def test_each_part_says_what_was_erased(erase: Erase, config: Path, name: str) -
     assert "faces: 1 picture removed" in said
     assert "journal: not on this machine" in said
     assert "log of logger: 2 entries now of erased-" in said
-    assert "text of logger: 2 lines in access_log.txt" in said
+    assert "text of logger: 2 lines changed in access_log.txt" in said
     assert "not reached: backups" in said
     assert b"Ann" not in b"".join(snapshot(config.parent).values())
     assert not (config.parent / "faces" / "ann.jpg").exists()
@@ -58,8 +58,14 @@ def test_a_dry_run_says_the_same_and_changes_nothing(erase: Erase, config: Path)
     code, said = erase("Ann", "--dry-run")
     assert code == 0, said
     assert "nothing is changed" in said
-    for line in ("faces: 1 picture", "log of logger: 2 entries", "text of logger: 2 lines"):
+    for line in (
+        "faces: 1 picture would be removed from",
+        "log of logger: 2 entries would be of a pseudonym",
+        "text of logger: 2 lines would be changed in",
+    ):
         assert line in said
+    assert "erased-" not in said
+    assert "now of" not in said
     assert snapshot(config.parent) == before
 
 
@@ -167,6 +173,18 @@ def test_rules_that_may_have_the_name_are_named(erase: Erase, config: Path, rule
     code, said = erase("Ann")
     assert code == 1
     assert f"error: {path} " in said
+
+
+def test_a_comment_with_the_name_is_named_and_no_failure(erase: Erase, config: Path) -> None:
+    """It may be an example, and nobody is let in by it."""
+    with config.open("a") as file:
+        file.write("# such as ann.jpg\n")
+    line = len(config.read_text().splitlines())
+    code, said = erase("Ann")
+    assert code == 0, said
+    assert f"not changed: a comment in line {line} of {config} has the name: edit it" in said
+    config.write_text(config.read_text().replace("site: ", "site: ann-"))
+    assert f"error: {config} has the name in line" in erase("Ann")[1]
 
 
 @pytest.mark.parametrize("name", ["Ann Jr.", "(Ann) Lee", "\u2605"])

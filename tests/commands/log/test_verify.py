@@ -15,7 +15,7 @@ def test_a_log_as_it_was_written_is_whole(run: Run) -> None:
     code, said = run("verify")
     assert code == 0
     assert "4 entries" in said
-    assert "compared with 1 heads kept elsewhere" in said
+    assert "compared with 1 head kept elsewhere" in said
     assert said.endswith("whole: nothing was changed, removed or reordered\n")
 
 

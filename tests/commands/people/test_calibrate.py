@@ -43,6 +43,20 @@ def test_strangers_are_tried(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert "at least 1000 trials are needed" in said
 
 
+def test_with_one_person_no_rate_is_made_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody was tried; it says what is needed, and what was compared."""
+    enrol(folder, barack_obama="obama")
+    config = str(write_site(folder))
+    assert main(["calibrate", "--config", config]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("1 person, 1 picture; ")
+    assert "cannot be measured with 1 person: enrol two or more, or name pictures of others" in said
+    assert "%" not in said
+    (folder / "nobody").mkdir()
+    assert main(["calibrate", "--config", config, "--strangers", str(folder / "nobody")]) == 0
+    assert "No picture in --strangers can be used" in " ".join(capsys.readouterr().out.split())
+
+
 def test_an_empty_folder_is_an_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """There is nothing to say."""
     assert main(["calibrate", "--config", str(write_site(folder))]) == 1

@@ -118,7 +118,7 @@ def test_pictures_of_which_none_is_good_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     with (
         a_feed(CameraSettings(source=str(tmp_path), loop=True)) as feed,
-        pytest.raises(CameraError, match="none of the 1 pictures can be used"),
+        pytest.raises(CameraError, match="1 picture, and none can be used"),
     ):
         play(feed)
 

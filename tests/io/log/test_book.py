@@ -415,7 +415,7 @@ def test_a_new_source_is_noted_with_its_reason_and_no_visit_is_logged_twice(conf
         book.append(log_of(*EVENTS))
         assert book.append(msgspec.structs.replace(answer, repeats_to=5))
         assert book.fetch_after == Event("bbbb", 5)
-        assert book.fetch_visit == "new-5"
+        assert book.fetch(name="log", instance="log-1").visit == "new-5"
         lines = logged(book)
     assert told(text_of(config)) == [*ALL, 4, 5]
     after = f"events come from journal bbbb after event aaaa:{len(EVENTS)}: the journal was put back"

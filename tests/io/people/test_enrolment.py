@@ -181,7 +181,7 @@ def test_more_pictures_than_recognizers_take_are_left_out_and_said(
     enrolment.max_pictures = 3
     encode_all(enrolment, *files)
     assert (enrolment.gallery.persons, enrolment.surplus) == (("Person A", "Person B", "Person C"), 1)
-    assert [one.getMessage() for one in caplog.records if "1 pictures are not used" in one.getMessage()]
+    assert [one.getMessage() for one in caplog.records if "1 picture left out" in one.getMessage()]
     (place.faces / files[0]).unlink()
     refresh_until(enrolment, enrolment.rebuild)
     assert (enrolment.gallery.persons, enrolment.surplus) == (("Person B", "Person C", "Person D"), 0)

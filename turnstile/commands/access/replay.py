@@ -14,6 +14,7 @@ from turnstile.access.decider import Decider
 from turnstile.access.replay import Difference, differences, replay
 from turnstile.access.rules import Rules
 from turnstile.commands.options import add_config
+from turnstile.counts import counted
 from turnstile.errors import ConfigError
 from turnstile.io.access import recording as resultfile
 from turnstile.io.access import rules_file
@@ -60,8 +61,8 @@ def report(before: list[Access], after: list[Access]) -> list[str]:
     found = differences(before, after)
     lines = [_line(one) for one in found]
     changes = Counter(one.change for one in found)
-    counted = ", ".join(f"{count} {change}" for change, count in sorted(changes.items())) or "no difference"
-    return [*lines, f"{len(before)} verdicts then, {len(after)} now: {counted}"]
+    told = ", ".join(f"{count} {change}" for change, count in sorted(changes.items())) or "no difference"
+    return [*lines, f"{counted(len(before), 'verdict')} then, {len(after)} now: {told}"]
 
 
 def _recording_of(site: Site) -> Path:

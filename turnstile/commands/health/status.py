@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from turnstile.commands.options import add_config
+from turnstile.counts import singular
 from turnstile.errors import TurnstileError
 from turnstile.health.roster import Heard, NodeStatus, Roster, call_roll
 from turnstile.io.bus.keys import NodeKey, key_to_look_on
@@ -122,4 +123,11 @@ def duration(seconds: float) -> str:
 
 
 def _in_words(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+    return ", ".join(f"{count} {_noun(name, count)}" for name, count in counts.items())
+
+
+def _noun(count_name: str, count: int) -> str:
+    """Return what was counted; a node's name behind ``refused_from_`` stays as it is."""
+    what, of, name = count_name.partition("_from_")
+    words = what.replace("_", " ")
+    return f"{singular(words) if count == 1 else words}{of.replace('_', ' ')}{name}"

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from turnstile.commands.health.status import ANSWER_WITHIN_S, PLAIN_WIDTH, duration, no_broker
 from turnstile.commands.options import add_config
+from turnstile.counts import counted
 from turnstile.health.overview import CameraRow, NodeRow, Overview, Watch
 from turnstile.health.roster import Heard
 from turnstile.io.bus.keys import key_to_look_on
@@ -120,9 +121,9 @@ def _headline(view: Overview, bus: Bus, *, at: str) -> Text:
     figures = (
         f"broker {view.broker.words}",
         f"up {duration(view.broker.uptime_s)}",
-        f"{gauges.get('cameras', 0):.0f} cameras",
-        f"{gauges.get('recognizers', 0):.0f} recognizers",
-        f"{gauges.get('people', 0):.0f} people",
+        counted(round(gauges.get("cameras", 0)), "camera"),
+        counted(round(gauges.get("recognizers", 0)), "recognizer"),
+        counted(round(gauges.get("people", 0)), "person", "people"),
         f"queue age {gauges.get('queue_age_ms', 0):.0f} ms",
         f"{counts.get('granted', 0)} granted",
         f"{counts.get('denied', 0)} denied",

@@ -11,8 +11,8 @@
 Every file keeps its owner and mode. The name may be in any spelling that is the same name. Run the command on
 every machine that has a log. Its last lines say what it cannot reach.
 
-Exit code 0 means that the name is gone from every file looked at; 1 that nobody has that name, or that an
-error line says what may still have it.
+Exit code 0 means that the name is gone from every file looked at, but for comments in files that people
+write: these are named. It is 1 if nobody has that name, or an error line says what may still have it.
 """
 
 import argparse
@@ -26,9 +26,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnstile.commands.log.faces import FacesOf
-from turnstile.commands.log.leftovers import leftovers, out_of_reach
+from turnstile.commands.log.leftovers import in_comments, leftovers, out_of_reach
 from turnstile.commands.log.opened import open_log
 from turnstile.commands.options import add_config
+from turnstile.counts import counted
 from turnstile.errors import ConfigError, JournalError, LogError
 from turnstile.io.journal.erasure import ErasureRequest, erase_from_journal
 from turnstile.io.log.retention import erase_person
@@ -117,11 +118,21 @@ class ErasureRun:
         if not self.found:
             self._note(self._nobody())
             return
+        for place in in_comments(self.site, self.site_path, self.person):
+            yield f"not changed: {place}"
         for place in out_of_reach(self.site):
             yield f"not reached: {place}"
 
     def _note(self, *problems: str) -> None:
         self.problems |= dict.fromkeys(problems)
+
+    def _done(self, done: str) -> str:
+        """Return what was done to something, or in a dry run what would be."""
+        return f"would be {done}" if self.dry_run else done
+
+    @property
+    def _new_name(self) -> str:
+        return "would be of a pseudonym" if self.dry_run else f"now of {self.pseudonym}"
 
     def _nobody(self) -> str:
         near = near_names(self.person, self._known)
@@ -135,7 +146,7 @@ class ErasureRun:
         for folder in {path.parent for path in gone} - {root}:
             with contextlib.suppress(OSError):
                 folder.rmdir()
-        yield f"faces: {_counted(len(gone), 'picture')} removed from {root}"
+        yield f"faces: {counted(len(gone), 'picture')} {self._done('removed')} from {root}"
 
     def _erase_encodings(self, faces: FacesOf) -> Iterator[str]:
         """Remove encodings that belong to no picture in faces, which now those of the person are among."""
@@ -143,8 +154,8 @@ class ErasureRun:
         removed = len(cached) if self.dry_run else sum(faces.remove(path) for path in cached)
         gallery = self.site.gallery
         yield (
-            f"encodings: {removed} removed from {gallery.cache}, all that belong to no picture in "
-            f"{gallery.faces}"
+            f"encodings: {removed} {self._done('removed')} from {gallery.cache}, all that belong to no "
+            f"picture in {gallery.faces}"
         )
 
     def _erase_decisions(self, *, again: bool) -> Iterator[str]:
@@ -170,8 +181,8 @@ class ErasureRun:
         self.found += erased.events + erased.visits
         if not quiet or erased.events or erased.visits:
             yield (
-                f"journal: {_counted(erased.events, 'event')} now of {self.pseudonym}, "
-                f"{_counted(erased.visits, 'open visit')} forgotten"
+                f"journal: {counted(erased.events, 'event')} {self._new_name}, "
+                f"{counted(erased.visits, 'open visit')} {self._done('forgotten')}"
             )
 
     def _erase_log(self, name: str, *, quiet: bool) -> Iterator[str]:
@@ -195,7 +206,7 @@ class ErasureRun:
                 return
         self.found += erased
         if not quiet or erased:
-            yield f"log of {name}: {_counted(erased, 'entry', 'entries')} now of {self.pseudonym}"
+            yield f"log of {name}: {counted(erased, 'entry', 'entries')} {self._new_name}"
 
     def _erase_text(self, name: str, path: Path, *, quiet: bool) -> Iterator[str]:
         lines = 0
@@ -215,8 +226,5 @@ class ErasureRun:
                 self._note(f"{error}; it may hold the name")
         self.found += lines
         if not quiet or lines:
-            yield f"text of {name}: {_counted(lines, 'line')} in {path.name} and what rotation made of it"
-
-
-def _counted(count: int, one: str, more: str = "") -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"
+            changed = f"{counted(lines, 'line')} {self._done('changed')}"
+            yield f"text of {name}: {changed} in {path.name} and what rotation made of it"

@@ -19,8 +19,8 @@ BESIDE_A_DATABASE = ("-journal", "-wal", "-shm", ".erase", ".erased")
 def leftovers(site: Site, site_path: Path, person: str) -> Iterator[str]:
     """Say which files have the name or may have it, and what to do with them."""
     decision = site.decision
-    for path in (site_path, Path(decision.rules)):
-        yield from _written_by_people(path, person)
+    for path in _written_by_people(site, site_path):
+        yield from _in_values(path, person)
     for logger in site.loggers.values():
         with contextlib.suppress(LogError):
             for path in log_files(Path(logger.file)):
@@ -45,15 +45,28 @@ def out_of_reach(site: Site) -> Iterator[str]:
     yield "backups, exports, and what programs printed (the system's journal)"
 
 
-def _written_by_people(path: Path, person: str) -> Iterator[str]:
+def in_comments(site: Site, site_path: Path, person: str) -> Iterator[str]:
+    """Say in which comments of YAML files the name stands, where it may be an example."""
+    for path in _written_by_people(site, site_path):
+        with contextlib.suppress(OSError, ConfigError):
+            if not is_absent(path) and not _holds(yaml_file.read(path, kind="a file").value, person):
+                for number in _numbers_of_lines(path, person):
+                    yield f"a comment in line {number} of {path} has the name: edit it if it is the person"
+
+
+def _written_by_people(site: Site, site_path: Path) -> tuple[Path, Path]:
+    return site_path, Path(site.decision.rules)
+
+
+def _in_values(path: Path, person: str) -> Iterator[str]:
     """Name a YAML file's lines with the name; the file, if it has the name in escapes or cannot be read."""
-    lines = list(_lines_with_name(path, person))
-    yield from lines
     try:
-        if not is_absent(path) and not lines and _holds(yaml_file.read(path, kind="a file").value, person):
-            yield f"{path} has the name: edit it"
+        if is_absent(path) or not _holds(yaml_file.read(path, kind="a file").value, person):
+            return
     except (OSError, ConfigError):
         yield f"{path} may hold the name, and cannot be read: look at it"
+        return
+    yield from list(_lines_with_name(path, person)) or [f"{path} has the name: edit it"]
 
 
 def _holds(value: object, person: str) -> bool:
@@ -64,11 +77,16 @@ def _holds(value: object, person: str) -> bool:
 
 def _lines_with_name(path: Path, person: str) -> Iterator[str]:
     """Name the lines that only people can change; entries of a log are rewritten."""
+    for number in _numbers_of_lines(path, person):
+        yield f"{path} has the name in line {number}: edit it"
+
+
+def _numbers_of_lines(path: Path, person: str) -> Iterator[int]:
     with contextlib.suppress(LogError):
         for number, line in enumerate(read_lines(path), 1):
             named = person_of_line(line)
             if bears(line, person) and not (named is not None and same_name(named, person)):
-                yield f"{path} has the name in line {number}: edit it"
+                yield number
 
 
 def _may_have_name(path: Path, person: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from turnstile.commands.options import add_config
+from turnstile.counts import counted
 from turnstile.errors import ConfigError, PictureError, TurnstileError
 from turnstile.files.reading import why
 from turnstile.io.people.cache import EncodingCache
@@ -74,10 +75,13 @@ def report(
     people = len(set(pictures.persons))
     bounds = f"max_distance {decision.max_distance:g}, min_margin {decision.min_margin:g}"
     console.print(
-        f"{people} {'person' if people == 1 else 'people'}, {len(pictures.files)} pictures; {bounds}\n"
+        f"{counted(people, 'person', 'people')}, {counted(len(pictures.files), 'picture')}; {bounds}\n"
     )
     _print_couples(pictures, decision, console)
     _print_disagreements(pictures, decision, console)
+    if people < 2 if strangers is None else not len(strangers):
+        console.print(_too_few(strangers))
+        return
     admissions = admission_distances(pictures, strangers, min_margin=decision.min_margin)
     found = false_accepts(admissions, max_distance=decision.max_distance)
     whom = "enrolled pictures, each against all other people" if strangers is None else "strangers' pictures"
@@ -92,6 +96,17 @@ def report(
         )
     else:
         console.print(f"For a rate of {rate:.3%}: decision.max_distance: {wanted:.3f}")
+
+
+def _too_few(strangers: Encodings | None) -> str:
+    """Say why nobody could be tried against the people enrolled, and what is known all the same."""
+    if strangers is not None:
+        return "No picture in --strangers can be used, so nobody was tried against the people enrolled."
+    return (
+        "How often somebody is taken for another cannot be measured with 1 person: enrol "
+        "two or more, or name pictures of others with --strangers FOLDER. What was compared are the pictures "
+        "of one person with each other; those that disagree are named above."
+    )
 
 
 def _print_couples(pictures: Pictures, decision: DecisionSettings, console: Console) -> None:

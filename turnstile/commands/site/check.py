@@ -13,6 +13,7 @@ from pathlib import Path
 
 from turnstile.access.rules import unenrolled
 from turnstile.commands.options import add_config
+from turnstile.counts import counted
 from turnstile.errors import ConfigError, PictureError
 from turnstile.files.reading import is_absent, why
 from turnstile.io.access import rules_file
@@ -141,7 +142,7 @@ def ruled_by(site: Site, site_path: Path) -> Iterator[tuple[str, str]]:
             (len(rules.doors), "door"),
             (len(rules.blocked), "blocked", "blocked"),
         )
-        yield "rules", f"{site.decision.rules}: {', '.join(_counted(*one) for one in named)}"
+        yield "rules", f"{site.decision.rules}: {', '.join(counted(*one) for one in named)}"
 
 
 def enrolled(site: Site) -> Iterator[tuple[str, str]]:
@@ -160,8 +161,8 @@ def enrolled(site: Site) -> Iterator[tuple[str, str]]:
     for own in by_person(pictures).values():
         problems |= disagreeing(own, bounds)
     used = [picture for picture in pictures if picture.file not in problems]
-    people = _counted(len(by_person(used)), "person", "people")
-    yield "faces", f"{folder}: {people}, {_counted(len(used), 'picture')}"
+    people = counted(len(by_person(used)), "person", "people")
+    yield "faces", f"{folder}: {people}, {counted(len(used), 'picture')}"
     for file, problem in sorted(problems.items()):
         yield "", f"{file} cannot be used: {problem}"
     for said in alike(used, used, bounds):
@@ -194,7 +195,7 @@ def source_in_words(camera: CameraSettings) -> str:
     if isinstance(source, int):
         return f"webcam {source}"
     if isinstance(source, tuple):
-        return _counted(len(source), "picture")
+        return counted(len(source), "picture")
     advice = hint(source)
     return f"{masked(source)}{advice and f' ({advice})'}"
 
@@ -207,7 +208,3 @@ def _numbered(site: Site, name: str) -> str:
 
 def _on(host: str) -> str:
     return f" (on {host})" if host else ""
-
-
-def _counted(count: int, one: str, more: str = "") -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"

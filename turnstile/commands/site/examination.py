@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from turnstile import __version__
 from turnstile.commands.demo import samples
+from turnstile.counts import counted
 from turnstile.errors import ConfigError
 from turnstile.protocol.messages import Beat
 from turnstile.site.recognition import RecognitionSettings
@@ -65,7 +66,7 @@ def python() -> Iterator[ReportLine]:
     yield ReportLine(subject="turnstile", found=__version__)
     yield ReportLine(subject="Python", found=f"{platform.python_version()} at {sys.executable}")
     cores = os.cpu_count() or 0
-    yield ReportLine(subject="machine", found=f"{platform.platform()}, {cores} cores")
+    yield ReportLine(subject="machine", found=f"{platform.platform()}, {counted(cores, 'core')}")
 
 
 def packages() -> Iterator[ReportLine]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from turnstile.commands.options import add_config, add_host
+from turnstile.counts import counted
 from turnstile.errors import ConfigError
 from turnstile.files.whole import write_whole
 from turnstile.io.runner.node import EXIT_STOPPED
@@ -66,7 +67,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 def how(folder: Path, files: dict[str, str], machine: Machine) -> str:
     """Return what to do with the files."""
-    lines = [f"{len(files)} files are in {folder}"]
+    lines = [f"{counted(len(files), 'file')} in {folder}"]
     if any(name.startswith("systemd/system") for name in files):
         lines += [
             "",

@@ -20,6 +20,7 @@ from turnstile.access.decider import Decider, Now
 from turnstile.access.replay import taken, told
 from turnstile.access.rules import Rules, unenrolled
 from turnstile.access.visits import resumed
+from turnstile.counts import counted
 from turnstile.dispatch.desk import Recognized
 from turnstile.io.access.recording import ResultFile
 from turnstile.io.access.rules_file import RulesFile, places_of
@@ -193,9 +194,9 @@ class AccessDesk:
         for camera, left_s in locked_s.items():
             if camera not in self.locked:
                 log.warning(
-                    "%s after %d denials; `turnstile unlock %s` ends it",
+                    "%s after %s; `turnstile unlock %s` ends it",
                     _until((camera, left_s)),
-                    self.decider.settings.lockout.max_denials,
+                    counted(self.decider.settings.lockout.max_denials, "denial"),
                     camera,
                 )
         for camera in self.locked - locked_s.keys():

@@ -24,6 +24,7 @@ import zmq
 import zmq.auth
 from zmq.utils import z85
 
+from turnstile.counts import counted
 from turnstile.errors import ConfigError
 from turnstile.files.reading import why
 from turnstile.files.whole import write_whole
@@ -357,7 +358,7 @@ def _z85(key: bytes, path: Path) -> bytes:
     except (KeyError, ValueError, struct.error) as error:
         raise ConfigError(f"{path}: the key is not Z85 text") from error
     if len(decoded) != 32:
-        raise ConfigError(f"{path}: the key has {len(key)} characters; 40 are valid")
+        raise ConfigError(f"{path}: the key has {counted(len(key), 'character')}; 40 are valid")
     return key
 
 

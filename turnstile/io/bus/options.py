@@ -10,6 +10,7 @@ from typing import Any
 
 import zmq
 
+from turnstile.counts import counted
 from turnstile.errors import WireError
 
 MAX_TOPIC_BYTES = 256
@@ -22,7 +23,7 @@ def topic_and_body(parts: list[bytes]) -> tuple[str, bytes]:
         WireError: it does not have two parts, or its topic is not text of at most 256 bytes.
     """
     if len(parts) != 2:
-        raise WireError(f"a message of {len(parts)} parts; two are valid: a topic and a body")
+        raise WireError(f"a message of {counted(len(parts), 'part')}; two are valid: a topic and a body")
     if len(parts[0]) > MAX_TOPIC_BYTES:
         raise WireError(f"a topic of {len(parts[0])} bytes; at most {MAX_TOPIC_BYTES} are valid")
     try:

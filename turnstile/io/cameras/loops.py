@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from turnstile.counts import counted
 from turnstile.errors import CameraError
 from turnstile.io.cameras import pipe
 from turnstile.io.cameras.pace import Pace, Stillness
@@ -231,7 +232,7 @@ def _turn_pages(order: pipe.Order, desk: Desk) -> None:
             any_good = True
             due_s += 1 / order.max_fps
         if not any_good:
-            raise CameraError(f"none of the {len(order.places)} pictures can be used")
+            raise CameraError(f"{counted(len(order.places), 'picture')}, and none can be used")
         if not order.loop:
             desk.say(pipe.Ended())
             return

@@ -27,6 +27,7 @@ from pathlib import Path
 
 import msgspec
 
+from turnstile.counts import counted
 from turnstile.errors import ConfigError
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.integrations.posting import post
@@ -37,7 +38,7 @@ from turnstile.io.runner.member import Member, key_for
 from turnstile.io.runner.worker import Worker
 from turnstile.log.lines import Event
 from turnstile.log.notes import EventsMissing, words_of
-from turnstile.protocol.messages import Access, Fetch, Log
+from turnstile.protocol.messages import Access, Log
 from turnstile.protocol.public import without_nearest
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
@@ -223,14 +224,8 @@ class WebhookNode:
         if time.monotonic() < self.fetch_at:
             return
         self.fetch_at = time.monotonic() + (KEEP_FETCHING_S if self.unanswered else FETCH_S)
-        source, after_seq = self.done.progress.fetch_after
-        fetch = Fetch(
-            name=self.name,
-            instance=self.instance,
-            source=source,
-            after_seq=after_seq,
-            visit=self.done.newest_visit,
-        )
+        done = self.done
+        fetch = done.progress.fetch(name=self.name, instance=self.instance, newest_visit=done.newest_visit)
         self.bus.send("fetch.", fetch)
 
 
@@ -253,7 +248,9 @@ def read_secret(path: Path) -> bytes:
     if mode & 0o077:
         raise ConfigError(f"secret_file {path}: others can read it; chmod 600 {path}")
     if len(secret) < MIN_SECRET_BYTES:
-        raise ConfigError(f"secret_file {path}: {len(secret)} bytes; at least {MIN_SECRET_BYTES} are wanted")
+        raise ConfigError(
+            f"secret_file {path}: {counted(len(secret), 'byte')}; at least {MIN_SECRET_BYTES} are wanted"
+        )
     return secret
 
 

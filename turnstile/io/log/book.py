@@ -21,7 +21,7 @@ from turnstile.log.chain import Link
 from turnstile.log.lines import Event
 from turnstile.log.notes import EventsRepeated, words_of
 from turnstile.log.paging import Line, answer
-from turnstile.protocol.messages import Access, Entries, Log, Query
+from turnstile.protocol.messages import Access, Entries, Fetch, Log, Query
 from turnstile.site.settings import LoggerSettings
 
 NOTICE_S = 600.0
@@ -108,10 +108,10 @@ class Book:
         """Return the event to fetch after."""
         return self._store.progress.fetch_after
 
-    @property
-    def fetch_visit(self) -> str:
-        """Return the visit of that event; empty when it is not known."""
-        return self._store.newest_visit if self.fetch_after == self._store.progress.newest else ""
+    def fetch(self, *, name: str, instance: str) -> Fetch:
+        """Return what asks for the next events."""
+        newest_visit = self._store.newest_visit
+        return self._store.progress.fetch(name=name, instance=instance, newest_visit=newest_visit)
 
     @property
     def trouble(self) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from turnstile.counts import counted
 from turnstile.errors import LogError
 from turnstile.health.steady import Steady
 from turnstile.io.log.text_file import LogFile
@@ -117,7 +118,8 @@ class TextLog:
         self._there = frozenset(event for event in events if not self._store.progress.has(event))
         if self._there:
             log.warning(
-                "the access log has %d lines that the store has not: was the store lost?", len(self._there)
+                "the access log has %s that the store has not: was the store lost?",
+                counted(len(self._there), "line"),
             )
         newest = {event.source: event for event in events}
         noted = [number for line in lines if (number := note_number(line)) is not None]

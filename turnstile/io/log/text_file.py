@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from turnstile.counts import counted
 from turnstile.errors import ConfigError, LogError
 from turnstile.files.private import close_to_others
 from turnstile.files.whole import sync_folder
@@ -137,7 +138,9 @@ class LogFile:
         if torn:
             os.ftruncate(self._fd, size - len(torn))
             log.warning(
-                "%s: the last line was cut short by a crash (%d bytes); it is removed", self._path, len(torn)
+                "%s: the last line was cut short by a crash (%s); it is removed",
+                self._path,
+                counted(len(torn), "byte"),
             )
         return lines
 

@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
+from turnstile.counts import counted
 from turnstile.errors import LogError
 from turnstile.io.log.rewriting import log_files
 from turnstile.io.log.text import local_time
@@ -89,14 +90,16 @@ class TextInspection:
         if not self._is_empty:
             self._complain_of(missing)
         elif missing and not self.complaints and log_files(self._path) == [self._path]:
-            self.complaints.append(f"{self._path} is empty; the store has {len(missing)} entries")
+            self.complaints.append(
+                f"{self._path} is empty; the store has {counted(len(missing), 'entry', 'entries')}"
+            )
 
     def summary(self) -> Iterator[str]:
         """Say what was compared."""
         if not self._is_there:
             yield f"no line was compared: {self._path} is not there"
             return
-        yield f"compared with {self.compared} lines of {self._path}"
+        yield f"compared with {counted(self.compared, 'line')} of {self._path}"
         if self._before:
             yield f"its first line tells entry {self._before[-1] + 1}; older files had those before it"
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from turnstile.counts import counted
 from turnstile.io.log import witness
 from turnstile.io.log.text import local_time
 from turnstile.io.log.text_inspection import TextInspection
@@ -77,17 +78,18 @@ def _walk(
 def _summary(
     store: Store, inspection: Inspection, kept: list[KeptHead], text: TextInspection, findings: int
 ) -> Iterator[str]:
-    yield f"log of {store.name}: {inspection.entries} entries, the newest {_in_words(inspection.head)}"
+    entries = counted(inspection.entries, "entry", "entries")
+    yield f"log of {store.name}: {entries}, the newest {_in_words(inspection.head)}"
     for link in inspection.notes:
         if not _is_outdone(link, inspection):
             when = local_time(link.note.at_ns).isoformat(timespec="seconds")
             yield f"note {link.note.number} of {when}: {words_of(link.note.fact)}"
     if inspection.without_picture:
-        yield f"{inspection.without_picture} pictures were removed, for their age or by erasure"
+        yield f"{counted(inspection.without_picture, 'picture')} removed, for their age or by erasure"
     yield from text.summary()
     if kept:
         newest = _in_words(max(one.head for one in kept))
-        yield f"compared with {len(kept)} heads kept elsewhere, the newest {newest}"
+        yield f"compared with {counted(len(kept), 'head')} kept elsewhere, the newest {newest}"
     else:
         yield "no head was kept elsewhere (loggers.*.witness): a cut end would not be seen"
     yield (

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from turnstile.counts import counted
 from turnstile.dispatch.desk import DispatchDesk, Recognized
 from turnstile.dispatch.dispatcher import Job
 from turnstile.dispatch.refusals import Refusals
@@ -167,9 +168,7 @@ class PeopleDesk:
 def _in_words(gallery: Gallery, before: Sequence[str] | None) -> str:
     """Return how many are enrolled, and who came and went since."""
     people, pictures = len(gallery.persons), len(gallery.owners)
-    said = (
-        f"gallery: {people} {'person' if people == 1 else 'people'}, {pictures} picture{'s'[pictures == 1 :]}"
-    )
+    said = f"gallery: {counted(people, 'person', 'people')}, {counted(pictures, 'picture')}"
     if before is None:
         return said
     for word, names in (

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from turnstile.counts import counted
 from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import FaceFolder, Listing
 from turnstile.people.agreement import AgreementBounds, EnrolledPicture, bounds_of, by_person, disagreeing
@@ -157,9 +158,9 @@ class Enrolment:
     def _count_surplus(self, surplus: int) -> None:
         if surplus > self.surplus:
             log.warning(
-                "%d pictures are not used, the last by name: %d are the most that recognizers take; fewer "
+                "%s left out, the last by name: %d are the most that recognizers take; fewer "
                 "pictures a person make room",
-                surplus,
+                counted(surplus, "picture"),
                 self.max_pictures,
             )
         self.surplus = max(0, surplus)

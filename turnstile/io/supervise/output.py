@@ -11,6 +11,7 @@ import queue
 from collections.abc import Iterable
 from itertools import cycle
 
+from turnstile.counts import counted
 from turnstile.io.runner.worker import Worker
 
 MAX_LINE_BYTES = 16 * 1024
@@ -73,7 +74,8 @@ class Output:
         told = 0
         while (line := self._lines.get()) is not None:
             left_out = self._left_out - told
-            data = b"(%d lines are left out: nobody read)\n%s" % (left_out, line) if left_out else line
+            missed = f"({counted(left_out, 'line')} left out: nobody read)\n" if left_out else ""
+            data = missed.encode() + line
             told += left_out
             try:
                 while data:

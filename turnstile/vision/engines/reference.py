@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from turnstile.counts import counted
 from turnstile.errors import ModelError
 from turnstile.people.encodings import Encodings
 from turnstile.protocol.fields import MAX_FACES, Box, Hint
@@ -57,7 +58,7 @@ class ReferenceEngine:
         """Return what this engine runs on."""
         return EngineDescription(
             encoding="dlib-resnet-v1/raw",
-            detector=f"dlib HOG, upsampled {self._upsamplings} times",
+            detector=f"dlib HOG, upsampled {counted(self._upsamplings, 'time')}",
             runtime=f"dlib {face_recognition.api.dlib.__version__}",
         )
 

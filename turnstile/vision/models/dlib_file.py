@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from turnstile.counts import counted
 from turnstile.errors import ModelError
 
 Floats = npt.NDArray[np.float32]
@@ -106,7 +107,8 @@ def read(contents: bytes, *, name: str) -> DlibNetwork:
         return _read(_Cursor(contents))
     except _NotThisFormatError as error:
         raise ModelError(
-            f"{name} is not a network file of dlib that can be read: {error} (file of {len(contents)} bytes)"
+            f"{name} is not a network file of dlib that can be read: {error} "
+            f"(file of {counted(len(contents), 'byte')})"
         ) from None
 
 
