@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from turnstile.commands.demo import clip, samples
 from turnstile.vision.arrays import PictureBgr, PictureRgb
 from turnstile.vision.detect.haar import HaarDetector
 
@@ -45,6 +46,28 @@ def test_the_biggest_face_comes_first(detector: HaarDetector, two_people: Pictur
     faces = detector.find(np.ascontiguousarray(two_people[:, :, ::-1]))
     assert [face.height for face in faces] == sorted((face.height for face in faces), reverse=True)
     assert faces[0].left < 500 < faces[1].left
+
+
+@pytest.mark.parametrize("scale", [0.64, 0.72, 0.8, 0.92, 0.96])
+def test_a_tie_gets_no_box(detector: HaarDetector, scale: float) -> None:
+    """OpenCV's default cascade took the collar of this man in the demo for a second face."""
+    view = clip.view(clip.APPEARANCES[2], stills=samples.folder())
+    smaller = cv2.resize(view, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    assert len(detector.find(np.asarray(smaller, np.uint8))) == 1
+
+
+@pytest.mark.parametrize(("opacity", "found"), [(0.44, 1), (1.0, 2)])
+def test_only_a_faint_face_below_another_is_a_shirt(
+    detector: HaarDetector, obama: PictureRgb, opacity: float, found: int
+) -> None:
+    """A print on a shirt gets no box; a child in front of a parent does."""
+    scene = cv2.cvtColor(cv2.resize(obama, (384, 480), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
+    (face,) = detector.find(np.asarray(scene, np.uint8))
+    top, left = face.bottom + 40, face.left - 10
+    lower = scene[top : top + face.height + 20, left : left + face.width + 20]
+    upper = scene[face.top - 10 : face.bottom + 10, left : left + face.width + 20]
+    lower[:] = cv2.addWeighted(lower, 1 - opacity, upper[: lower.shape[0]], opacity, 0)
+    assert len(detector.find(np.asarray(scene, np.uint8))) == found
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (48, 64, 3), (720, 1280, 3), (10, 3000, 3)])
