@@ -9,7 +9,6 @@ Engines with hints are given their own last boxes, as the broker gives them.
     taskset -c 1 python -m benchmarks.engine CLIPS [--quick] [--json FILE]
 """
 
-import importlib.util
 import itertools
 import statistics
 import subprocess
@@ -33,13 +32,14 @@ from turnstile.vision.detect.search import overlap
 from turnstile.vision.encode.encoder import POLICIES, Encoder
 from turnstile.vision.engines.engine import Analysis, Engine
 from turnstile.vision.engines.selection import make_engine
-from turnstile.vision.models import cache, runtime
+from turnstile.vision.models import cache
+from turnstile.vision.models.runtime import PrecisionName
 from turnstile.vision.pictures import decode_frame
 
 FRAMES_A_SECOND = 10
 MIN_FACE_PX = 60
 SAME_PLACE = 0.3
-RUNTIMES: tuple[runtime.RuntimeName, ...] = ("onnxruntime", "openvino")
+PRECISIONS: tuple[PrecisionName, ...] = ("float32",)
 SUFFIXES = {".mkv", ".mp4", ".avi", ".mov", ".webm", ".gif"}
 
 Analyse = Callable[[bytes, Hint | None], Analysis]
@@ -210,16 +210,14 @@ def row_of(contender: Contender, truth: Sequence[Sequence[Box]], defaults_ms: fl
 
 
 def encoder_times(*, rounds: int) -> list[tuple[str, float]]:
-    """Return milliseconds a face of the network alone: dlib, then each runtime that is installed."""
+    """Return milliseconds a face of the network alone: dlib, then ours in each precision."""
     chips = np.random.default_rng(0).integers(0, 256, (8, 150, 150, 3)).astype(np.uint8)
     own = dlib.face_recognition_model_v1(str(cache.model_file(cache.ENCODER_FILE)))
     ways: list[tuple[str, int, Callable[[], object]]] = [
         ("dlib", 1, lambda: own.compute_face_descriptor(chips[0]))
     ]
-    for runtime_name in RUNTIMES:
-        if importlib.util.find_spec(runtime_name) is None:
-            continue
-        network = runtime.load(cache.encoder_graph(), runtime=runtime_name)
+    for precision in PRECISIONS:
+        network = cache.encoder(precision=precision)
         encoder = Encoder(network, POLICIES["raw"])
         ways += [
             (f"{network.description}, batch of {size}", size, partial(encoder.encode_chips, chips[:size]))
@@ -238,7 +236,7 @@ START = """
 import pathlib, re, resource, sys, time
 started = time.perf_counter()
 from turnstile.site.recognition import RecognitionSettings
-from turnstile.vision.engines.engine import make_engine
+from turnstile.vision.engines.selection import make_engine
 engine = make_engine(RecognitionSettings(engine=sys.argv[1], min_face_px=60))
 engine.analyse(sys.stdin.buffer.read())
 seconds = time.perf_counter() - started

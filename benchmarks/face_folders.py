@@ -21,7 +21,7 @@ from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.cnn import CnnDetector
 from turnstile.vision.detect.hog import HogDetector
 from turnstile.vision.encode.encoder import POLICIES, Encoder, Policy
-from turnstile.vision.models import cache, runtime
+from turnstile.vision.models import cache
 
 ALL_CHIPS = POLICIES["everything68"]
 MIN_FACE_PX = 60
@@ -100,12 +100,12 @@ def encode_all(files: Sequence[Path], people: Sequence[str]) -> Faces:
 def _tools() -> tuple[HogDetector, Encoder]:
     """Return one process's detector, and an encoder that leaves each chip's output as it is."""
     cnn = CnnDetector(
-        runtime.load(cache.detector_graph()),
+        cache.detector(),
         cache.detector_windows(),
         min_face_px=MIN_FACE_PX,
         min_score=MIN_SCORE,
     )
-    encoder = Encoder(runtime.load(cache.encoder_graph()), ALL_CHIPS)
+    encoder = Encoder(cache.encoder(), ALL_CHIPS)
     return HogDetector(min_face_px=MIN_FACE_PX, second_look=cnn), encoder
 
 

@@ -26,7 +26,7 @@ from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.cnn import CnnDetector
 from turnstile.vision.detect.hog import HogDetector
 from turnstile.vision.detect.search import Detector, overlap
-from turnstile.vision.models import cache, runtime
+from turnstile.vision.models import cache
 
 CANVAS_PX = (320, 240)
 MIN_FACE_PX = 40
@@ -83,7 +83,7 @@ class Contender:
 def detectors() -> tuple[HogDetector, CnnDetector]:
     """Return ours."""
     cnn = CnnDetector(
-        runtime.load(cache.detector_graph()),
+        cache.detector(),
         cache.detector_windows(),
         min_face_px=MIN_FACE_PX,
         min_score=MIN_SCORE,

@@ -18,7 +18,7 @@ from turnstile.io.site.machine import cores
 Cell = str | int | float | None
 """None stands where nothing could be measured."""
 
-PACKAGES = ("turnstile", "pyzmq", "msgspec", "numpy", "opencv-python", "dlib-bin", "onnxruntime", "imagezmq")
+PACKAGES = ("turnstile", "pyzmq", "msgspec", "numpy", "opencv-python", "dlib-bin", "openvino", "imagezmq")
 
 
 @dataclass(frozen=True, kw_only=True)

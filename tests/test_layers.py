@@ -195,7 +195,7 @@ START_THREADS = {"turnstile.io.runner.worker", "turnstile.io.cameras.reader"}
 BUILTINS_THAT_TOUCH = {"open", "input", "print"}
 METHODS_THAT_ASK_A_CLOCK = {"now", "utcnow", "today"}
 SOCKETS_AND_DATABASES = {"zmq", "socket", "sqlite3", "sqlalchemy", "psycopg"}
-MODEL_RUNTIMES = {"cv2", "dlib", "face_recognition", "face_recognition_models", "onnxruntime"}
+MODEL_RUNTIMES = {"cv2", "dlib", "face_recognition", "face_recognition_models", "openvino"}
 
 
 def module_name(path: Path) -> str:
@@ -384,7 +384,7 @@ def test_only_the_worker_starts_threads(path: Path) -> None:
 
 
 def test_the_broker_needs_no_model_runtime() -> None:
-    """A broker runs on a machine without OpenCV, dlib or ONNX Runtime."""
+    """A broker runs on a machine without OpenCV, dlib or OpenVINO."""
     reached = reached_from(ROOT / "broker.py")
     assert "zmq" in reached
     assert not reached & MODEL_RUNTIMES

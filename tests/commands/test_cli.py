@@ -8,7 +8,7 @@ import pytest
 from turnstile import __version__
 from turnstile.commands.cli import all_commands, main, overview
 
-HEAVY = ("cv2", "dlib", "msgspec", "numpy", "onnxruntime", "rich", "sqlalchemy", "yaml", "zmq")
+HEAVY = ("cv2", "dlib", "msgspec", "numpy", "openvino", "rich", "sqlalchemy", "yaml", "zmq")
 LOADED = f"""
 import sys
 from turnstile.commands.cli import main
@@ -84,7 +84,7 @@ def test_help_loads_no_package() -> None:
     assert "sqlalchemy" in python(LOADED, "log", "head", "--help").stderr
 
 
-@pytest.mark.parametrize("package", ["cv2", "dlib", "onnxruntime", "zmq"])
+@pytest.mark.parametrize("package", ["cv2", "dlib", "openvino", "zmq"])
 def test_the_doctor_runs_where_a_package_is_missing(package: str) -> None:
     """It says so, with what to do."""
     finished = python(WITHOUT_A_PACKAGE, package, "doctor", "--config", "configs/local.yaml")

@@ -95,13 +95,6 @@ def test_only_a_webcam_gets_a_device() -> None:
     assert values("PrivateDevices", unit("-capture-door.service", site)) == ["yes"]
 
 
-def test_a_graphics_card_is_let_through_where_it_is_named() -> None:
-    """To recognizers."""
-    site = a_site(recognition={"providers": ["cuda", "cpu"]})
-    assert values("DeviceAllow", unit("-recognizer@.service", site)) == ["char-nvidia* rw"]
-    assert values("DeviceAllow", unit("-recognizer@.service")) == []
-
-
 def test_nodes_start_after_those_they_need_and_stop_before_them() -> None:
     """They stop in the opposite order; the target takes all of them with it."""
     (after,) = values("After", unit("-capture-door.service"))

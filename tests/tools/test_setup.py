@@ -184,7 +184,7 @@ def test_nothing_is_compiled(name: str) -> None:
 
 
 def test_what_runs_imports_nothing_of_development() -> None:
-    """Tests run where everything is installed and would not miss a package; OpenVINO alone is optional."""
+    """Tests run where everything is installed and would not miss a package."""
     files = [*ROOT.glob("*.py"), *(ROOT / "turnstile").rglob("*.py")]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text("utf-8")))]
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
@@ -196,4 +196,4 @@ def test_what_runs_imports_nothing_of_development() -> None:
         for package in packages.get(name.partition(".")[0], [])
     }
     assert {"numpy", "pyzmq", "opencv-python"} <= needed
-    assert needed - pinned("requirements/runtime.txt") == {"openvino", "turnstile"}
+    assert needed - pinned("requirements/runtime.txt") == {"turnstile"}

@@ -19,8 +19,7 @@ class RecognitionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     min_enrol_face_px: Annotated[int, Meta(ge=20, le=1000)] = 60
     """Smallest face accepted in an enrolment picture."""
     detector: Literal["auto", "hog", "cnn"] = "auto"
-    """Accelerated engine: dlib's HOG or its convolutional detector; ``auto`` is ``cnn`` on a graphics card
-    or in bfloat16, where it is the faster one, and ``hog`` elsewhere."""
+    """Accelerated engine: dlib's HOG or its convolutional detector; ``auto`` is ``hog``."""
     min_detection_score: Annotated[float, Meta(ge=-1, le=2)] = 0.3
     """Accelerated engine: how sure the convolutional detector must be, of every face or of those that HOG
     doubts; 0 is dlib's own threshold. On 8 clips of 3 people (2026-11), 0.3 to 0.6 find every face and no
@@ -37,13 +36,8 @@ class RecognitionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     landmark model whose training data exclude commercial use."""
     enrol_policy: Literal["auto", "raw", "unit", "mirror", "paddings", "points68", "everything68"] = "auto"
     """The same for enrolment pictures; ``auto`` is ``raw`` if `policy` is, else ``paddings``."""
-    runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
-    """Accelerated engine: what computes the networks."""
-    providers: Annotated[tuple[Literal["cpu", "cuda"], ...], Meta(min_length=1, max_length=2)] = ("cpu",)
-    """Accelerated engine: what onnxruntime computes on, in order of preference; ``cuda`` needs
-    onnxruntime-gpu."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Accelerated engine: ``bfloat16`` needs openvino and a processor that has it."""
+    """Accelerated engine: ``bfloat16`` needs a processor that has it."""
     credits: Annotated[int, Meta(ge=1, le=64)] = 1
     """Pieces of work a recognizer holds at a time. More than 1 makes frames older (p50 68 ms against 18 at
     2 credits, measured); worth it only where transfer takes as long as recognition: over a line of 50 ms each

@@ -212,12 +212,10 @@ def _of_its_own(site: Site, one: Process) -> Iterator[str]:
     yield f"{_NETWORK} AF_NETLINK" if one.kind == "broker" else _NETWORK
     if one.kind == "capture" and is_device(site.cameras[one.key]):
         yield from ("DevicePolicy=closed", "DeviceAllow=char-video4linux rw", "SupplementaryGroups=video")
-    elif one.kind == "recognizer" and "cuda" in site.recognition.providers:
-        yield from ("DevicePolicy=closed", "DeviceAllow=char-nvidia* rw", "PrivateUsers=yes")
     else:
         yield from ("PrivateDevices=yes", "PrivateUsers=yes")
     if one.kind == "recognizer":
-        # its networks are turned into ONNX graphs once; model runtimes make code, and read /proc/cpuinfo
+        # its networks are compiled once; the model runtime makes code and reads /proc/cpuinfo
         yield from ("CacheDirectory=turnstile", "CacheDirectoryMode=0700", "Environment=XDG_CACHE_HOME=%C")
     else:
         yield "MemoryDenyWriteExecute=yes"

@@ -114,18 +114,6 @@ def test_a_missing_or_empty_model_is_a_problem(tmp_path: Path) -> None:
     assert levels == ["ok", "problem", "problem"]
 
 
-def test_openvino_is_advised_where_it_pays(tmp_path: Path) -> None:
-    """Only a processor with bfloat16 matrix instructions gains by it, and only while it is missing."""
-    processor, missing = tmp_path / "cpuinfo", "no_such_package"
-    assert not list(examination.bfloat16(processor, package=missing))
-    processor.write_text("flags\t: fpu avx2\n")
-    assert not list(examination.bfloat16(processor, package=missing))
-    processor.write_text("flags\t: fpu amx_bf16 amx_tile\n")
-    assert not list(examination.bfloat16(processor, package="numpy"))
-    (line,) = examination.bfloat16(processor, package=missing)
-    assert (line.level, "pip install --no-deps openvino" in line.advice) == ("note", True)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="webcams are files on Linux only")
 def test_webcams_are_listed(tmp_path: Path) -> None:
     """Each device file is named; none at all is a note with what else can be a source."""

@@ -12,15 +12,14 @@ from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect import pyramid
 from turnstile.vision.detect.cnn import CnnDetector
 from turnstile.vision.detect.search import overlap
-from turnstile.vision.models import cache, runtime
+from turnstile.vision.models import cache
 from turnstile.vision.pictures import decode_enrolment
 
 
-@pytest.fixture(scope="module", params=["onnxruntime", "openvino"])
-def detector(request: pytest.FixtureRequest) -> CnnDetector:
-    """Return the detector at the picture's own scale, on each runtime."""
-    network = runtime.load(cache.detector_graph(), runtime=request.param)
-    return CnnDetector(network, cache.detector_windows(), min_face_px=80, min_score=0.0)
+@pytest.fixture(scope="module")
+def detector() -> CnnDetector:
+    """Return the detector at the picture's own scale."""
+    return CnnDetector(cache.detector(), cache.detector_windows(), min_face_px=80, min_score=0.0)
 
 
 @pytest.fixture(scope="module")

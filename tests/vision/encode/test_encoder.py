@@ -7,18 +7,18 @@ import face_recognition
 import numpy as np
 import pytest
 
-from turnstile.errors import ModelError
 from turnstile.protocol.fields import Box
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.encode.encoder import POLICIES, Encoder
-from turnstile.vision.models import cache, runtime
+from turnstile.vision.models import cache
+from turnstile.vision.models.runtime import Network
 from turnstile.vision.pictures import decode_enrolment
 
 
-@pytest.fixture(scope="module", params=["onnxruntime", "openvino"])
-def network(request: pytest.FixtureRequest) -> runtime.Network:
-    """Return the encoder's network on each runtime."""
-    return runtime.load(cache.encoder_graph(), runtime=request.param)
+@pytest.fixture(scope="module")
+def network() -> Network:
+    """Return the encoder's network in float32."""
+    return cache.encoder()
 
 
 def face_boxes(picture: PictureRgb) -> list[Box]:
@@ -27,7 +27,7 @@ def face_boxes(picture: PictureRgb) -> list[Box]:
     return [Box(left=left, top=top, right=right, bottom=bottom) for top, right, bottom, left in found]
 
 
-def test_encodings_of_all_sample_faces_equal_dlibs(network: runtime.Network, faces: Path) -> None:
+def test_encodings_of_all_sample_faces_equal_dlibs(network: Network, faces: Path) -> None:
     """The largest difference of any component is at most 1e-5."""
     encoder = Encoder(network, POLICIES["raw"])
     compared = 0
@@ -43,7 +43,7 @@ def test_encodings_of_all_sample_faces_equal_dlibs(network: runtime.Network, fac
     assert compared >= 4
 
 
-def test_a_batch_gives_what_single_chips_give(network: runtime.Network) -> None:
+def test_a_batch_gives_what_single_chips_give(network: Network) -> None:
     """Faces of one frame do not touch each other, in batches of every size."""
     random = np.random.default_rng(1)
     chips = random.integers(0, 256, (35, 150, 150, 3)).astype(np.uint8)
@@ -54,7 +54,7 @@ def test_a_batch_gives_what_single_chips_give(network: runtime.Network) -> None:
     assert np.abs(together - alone).max() <= 1e-5
 
 
-def test_no_faces_give_no_rows(network: runtime.Network, obama: PictureRgb) -> None:
+def test_no_faces_give_no_rows(network: Network, obama: PictureRgb) -> None:
     """A frame without faces costs nothing and has an empty matrix."""
     for policy in POLICIES.values():
         encoder = Encoder(network, policy)
@@ -63,7 +63,7 @@ def test_no_faces_give_no_rows(network: runtime.Network, obama: PictureRgb) -> N
 
 
 def test_the_mirror_policy_is_the_mean_of_a_chip_and_its_mirror_image(
-    network: runtime.Network, obama: PictureRgb
+    network: Network, obama: PictureRgb
 ) -> None:
     """Scaled to unit length; so a mirrored picture of a face has nearly the same encoding."""
     (box,) = face_boxes(obama)
@@ -78,30 +78,7 @@ def test_the_mirror_policy_is_the_mean_of_a_chip_and_its_mirror_image(
 
 
 @pytest.mark.parametrize("name", [name for name, policy in POLICIES.items() if policy.unit_length])
-def test_encodings_have_unit_length(network: runtime.Network, obama: PictureRgb, name: str) -> None:
+def test_encodings_have_unit_length(network: Network, obama: PictureRgb, name: str) -> None:
     """Distances of such policies are between 0 and 2."""
     encodings = Encoder(network, POLICIES[name]).encode(obama, face_boxes(obama))
     assert np.linalg.norm(encodings, axis=1) == pytest.approx(1, abs=1e-5)
-
-
-def test_a_graph_that_is_none_is_refused() -> None:
-    """Whatever the runtime raises becomes one error."""
-    for name in ("onnxruntime", "openvino"):
-        with pytest.raises(ModelError, match=f"{name} cannot load"):
-            runtime.load(b"not a graph", runtime=name)
-
-
-def test_a_provider_that_is_not_installed_is_refused() -> None:
-    """The sentence says which package has it."""
-    import onnxruntime  # noqa: PLC0415
-
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.skip("this machine has onnxruntime-gpu")
-    with pytest.raises(ModelError, match="onnxruntime-gpu"):
-        runtime.load(cache.detector_graph(), providers=("cuda", "cpu"))
-
-
-def test_bfloat16_is_refused_where_it_would_not_be_used() -> None:
-    """ONNX Runtime has none on processors; OpenVINO is asked whether this one has."""
-    with pytest.raises(ModelError, match="needs runtime: openvino"):
-        runtime.load(cache.detector_graph(), runtime="onnxruntime", precision="bfloat16")

@@ -187,7 +187,7 @@ def test_the_description_says_what_runs(engine: AcceleratedEngine) -> None:
     description = engine.description
     assert description.encoding == "dlib-resnet-v1/mirror+paddings"
     assert description.detector.partition(",")[0] in {"hog", "cnn"}
-    assert "onnxruntime" in description.runtime
+    assert "openvino" in description.runtime
     assert "float32" in description.runtime
 
 

@@ -37,7 +37,6 @@ def examine(config_path: Path | None) -> Iterator[ReportLine]:
     yield from guarded("packages", examination.packages)
     yield from guarded("OpenCV", examination.opencv)
     yield from guarded("models", examination.models)
-    yield from examination.bfloat16(Path("/proc/cpuinfo"))
     yield from examination.cameras(Path("/dev"))
     yield from examination.screen(os.environ)
     site = None

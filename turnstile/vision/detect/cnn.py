@@ -92,7 +92,7 @@ class CnnDetector:
             levels: number of copies, largest first; `None` for all.
         """
         layout = pyramid.lay_out(picture_rgb.shape[1], picture_rgb.shape[0], levels=levels)
-        scores = self._network.run(pyramid.draw(picture_rgb, layout, background=BACKGROUND))[0, 0]
+        scores = self._network.run(pyramid.draw(picture_rgb, layout, background=BACKGROUND))[0][0, 0]
         rows, columns = np.nonzero(scores > self._min_score)
         places = [
             self._place(layout, float(scores[row, column]), int(row), int(column))

@@ -79,7 +79,7 @@ class Encoder:
         return self._run(self._chips(picture_rgb, box_px))
 
     def _run(self, chips: Chips) -> Encodings:
-        batches = [self._network.run(chips[at : at + BATCH]) for at in range(0, len(chips), BATCH)]
+        batches = [self._network.run(chips[at : at + BATCH])[0] for at in range(0, len(chips), BATCH)]
         return np.concatenate([np.empty((0, ENCODING_SIZE), np.float32), *batches])
 
     def _chips(self, picture_rgb: PictureRgb, box: Box) -> Chips:

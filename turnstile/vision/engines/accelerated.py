@@ -27,7 +27,8 @@ from turnstile.vision.detect.search import (
 from turnstile.vision.encode.crowd import encode_in_time, to_encode
 from turnstile.vision.encode.encoder import POLICIES, Encoder
 from turnstile.vision.engines.engine import Analysis, EngineDescription
-from turnstile.vision.models import cache, runtime
+from turnstile.vision.models import cache
+from turnstile.vision.models.runtime import Network
 from turnstile.vision.pictures import decode_frame, decode_frame_grey, sharpness
 
 
@@ -45,8 +46,8 @@ class AcceleratedEngine:
     def __init__(self, recognition: RecognitionSettings) -> None:
         self._recognition = recognition
         self._encode_budget_s = recognition.encode_budget_ms / 1e3
-        encoder = _load(cache.encoder_graph(), recognition)
-        detector = _load(cache.detector_graph(), recognition)
+        precision = "float32" if recognition.precision == "auto" else recognition.precision
+        encoder, detector = cache.encoder(precision=precision), cache.detector()
         self._runtime = encoder.description
         self._frames = Encoder(encoder, POLICIES[recognition.frame_policy])
         self._pictures = Encoder(encoder, POLICIES[recognition.picture_policy])
@@ -154,31 +155,18 @@ class AcceleratedEngine:
         return find(closer, picture_rgb, None, full_scan_every=1).boxes_px
 
 
-def _make_detector(
-    recognition: RecognitionSettings, network: runtime.Network, *, min_face_px: int
-) -> Detector:
+def _make_detector(recognition: RecognitionSettings, network: Network, *, min_face_px: int) -> Detector:
     """Return the detector that the site file asks for."""
     cnn = _network(recognition, network, min_face_px=min_face_px)
-    is_fast_at_networks = recognition.providers[0] == "cuda" or recognition.precision == "bfloat16"
-    if recognition.detector == "cnn" or (recognition.detector == "auto" and is_fast_at_networks):
+    if recognition.detector == "cnn":
         return cnn
     return HogDetector(min_face_px=min_face_px, second_look=cnn)
 
 
-def _network(recognition: RecognitionSettings, network: runtime.Network, *, min_face_px: int) -> CnnDetector:
+def _network(recognition: RecognitionSettings, network: Network, *, min_face_px: int) -> CnnDetector:
     return CnnDetector(
         network,
         cache.detector_windows(),
         min_face_px=min_face_px,
         min_score=recognition.min_detection_score,
-    )
-
-
-def _load(graph: bytes, recognition: RecognitionSettings) -> runtime.Network:
-    """Return a network on the runtime that the site file asks for."""
-    return runtime.load(
-        graph,
-        runtime=recognition.runtime,
-        providers=recognition.providers,
-        precision=recognition.precision,
     )

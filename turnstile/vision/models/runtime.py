@@ -1,141 +1,122 @@
-"""Runs an ONNX graph: the only place that knows the model runtimes.
+"""Runs networks with OpenVINO: the only place that knows how.
 
-ONNX Runtime is the default. OpenVINO is optional (`pip install openvino`) and pays where the processor has
-bfloat16 matrix instructions (AMX). With AVX2 only, both take the same time: 7.9 and 8.4 ms a face on an AMD
-EPYC 7003. Each network computes on one thread, because recognizers scale by processes, one a core.
+One runtime suffices (docs/decisions/0015-one-model-runtime.md). Each network computes on one thread, because
+recognizers scale by processes, one a core.
 """
 
+import functools
+import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import openvino
 
 from turnstile.errors import ModelError
 
 Array = npt.NDArray[Any]
-RuntimeName = Literal["auto", "onnxruntime", "openvino"]
-ProviderName = Literal["cpu", "cuda"]
-PrecisionName = Literal["auto", "float32", "bfloat16"]
+PrecisionName = Literal["float32", "bfloat16", "int8"]
 
-_PROVIDERS: Mapping[ProviderName, str] = MappingProxyType(
-    {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-)
+VERSION = openvino.get_version().partition("-")[0]
+CPUINFO = Path("/proc/cpuinfo")
+
+_HINTS: Mapping[PrecisionName, str] = MappingProxyType({"float32": "f32", "bfloat16": "bf16", "int8": "f32"})
+"""What is computed in: a quantized model computes in int8 where it was quantized, elsewhere in float32."""
 
 
-class Network(Protocol):
-    """A graph of one input and one output, loaded."""
+class Network:
+    """A network of one input, ready to run. It serves one thread."""
+
+    def __init__(self, compiled: openvino.CompiledModel, *, precision: PrecisionName) -> None:
+        self._compiled = compiled
+        self._request = compiled.create_infer_request()
+        self.precision = precision
 
     @property
     def description(self) -> str:
-        """Return what runs it, for people: ``onnxruntime 1.31.1 (cpu, float32)``."""
-        ...
+        """Return what runs it, for people: ``openvino 2026.4.1 (int8)``."""
+        return f"openvino {VERSION} ({self.precision})"
 
-    def run(self, values: Array) -> Array:
-        """Return the output for an input."""
-        ...
+    @property
+    def batch(self) -> int | None:
+        """Return the only length of an input that it takes; `None` for any."""
+        size = self._compiled.input(0).partial_shape[0]
+        return None if size.is_dynamic else size.get_length()
+
+    def run(self, values: Array) -> list[Array]:
+        """Return the outputs for an input."""
+        # The next run overwrites the outputs, so copies go out.
+        results = self._request.infer([values], share_inputs=True, share_outputs=True)
+        return [np.array(results[at]) for at in range(len(results))]
+
+    def contents(self) -> bytes:
+        """Return it as bytes that `restore` makes it from, on the same kind of processor."""
+        return bytes(self._compiled.export_model().getbuffer())
 
 
-def load(
-    graph: bytes,
-    *,
-    runtime: RuntimeName = "auto",
-    providers: Sequence[ProviderName] = ("cpu",),
-    precision: PrecisionName = "auto",
-) -> Network:
-    """Return a graph loaded into a runtime.
+def load(model: openvino.Model | Path, *, precision: PrecisionName = "float32") -> Network:
+    """Return a model, or the one in a file (ONNX, TensorFlow Lite), ready to run.
 
     Args:
-        graph: an ONNX file.
-        runtime: ``auto`` is OpenVINO where it is installed, the processor computes in bfloat16 and
-            `precision` allows that; ONNX Runtime everywhere else.
-        providers: what ONNX Runtime may run on, in order of preference.
-        precision: ``auto`` is float32, because the loss in bfloat16 has not been measured on a processor
-            that has it.
+        model: the model; one for ``int8`` is quantized already.
+        precision: what to compute in.
 
     Raises:
-        ModelError: the runtime or a provider is not installed, or the graph cannot be loaded.
+        ModelError: there is no such file, it holds no model, or the processor lacks the precision.
     """
-    wants_bfloat16 = precision == "bfloat16"
-    if runtime == "openvino" or (runtime == "auto" and wants_bfloat16 and tuple(providers) == ("cpu",)):
-        return _OpenVino(graph, bfloat16=wants_bfloat16)
-    if wants_bfloat16:
-        raise ModelError("precision: bfloat16 needs runtime: openvino and providers: [cpu]")
-    return _OnnxRuntime(graph, providers=providers)
+    if precision == "bfloat16" and "BF16" not in abilities():
+        raise ModelError(f"this processor does not compute in bfloat16; it has {', '.join(abilities())}")
+    try:
+        compiled = _core().compile_model(model, "CPU", _settings(precision))
+    except RuntimeError as error:
+        raise ModelError(f"OpenVINO cannot load the network: {error}") from error
+    return Network(compiled, precision=precision)
 
 
-class _OnnxRuntime:
-    """ONNX Runtime, one thread that does not spin while it waits."""
+def restore(contents: bytes, *, precision: PrecisionName) -> Network:
+    """Return the network that `Network.contents` gave.
 
-    def __init__(self, graph: bytes, *, providers: Sequence[ProviderName]) -> None:
-        # Its wheels since 1.29 report sessions to Microsoft unless told not to (onnxruntime #27379).
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        import onnxruntime  # noqa: PLC0415 - only where it runs
-
-        available = onnxruntime.get_available_providers()
-        for provider in providers:
-            if _PROVIDERS[provider] not in available:
-                raise ModelError(
-                    f"recognition.providers: {provider} is not available in this onnxruntime"
-                    f" (it has {', '.join(available)}); cuda needs the package onnxruntime-gpu"
-                )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                graph, options, providers=[_PROVIDERS[provider] for provider in providers]
-            )
-        except Exception as error:
-            if type(error).__module__.partition(".")[0] != "onnxruntime":
-                raise
-            raise ModelError(f"onnxruntime cannot load the network: {error}") from error
-        self._input = self._session.get_inputs()[0].name
-        used = {name: short for short, name in _PROVIDERS.items()}[self._session.get_providers()[0]]
-        self._description = f"onnxruntime {onnxruntime.__version__} ({used}, float32)"
-
-    @property
-    def description(self) -> str:
-        return self._description
-
-    def run(self, values: Array) -> Array:
-        return np.asarray(self._session.run(None, {self._input: values})[0])
+    Raises:
+        ModelError: it is none, or another version's.
+    """
+    try:
+        compiled = _core().import_model(contents, "CPU", _settings(precision))
+    except RuntimeError as error:
+        raise ModelError(f"OpenVINO cannot restore the network: {error}") from error
+    return Network(compiled, precision=precision)
 
 
-class _OpenVino:
-    """OpenVINO on the processor, one thread."""
+def abilities() -> tuple[str, ...]:
+    """Return what OpenVINO says the processor computes in, such as ``BF16``."""
+    return tuple(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
-    def __init__(self, graph: bytes, *, bfloat16: bool) -> None:
-        try:
-            import openvino  # type: ignore[import-untyped]  # noqa: PLC0415 - optional
-        except ImportError as error:
-            raise ModelError(
-                "recognition.runtime: openvino is not installed; pip install openvino"
-            ) from error
-        core = openvino.Core()
-        abilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if bfloat16 and "BF16" not in abilities:
-            raise ModelError(
-                "recognition.precision: this processor does not compute in bfloat16;"
-                f" OpenVINO lists {', '.join(abilities)}"
-            )
-        precision = "bf16" if bfloat16 else "f32"
-        settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": precision}
-        try:
-            compiled = core.compile_model(core.read_model(graph), "CPU", settings)
-        except RuntimeError as error:
-            raise ModelError(f"openvino cannot load the network: {error}") from error
-        self._request = compiled.create_infer_request()
-        self._output = compiled.output(0)
-        words = "bfloat16" if bfloat16 else "float32"
-        self._description = f"openvino {openvino.__version__.partition('-')[0]} (cpu, {words})"
 
-    @property
-    def description(self) -> str:
-        return self._description
+def processor() -> str:
+    """Return the processor's name, for people."""
+    return str(_core().get_property("CPU", "FULL_DEVICE_NAME")).strip()
 
-    def run(self, values: Array) -> Array:
-        return np.array(self._request.infer({0: values})[self._output])
+
+def machine_key() -> str:
+    """Return what a compiled network depends on: processor, instruction sets in use and OpenVINO, as a hash.
+
+    A container that moves to another machine gets another key.
+    """
+    told = CPUINFO.read_text("utf-8", "replace").splitlines() if CPUINFO.is_file() else []
+    flags = next((line for line in told if line.startswith(("flags", "Features"))), "")
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "")
+    parts = (openvino.get_version(), processor(), *abilities(), flags, limit)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _settings(precision: PrecisionName) -> dict[str, object]:
+    return {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": _HINTS[precision]}
+
+
+@functools.cache
+def _core() -> openvino.Core:
+    """Return the runtime, which finds its plug-ins only once."""
+    return openvino.Core()
