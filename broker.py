@@ -270,6 +270,7 @@ def wire(start: node.Start) -> BrokerNode:
             pulse=start.pulse,
             why_not=lambda: {
                 "journal": journal.problem,
+                "clock": access.clock.problem,
                 "rules": "" if access.rules.rules is not None else access.rules.standing.problem,
                 "gallery": enrolment.trouble if enrolment.read else "the faces folder has not been read yet",
             },

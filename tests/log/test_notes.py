@@ -12,6 +12,7 @@ from turnstile.log.notes import (
     Fact,
     NameErased,
     Note,
+    OperatorActed,
     PicturesRemoved,
     SourceBegan,
     Unreadable,
@@ -41,6 +42,14 @@ from turnstile.log.notes import (
         (
             EventsMissing(source="aaaa", first_seq=3, last_seq=5),
             "3 events, aaaa:3 to 5, are missing; the journal has them no more",
+        ),
+        (
+            OperatorActed(source="aaaa", seq=3, act="act-1", camera="gate", asker="operator-1", at_ns=10**18),
+            "operator-1 unlocked gate at 2001-09-09 01:46:40 UTC; event=aaaa:3",
+        ),
+        (
+            OperatorActed(source="aaaa", seq=3, act="act-1", camera=None, asker="operator-1", at_ns=-1),
+            "operator-1 said that the broker's clock is right; event=aaaa:3",
         ),
         (
             NameErased(pseudonym="erased-1", entries=1),

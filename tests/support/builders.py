@@ -16,6 +16,7 @@ from turnstile.people.gallery import Gallery, build_gallery
 from turnstile.protocol.fields import Box, Hint, Timings
 from turnstile.protocol.messages import (
     Access,
+    Act,
     Beat,
     Face,
     Frame,
@@ -241,7 +242,14 @@ def an_access(
     )
 
 
-def a_log(*events: Access, source: str = "aaaa", after_seq: int | None = None, reason: str = "") -> Log:
+def an_act(seq: int = 1, *, source: str = "aaaa", camera: str | None = "front_door") -> Act:
+    """Return what the operator did."""
+    return Act(
+        source=source, seq=seq, visit=f"act-{seq}", camera=camera, asker="operator-1", at_ns=START_NS + seq
+    )
+
+
+def a_log(*events: Access | Act, source: str = "aaaa", after_seq: int | None = None, reason: str = "") -> Log:
     """Return events as the journal answers a `Fetch`, by default one for the event before the first."""
     after = after_seq if after_seq is not None else events[0].seq - 1 if events else 0
     next_seq = events[0].seq if events else after + 1

@@ -40,6 +40,7 @@ from turnstile.io.runner.processes import Processes
 from turnstile.io.site.file import load
 from turnstile.log.lines import Entry, Event
 from turnstile.protocol.messages import Beat, Result
+from turnstile.protocol.reasons import Reason
 
 CAMERAS = ("front_door", "back_door")
 PROGRAM_OF = {
@@ -434,7 +435,12 @@ def tally(halls: dict[str, Hall], entries: Sequence[Entry]) -> Counter[str]:
             counts["lost"] += complete and not found
             counts["doubled"] += len(found) > 1
             right = ("granted", visit.person) if visit.person else ("denied", None)
-            counts["wrong"] += sum((entry.verdict, entry.person) != right for entry in found)
+            refused = ("denied", visit.person, Reason.CLOCK_BEHIND)  # the broker's clock was set back
+            counts["wrong"] += sum(
+                (entry.verdict, entry.person) != right
+                and (entry.verdict, entry.person, entry.reason) != refused
+                for entry in found
+            )
     return counts
 
 

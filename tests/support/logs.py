@@ -8,7 +8,7 @@ from tests.support.builders import START_NS, a_log, an_access
 from turnstile.io.log.book import Book
 from turnstile.io.site.file import load
 from turnstile.io.store.store import LogName
-from turnstile.protocol.messages import Access
+from turnstile.protocol.messages import Access, Act
 
 HOUR_NS = 3600 * 10**9
 LOGGER = "loggers: {logger: {file: access_log.txt, witness: away/heads.txt}}"
@@ -20,7 +20,7 @@ EVENTS = (
 )
 
 
-def write_log(config: Path, *events: Access) -> Book:
+def write_log(config: Path, *events: Access | Act) -> Book:
     """Return the book of a site's logger after it took events."""
     site = load(config)
     book = Book(site.loggers["logger"], LogName(site.site, "logger"), max_page_bytes=10_000)

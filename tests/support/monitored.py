@@ -29,7 +29,12 @@ class MonitoredSite:
     """Its broker answers over HTTP."""
 
     def __init__(
-        self, folder: Path, *, broker: tuple[str, ...] = ("broker.py",), people_before: int = 0
+        self,
+        folder: Path,
+        *,
+        broker: tuple[str, ...] = ("broker.py",),
+        people_before: int = 0,
+        clock: Path | None = None,
     ) -> None:
         """Start broker and logger.
 
@@ -37,6 +42,7 @@ class MonitoredSite:
             folder: where the site is, perhaps from an earlier time.
             broker: the arguments of Python that run it.
             people_before: how many people came in earlier times; others come now.
+            clock: a file that says by how many seconds the broker's clock is wrong.
         """
         self.file = write_site(
             folder,
@@ -46,7 +52,7 @@ class MonitoredSite:
             f"recognizers: {{{RECOGNIZER}: {{}}}}",
         )
         self.programs = Programs()
-        self.broker = self.programs.start(*broker, "--config", str(self.file))
+        self.broker = self.programs.start(*broker, "--config", str(self.file), clock=clock)
         self.address = _address(self.broker)
         self.logger = self.programs.start("logger_node.py", "--config", str(self.file))
         topics = ["status.", "access.", "gallery.", work_topic(RECOGNIZER, INSTANCE)]

@@ -1,5 +1,6 @@
 """Real processes in tests: started with this Python, ended with the test."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from tests.support.waiting import PATIENCE_S
 Process = subprocess.Popen[str]
 
 ROOT = Path(__file__).resolve().parents[2]
+SET_CLOCK = ROOT / "tests" / "support" / "set_clock"
 
 
 class Programs:
@@ -26,11 +28,14 @@ class Programs:
     def __exit__(self, *_: object) -> None:
         self._running.close()
 
-    def start(self, *arguments: str) -> Process:
-        """Start Python with these arguments, in the root of the repository."""
+    def start(self, *arguments: str, clock: Path | None = None) -> Process:
+        """Start Python with these arguments, in the root of the repository; see `set_clock` for the clock."""
+        path = f"{SET_CLOCK}{os.pathsep}{ROOT}"
+        environment = {} if clock is None else {"PYTHONPATH": path, "SET_CLOCK": str(clock)}
         process = Process(
             [sys.executable, *arguments],
             cwd=ROOT,
+            env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

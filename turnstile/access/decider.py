@@ -1,6 +1,7 @@
 """The decider: the doors, the rules, and each door's lockout. Pure: times are arguments."""
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from turnstile.access.advice import Guides, guide
 from turnstile.access.events import Circumstances, config_hash, to_access
 from turnstile.access.lockout import Tries
 from turnstile.access.rules import NO_RULES, Rules, judge
-from turnstile.access.visits import Decision, Door, fold, visits_of, without_visits_of
+from turnstile.access.visits import Decision, Door, fold, visits_of, without, without_visits_of
 from turnstile.access.votes import Conclusion
 from turnstile.protocol.messages import Access, Guide, Result
 from turnstile.protocol.reasons import Reason
@@ -36,6 +37,8 @@ class Decider:
     """Weights and policy behind the distances."""
     rules: Rules | None = NO_RULES
     """`None` while nobody can tell what they are: then nobody enters."""
+    clock_behind: bool = False
+    """Whether the time of day cannot be right: then nobody enters."""
     doors: dict[str, Door] = field(default_factory=dict)
     tries: dict[str, Tries] = field(default_factory=dict)
     glimpses: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -65,6 +68,8 @@ class Decider:
                 return Reason.TOO_MANY_TRIES
             if person is None:
                 return None
+            if self.clock_behind:
+                return Reason.CLOCK_BEHIND
             if self.rules is None:
                 return Reason.RULES_UNKNOWN
             return judge(self.rules, person, camera, now.local)
@@ -148,6 +153,17 @@ class Decider:
         self.tries.pop(camera, None)
         self._guides.forget(camera)
         self.glimpses.pop(camera, None)
+
+    def close(self, visits: Collection[str]) -> list[str]:
+        """End some visits without a word; return the cameras that had any."""
+        found = [
+            camera
+            for camera, door in self.doors.items()
+            if any(visit.visit in visits for visit in door.visits)
+        ]
+        for camera in found:
+            self.doors[camera] = without(self.doors[camera], visits)
+        return found
 
     def visits_of(self, person: str) -> int:
         """Return how many open visits name a person."""

@@ -25,7 +25,7 @@ clock, wrong or set, makes a visit longer or shorter.
   ends a visit. A frame counts once however often its result comes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -172,6 +172,12 @@ def without_visits_of(person: str, door: Door) -> Door:
     """Return a door without a person's visits; no other one tells whose face was near that person's."""
     gone = visits_of(person, door)
     kept = tuple(_without_nearest(visit, person) for visit in door.visits if visit not in gone)
+    return msgspec.structs.replace(door, visits=kept)
+
+
+def without(door: Door, visits: Collection[str]) -> Door:
+    """Return a door without some visits."""
+    kept = tuple(visit for visit in door.visits if visit.visit not in visits)
     return msgspec.structs.replace(door, visits=kept)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from turnstile.log.chain import Link
+from turnstile.log.notes import NoteLink, OperatorActed, words_of
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell that begins with one of these (OWASP, CSV injection)."""
@@ -33,6 +34,23 @@ def row(link: Link, *, at: datetime, thumbnail: str | None = None) -> Mapping[st
         "hash": link.hash.hex(),
     }
     return {name: given[name] if name in given else getattr(record, name) for name in _FIELDS}
+
+
+def row_of_act(link: NoteLink, fact: OperatorActed, *, at: datetime) -> Mapping[str, Any]:
+    """Return the fields of what an operator did; `at` is its `at_ns` in a zone. Its verdict is ``note``."""
+    given = {
+        "number": link.note.number,
+        "time": at.isoformat(timespec="milliseconds"),
+        "camera": fact.camera,
+        "verdict": "note",
+        "reason": words_of(fact),
+        "visit": fact.act,
+        "decided_ns": fact.at_ns,
+        "source": fact.source,
+        "seq": fact.seq,
+        "hash": link.hash.hex(),
+    }
+    return {name: given.get(name) for name in _FIELDS}
 
 
 def as_jsonl(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:

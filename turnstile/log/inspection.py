@@ -14,6 +14,7 @@ from turnstile.log.notes import (
     EventsRepeated,
     NameErased,
     NoteLink,
+    OperatorActed,
     PicturesRemoved,
     SourceBegan,
     seal_note,
@@ -92,10 +93,11 @@ class Inspection:
             self._find(self.head.number + 1, _missing(self.head.number + 1, number - 1))
         elif link.previous != self.head.hash and sound and not self._last_changed():
             self._find(self.head.number, f"{_entry(self.head.number)} is not the one that {number} follows")
+        follows = number == self.head.number + 1
         if isinstance(link, NoteLink):
-            self._take_note(link, sound=sound)
+            self._take_note(link, sound=sound, follows=follows)
         else:
-            self._take_entry(link, sound=sound, follows=number == self.head.number + 1)
+            self._take_entry(link, sound=sound, follows=follows)
         self.head = Head(number, link.hash)
         self._wanted.pop(link.hash, None)
         for kept in self._heads.pop(number, []):
@@ -133,17 +135,20 @@ class Inspection:
     def _take_entry(self, link: Link, *, sound: bool, follows: bool) -> None:
         self.entries += 1
         record = link.record
-        last = self._last_seqs.pop(record.source, None)
         if not sound:
+            self._last_seqs.pop(record.source, None)
             self._changed.append(link)
             return
         self._inspect_personal(link)
-        if last is not None and follows and record.seq != last + 1:
-            words = f"event {record.source}:{record.seq} follows {record.source}:{last}; no gap is on record"
-            self._find(record.number, words)
-        self._last_seqs[record.source] = record.seq
+        self._take_event(record.number, record.source, record.seq, follows=follows)
 
-    def _take_note(self, link: NoteLink, *, sound: bool) -> None:
+    def _take_event(self, number: int, source: str, seq: int, *, follows: bool) -> None:
+        last = self._last_seqs.get(source)
+        if last is not None and follows and seq != last + 1:
+            self._find(number, f"event {source}:{seq} follows {source}:{last}; no gap is on record")
+        self._last_seqs[source] = seq
+
+    def _take_note(self, link: NoteLink, *, sound: bool, follows: bool) -> None:
         if not sound:
             self._find(link.note.number, f"note {link.note.number} was changed: it does not give its hash")
             return
@@ -151,6 +156,8 @@ class Inspection:
         match link.note.fact:
             case EventsMissing(source=source, last_seq=seq) | EventsRepeated(source=source, last_seq=seq):
                 self._last_seqs[source] = seq
+            case OperatorActed(source=source, seq=seq):
+                self._take_event(link.note.number, source, seq, follows=follows)
             case SourceBegan(source=source, after_seq=seq):
                 self._last_seqs[source] = seq
 

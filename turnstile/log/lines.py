@@ -21,7 +21,7 @@ import msgspec
 from turnstile.errors import LogError
 from turnstile.log.chain import Link
 from turnstile.log.notes import EventsMissing, SourceBegan
-from turnstile.protocol.messages import Access, Fetch, Log, Verdict
+from turnstile.protocol.messages import Access, Act, Fetch, Log, Verdict
 from turnstile.protocol.names import name_key, same_name
 
 MAX_LINE_CHARS = 500
@@ -200,7 +200,7 @@ def may_begin_line(text: str) -> bool:
 class Batch(NamedTuple):
     """The events of a `Log`, sorted for one access log."""
 
-    new: tuple[Access, ...]
+    new: tuple[Access | Act, ...]
     repeated: int
     """Events that the log has already."""
     refused: int
@@ -271,7 +271,7 @@ class Progress:
         """
         self._source = log.source
         last_seq = self._last_seqs.get(log.source)
-        new: list[Access] = []
+        new: list[Access | Act] = []
         repeated = refused = 0
         for access in log.events:
             if last_seq is not None and access.seq <= last_seq:

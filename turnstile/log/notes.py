@@ -54,6 +54,21 @@ class EventsRepeated(msgspec.Struct, frozen=True, kw_only=True, tag="repeat"):
     last_seq: int
 
 
+class OperatorActed(msgspec.Struct, frozen=True, kw_only=True, tag="act"):
+    """The operator ended a lockout, or said that the broker's clock is right."""
+
+    source: str
+    seq: int
+    """Its number among the events of the journal."""
+    act: str
+    """What tells it from other acts."""
+    camera: str | None
+    """The door; `None` for the clock."""
+    asker: str
+    at_ns: int
+    """Broker's clock."""
+
+
 class NameErased(msgspec.Struct, frozen=True, kw_only=True, tag="erasure"):
     """A pseudonym replaced a name."""
 
@@ -85,7 +100,14 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True, tag="unreadable"):
 
 
 Fact = (
-    SourceBegan | EventsMissing | EventsRepeated | NameErased | PicturesRemoved | EntriesRemoved | Unreadable
+    SourceBegan
+    | EventsMissing
+    | EventsRepeated
+    | OperatorActed
+    | NameErased
+    | PicturesRemoved
+    | EntriesRemoved
+    | Unreadable
 )
 
 
@@ -122,13 +144,8 @@ def link_note(previous: bytes, note: Note) -> NoteLink:
 def words_of(fact: Fact) -> str:
     """Return what a note says, as a sentence without its full stop."""
     match fact:
-        case SourceBegan():
-            why = f": {fact.reason}" if fact.reason else ""
-            return f"events come from journal {fact.source} after event {fact.before}:{fact.before_seq}{why}"
-        case EventsMissing():
-            return _missing(fact)
-        case EventsRepeated():
-            return f"events {fact.source}:{fact.first_seq} to {fact.last_seq} are in the log already"
+        case SourceBegan() | EventsMissing() | EventsRepeated() | OperatorActed():
+            return _words_of_events(fact)
         case NameErased(entries=entries):
             where = counted(entries, "entry", "entries")
             return f"{fact.pseudonym} stands for a name that was erased in {where}"
@@ -164,6 +181,26 @@ def _before(wall_ns: int) -> str:
     if not 0 < wall_ns < MAX_NS:
         return ""
     return f", stored before {datetime.fromtimestamp(wall_ns // 10**9, UTC):%Y-%m-%d},"
+
+
+def _words_of_events(fact: SourceBegan | EventsMissing | EventsRepeated | OperatorActed) -> str:
+    match fact:
+        case SourceBegan():
+            why = f": {fact.reason}" if fact.reason else ""
+            return f"events come from journal {fact.source} after event {fact.before}:{fact.before_seq}{why}"
+        case EventsMissing():
+            return _missing(fact)
+        case EventsRepeated():
+            return f"events {fact.source}:{fact.first_seq} to {fact.last_seq} are in the log already"
+        case OperatorActed():
+            return _act(fact)
+
+
+def _act(fact: OperatorActed) -> str:
+    what = "said that the broker's clock is right" if fact.camera is None else f"unlocked {fact.camera}"
+    if 0 < fact.at_ns < MAX_NS:
+        what += f" at {datetime.fromtimestamp(fact.at_ns // 10**9, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{fact.asker} {what}; event={fact.source}:{fact.seq}"
 
 
 def _missing(fact: EventsMissing) -> str:

@@ -22,7 +22,7 @@ message        said by               leaves the broker on        heard by
 `Fetch`        logger                (nobody)                    broker: events after a number, please
 `Log`          broker                ``log.<name>.<instance>.``  that one logger
 `Query`        whoever tails         ``query.``                  loggers
-`Unlock`       the operator          (nobody)                    broker: end a door's lockout
+`Unlock`       the operator          (nobody)                    broker: end what keeps people out
 `Entries`      logger                ``entries.<asker>.``        the one who asked
 `Beat`         every node            ``status.<node>.``          status, displays, metrics
 `Rivals`       broker                ``status.<node>.``          capture: another process has its name
@@ -251,6 +251,21 @@ class Access(Message, frozen=True, kw_only=True, tag="access/3"):
     """The face that decided."""
 
 
+class Act(Message, frozen=True, kw_only=True, tag="act/1"):
+    """The operator ended what kept people out: on record among the decisions, and for loggers alone."""
+
+    source: Token
+    seq: Count
+    """Numbered as `Access` is, in one sequence."""
+    visit: Text
+    """What tells it from every other act and every visit."""
+    camera: Name | None
+    """See `Unlock`."""
+    asker: Name
+    at_ns: Nanoseconds
+    """Broker's clock."""
+
+
 class Guide(Message, frozen=True, kw_only=True, tag="guide/1"):
     """What the people at a door could do now to be decided about.
 
@@ -284,7 +299,7 @@ class Log(Message, frozen=True, kw_only=True, tag="log/2"):
     """How far the logger is in this source, by what its `Fetch` said."""
     next_seq: Count
     """Events between `after_seq` and this one will never come."""
-    events: Annotated[tuple[Access, ...], Meta(max_length=1000)]
+    events: Annotated[tuple[Access | Act, ...], Meta(max_length=1000)]
     repeats_to: Count = 0
     """Events up to this number may have been told under another source: their visits tell."""
     reason: Text = ""
@@ -305,10 +320,11 @@ class Query(Message, frozen=True, kw_only=True, tag="query/1"):
 
 
 class Unlock(Message, frozen=True, kw_only=True, tag="unlock/1"):
-    """The operator ends a door's lockout; the broker's beat then no longer tells of it."""
+    """The operator ends what keeps people out; the broker's beat then no longer tells of it."""
 
     asker: Name
-    camera: Name
+    camera: Name | None = None
+    """The door whose lockout ends; `None` when the broker's clock is right though it seems to be behind."""
 
 
 class Entries(Message, frozen=True, kw_only=True, tag="entries/1"):
@@ -354,26 +370,9 @@ class Rivals(Message, frozen=True, kw_only=True, tag="rivals/1"):
     refused: Name
 
 
-AnyMessage = (
-    Frame
-    | Ready
-    | Bye
-    | Work
-    | Picture
-    | Result
-    | Template
-    | Taken
-    | People
-    | Access
-    | Guide
-    | Fetch
-    | Log
-    | Query
-    | Entries
-    | Beat
-    | Rivals
-    | Unlock
-)
+_OfNodes = Frame | Ready | Bye | Result | Template | Fetch | Query | Entries | Unlock | Beat
+_OfTheBroker = Work | Picture | Taken | People | Access | Guide | Log | Rivals
+AnyMessage = _OfNodes | _OfTheBroker
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage | EarlierFrame)

@@ -28,6 +28,8 @@ class Reason(StrEnum):
     """The door was locked for a while after many denials."""
     RULES_UNKNOWN = "rules_unknown"
     """Nobody can tell what the rules are, so nobody enters."""
+    CLOCK_BEHIND = "clock_behind"
+    """The broker's clock stands before the newest time on record, so nobody enters."""
     NO_RECORD = "no_record"
     """The decision could not be put on record, so nobody enters."""
 
@@ -54,6 +56,7 @@ WORDS: dict[Reason, str] = {
     Reason.RESULT_TOO_OLD: "recognition is too slow",
     Reason.TOO_MANY_TRIES: "too many tries, please wait",
     Reason.RULES_UNKNOWN: "the rules cannot be read",
+    Reason.CLOCK_BEHIND: "the clock is wrong",
     Reason.NO_RECORD: "the log cannot be written",
 }
 """A few words for the person at the door."""

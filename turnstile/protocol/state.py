@@ -8,6 +8,9 @@ BUSY_SHARE = "busy_share."
 LOCKED_OUT = "locked_out_s."
 """Start of the gauge in the broker's beat that tells for how long a camera's door is locked out."""
 
+CLOCK_BEHIND = "clock_behind"
+"""The gauge in the broker's beat that is 1 while its clock stands before the newest time on record."""
+
 
 class State(StrEnum):
     """What a beat says of its node. Machines act on these values; they never change meaning."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.builders import a_log, an_access
+from tests.support.builders import a_log, an_access, an_act
 from tests.support.logs import write_log
 
 Run = Callable[..., tuple[int, str]]
@@ -104,3 +104,19 @@ def test_somebody_enrolled_who_never_came_is_known(run: Run, config: Path) -> No
     faces.mkdir(exist_ok=True)
     (faces / "cleo_fox.jpg").touch()
     assert run("query", "--person", "cleo fox") == (0, "")
+
+
+def test_a_query_shows_what_the_operator_did(run: Run, config: Path) -> None:
+    """As a remark, where it stands in the text, unless people or an earlier time are asked for."""
+    write_log(config, an_act(5), an_access(6)).close()
+    told = "operator-1 unlocked front_door at 2023-11-14 22:13:20 UTC"
+    assert [told in line for line in run("query")[1].splitlines()] == [False] * 4 + [True, False]
+    assert told in run("query", "--last", "2")[1]
+    for options in (
+        ["--last", "1"],
+        ["--person", "ann"],
+        ["--until", "2023-11-12"],
+        ["--camera", "back_door"],
+    ):
+        assert told not in run("query", *options)[1]
+    assert told in run("verify")[1]

@@ -12,7 +12,7 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from tests.support.builders import a_log, a_site, an_access
+from tests.support.builders import a_log, a_site, an_access, an_act
 from tests.support.waiting import wait_until
 from turnstile.errors import ConfigError
 from turnstile.io.bus.broker import BrokerSockets
@@ -20,7 +20,7 @@ from turnstile.io.bus.nodes import Bus
 from turnstile.io.integrations.sent import read_progress
 from turnstile.io.integrations.webhook import Sender, WebhookNode, read_secret
 from turnstile.io.runner.heart import Heart
-from turnstile.protocol.messages import Access, Fetch, decode, encode
+from turnstile.protocol.messages import Access, Act, Fetch, decode, encode
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
 from turnstile.site.settings import Site, WebhookSettings
@@ -65,7 +65,7 @@ def receiver() -> Iterator[str]:
 class Broker:
     """A broker that serves a list of events to whoever fetches."""
 
-    def __init__(self, site: Site, events: list[Access]) -> None:
+    def __init__(self, site: Site, events: list[Access | Act]) -> None:
         self.sockets, self.events = BrokerSockets(site.broker), events
         self.forgotten = self.repeats_to = 0
 
@@ -207,3 +207,14 @@ def test_a_state_file_that_cannot_be_written_is_said_and_holds_up_nothing(
     assert caplog.text.count("cannot be written") == 1
     hook.close()
     broker.sockets.close()
+
+
+def test_what_the_operator_did_is_passed_and_not_sent(folder: Path, receiver: str) -> None:
+    """It stands in the access log; decisions before and after it come in order."""
+    site = a_site(folder)
+    broker = Broker(site, [an_access(1), an_act(2), an_act(3), an_access(4), an_act(5)])
+    hook = a_hook(site, receiver, folder)
+    work(hook, broker, lambda: hook.done.progress.fetch_after.seq == 5)
+    hook.close()
+    broker.sockets.close()
+    assert [event["seq"] for event, _, _ in Receiver.taken] == [1, 4]

@@ -52,11 +52,12 @@ def outcomes(journal: Journal, count: int) -> list[Access | Fetched]:
 
     def take() -> None:
         select.select([journal.fileno], [], [], 0.1)
-        found.extend(
-            one.event if isinstance(one, DurableEvent) else one
-            for one in journal.outcomes()
-            if isinstance(one, DurableEvent | Fetched)
-        )
+        for one in journal.outcomes():
+            match one:
+                case DurableEvent(Access() as event):
+                    found.append(event)
+                case Fetched():
+                    found.append(one)
 
     wait_until(lambda: len(found) >= count, lambda: f"{count} outcomes; {found}", between=take)
     assert len(found) == count
@@ -65,7 +66,8 @@ def outcomes(journal: Journal, count: int) -> list[Access | Fetched]:
 
 def fetched(journal: Journal, *, source: str = "", after: int = 0, name: str = "log") -> list[Access]:
     """Return what a logger gets that has the events up to `after`."""
-    return list(answer_to(journal, source=source, after=after, name=name).events)
+    log = answer_to(journal, source=source, after=after, name=name)
+    return [event for event in log.events if isinstance(event, Access)]
 
 
 def answer_to(

@@ -15,7 +15,7 @@ import msgspec
 import psycopg
 import pytest
 
-from tests.support.builders import START_NS, a_log, an_access, write_site
+from tests.support.builders import START_NS, a_log, an_access, an_act, write_site
 from tests.support.dying_logger import EVENTS, a_book, feed, missing
 from tests.support.processes import Programs
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -491,3 +491,27 @@ def test_a_server_that_lost_its_last_commits_is_filled_again(
         assert told(text_of(config)) == ALL[:9]
         lines = "\n".join(logged(book))
     assert ("2 events, aaaa:4 to 5, are missing" in lines) == bool(forgotten)
+
+
+def test_what_the_operator_did_is_a_note_between_the_entries_and_is_there_once(config: Path) -> None:
+    """Also when the journal gives it again under another source; a logger that starts again knows it."""
+    act = an_act(2)
+    with closing(a_book(config)) as book:
+        book.append(a_log(an_access(1), act, an_access(3)))
+        assert next(line.partition("; ")[0] for line in logged(book) if is_remark(line)).endswith(
+            "operator-1 unlocked front_door at 2023-11-14 22:13:20 UTC"
+        )
+    with closing(a_book(config)) as book:
+        assert book.keep_open()
+        assert book.fetch_after == Event("aaaa", 3)
+        again = [msgspec.structs.replace(one, source="bbbb") for one in (act, an_access(3))]
+        log = a_log(*again, an_access(4, source="bbbb"), source="bbbb", after_seq=1)
+        book.append(msgspec.structs.replace(log, repeats_to=3))
+        book.append(a_log(an_act(5, source="bbbb"), source="bbbb"))
+    with closing(a_book(config)) as book:
+        assert book.keep_open()
+        assert (book.fetch_after, book.fetch_visit) == (Event("bbbb", 5), "act-5")
+    report = inspection(config)
+    assert report.whole, report.lines
+    assert sum("unlocked front_door" in line for line in report.lines) == 2
+    assert told(text_of(config)) == [1, 3, 4]

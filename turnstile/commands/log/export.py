@@ -2,18 +2,20 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from heapq import merge
 from pathlib import Path
+from typing import Any
 
 from turnstile.commands.log.opened import add_log, opened
-from turnstile.commands.log.selection import add_selection, question_of, require_known, select
+from turnstile.commands.log.selection import acts, add_selection, question_of, require_known, select
 from turnstile.errors import LogError
 from turnstile.files.whole import write_whole
 from turnstile.io.log.text import local_time
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.progress import progress
 from turnstile.log.chain import Link
-from turnstile.log.export import as_csv, as_jsonl, row
+from turnstile.log.export import as_csv, as_jsonl, row, row_of_act
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -32,10 +34,12 @@ def run(options: argparse.Namespace) -> int:
     with opened(options) as log:
         require_known(log, question)
         found = select(log.store, question, pictures=folder is not None)
-        rows = (
+        rows: Iterable[Mapping[str, Any]] = (
             row(link, at=local_time(link.record.decided_ns), thumbnail=_save_picture(link, folder))
             for link in (found if sys.stdout.isatty() else progress(found, "exporting"))
         )
+        told = (row_of_act(link, fact, at=local_time(fact.at_ns)) for link, fact in acts(log.store, question))
+        rows = merge(rows, told, key=lambda one: int(one["number"]))
         lines: Iterable[str] = as_csv(rows) if options.format == "csv" else as_jsonl(rows)
         for line in lines:
             sys.stdout.write(line)

@@ -2,14 +2,17 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
+from heapq import merge
 
 from turnstile.commands.log.opened import add_log, opened
-from turnstile.commands.log.selection import add_selection, question_of, require_known, select
-from turnstile.io.log.text import local_time
+from turnstile.commands.log.selection import acts, add_selection, question_of, require_known, select
+from turnstile.io.log.text import line_of
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.terminal import printable
+from turnstile.io.store.store import number_of
 from turnstile.log.chain import Link
-from turnstile.log.lines import entry_of, format_entry
+from turnstile.log.notes import NoteLink
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -30,10 +33,11 @@ def run(options: argparse.Namespace) -> int:
     question = question_of(options)
     with opened(options) as log:
         require_known(log, question)
-        for link in select(log.store, question):
-            line = format_entry(entry_of(link, at=local_time(link.record.decided_ns)))
-            sys.stdout.write(f"{printable(line)}\n")
-            if options.why:
+        entries: Iterator[Link | NoteLink] = select(log.store, question)
+        notes = (note for note, _ in acts(log.store, question))
+        for link in merge(entries, notes, key=number_of):
+            sys.stdout.write(f"{printable(line_of(link))}\n")
+            if options.why and isinstance(link, Link):
                 sys.stdout.write(f"# {printable(measured(link))}\n")
     return EXIT_STOPPED
 

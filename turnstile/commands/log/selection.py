@@ -14,6 +14,7 @@ from turnstile.io.people.folder import files_in
 from turnstile.io.store.store import Store
 from turnstile.io.store.tables import entries, personal
 from turnstile.log.chain import Link
+from turnstile.log.notes import MAX_NS, NoteLink, OperatorActed
 from turnstile.log.question import TIMES, Question, moment
 from turnstile.people.gallery import files_by_person
 from turnstile.protocol.names import near_names, same_name
@@ -81,6 +82,20 @@ def _enrolled(site: Site) -> Collection[str]:
     except OSError:
         return ()
     return files_by_person(files)
+
+
+def acts(store: Store, question: Question) -> Iterator[tuple[NoteLink, OperatorActed]]:
+    """Give what operators did at the cameras and times of a question; nothing if it is about people."""
+    if any(one is not None for one in (question.person, question.verdict, question.reason)):
+        return
+    after = 0
+    if question.at_most is not None:
+        newest = store.newest(question.at_most, _condition(store, question))
+        after = newest[0].record.number if newest else 0
+    since_ns, until_ns = question.since_ns or 0, question.until_ns or MAX_NS
+    for link, fact in store.acts(after=after):
+        if question.camera in (None, fact.camera) and since_ns <= fact.at_ns < until_ns:
+            yield link, fact
 
 
 def select(store: Store, question: Question, *, pictures: bool = False) -> Iterator[Link]:

@@ -7,6 +7,7 @@ result on.
 """
 
 import logging
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -22,14 +23,15 @@ from turnstile.access.rules import Rules, unenrolled
 from turnstile.access.visits import resumed
 from turnstile.counts import counted
 from turnstile.dispatch.desk import Recognized
+from turnstile.io.access.clock import TimeOfDay
 from turnstile.io.access.recording import ResultFile
 from turnstile.io.access.rules_file import RulesFile, places_of
 from turnstile.io.journal.erasure import Erasure, ErasureAsked, ErasureRequest
-from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
+from turnstile.io.journal.journal import DurableEvent, Fetched, Journal, SourceReplaced
 from turnstile.io.metrics.hops import Meter
-from turnstile.protocol.messages import Access, Fetch, Unlock
+from turnstile.protocol.messages import Access, Act, Fetch, Unlock
 from turnstile.protocol.public import without_nearest
-from turnstile.protocol.state import LOCKED_OUT
+from turnstile.protocol.state import CLOCK_BEHIND, LOCKED_OUT
 from turnstile.protocol.topics import Outgoing, log_topic, topic
 from turnstile.site.settings import Site
 
@@ -49,6 +51,7 @@ class AccessDesk:
     decider: Decider
     rules: RulesFile
     journal: Journal
+    clock: TimeOfDay
     recording: ResultFile | None
     meter: Meter
     unenrol: Callable[[str], None] = _nobody_is_enrolled
@@ -58,6 +61,10 @@ class AccessDesk:
     """The doors that were locked out when that was last looked at."""
     _decided: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Camera → its open visits that are decided."""
+    _resumed: frozenset[str] = frozenset()
+    """The visits that were open by the journal when it was opened."""
+    _asked: set[str | None] = field(default_factory=set)
+    """What the operator wants unlocked, while the journal does not have it."""
     _decided_ns: dict[str, int] = field(default_factory=dict)
     """Visit → when it was decided, while the journal does not have it."""
     _compared: tuple[Rules | None, Sequence[str]] | None = None
@@ -68,6 +75,7 @@ class AccessDesk:
         """Return the present values for the beat."""
         return {
             **self.journal.gauges(),
+            CLOCK_BEHIND: 1.0 if self.clock.problem else 0.0,
             "rules_refused": 1.0 if self.rules.standing.problem else 0.0,
             **{f"{LOCKED_OUT}{camera}": left_s for camera, left_s in self._locked_s().items()},
         }
@@ -77,13 +85,6 @@ class AccessDesk:
         """Return which doors are locked out and until when; empty when none is."""
         return ", ".join(map(_until, self._locked_s().items()))
 
-    def _unlock(self, message: Unlock) -> None:
-        """End a door's lockout for an operator."""
-        if message.camera in self._locked_s():
-            log.warning("%s: %s ended the lockout", message.camera, message.asker)
-            self.counts["unlocked"] += 1
-            self.decider.unlock(message.camera)
-
     @property
     def unrecorded(self) -> str:
         """Return why results are not recorded, though the site wants it; empty when they are."""
@@ -92,7 +93,8 @@ class AccessDesk:
     @property
     def closed(self) -> str:
         """Return why nobody can enter; empty when they can."""
-        return self.journal.problem or (self.rules.standing.problem if self.rules.rules is None else "")
+        rules = self.rules.standing.problem if self.rules.rules is None else ""
+        return self.journal.problem or self.clock.problem or rules
 
     def take(self, message: Recognized | Fetch | Unlock) -> list[Outgoing]:
         """Decide upon a result, or do what a logger or operator asks; return advice for those at the door."""
@@ -100,7 +102,7 @@ class AccessDesk:
             self.journal.fetch(message)
             return []
         if isinstance(message, Unlock):
-            self._unlock(message)
+            self._put_act_on_record(message)
             return []
         if message.age_s > self.decider.settings.max_result_age_s:
             self.counts["results_too_old"] += 1
@@ -114,15 +116,23 @@ class AccessDesk:
         """
         if self.rules.refresh():
             self.decider.rules = self.rules.rules
+        self.journal.keep_newest(self.clock.look())
         self._tell_lockouts()
         if enrolled is not None:
             self._warn_of_unenrolled(enrolled)
         outgoing: list[Outgoing] = []
         for outcome in self.journal.outcomes():
-            if isinstance(outcome, ErasureAsked):
-                self._erase(outcome.request)
-            else:
-                outgoing.append(self._outgoing(outcome))
+            match outcome:
+                case ErasureAsked(request):
+                    self._erase(request)
+                case SourceReplaced():
+                    self._close_resumed()
+                case DurableEvent(Act() as act):
+                    self._unlock(act)
+                case DurableEvent(Access() as event, at_ns):
+                    outgoing.append(self._publish(event, at_ns))
+                case Fetched(fetch, answer):
+                    outgoing.append(Outgoing(log_topic(fetch.name, fetch.instance), answer))
         return outgoing
 
     def forget(self, camera: str) -> None:
@@ -142,6 +152,7 @@ class AccessDesk:
         result, age_s, came_ns = recognized.result, recognized.age_s, recognized.assignment.job.came_ns
         wall_ns, began_ns = time.time_ns(), time.monotonic_ns()
         now = Now(wall_ns, recognized.now_ns, self.rules.local(wall_ns / 1e9))
+        self.decider.clock_behind = self.clock.is_behind(wall_ns)
         events = self.decider.decide(result, came_ns=came_ns, age_s=age_s, now=now)
         self.meter.decided(result.camera, time.monotonic_ns() - began_ns)
         if self.recording is not None:
@@ -163,12 +174,43 @@ class AccessDesk:
             self.journal.keep_door(camera, door)
         self._decided[camera] = decided
 
-    def _outgoing(self, outcome: DurableEvent | Fetched) -> Outgoing:
-        if isinstance(outcome, Fetched):
-            return Outgoing(log_topic(outcome.fetch.name, outcome.fetch.instance), outcome.log)
-        event = self._with_time_left(outcome.event)
+    def _put_act_on_record(self, message: Unlock) -> None:
+        """Have the journal take what an operator wants, before it is done."""
+        camera = message.camera
+        wanted = bool(self.clock.problem) if camera is None else camera in self._locked_s()
+        if wanted and camera not in self._asked:
+            self._asked.add(camera)
+            act = Act(
+                source="",
+                seq=0,
+                visit=f"act-{time.monotonic_ns()}-{secrets.token_hex(8)}",
+                camera=camera,
+                asker=message.asker,
+                at_ns=time.time_ns(),
+            )
+            self.journal.record_act(act)
+
+    def _unlock(self, act: Act) -> None:
+        """End a door's lockout, or believe the clock, for an operator."""
+        self._asked.discard(act.camera)
+        self.counts["unlocked"] += 1
+        if act.camera is None:
+            log.warning("%s said that this machine's clock is right", act.asker)
+            self.clock.accept()
+        else:
+            log.warning("%s: %s ended the lockout", act.camera, act.asker)
+            self.decider.unlock(act.camera)
+
+    def _close_resumed(self) -> None:
+        """End the visits of a journal that was put back: those people may have left and come again."""
+        for camera in self.decider.close(self._resumed):
+            self.journal.keep_door(camera, self.decider.doors[camera])
+        self._resumed = frozenset()
+
+    def _publish(self, event: Access, recorded_ns: int) -> Outgoing:
+        event = self._with_time_left(event)
         self.counts[event.verdict] += 1
-        self.meter.published(event, recorded_ns=outcome.at_ns)
+        self.meter.published(event, recorded_ns=recorded_ns)
         return Outgoing(topic("access", event.camera), without_nearest(event))
 
     def _with_time_left(self, event: Access) -> Access:
@@ -239,9 +281,11 @@ def open_access_desk(
         ),
         rules=rules,
         journal=journal,
+        clock=TimeOfDay(newest_ns=journal.newest_ns),
         recording=ResultFile(Path(site.decision.record)) if site.decision.record else None,
         meter=meter,
         unenrol=unenrol,
+        _resumed=frozenset(visit.visit for door in journal.doors.values() for visit in door.visits),
     )
     meter.show("turnstile_journal_writable", "1 when decisions can be recorded.", lambda: not journal.problem)
     locked_out = "Doors that are locked out after too many denials."

@@ -38,7 +38,7 @@ from turnstile.io.runner.member import Member, key_for
 from turnstile.io.runner.worker import Worker
 from turnstile.log.lines import Event
 from turnstile.log.notes import EventsMissing, words_of
-from turnstile.protocol.messages import Access, Log
+from turnstile.protocol.messages import Access, Act, Log
 from turnstile.protocol.public import without_nearest
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
@@ -198,14 +198,18 @@ class WebhookNode:
             else:
                 self._have(Event(fact.source, fact.after_seq))
         new = self.done.progress.sift(message).new
-        while new and new[0].seq <= message.repeats_to and new[0].visit in self.done.visits:
+        while new and self._is_done(new[0], message.repeats_to):
             self._have(Event(new[0].source, new[0].seq), new[0].visit)
             new = new[1:]
         for event in new:
-            if event.seq <= message.repeats_to and event.visit in self.done.visits:
+            if isinstance(event, Act) or self._is_done(event, message.repeats_to):
                 break  # its turn comes with the next `Log`
             self.sender.put(event)
             self.unanswered += 1
+
+    def _is_done(self, event: Access | Act, repeats_to: int) -> bool:
+        """Tell whether there is nothing to send: operators' acts are for the log."""
+        return isinstance(event, Act) or (event.seq <= repeats_to and event.visit in self.done.visits)
 
     def _have(self, event: Event, visit: str = "") -> None:
         self.done.have(event, visit)

@@ -1,4 +1,4 @@
-"""Events and open visits as they stand in the journal: MessagePack behind a digest.
+"""Events, open visits and the newest time as they stand in the journal: MessagePack behind a digest.
 
 One flipped bit in a name or a distance would still be valid MessagePack. The digest covers whose bytes they
 are, too: those of an event are not taken for another's, nor a door's for another door's.
@@ -9,7 +9,7 @@ import hashlib
 import msgspec
 
 from turnstile.access.visits import Door
-from turnstile.protocol.messages import Access
+from turnstile.protocol.messages import Access, Act
 
 _MARK = b"\xc1"
 """MessagePack never begins with this byte. Bodies without it were written before November 2026."""
@@ -18,19 +18,19 @@ _DIGEST_BYTES = 16
 _START = len(_MARK) + _DIGEST_BYTES
 
 
-def write_event(event: Access) -> bytes:
+def write_event(event: Access | Act) -> bytes:
     """Return an event as it is stored."""
     return _sealed(f"event {event.seq} {event.visit}", msgspec.msgpack.encode(event))
 
 
-def read_event(body: object, *, seq: int, visit: str) -> Access:
+def read_event(body: object, *, seq: int, visit: str) -> Access | Act:
     """Return an event that is stored under a number and a visit.
 
     Raises:
         msgspec.MsgspecError: it is damaged.
     """
     data = _opened(f"event {seq} {visit}", body)
-    event = msgspec.msgpack.decode(data.replace(b"access/2", b"access/3", 1), type=Access)
+    event = msgspec.msgpack.decode(data.replace(b"access/2", b"access/3", 1), type=Access | Act)
     if (event.seq, event.visit) != (seq, visit):
         raise msgspec.DecodeError(f"it is event {event.seq} of visit {event.visit}")
     return event
@@ -48,6 +48,20 @@ def read_door(camera: str, body: object) -> Door:
         msgspec.MsgspecError: they are damaged, or of another version.
     """
     return msgspec.msgpack.decode(_opened(f"door {camera}", body), type=Door)
+
+
+def write_clock(newest_ns: int) -> bytes:
+    """Return the newest time that is known as it is stored."""
+    return _sealed("clock", msgspec.msgpack.encode(newest_ns))
+
+
+def read_clock(body: object) -> int:
+    """Return the newest time that is known.
+
+    Raises:
+        msgspec.MsgspecError: it is damaged.
+    """
+    return msgspec.msgpack.decode(_opened("clock", body), type=int)
 
 
 def _sealed(whose: str, data: bytes) -> bytes:

@@ -20,6 +20,7 @@ from turnstile.access.visits import Door, visits_of, without_visits_of
 from turnstile.errors import JournalError
 from turnstile.files.whole import owner_of, write_whole
 from turnstile.io.journal.bodies import read_door, read_event, write_door, write_event
+from turnstile.protocol.messages import Act
 from turnstile.protocol.names import same_name
 
 ANSWER_WITHIN_S = 10.0
@@ -173,6 +174,8 @@ def _erase_events(connection: sqlite3.Connection, request: ErasureRequest) -> in
                 connection.execute("UPDATE events SET body = x'' WHERE seq = ?", (seq,))
             continue
         changed = None
+        if isinstance(event, Act):
+            continue
         if _is(event.person, request):
             changed = msgspec.structs.replace(event, person=request.pseudonym, thumbnail=b"")
         elif _is(event.nearest, request):

@@ -14,7 +14,7 @@ import msgspec
 from turnstile.access.visits import Door
 from turnstile.errors import JournalError
 from turnstile.files.private import close_to_others
-from turnstile.io.journal.bodies import read_door
+from turnstile.io.journal.bodies import read_clock, read_door
 
 VERSION = 2
 """A journal of version 1 had one source; it is brought up to date on opening."""
@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS sources (id TEXT PRIMARY KEY, began_seq INTEGER NOT N
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, visit TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS doors (camera TEXT PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS loggers (name TEXT PRIMARY KEY, acked INTEGER NOT NULL, unheard_ns INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS clock (body BLOB NOT NULL);
 """  # noqa: E501 - one table a line
 
 
@@ -33,6 +34,7 @@ _COLUMNS = (
     "SELECT camera, body FROM doors LIMIT 0",
     "SELECT name, acked, unheard_ns FROM loggers LIMIT 0",
     "SELECT name, seq FROM sqlite_sequence LIMIT 0",
+    "SELECT body FROM clock LIMIT 0",
 )
 """What fails where a bit of a column's name is damaged, which no check of SQLite finds."""
 
@@ -87,6 +89,15 @@ def read_doors(connection: sqlite3.Connection) -> dict[str, Door]:
         decided = tuple(visit for visit in door.visits if visit.verdict is not None)
         doors[camera] = msgspec.structs.replace(door, visits=decided)
     return doors
+
+
+def read_newest(connection: sqlite3.Connection) -> int:
+    """Return the newest time of day that the journal knows; 0 if it knows none.
+
+    Raises:
+        msgspec.MsgspecError: it is damaged.
+    """
+    return max((read_clock(body) for (body,) in connection.execute("SELECT body FROM clock")), default=0)
 
 
 def make_sure_of_room(connection: sqlite3.Connection) -> None:

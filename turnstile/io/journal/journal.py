@@ -36,19 +36,15 @@ from turnstile.access.visits import Door
 from turnstile.errors import JournalError
 from turnstile.files.space import Space
 from turnstile.health.steady import Steady
-from turnstile.io.journal.bodies import read_event, write_door, write_event
 from turnstile.io.journal.erasure import Erasure, ErasureAsked, erase_if_asked
-from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors
+from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors, read_newest
 from turnstile.io.journal.presence import Marks, Saved, after_writing, change, let_go, marks_of, put_back
 from turnstile.io.journal.readers import Readers
 from turnstile.io.journal.sources import read_extent, read_source
+from turnstile.io.journal.waiting import Decided, Waiting
 from turnstile.io.runner.worker import Worker
-from turnstile.protocol.messages import Access, Fetch, Log
-from turnstile.protocol.reasons import Reason
+from turnstile.protocol.messages import Access, Act, Fetch, Log
 from turnstile.site.backoff import delay_s
-
-MAX_WAITING = 10_000
-"""Decisions kept in memory while the disk does not take them."""
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
 NOTICE_S, MAX_NOTICES = 600.0, 8
@@ -58,9 +54,9 @@ log = logging.getLogger("turnstile")
 
 
 class DurableEvent(NamedTuple):
-    """A decision that is on disk."""
+    """A decision, or an operator's act, that is on disk."""
 
-    event: Access
+    event: Access | Act
     at_ns: int
     """Since when, on the wall clock."""
 
@@ -72,15 +68,19 @@ class Fetched(NamedTuple):
     log: Log
 
 
+class SourceReplaced(NamedTuple):
+    """The journal was put back from a copy: who stood at the doors by it may be gone."""
+
+    source: str
+
+
+Outcome = DurableEvent | Fetched | ErasureAsked | SourceReplaced
+
+
 class _OpenVisits(NamedTuple):
     """The open visits of a camera."""
 
     camera: str
-    door: Door
-
-
-class _Decided(NamedTuple):
-    event: Access
     door: Door
 
 
@@ -103,18 +103,17 @@ class Journal:
     last_seq: int = 0
     doors: dict[str, Door] = field(default_factory=dict)
     """The open visits of each camera, as of the last time the journal was closed or cut off."""
+    newest_ns: int = 0
+    """The newest time of day that was known then; 0 if none was."""
     problem: str = ""
     """Why nothing can be written now; empty when it can."""
     waiting: int = 0
     """Decisions that are not on disk yet."""
-    _inbox: "queue.SimpleQueue[_Decided | _OpenVisits | Fetch | Erasure | None]" = field(
+    _inbox: "queue.SimpleQueue[Decided | _OpenVisits | Fetch | Erasure | None]" = field(
         default_factory=queue.SimpleQueue
     )
-    _outbox: "queue.SimpleQueue[DurableEvent | Fetched | ErasureAsked]" = field(
-        default_factory=queue.SimpleQueue
-    )
-    _pending: list[_Decided] = field(default_factory=list)
-    _doors_to_keep: dict[str, Door] = field(default_factory=dict)
+    _outbox: "queue.SimpleQueue[Outcome]" = field(default_factory=queue.SimpleQueue)
+    _waiting: Waiting = field(default_factory=Waiting)
     _erasures: list[Erasure] = field(default_factory=list)
     _trimmed_at: float = 0.0
     _notices: list[tuple[str, float]] = field(default_factory=list)
@@ -134,6 +133,12 @@ class Journal:
         self._readers = Readers(named=self.loggers)
         self._connection: sqlite3.Connection | None = self._open()
         self.doors = read_doors(self._connection)
+        try:
+            self.newest_ns = self._waiting.newest_ns = read_newest(self._connection)
+        except msgspec.MsgspecError as error:
+            self._announce(
+                f"the newest time on record cannot be read: {error}; is this machine's clock right?"
+            )
         self._read_fd, self._write_fd = os.pipe()
         os.set_blocking(self._read_fd, False)
         os.set_blocking(self._write_fd, False)
@@ -164,11 +169,20 @@ class Journal:
     def record(self, event: Access, door: Door) -> None:
         """Put a decision on record, with its camera's visits; it comes back numbered from `outcomes`."""
         self.waiting += 1
-        self._inbox.put(_Decided(event, door))
+        self._inbox.put(Decided(event, door))
+
+    def record_act(self, act: Act) -> None:
+        """Put on record what the operator did; it comes back numbered from `outcomes`."""
+        self.waiting += 1
+        self._inbox.put(Decided(act))
 
     def keep_door(self, camera: str, door: Door) -> None:
         """Note that a decided visit has ended."""
         self._inbox.put(_OpenVisits(camera, door))
+
+    def keep_newest(self, newest_ns: int) -> None:
+        """Note the newest time of day that is known; it is on disk within ten seconds."""
+        self._waiting.newest_ns = newest_ns
 
     def fetch(self, fetch: Fetch) -> None:
         """Take a logger's question, which also says what it has; the answer comes from `outcomes`."""
@@ -178,12 +192,12 @@ class Journal:
         """Erase a person from what was recorded before, and answer the command that asked for it."""
         self._inbox.put(erasure)
 
-    def outcomes(self) -> list[DurableEvent | Fetched | ErasureAsked]:
+    def outcomes(self) -> list[Outcome]:
         """Return what was recorded and fetched since the last call; raise what ended the thread."""
         self._worker.check()
         with suppress(BlockingIOError):
             os.read(self._read_fd, 4096)
-        found: list[DurableEvent | Fetched | ErasureAsked] = []
+        found: list[Outcome] = []
         while not self._outbox.empty():
             found.append(self._outbox.get())
         self.waiting -= sum(isinstance(one, DurableEvent) for one in found)
@@ -209,7 +223,7 @@ class Journal:
                 failures += 1
                 self._connection = self._reopen(failures)
             if self._connection is None:
-                self._pending = [_refused(one) for one in self._pending]
+                self._waiting.refuse()
                 continue
             failures, written, erases = 0, self._connection.total_changes, bool(self._erasures)
             connection = self._connection
@@ -232,7 +246,7 @@ class Journal:
     def _receive(self) -> tuple[bool, list[Fetch]]:
         """Wait for something to do, then take all there is; say whether to go on."""
         fetches: dict[tuple[str, str], Fetch] = {}
-        wait_s = 0.0 if self._pending and not self.problem else 0.2
+        wait_s = 0.0 if self._waiting.is_urgent and not self.problem else 0.2
         while True:
             try:
                 one = self._inbox.get(timeout=wait_s) if wait_s else self._inbox.get_nowait()
@@ -242,58 +256,23 @@ class Journal:
             match one:
                 case None:
                     return False, list(fetches.values())
-                case _Decided():
-                    self._queue_decision(one)
+                case Decided():
+                    self._waiting.put(one, refused=bool(self.problem))
                 case _OpenVisits(camera, door):
-                    self._doors_to_keep[camera] = door
+                    self._waiting.doors[camera] = door
                 case Fetch():
                     fetches[one.name, one.instance] = one
                 case Erasure():
                     self._erasures.append(one)
 
-    def _queue_decision(self, decided: _Decided) -> None:
-        self._doors_to_keep.pop(decided.event.camera, None)
-        if len(self._pending) >= MAX_WAITING:
-            log.error("journal: %d decisions wait for the disk; one is lost", MAX_WAITING)
-            return
-        self._pending.append(_refused(decided) if self.problem else decided)
-
     def _commit(self, connection: sqlite3.Connection) -> None:
-        if not (self._pending or self._doors_to_keep):
-            return
-        connection.execute("BEGIN IMMEDIATE")
-        durable = [self._insert(connection, one.event) for one in self._pending]
-        doors = {one.event.camera: one.door for one in self._pending} | self._doors_to_keep
-        for camera, door in doors.items():
-            connection.execute(
-                "INSERT INTO doors VALUES (?, ?) ON CONFLICT (camera) DO UPDATE SET body = excluded.body",
-                (camera, write_door(camera, door)),
-            )
-        self.fault_point("before commit")
-        connection.execute("COMMIT")
-        self.fault_point("after commit")
-        self._pending.clear()
-        self._doors_to_keep.clear()
+        durable = self._waiting.commit(connection, self.source, self.fault_point)
         at_ns = time.time_ns()
         for event in durable:
             self.last_seq = max(self.last_seq, event.seq)
             self._outbox.put(DurableEvent(event, at_ns))
         if durable:
             self._wake()
-
-    def _insert(self, connection: sqlite3.Connection, event: Access) -> Access:
-        """Number and insert an event; one whose commit failed halfway may be there already."""
-        there = connection.execute("SELECT seq, body FROM events WHERE visit = ?", (event.visit,)).fetchone()
-        with suppress(msgspec.MsgspecError):
-            if there is not None:
-                return read_event(there[1], seq=there[0], visit=event.visit)
-        connection.execute("DELETE FROM events WHERE visit = ?", (event.visit,))  # damaged, if there
-        (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
-        event = msgspec.structs.replace(event, source=self.source, seq=last + 1)
-        connection.execute(
-            "INSERT INTO events VALUES (?, ?, ?)", (event.seq, event.visit, write_event(event))
-        )
-        return event
 
     def _answer(self, connection: sqlite3.Connection, fetches: Iterable[Fetch]) -> None:
         for fetch in fetches:
@@ -302,8 +281,9 @@ class Journal:
                 self._announce(found.news)
             if found.log is None:
                 continue
-            if not found.log.refused:
+            if not found.log.refused and found.log.source != self.source:
                 self.source = found.log.source
+                self._outbox.put(SourceReplaced(self.source))
             self._outbox.put(Fetched(fetch, found.log))
             self._wake()
 
@@ -335,7 +315,7 @@ class Journal:
         self._announce(f"{self.problem}; what it had goes into the file that is there next, as a new source")
         self._saved = let_go(connection, self.path, before)
         self._connection = None
-        self._pending = [_refused(one) for one in self._pending]
+        self._waiting.refuse()
 
     def _give_up(self, error: sqlite3.Error) -> None:
         """Let go of a connection that failed: what a failed sync left behind it is not known."""
@@ -348,7 +328,7 @@ class Journal:
             with suppress(sqlite3.Error):
                 self._connection.close()
         self._connection = None
-        self._pending = [_refused(one) for one in self._pending]
+        self._waiting.refuse()
 
     def _reopen(self, failures: int) -> sqlite3.Connection | None:
         self._worker.stopping.wait(delay_s(failures, first_s=FIRST_RETRY_S, longest_s=LAST_RETRY_S))
@@ -371,7 +351,7 @@ class Journal:
         if self._saved is None:
             return
         put_back(connection, self._saved, self._notices[0][0])
-        self._doors_to_keep = self._saved.doors | self._doors_to_keep
+        self._waiting.doors = self._saved.doors | self._waiting.doors
         self._saved = None
         self.source, self.last_seq = read_source(connection).id, read_extent(connection).last
 
@@ -388,13 +368,3 @@ class Journal:
     def _wake(self) -> None:
         with suppress(BlockingIOError, OSError):
             os.write(self._write_fd, b"\0")
-
-
-def _refused(decided: _Decided) -> _Decided:
-    """Turn a grant that could not be put on record in time into a denial."""
-    if decided.event.verdict == "denied":
-        return decided
-    event = msgspec.structs.replace(
-        decided.event, verdict="denied", reason=Reason.NO_RECORD, expires_ns=0, valid_s=0.0
-    )
-    return _Decided(event, decided.door)

@@ -19,7 +19,7 @@ import msgspec
 from turnstile.io.journal.bodies import read_event
 from turnstile.io.journal.sources import Source, begin_source, is_known, read_extent, read_source
 from turnstile.io.runner.clock import running_ns
-from turnstile.protocol.messages import Access, Fetch, Log
+from turnstile.protocol.messages import Access, Act, Fetch, Log
 
 MAX_BATCH = 200
 
@@ -52,7 +52,7 @@ class Answer(NamedTuple):
 
 
 class _Run(NamedTuple):
-    events: tuple[Access, ...]
+    events: tuple[Access | Act, ...]
     damage: str
     """Which event before them cannot be read, in words; empty if none."""
 
@@ -225,7 +225,7 @@ class Readers:
 
 def _run_after(connection: sqlite3.Connection, after: int) -> _Run:
     """Return the next events whose numbers follow each other; a damaged one counts as gone."""
-    run: list[Access] = []
+    run: list[Access | Act] = []
     damage = ""
     rows = connection.execute("SELECT seq, visit, body FROM events WHERE seq > ? ORDER BY seq", (after,))
     for seq, visit, body in rows:

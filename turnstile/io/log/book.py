@@ -19,9 +19,9 @@ from turnstile.io.store.database import Database
 from turnstile.io.store.store import LogName, Store, number_of
 from turnstile.log.chain import Link
 from turnstile.log.lines import Event
-from turnstile.log.notes import EventsRepeated, words_of
+from turnstile.log.notes import EventsRepeated, OperatorActed, words_of
 from turnstile.log.paging import Line, answer
-from turnstile.protocol.messages import Access, Entries, Fetch, Log, Query
+from turnstile.protocol.messages import Access, Act, Entries, Fetch, Log, Query
 from turnstile.site.settings import LoggerSettings
 
 NOTICE_S = 600.0
@@ -201,21 +201,26 @@ class Book:
             self._notice = ("; ".join(map(words_of, facts)), time.monotonic() + NOTICE_S)
             self._text.keep_up()
 
-    def _store_new(self, events: Sequence[Access], repeats_to: int) -> None:
+    def _store_new(self, events: Sequence[Access | Act], repeats_to: int) -> None:
         """Store events, but for those whose visits stand in the log already; a note tells of them."""
         began = time.monotonic()
         doubtful = [event.visit for event in events if event.seq <= repeats_to]
         there = self._store.logged_visits(doubtful) if doubtful else frozenset[str]()
-        for is_there, run in groupby(events, key=lambda event: event.visit in there):
+        for (is_there, is_act), run in groupby(
+            events, key=lambda event: (event.visit in there, isinstance(event, Act))
+        ):
             some, links = list(run), list[Link]()
-            if is_there:
+            if is_act and not is_there:
+                self._store.note(*(_fact(act) for act in some if isinstance(act, Act)), at_ns=time.time_ns())
+            elif is_there:
                 first, last = some[0], some[-1]
                 fact = EventsRepeated(source=first.source, first_seq=first.seq, last_seq=last.seq)
                 self._store.note(fact, at_ns=time.time_ns())
                 self._store.newest_visit = last.visit
                 self.counts["repeated"] += len(some)
             else:
-                links = self._store.append(some, text_number=self._text.number)
+                accesses = [event for event in some if isinstance(event, Access)]
+                links = self._store.append(accesses, text_number=self._text.number)
                 self.counts["entries"] += len(links)
             self.write_ms = (time.monotonic() - began) * 1000
             self._fault_point("before text")
@@ -249,3 +254,9 @@ class Book:
         """Say that the log can be written again, when it was written to or nothing failed for a while."""
         if self._writing.work(time.monotonic(), proven=proven):
             log.info("the access log can be written again")
+
+
+def _fact(act: Act) -> OperatorActed:
+    return OperatorActed(
+        source=act.source, seq=act.seq, act=act.visit, camera=act.camera, asker=act.asker, at_ns=act.at_ns
+    )

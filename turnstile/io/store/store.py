@@ -18,7 +18,16 @@ from turnstile.io.store.database import Database, StoreAbsentError
 from turnstile.io.store.tables import entries, logs, notes, personal, progress
 from turnstile.log.chain import START, Head, Link, Personal, Record, Salts, extend
 from turnstile.log.lines import Event, Progress
-from turnstile.log.notes import EventsMissing, EventsRepeated, Fact, Note, NoteLink, SourceBegan, read_fact
+from turnstile.log.notes import (
+    EventsMissing,
+    EventsRepeated,
+    Fact,
+    Note,
+    NoteLink,
+    OperatorActed,
+    SourceBegan,
+    read_fact,
+)
 from turnstile.protocol.messages import Access
 from turnstile.protocol.names import same_name
 
@@ -51,7 +60,7 @@ class Store:
         head: the newest entry.
         floor: the newest entry that retention removed.
         progress: which events it has.
-        newest_visit: the visit of the newest event; empty when that is told by a note.
+        newest_visit: the visit of the newest event, or which act it is; empty when that is not known.
         text_number: how far the text file was, as noted with the last entries.
     """
 
@@ -124,14 +133,21 @@ class Store:
         return links
 
     def logged_visits(self, visits: Sequence[str]) -> frozenset[str]:
-        """Return those of some visits that stand in the log.
+        """Return those of some visits, or operators' acts, that stand in the log.
 
         Raises:
             LogError: the store cannot be read.
         """
         mine = (entries.c.log_id == self._id, entries.c.visit.in_(visits))
         with self.database.reading() as connection:
-            return frozenset(connection.execute(select(entries.c.visit).where(*mine)).scalars())
+            found = frozenset(connection.execute(select(entries.c.visit).where(*mine)).scalars())
+        return found.union(fact.act for _, fact in self.acts() if fact.act in visits)
+
+    def acts(self, *, after: int = 0) -> Iterator[tuple[NoteLink, OperatorActed]]:
+        """Give what operators did, each with its note, in order of number."""
+        for link in self.notes(after=after, up_to=self.head.number):
+            if isinstance(link.note.fact, OperatorActed):
+                yield link, link.note.fact
 
     def links(
         self, where: ColumnElement[bool] | None = None, *, after: int = 0, pictures: bool = False
@@ -208,18 +224,18 @@ class Store:
         Raises:
             LogError: it could not be stored.
         """
-        taken = [event for fact in facts if (event := _taken_by(fact)) is not None]
+        taken = {event: fact for fact in facts if (event := _taken_by(fact)) is not None}
         with self.database.writing() as connection:
             self._own_head(connection)
             links = add_notes(connection, self._id, facts, log=str(self.name), at_ns=at_ns)
-            self._set_progress(connection, dict(taken))
-            if taken:
+            self._set_progress(connection, {event.source: event.seq for event in taken})
+            for event in taken:
                 mine = logs.update().where(logs.c.id == self._id)
-                connection.execute(mine.values(source=taken[-1].source))
+                connection.execute(mine.values(source=event.source))
         self.head = Head(links[-1].note.number, links[-1].hash)
-        for event in taken:
+        for event, fact in taken.items():
             self.progress.have(event)
-            self.newest_visit = ""
+            self.newest_visit = fact.act if isinstance(fact, OperatorActed) else ""
         return links
 
     def notes(self, *, after: int = 0, up_to: int) -> Iterator[NoteLink]:
@@ -333,9 +349,21 @@ class Store:
         known = self._taken(connection)
         for source in sorted(known, key=lambda one: one == row["source"]):
             self.progress.have(Event(source, known[source]))
-        newest = self.progress.newest or Event("", 0)
-        there = (entries.c.log_id == self._id, entries.c.source == newest.source, entries.c.seq == newest.seq)
-        self.newest_visit = connection.execute(select(entries.c.visit).where(*there)).scalar() or ""
+        self.newest_visit = self._visit_of(connection, self.progress.newest or Event("", 0))
+
+    def _visit_of(self, connection: Connection, event: Event) -> str:
+        """Return the visit of the newest event, or what tells the operator's act that it is."""
+        there = (entries.c.log_id == self._id, entries.c.source == event.source, entries.c.seq == event.seq)
+        visit = connection.execute(select(entries.c.visit).where(*there)).scalar()
+        if visit is not None:
+            return str(visit)
+        near = (
+            select(notes.c.fact).where(notes.c.log_id == self._id).order_by(notes.c.number.desc()).limit(50)
+        )
+        for fact in map(read_fact, connection.execute(near).scalars()):
+            if isinstance(fact, OperatorActed) and (fact.source, fact.seq) == event:
+                return fact.act
+        return ""
 
 
 def _taken_by(fact: Fact) -> Event | None:
@@ -343,7 +371,7 @@ def _taken_by(fact: Fact) -> Event | None:
     match fact:
         case EventsMissing(source=source, last_seq=seq) | EventsRepeated(source=source, last_seq=seq):
             return Event(source, seq)
-        case SourceBegan(source=source, after_seq=seq):
+        case SourceBegan(source=source, after_seq=seq) | OperatorActed(source=source, seq=seq):
             return Event(source, seq)
         case _:
             return None
