@@ -510,7 +510,8 @@ def test_what_the_operator_did_is_a_note_between_the_entries_and_is_there_once(c
         book.append(a_log(an_act(5, source="bbbb"), source="bbbb"))
     with closing(a_book(config)) as book:
         assert book.keep_open()
-        assert (book.fetch_after, book.fetch_visit) == (Event("bbbb", 5), "act-5")
+        fetch = book.fetch(name="log", instance="log-1")
+        assert (fetch.source, fetch.after_seq, fetch.visit) == ("bbbb", 5, "act-5")
     report = inspection(config)
     assert report.whole, report.lines
     assert sum("unlocked front_door" in line for line in report.lines) == 2
