@@ -4,6 +4,8 @@ Receives: the broker's beat, and its word that another process has this node's n
 
 Sends: frames, and its beat, whose state is the camera's.
 
+Each frame tells how much of it differs from its slow background (`turnstile.vision.change`).
+
 Policy: the newest frame wins. One frame waits for this loop and two for the broker; whatever does not fit
 is dropped, never waited for, and counted by reason: ``dropped_superseded``, ``dropped_frozen``,
 ``dropped_too_large``, ``dropped_no_broker``, ``dropped_queue_full``. A camera that fails, hangs or stands
@@ -75,10 +77,10 @@ class CaptureNode:
         self.bus.close()
 
     def _send(self, shot: Shot) -> None:
+        self.seq += 1  # a number that the broker never sees tells it of a change that it missed
         if len(shot.jpeg) > self.max_frame_bytes:
             self._refuse(shot)
             return
-        self.seq += 1
         frame = Frame(
             camera=self.camera,
             instance=self.instance,
@@ -87,6 +89,7 @@ class CaptureNode:
             width_px=shot.width_px,
             height_px=shot.height_px,
             jpeg=shot.jpeg,
+            change=shot.change,
         )
         self.heart.gauge("queue_age_ms", round(max(0, time.time_ns() - shot.captured_ns) / 1e6, 1))
         if self.bus.send(topic("frame", self.camera), frame):

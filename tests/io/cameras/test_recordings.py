@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.feeds import a_clip, a_feed, a_picture, assert_shown, grey_level, play, take_until
 from turnstile.errors import CameraError
+from turnstile.io.cameras import Shot
 from turnstile.protocol.jpeg import check_jpeg
 from turnstile.site.settings import CameraSettings
 
@@ -63,6 +64,29 @@ def test_pictures_come_at_the_rate_asked_for(tmp_path: Path) -> None:
         shots = play(feed)
     assert_shown(shots, (60, 120, 180))
     assert feed.counts["frames_in"] == 3
+
+
+def test_a_frame_tells_what_changed_in_it_and_in_those_that_nobody_took(tmp_path: Path) -> None:
+    """Somebody shows in one picture of many. A frame taken too late to show it tells of it."""
+    plain = a_picture(tmp_path / "plain.png")
+    half = np.full((120, 160, 3), 128, np.uint8)
+    half[60:, 40:80] = 250
+    cv2.imwrite(str(tmp_path / "somebody.png"), half)
+    pictures = (*[plain] * 15, str(tmp_path / "somebody.png"), *[plain] * 5)
+    with a_feed(CameraSettings(source=pictures, max_fps=60)) as feed:
+        shots = play(feed)
+    assert shots[0].change is None
+    assert max(shot.change or 0 for shot in shots) > 0.05
+    assert shots[-1].change is not None
+
+
+def test_of_two_frames_the_later_one_tells_of_both() -> None:
+    """What is not known stays so: it may have been anything."""
+    still, moved, unknown = (
+        Shot(captured_ns=1, width_px=64, height_px=48, jpeg=b"", change=change) for change in (0.0, 0.2, None)
+    )
+    assert still.after(moved).change == moved.after(still).change == 0.2
+    assert still.after(unknown).change is unknown.after(still).change is None
 
 
 def test_a_rate_slower_than_the_read_time_out_is_no_loss(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ class ReaderProcess:
                     self._overheard = (0.0, "")
                 case pipe.Shot(index=index):
                     self._superseded += self._shot is not None
-                    self._shot = record
+                    self._shot = record if self._shot is None else record.after(self._shot)
                     self._next_index = index + 1
                     self._changed.notify_all()
                 case pipe.Skipped(index=index):

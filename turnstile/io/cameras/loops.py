@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 import cv2
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +19,7 @@ from turnstile.io.cameras.pace import Pace, Stillness
 from turnstile.io.cameras.source import describe, webcam_trouble
 from turnstile.site.secrecy import hint
 from turnstile.vision import picture_child
+from turnstile.vision.change import Background, cells_of
 from turnstile.vision.turning import turned
 
 TICK_S = 0.1
@@ -34,13 +36,14 @@ Frame = npt.NDArray[np.uint8]
 
 
 class Desk:
-    """Where frames become records: scaled, encoded, and written to the node."""
+    """Where frames become records: scaled, compared with the background, encoded, and written to the node."""
 
     def __init__(self, order: pipe.Order, records: IO[bytes], stop: threading.Event) -> None:
         """Write to `records` until `stop` is set."""
         self._order = order
         self._records = records
         self._stop = stop
+        self._background = Background()
         self._said_s = time.monotonic()
 
     def stopped(self) -> bool:
@@ -68,21 +71,28 @@ class Desk:
         now_s = time.monotonic()
         return now_s if now_s - due_s > LATE_S else due_s
 
-    def encode(self, frame: Frame) -> tuple[bytes, int, int]:
-        """Return a frame as baseline JPEG, with its width and height."""
+    def shot(self, frame: Frame, *, captured_ns: int, index: int = 0) -> pipe.Shot:
+        """Return a frame as baseline JPEG, with what changed in it.
+
+        Raises:
+            CameraError: OpenCV cannot encode it.
+        """
         fitted = turned(_fit(frame, self._order), self._order.rotate)
         done, jpeg = cv2.imencode(".jpg", fitted, [cv2.IMWRITE_JPEG_QUALITY, self._order.jpeg_quality])
         if not done:
             raise CameraError(f"a frame of {fitted.shape[1]}x{fitted.shape[0]} cannot be encoded as JPEG")
-        return jpeg.tobytes(), fitted.shape[1], fitted.shape[0]
+        return pipe.Shot(
+            captured_ns=captured_ns,
+            width_px=fitted.shape[1],
+            height_px=fitted.shape[0],
+            jpeg=jpeg.tobytes(),
+            index=index,
+            change=self._background.change(cells_of(fitted), at_s=time.monotonic()),
+        )
 
     def send(self, frame: Frame, *, index: int = 0) -> None:
         """Write a frame of a recording, captured now."""
-        captured_ns = time.time_ns()
-        jpeg, width_px, height_px = self.encode(frame)
-        self.say(
-            pipe.Shot(captured_ns=captured_ns, width_px=width_px, height_px=height_px, jpeg=jpeg, index=index)
-        )
+        self.say(self.shot(frame, captured_ns=time.time_ns(), index=index))
 
 
 def read(order: pipe.Order, desk: Desk) -> None:
@@ -153,20 +163,12 @@ def _watch(capture: cv2.VideoCapture, order: pipe.Order, desk: Desk) -> None:
             desk.tick()
             continue
         frame = _retrieve(capture)
-        jpeg, width_px, height_px = desk.encode(frame)
-        changed = jpeg != last_jpeg or last_frame is None or not np.array_equal(frame, last_frame)
+        shot = desk.shot(frame, captured_ns=captured_ns)
+        changed = shot.jpeg != last_jpeg or last_frame is None or not np.array_equal(frame, last_frame)
         still.note(changed=changed, position_ms=capture.get(cv2.CAP_PROP_POS_MSEC), at_s=at_s)
-        last_frame, last_jpeg = frame, jpeg
-        desk.say(
-            pipe.Shot(
-                captured_ns=captured_ns,
-                width_px=width_px,
-                height_px=height_px,
-                jpeg=jpeg,
-                picture_age_s=still.picture_age_s,
-                position_age_s=still.position_age_s,
-            )
-        )
+        last_frame, last_jpeg = frame, shot.jpeg
+        ages = {"picture_age_s": still.picture_age_s, "position_age_s": still.position_age_s}
+        desk.say(msgspec.structs.replace(shot, **ages))
     capture.release()
 
 

@@ -63,6 +63,14 @@ class Shot(_PipeRecord, frozen=True, tag="shot"):
     """How long a live source has been giving this very picture, bit for bit."""
     position_age_s: float = 0.0
     """How long ago a live source's time stamps, which had advanced before, last did."""
+    change: float | None = None
+    """Share of the picture that differs from its slow background; `None` where that is not known."""
+
+    def after(self, missed: "Shot") -> "Shot":
+        """Return this frame with the change of one before it that nobody will see."""
+        if self.change is None or missed.change is None:
+            return msgspec.structs.replace(self, change=None)
+        return msgspec.structs.replace(self, change=max(self.change, missed.change))
 
 
 class Tick(_PipeRecord, frozen=True, tag="tick"):
