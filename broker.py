@@ -247,14 +247,20 @@ def wire(start: node.Start) -> BrokerNode:
     )
     meter = Meter(site)
     journal = Journal(path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks))
-    sockets = BrokerSockets(site.broker, guard=guard_of(site), wake_fds=(start.stop.fileno, journal.fileno))
+    guard = guard_of(site)
+    sockets = BrokerSockets(site.broker, guard=guard, wake_fds=(start.stop.fileno, journal.fileno))
     connections = raise_limit() // 2
     log.info("ingress %s, egress %s, at most %d nodes", site.broker.ingress, site.broker.egress, connections)
     enrolment = open_enrolment(site.gallery, site.recognition.encoding)
     dispatch = DispatchDesk(
         limits=site.broker, cameras=site.cameras.keys(), new_token=lambda: secrets.token_hex(16)
     )
-    people = PeopleDesk(enrolment=enrolment, dispatch=dispatch, rate=StrangerRate(site.decision))
+    people = PeopleDesk(
+        enrolment=enrolment,
+        dispatch=dispatch,
+        rate=StrangerRate(site.decision),
+        keys=lambda: None if guard is None else guard.registry,
+    )
     access = open_access_desk(site, start.options.config, journal, meter, unenrol=people.unenrol)
     return BrokerNode(
         sockets=sockets,

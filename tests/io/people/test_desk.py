@@ -1,6 +1,7 @@
 """The people desk: pictures become work, answers become a gallery, and recognizers get the one they lack."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from turnstile.io.people.desk import GALLERY_PERIOD_NS, RESEND_NS, PeopleDesk
 from turnstile.io.people.enrolment import open_enrolment
 from turnstile.io.people.rates import StrangerRate
 from turnstile.protocol.messages import Face, People
+from turnstile.protocol.roles import Identity
 from turnstile.protocol.topics import Outgoing, work_topic
 from turnstile.site.settings import BrokerSettings, DecisionSettings, GallerySettings
 
@@ -27,9 +29,10 @@ RECOGNIZER = work_topic("recognizer-1", "recognizer-1-a1b2c3d4")
 class Office:
     """A people desk, its faces folder, and a clock that the test moves."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: Mapping[str, Identity] | None = None) -> None:
         self.faces = folder / "faces"
-        self.faces.mkdir()
+        self.faces.mkdir(exist_ok=True)
+        self.keys = keys
         tokens = count(1)
         self.dispatch = DispatchDesk(
             limits=BrokerSettings(), cameras=[], new_token=lambda: f"{next(tokens):016x}"
@@ -38,7 +41,9 @@ class Office:
             GallerySettings(faces=str(self.faces), cache=str(folder / "cache")), ENGINE
         )
         rate = StrangerRate(DecisionSettings())
-        self.desk = PeopleDesk(enrolment=self.enrolment, dispatch=self.dispatch, rate=rate)
+        self.desk = PeopleDesk(
+            enrolment=self.enrolment, dispatch=self.dispatch, rate=rate, keys=lambda: self.keys
+        )
         self.dispatch.joined(RECOGNIZER)
         self.now_ns = 0
 
@@ -237,3 +242,45 @@ def test_status_says_how_many_pictures_wait(office: Office) -> None:
     assert office.desk.gauges()["pictures_waiting"] == 20
     office.desk.take(a_template(token=token, encoding=an_encoding()), office.now_ns)
     assert office.desk.gauges()["pictures_waiting"] == 19
+
+
+HOLDER = Identity("recognizer", "recognizer-1")
+
+
+def test_what_a_recognizer_encoded_is_dropped_when_its_key_is_revoked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its picture is encoded again by who has a key, also one of the same name; others' stay."""
+    office = Office(tmp_path, {"old key": HOLDER, "of a camera": Identity("capture", "gate")})
+    with closing(office.desk):
+        office.enrol("barack_obama.jpg")
+        office.keys = {"new key": HOLDER}
+        office.turn_until(lambda: not office.enrolment.gallery.persons)
+        assert "1 picture is encoded again: a recognizer did it whose key is revoked" in caplog.text
+        office.desk.take(a_template(token=office.next_token(), encoding=an_encoding(7)), office.now_ns)
+        office.turn_until(lambda: len(office.enrolment.gallery.owners) == 1)
+        assert office.enrolment.gallery.encodings.tobytes() == an_encoding(7)
+        office.keys = {"new key": HOLDER, "another key": Identity("recognizer", "recognizer-2")}
+        office.turn()
+        assert office.enrolment.gallery.persons == ("Barack Obama",)
+
+
+@pytest.mark.parametrize("made_by", [None, "old key", "new key"])
+def test_what_a_recognizer_encoded_is_not_used_if_its_key_was_revoked_while_no_broker_ran(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, made_by: str | None
+) -> None:
+    """Nor what was encoded before the bus had keys: nobody can tell by whom."""
+    before = Office(tmp_path, None if made_by is None else {made_by: HOLDER})
+    with closing(before.desk):
+        before.enrol("barack_obama.jpg")
+    after = Office(tmp_path, {"new key": HOLDER})
+    with closing(after.desk):
+        if made_by == "new key":
+            after.turn_until(lambda: len(after.enrolment.gallery.owners) == 1)
+            assert "encoded again" not in caplog.text
+        else:
+            token = after.next_token()
+            assert after.enrolment.gallery.persons == ()
+            after.desk.take(a_template(token=token, encoding=an_encoding(7)), after.now_ns)
+            after.turn_until(lambda: len(after.enrolment.gallery.owners) == 1)
+            assert after.enrolment.gallery.encodings.tobytes() == an_encoding(7)

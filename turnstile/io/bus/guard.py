@@ -85,6 +85,7 @@ class Guard:
     Attributes:
         authenticator: pyzmq's, from `start` on.
         refusals: what was refused, by name.
+        registry: whose each public key is; another mapping when that changes.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Guard:
         self.refusals = Refusals()
         self._keys, self._shown, self._max_fps = keys, shown, max_fps or {}
         self._pair = keys.broker_pair()
+        self.registry: Mapping[str, Identity] = {}
         self._peers: dict[str, _Peer] = {}
         self._cut_at_s: dict[int, float] = {}
         self._stamp = keys.stamp()
@@ -306,6 +308,8 @@ class Guard:
 
     def _replace_registry(self, registry: Mapping[str, Identity]) -> None:
         now_s = time.monotonic()
+        if registry != self.registry:
+            self.registry = dict(registry)
         for key in [key for key, peer in self._peers.items() if registry.get(key) != peer.who]:
             peer = self._peers.pop(key)
             log.warning("the key of %s was revoked", peer.who)

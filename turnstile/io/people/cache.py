@@ -1,12 +1,14 @@
 """Encodings of enrolment pictures, kept on disk.
 
-A file is named by its picture's hash. It holds a digest of the engine, that hash and the encoding, and then
-the encoding. So what a power failure or a hand left there is noticed, also the encoding of another picture.
+A file is named by its picture's hash. It holds a digest of the engine, that hash, the maker and the encoding,
+then the encoding and the maker. So what a power failure or a hand left there is noticed, also the encoding of
+another picture. The maker is the public key of the recognizer that made it; none on a bus without keys.
 """
 
 import hashlib
 import logging
 from pathlib import Path
+from typing import NamedTuple
 
 from turnstile.files.private import close_to_others
 from turnstile.files.whole import write_whole
@@ -18,17 +20,34 @@ _DIGEST_BYTES = 32
 log = logging.getLogger("turnstile")
 
 
+class Made(NamedTuple):
+    """An encoding, and the key of the recognizer that made it."""
+
+    encoding: bytes
+    maker: str = ""
+
+
 class EncodingCache:
-    """Encodings on disk, by picture hash, in a folder for each engine that only its owner can read."""
+    """Encodings on disk, by picture hash, in a folder for each engine that only its owner can read.
+
+    Attributes:
+        makers: the keys whose encodings are used; `None` when the bus has no keys, and all are.
+    """
 
     def __init__(self, folder: Path, engine: str) -> None:
         self._folder = folder / engine.replace("/", "-")
         self._engine = engine
-        self._failed = self._closed = False
+        self.makers: frozenset[str] | None = None
+        self._failed = self._closed = self._distrusted = False
         self._reported: set[str] = set()
 
     def get(self, digest: str) -> bytes | None:
-        """Return the encoding of a picture; `None` if there is none, or none that is sound, which is said."""
+        """Return the encoding of a picture; `None` if there is none that is sound and trusted."""
+        made = self.find(digest)
+        return None if made is None else made.encoding
+
+    def find(self, digest: str) -> Made | None:
+        """Return the encoding of a picture and its maker; why one that is there is not used is said."""
         path = self._folder / f"{digest}.f32"
         try:
             data = path.read_bytes()
@@ -39,20 +58,22 @@ class EncodingCache:
                 log.warning("encoding cache %s cannot be read: %s", self._folder, error.strerror)
             self._closed = True
             return None
-        seal, encoding = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-        if seal == self._seal(digest, encoding) and is_encoding(encoding):
-            return encoding
+        seal, rest = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+        made = Made(rest[:ENCODING_BYTES], rest[ENCODING_BYTES:].decode(errors="replace"))
+        if seal == self._seal(digest, made) and is_encoding(made.encoding):
+            return made if self._trusts(made) else None
         if len(data) != ENCODING_BYTES or not any(data):  # else of a version that kept the encoding alone
             self._report(path, f"its {len(data)} bytes are not what was written")
         return None
 
-    def put(self, digest: str, encoding: bytes) -> None:
+    def put(self, digest: str, encoding: bytes, maker: str = "") -> None:
         """Keep an encoding; a disk that cannot be written to costs only the next start's time."""
         path = self._folder / f"{digest}.f32"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             close_to_others(self._folder)
-            write_whole(path, self._seal(digest, encoding) + encoding, durable=True)
+            made = Made(encoding, maker)
+            write_whole(path, self._seal(digest, made) + encoding + maker.encode(), durable=True)
         except OSError as error:
             if not self._failed:
                 log.warning("encoding cache %s cannot be written: %s", self._folder, error.strerror)
@@ -61,8 +82,20 @@ class EncodingCache:
             self._failed = False
             self._reported.discard(path.name)
 
-    def _seal(self, digest: str, encoding: bytes) -> bytes:
-        return hashlib.sha256(f"{self._engine} {digest} ".encode() + encoding).digest()
+    def _trusts(self, made: Made) -> bool:
+        if self.makers is None or made.maker in self.makers:
+            return True
+        if not self._distrusted:
+            log.warning(
+                "some cached encodings are not used: the recognizers that made them have no key now, or had "
+                "none then; their pictures are encoded again"
+            )
+        self._distrusted = True
+        return False
+
+    def _seal(self, digest: str, made: Made) -> bytes:
+        about = f"{self._engine} {digest} {made.maker and f'{made.maker} '}"
+        return hashlib.sha256(about.encode() + made.encoding).digest()
 
     def _report(self, path: Path, why: str) -> None:
         if path.name not in self._reported:

@@ -10,7 +10,7 @@ recognizer claims.
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from turnstile.counts import counted
@@ -24,6 +24,7 @@ from turnstile.people.encodings import is_encoding
 from turnstile.people.gallery import Gallery, to_message
 from turnstile.people.naming import false_claims, name_faces
 from turnstile.protocol.messages import Ready, Template
+from turnstile.protocol.roles import Identity, is_own_name
 from turnstile.protocol.topics import Outgoing, work_topic
 
 GALLERY_PERIOD_NS = 250_000_000
@@ -41,6 +42,10 @@ MAX_NAMES = 5
 log = logging.getLogger("turnstile")
 
 
+def _no_keys() -> None:
+    """Return that the bus has none."""
+
+
 @dataclass(kw_only=True)
 class PeopleDesk:
     """The enrolment, and which recognizer was sent which gallery."""
@@ -48,6 +53,8 @@ class PeopleDesk:
     enrolment: Enrolment
     dispatch: DispatchDesk
     rate: StrangerRate
+    keys: Callable[[], Mapping[str, Identity] | None] = _no_keys
+    """Returns whose each public key is now; `None` when the bus has no keys."""
     counts: Counter[str] = field(default_factory=Counter)
     enrolled: tuple[str, ...] | None = None
     """Who was when no picture waited to be encoded; `None` before that."""
@@ -55,6 +62,8 @@ class PeopleDesk:
     _sent: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Recognizer → the version that it was sent, and when."""
     _built_ns: int | None = None
+    _keys: Mapping[str, Identity] | None = None
+    """Those that were looked at last."""
 
     def gauges(self) -> dict[str, float]:
         """Return the present values for the beat."""
@@ -95,6 +104,7 @@ class PeopleDesk:
             TurnstileError: the faces folder is no longer watched.
         """
         self.rate.check()
+        self._look_at_keys()
         self._queue_pictures(now_ns)
         early = self._built_ns is not None and now_ns - self._built_ns < GALLERY_PERIOD_NS
         if early or not self.enrolment.rebuild():
@@ -128,6 +138,23 @@ class PeopleDesk:
         self.enrolment.folder.close()
         self.rate.close()
 
+    def _look_at_keys(self) -> None:
+        """Use only what recognizers encoded that still have a key."""
+        keys = self.keys()
+        if keys is not self._keys and keys is not None:
+            recognizers = frozenset(key for key, who in keys.items() if who.role == "recognizer")
+            if recognizers != self.enrolment.trusted:
+                self.enrolment.trust(recognizers)
+        self._keys = keys
+
+    def _maker(self, template: Template) -> str:
+        """Return the key of the recognizer that made a template; empty on a bus without keys."""
+        keys = {} if self._keys is None else self._keys
+        own = (
+            key for key, who in keys.items() if who.role == "recognizer" and is_own_name(who, template.name)
+        )
+        return next(own, "")
+
     def _greet(self, ready: Ready, now_ns: int) -> list[Outgoing]:
         recognizer, version = work_topic(ready.name, ready.instance), self.enrolment.gallery.version
         if not self.enrolment.read:
@@ -147,7 +174,7 @@ class PeopleDesk:
         if template.problem:
             self.enrolment.keep_problem(picture.digest, template.problem)
         elif template.engine == self.enrolment.engine and is_encoding(template.encoding):
-            self.enrolment.keep_encoding(picture.digest, template.encoding)
+            self.enrolment.keep_encoding(picture.digest, template.encoding, self._maker(template))
         else:
             self.enrolment.keep_problem(picture.digest, f"{template.name} answered with no encoding of it")
             raise WireError("a template that is no encoding, or of another engine than the site's")

@@ -35,6 +35,10 @@ class Enrolment:
     persons: Mapping[str, str] = field(default_factory=dict)
     """Path → whom that picture is of."""
     encodings: dict[str, bytes] = field(default_factory=dict)
+    makers: dict[str, str] = field(default_factory=dict)
+    """Hash → the key of the recognizer that made that encoding."""
+    trusted: frozenset[str] | None = None
+    """The keys of recognizers; `None` when the bus has no keys, and all encodings are used."""
     problems: dict[str, str] = field(default_factory=dict)
     """Hash → why no encoding could be made of that picture."""
     max_pictures: int = MAX_PICTURES
@@ -95,12 +99,30 @@ class Enrolment:
                 return picture
         return None
 
-    def keep_encoding(self, digest: str, encoding: bytes) -> None:
-        """Keep the encoding of a picture, unless it was removed meanwhile."""
+    def trust(self, keys: frozenset[str]) -> None:
+        """Drop what recognizers encoded whose keys are not among these, and have it encoded again."""
+        self.trusted = keys
+        self.folder.trust(keys)
+        dropped = [digest for digest in self.encodings if self.makers.get(digest, "") not in keys]
+        for digest in dropped:
+            del self.encodings[digest]
+            self.folder.encode_again(digest)
+        if dropped:
+            log.warning(
+                "%s encoded again: a recognizer did it whose key is revoked",
+                counted(len(dropped), "picture is", "pictures are"),
+            )
+            self._changed = True
+
+    def keep_encoding(self, digest: str, encoding: bytes, maker: str = "") -> None:
+        """Keep the encoding of a picture, unless it was removed, or its maker's key revoked, meanwhile."""
         if digest not in self.hashes.values():
             return
-        self.folder.keep(digest, encoding)
-        self.encodings[digest] = encoding
+        if self.trusted is not None and maker not in self.trusted:
+            self.folder.encode_again(digest)
+            return
+        self.folder.keep(digest, encoding, maker)
+        self.encodings[digest], self.makers[digest] = encoding, maker
         self._changed = True
 
     def keep_problem(self, digest: str, problem: str) -> None:
@@ -172,7 +194,7 @@ class Enrolment:
             self._note(listing)
             self.hashes, self.persons = listing.hashes, listing.persons
             wanted = set(self.hashes.values())
-            self.encodings = {d: e for d, e in (self.encodings | listing.encodings).items() if d in wanted}
+            self._take_encodings(listing, wanted)
             self.problems = {d: p for d, p in self.problems.items() if d in wanted}
             self._changed = self._read = True
             self.unread = listing.problems
@@ -181,6 +203,17 @@ class Enrolment:
             for file, digest in self.hashes.items():
                 if digest in self.problems:
                     self._report(file, digest, self.problems[digest])
+
+    def _take_encodings(self, listing: Listing, wanted: set[str]) -> None:
+        """Add what the cache has, but for what was read before its maker's key was revoked."""
+        for digest, encoding in listing.encodings.items():
+            maker = listing.makers.get(digest, "")
+            if self.trusted is None or maker in self.trusted:
+                self.encodings[digest], self.makers[digest] = encoding, maker
+            elif digest not in self.encodings:
+                self.folder.encode_again(digest)
+        self.encodings = {digest: one for digest, one in self.encodings.items() if digest in wanted}
+        self.makers = {digest: one for digest, one in self.makers.items() if digest in wanted}
 
     def _note(self, listing: Listing) -> None:
         before, now = self.trouble or self.absent, listing.trouble or listing.absent

@@ -12,13 +12,13 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import watchfiles
 
 from turnstile.files.reading import read_file, why
-from turnstile.io.people.cache import EncodingCache
+from turnstile.io.people.cache import EncodingCache, Made
 from turnstile.io.runner.worker import Worker
 from turnstile.io.site.descriptors import are_used_up
 from turnstile.people.encodings import Unencoded
@@ -46,6 +46,8 @@ class Listing:
     """Path → whom that picture is of."""
     encodings: dict[str, bytes]
     """Hash → encoding, for those in the cache."""
+    makers: Mapping[str, str] = field(default_factory=dict)
+    """Hash → the key of the recognizer that made that encoding."""
     problems: dict[str, str]
     """Path → why it cannot be used."""
     trouble: str = ""
@@ -91,10 +93,11 @@ class FaceFolder:
         self._trouble = ""
         self._listing: Listing | None = None
         self._known: dict[str, tuple[tuple[int, int, int], str]] = {}
-        self._encodings: dict[str, bytes] = {}
+        self._encodings: dict[str, Made] = {}
+        self._forgotten: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._pending: dict[str, str] = {}
         self._offered: set[str] = set()
-        self._encoded: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+        self._encoded: queue.SimpleQueue[tuple[str, Made]] = queue.SimpleQueue()
         self._worker = Worker("faces", self._watch)
 
     def check(self) -> None:
@@ -105,9 +108,17 @@ class FaceFolder:
         """Begin to watch; the first listing comes as soon as the folder has been read."""
         self._worker.start()
 
-    def keep(self, digest: str, encoding: bytes) -> None:
+    def keep(self, digest: str, encoding: bytes, maker: str = "") -> None:
         """Write an encoding into the cache, from the folder's thread: the disk may be slow."""
-        self._encoded.put((digest, encoding))
+        self._encoded.put((digest, Made(encoding, maker)))
+
+    def trust(self, makers: frozenset[str]) -> None:
+        """Use only cached encodings that these keys made."""
+        self._cache.makers = makers
+
+    def encode_again(self, digest: str) -> None:
+        """Offer a picture again whose encoding is not to be used any more."""
+        self._forgotten.put(digest)
 
     def close(self) -> bool:
         """Stop watching, and tell whether the thread has ended within half a second."""
@@ -175,14 +186,15 @@ class FaceFolder:
                 problems[file] = str(error)
         self._known = {file: self._known[file] for file in hashes}
         wanted = set(hashes.values())
-        known = ((digest, self._encodings.get(digest) or self._cache.get(digest)) for digest in wanted)
-        self._encodings = {digest: encoding for digest, encoding in known if encoding is not None}
+        known = ((digest, self._encodings.get(digest) or self._cache.find(digest)) for digest in wanted)
+        self._encodings = {digest: made for digest, made in known if made is not None}
         self._pending = {digest: file for file, digest in hashes.items() if digest not in self._encodings}
         self._offered &= set(self._pending)
         listing = Listing(
             hashes=hashes,
             persons=persons_of(hashes),
-            encodings=self._encodings,
+            encodings={digest: made.encoding for digest, made in self._encodings.items()},
+            makers={digest: made.maker for digest, made in self._encodings.items()},
             problems=problems,
             trouble=trouble,
             absent=absent,
@@ -203,12 +215,23 @@ class FaceFolder:
     def _write_encodings(self) -> None:
         """Write what waits, unless its picture was removed meanwhile."""
         while not self._encoded.empty():
-            digest, encoding = self._encoded.get()
+            digest, made = self._encoded.get()
             if self._listing is not None and digest in self._listing.hashes.values():
-                self._cache.put(digest, encoding)
+                self._cache.put(digest, *made)
+
+    def _forget_encodings(self) -> None:
+        """Let pictures be encoded again. Those that were not read yet come with the next look."""
+        files = {} if self._listing is None else {one: file for file, one in self._listing.hashes.items()}
+        while not self._forgotten.empty():
+            digest = self._forgotten.get()
+            self._encodings.pop(digest, None)
+            self._offered.discard(digest)
+            if digest in files:
+                self._pending[digest] = files[digest]
 
     def _offer(self) -> None:
         self._write_encodings()
+        self._forget_encodings()
         for digest, file in self._pending.items():
             if digest in self._offered:
                 continue
