@@ -1,22 +1,28 @@
-"""One flipped bit in a store: noticed by `verify` in words, or harmless.
+"""One flipped bit in a store or a journal: noticed in words, or harmless.
 
-python -m tests.support.flips [--all]
+python -m tests.support.flips [--journal] [--all]
 """
 
 import logging
+import select
 import sys
 import tempfile
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from tests.support.builders import write_site
+from tests.support.builders import START_NS, a_box, an_access, an_act, write_site
 from tests.support.logs import EVENTS, LOGGER, write_log
+from tests.support.waiting import wait_until
+from turnstile.access.linking import Trail
+from turnstile.access.visits import Door, Visit
 from turnstile.commands.log.opened import open_log
-from turnstile.errors import TurnstileError
+from turnstile.errors import JournalError, TurnstileError
+from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.io.log.verification import inspect
 from turnstile.io.site.file import load
+from turnstile.protocol.messages import Access, Act, Fetch, Log
 
 Outcome = Literal["noticed", "harmless", "UNNOTICED"]
 
@@ -59,14 +65,125 @@ class FlippedStore:
             return list(store.chain(pictures=True)), store.head, store.floor, store.progress.last_seqs
 
 
-def main(*, every: int) -> None:
+class FlippedJournal:
+    """A journal with three events, of which its logger has one, and who stood at a door."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "journal.db"
+        visit = Visit(visit="front_door-3", trail=Trail(box_px=a_box()), verdict="granted", person="Ann")
+        with self._opened() as journal:
+            journal.keep_newest(START_NS)
+            journal.record(an_access(1), Door())
+            journal.record_act(an_act(2))
+            journal.record(an_access(3, person="Ann"), Door(visits=(visit,)))
+            _outcomes(journal, count=3)
+            self._source = journal.source
+            journal.fetch(self._fetch())
+            _outcomes(journal)
+        with self._opened() as journal:
+            journal.fetch(self._fetch())
+            _outcomes(journal)
+        self.data = self._file.read_bytes()
+        self._contents = self._read()
+
+    def try_bit(self, bit: int) -> Outcome:
+        """Flip a bit and start a broker's journal; if it says nothing, compare what it gives."""
+        for left in self._file.parent.glob("journal.db-*"):
+            left.unlink()
+        self._file.write_bytes(flipped(self.data, bit))
+        ears = _Ears(logging.WARNING)
+        log = logging.getLogger("turnstile")
+        log.addHandler(ears)
+        try:
+            contents = self._read()
+        except JournalError:
+            return "noticed"
+        finally:
+            log.removeHandler(ears)
+        if contents == self._contents:
+            return "harmless"
+        return "noticed" if ears.words or contents.gap else "UNNOTICED"
+
+    def _opened(self) -> closing[Journal]:
+        return closing(Journal(path=self._file, loggers=["log"], trim_s=0.0))
+
+    def _fetch(self, last: Access | Act | None = None) -> Fetch:
+        """Ask as the logger does that has the first event, or all up to a later one."""
+        source, seq, visit = self._source, 1, "front_door-1"
+        if last is not None:
+            source, seq, visit = last.source, last.seq, last.visit
+        return Fetch(name="log", instance="log-1", source=source, after_seq=seq, visit=visit)
+
+    def _read(self) -> "_Contents":
+        with self._opened() as journal:
+            last: Access | Act | None = None
+            fetched: list[Access | Act | Log] = []
+            while not fetched or last is not None:
+                journal.fetch(self._fetch(last))
+                fetched += (answers := _outcomes(journal))
+                logs = [one for one in answers if isinstance(one, Log)]
+                last = logs[0].events[-1] if logs and logs[0].events else None
+                if journal.problem:
+                    break
+            journal.record(an_access(9, visit="next"), Door())
+            recorded = _outcomes(journal)
+            doors = {camera: door.visits for camera, door in journal.doors.items() if door.visits}
+            return _Contents(doors, journal.newest_ns, (*fetched, *recorded))
+
+
+class _Contents(NamedTuple):
+    """What a broker takes over, what its logger gets, and how it numbers the next decision."""
+
+    doors: dict[str, tuple[Visit, ...]]
+    newest_ns: int
+    outcomes: tuple[Access | Act | Log, ...]
+
+    @property
+    def gap(self) -> bool:
+        """Tell whether the logger would note what is missing, or why there is a new source."""
+        logs = [one for one in self.outcomes if isinstance(one, Log)]
+        return any(one.reason or one.next_seq > one.after_seq + 1 for one in logs)
+
+
+class _Ears(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.words: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.words.append(record.getMessage())
+
+
+def _outcomes(journal: Journal, count: int = 1) -> list[Access | Act | Log]:
+    """Return the next outcomes of a journal, or those so far when it fails."""
+    found: list[Access | Act | Log] = []
+
+    def turn() -> None:
+        select.select([journal.fileno], [], [], 0.05)
+        for one in journal.outcomes():
+            match one:
+                case DurableEvent(event):
+                    found.append(event)
+                case Fetched(_, log):
+                    found.append(log)
+
+    wait_until(lambda: len(found) >= count or journal.problem, lambda: found, between=turn)
+    return found
+
+
+def main(*, every: int, journal: bool) -> None:
     """Flip each bit, or every so manieth, and print how many had which outcome."""
-    logging.disable()
+    logging.getLogger("turnstile").propagate = False
+    logging.getLogger("turnstile").addHandler(logging.NullHandler())
     with tempfile.TemporaryDirectory() as folder:
-        store = FlippedStore(Path(folder))
-        counts = Counter(store.try_bit(bit) for bit in range(0, len(store.data) * 8, every))
-    sys.stdout.write(f"{dict(counts)}\n")
+        kept = FlippedJournal(Path(folder)) if journal else FlippedStore(Path(folder))
+        found = {bit: kept.try_bit(bit) for bit in range(0, len(kept.data) * 8, every)}
+    sys.stdout.write(f"{dict(Counter(found.values()))}\n")
+    unnoticed = [bit for bit, outcome in found.items() if outcome == "UNNOTICED"]
+    sys.stdout.write(f"unnoticed: {unnoticed[:20]}\n" if unnoticed else "")
 
 
 if __name__ == "__main__":
-    main(every=1 if "--all" in sys.argv else 997)
+    main(every=1 if "--all" in sys.argv else 997, journal="--journal" in sys.argv)
