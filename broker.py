@@ -31,12 +31,14 @@ from turnstile.io.health.standing import standing
 from turnstile.io.journal.journal import Journal
 from turnstile.io.metrics.endpoint import Endpoint, open_endpoint
 from turnstile.io.metrics.hops import Meter
+from turnstile.io.people.building import GalleryThread
 from turnstile.io.people.desk import PeopleDesk
 from turnstile.io.people.enrolment import open_enrolment
 from turnstile.io.people.rates import StrangerRate
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import BROKER_PERIOD_S, Heart
 from turnstile.io.site.descriptors import raise_limit
+from turnstile.people.building import GalleryBuilder
 from turnstile.protocol.messages import (
     AnyMessage,
     Beat,
@@ -257,6 +259,7 @@ def wire(start: node.Start) -> BrokerNode:
     )
     people = PeopleDesk(
         enrolment=enrolment,
+        making=GalleryThread(GalleryBuilder(enrolment.engine)),
         dispatch=dispatch,
         rate=StrangerRate(site.decision),
         keys=lambda: None if guard is None else guard.registry,
@@ -278,7 +281,9 @@ def wire(start: node.Start) -> BrokerNode:
                 "journal": journal.problem,
                 "clock": access.clock.problem,
                 "rules": "" if access.rules.rules is not None else access.rules.standing.problem,
-                "gallery": enrolment.trouble if enrolment.read else "the faces folder has not been read yet",
+                "gallery": enrolment.trouble
+                if enrolment.in_use
+                else "the faces folder has not been read yet",
             },
         ),
     )

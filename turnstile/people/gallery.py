@@ -41,6 +41,10 @@ _NOBODYS = re.compile("|unknown|erased-[0-9a-f]{8}")
 _UNFIT = re.compile(rf"[{STEERING}\ud800-\udfff]")
 
 
+_AT_ONCE = 2048
+"""Encodings added up in one call: 2 ms."""
+
+
 class Match(NamedTuple):
     """The nearest person to one face, and the distance to the second-best person."""
 
@@ -117,18 +121,25 @@ EMPTY = Gallery(
 
 def build_gallery(engine: str, encodings: Iterable[tuple[str, bytes]]) -> Gallery:
     """Return the gallery of pairs of a person's name and a little-endian float32 `(128,)` encoding."""
-    rows = sorted(encodings)
-    persons = tuple(sorted({person for person, _ in rows}))
-    index = {person: at for at, person in enumerate(persons)}
+    by_person: dict[str, list[bytes]] = {}
+    for person, encoding in encodings:
+        by_person.setdefault(person, []).append(encoding)
+    persons = tuple(sorted(by_person))
+    owners: list[int] = []
+    rows: list[bytes] = []
     digest = hashlib.sha256(engine.encode())
-    for person, encoding in rows:
-        digest.update(struct.pack("<I", len(person.encode())) + person.encode() + encoding)
+    for at, person in enumerate(persons):
+        name, own = person.encode(), sorted(by_person[person])
+        owners += [at] * len(own)
+        rows += own
+        for encoding in own:
+            digest.update(struct.pack("<I", len(name)) + name + encoding)
     return Gallery(
         version=digest.hexdigest()[:16],
         engine=engine,
         persons=persons,
-        owners=np.array([index[person] for person, _ in rows], dtype=np.intp),
-        encodings=matrix(b"".join(encoding for _, encoding in rows)),
+        owners=np.array(owners, dtype=np.intp),
+        encodings=matrix(b"".join(rows)),
     )
 
 
@@ -163,7 +174,8 @@ def means(encodings: Encodings, owners: npt.NDArray[np.intp]) -> Encodings:
         owners: `(n,)`: the index of each row's person. Every index from 0 to people - 1 occurs.
     """
     sums = np.zeros((int(owners.max()) + 1, encodings.shape[1]), np.float32)
-    np.add.at(sums, owners, encodings)
+    for at in range(0, len(owners), _AT_ONCE):  # numpy lets no other thread run meanwhile
+        np.add.at(sums, owners[at : at + _AT_ONCE], encodings[at : at + _AT_ONCE])
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.asarray(sums / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
 
@@ -174,7 +186,7 @@ def to_message(gallery: Gallery) -> People:
         version=gallery.version,
         engine=gallery.engine,
         persons=gallery.persons,
-        owners=tuple(int(owner) for owner in gallery.owners),
+        owners=tuple(gallery.owners.tolist()),
         encodings=gallery.encodings.astype("<f4").tobytes(),
     )
 

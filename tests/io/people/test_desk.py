@@ -14,9 +14,11 @@ from tests.support.waiting import pause, wait_until
 from turnstile.dispatch.desk import DispatchDesk, Recognized
 from turnstile.dispatch.dispatcher import Assignment, Job
 from turnstile.errors import WireError
+from turnstile.io.people.building import GalleryThread
 from turnstile.io.people.desk import GALLERY_PERIOD_NS, RESEND_NS, PeopleDesk
 from turnstile.io.people.enrolment import open_enrolment
 from turnstile.io.people.rates import StrangerRate
+from turnstile.people.building import GalleryBuilder
 from turnstile.protocol.messages import Face, People
 from turnstile.protocol.roles import Identity
 from turnstile.protocol.topics import Outgoing, work_topic
@@ -42,7 +44,11 @@ class Office:
         )
         rate = StrangerRate(DecisionSettings())
         self.desk = PeopleDesk(
-            enrolment=self.enrolment, dispatch=self.dispatch, rate=rate, keys=lambda: self.keys
+            enrolment=self.enrolment,
+            making=GalleryThread(GalleryBuilder(ENGINE)),
+            dispatch=self.dispatch,
+            rate=rate,
+            keys=lambda: self.keys,
         )
         self.dispatch.joined(RECOGNIZER)
         self.now_ns = 0
@@ -69,7 +75,9 @@ class Office:
 
     def next_token(self) -> str:
         """Return the token of the next picture that the recognizer gets."""
-        self.turn_until(lambda: self.desk.enrolment.read and bool(self.dispatch.dispatcher.waiting_pictures))
+        self.turn_until(
+            lambda: self.desk.enrolment.in_use and bool(self.dispatch.dispatcher.waiting_pictures)
+        )
         self.ready()
         ((assignment, _),) = self.dispatch.due(self.now_ns)
         return assignment.token
@@ -80,7 +88,7 @@ class Office:
             put(self.faces / file, file)
             template = a_template(token=self.next_token(), encoding=an_encoding(seed))
             assert self.desk.take(template, self.now_ns) == []
-        return self.turn_until(lambda: len(self.enrolment.gallery.owners) == len(files))
+        return self.turn_until(lambda: len(self.enrolment.made.gallery.owners) == len(files))
 
 
 @pytest.fixture
@@ -105,7 +113,7 @@ def test_everybody_gets_the_gallery_when_it_changes(office: Office) -> None:
 def test_a_recognizer_that_lacks_the_gallery_gets_it_on_its_own_topic(office: Office) -> None:
     """Again after a while if it still lacks it, at once if it came anew, and not if it has it."""
     office.enrol("barack_obama.jpg")
-    version = office.enrolment.gallery.version
+    version = office.enrolment.made.gallery.version
     office.now_ns += RESEND_NS + 1
     assert office.ready(version) == []
     assert [about for about, _ in office.ready()] == [RECOGNIZER]
@@ -127,7 +135,7 @@ def test_a_claim_that_the_gallery_does_not_bear_out_is_ignored_counted_and_said(
 ) -> None:
     """Once a minute for each recognizer."""
     office.enrol("barack_obama.jpg")
-    version = office.enrolment.gallery.version
+    version = office.enrolment.made.gallery.version
     forged = msgspec.structs.replace(a_face("Mallory", distance=0.0), encoding=an_encoding(0))
     for _ in range(2):
         named = office.desk.name_faces(recognized(office, forged, gallery_version=version))
@@ -141,7 +149,7 @@ def test_a_recognizer_that_still_holds_the_gallery_before_names_nobody_who_is_go
 ) -> None:
     """Its word is not held against it."""
     office.enrol("barack_obama.jpg", "joe_biden.jpg")
-    version = office.enrolment.gallery.version
+    version = office.enrolment.made.gallery.version
     (office.faces / "joe_biden.jpg").unlink()
     office.turn_until(lambda: office.desk.enrolled == ("Barack Obama",))
     gone = msgspec.structs.replace(a_face("Joe Biden"), encoding=an_encoding(1))
@@ -200,9 +208,16 @@ def test_the_gallery_is_built_four_times_a_second_at_most(office: Office) -> Non
     """A folder that is being filled does not keep recognizers busy with galleries."""
     office.enrol("barack_obama.jpg")
     digest = office.enrolment.hashes["barack_obama.jpg"]
+    office.turn_until(lambda: office.desk.making.is_free and not office.enrolment.changed)
+    version = office.enrolment.made.gallery.version
     office.enrolment.keep_encoding(digest, an_encoding(9))
+    office.turn_until(lambda: office.enrolment.made.gallery.version != version)
+    office.enrolment.keep_encoding(digest, an_encoding(8))
     assert office.desk.due(office.now_ns + GALLERY_PERIOD_NS - 1) == []
-    assert [about for about, _ in office.turn()] == ["gallery."]
+    assert office.desk.making.is_free
+    version = office.enrolment.made.gallery.version
+    published = office.turn_until(lambda: office.enrolment.made.gallery.version != version)
+    assert [about for about, _ in published] == ["gallery."]
 
 
 def test_a_change_of_the_gallery_is_one_line_that_says_who_came_and_went(
@@ -212,6 +227,7 @@ def test_a_change_of_the_gallery_is_one_line_that_says_who_came_and_went(
     caplog.set_level("INFO", logger="turnstile")
     office.turn_until(lambda: office.desk.enrolled == ())
     office.enrol("ann_lee.jpg")
+    office.turn_until(lambda: office.desk.enrolled == ("Ann Lee",))
     (office.faces / "ann_lee.jpg").unlink()
     office.turn_until(lambda: office.desk.enrolled == ())
     lines = [line for line in caplog.messages if line.startswith("gallery")]
@@ -231,7 +247,7 @@ def test_one_picture_of_two_people_is_named_with_both_files(
     office.desk.take(a_template(token=token, encoding=an_encoding()), office.now_ns)
     office.turn_until(lambda: "are the same picture" in caplog.text)
     assert "faces/ann.jpg (Ann) and faces/bob.jpg (Bob) are the same picture" in caplog.text
-    assert office.enrolment.gallery.persons == ("Ann", "Bob")
+    assert office.enrolment.made.gallery.persons == ("Ann", "Bob")
 
 
 def test_status_says_how_many_pictures_wait(office: Office) -> None:
@@ -255,14 +271,14 @@ def test_what_a_recognizer_encoded_is_dropped_when_its_key_is_revoked(
     with closing(office.desk):
         office.enrol("barack_obama.jpg")
         office.keys = {"new key": HOLDER}
-        office.turn_until(lambda: not office.enrolment.gallery.persons)
+        office.turn_until(lambda: not office.enrolment.made.gallery.persons)
         assert "1 picture is encoded again: a recognizer did it whose key is revoked" in caplog.text
         office.desk.take(a_template(token=office.next_token(), encoding=an_encoding(7)), office.now_ns)
-        office.turn_until(lambda: len(office.enrolment.gallery.owners) == 1)
-        assert office.enrolment.gallery.encodings.tobytes() == an_encoding(7)
+        office.turn_until(lambda: len(office.enrolment.made.gallery.owners) == 1)
+        assert office.enrolment.made.gallery.encodings.tobytes() == an_encoding(7)
         office.keys = {"new key": HOLDER, "another key": Identity("recognizer", "recognizer-2")}
         office.turn()
-        assert office.enrolment.gallery.persons == ("Barack Obama",)
+        assert office.enrolment.made.gallery.persons == ("Barack Obama",)
 
 
 @pytest.mark.parametrize("made_by", [None, "old key", "new key"])
@@ -276,11 +292,27 @@ def test_what_a_recognizer_encoded_is_not_used_if_its_key_was_revoked_while_no_b
     after = Office(tmp_path, {"new key": HOLDER})
     with closing(after.desk):
         if made_by == "new key":
-            after.turn_until(lambda: len(after.enrolment.gallery.owners) == 1)
+            after.turn_until(lambda: len(after.enrolment.made.gallery.owners) == 1)
             assert "encoded again" not in caplog.text
         else:
             token = after.next_token()
-            assert after.enrolment.gallery.persons == ()
+            assert after.enrolment.made.gallery.persons == ()
             after.desk.take(a_template(token=token, encoding=an_encoding(7)), after.now_ns)
-            after.turn_until(lambda: len(after.enrolment.gallery.owners) == 1)
-            assert after.enrolment.gallery.encodings.tobytes() == an_encoding(7)
+            after.turn_until(lambda: len(after.enrolment.made.gallery.owners) == 1)
+            assert after.enrolment.made.gallery.encodings.tobytes() == an_encoding(7)
+
+
+def test_somebody_who_is_erased_is_nobody_at_once(office: Office) -> None:
+    """The next gallery takes a moment, and one that was asked for before still names them."""
+    office.enrol("ann_lee.jpg", "bob_ray.jpg")
+    office.turn_until(lambda: office.desk.enrolled == ("Ann Lee", "Bob Ray"))
+    face = msgspec.structs.replace(a_face("Ann Lee"), encoding=an_encoding(0))
+    (before,) = office.desk.name_faces(recognized(office, face, gallery_version="")).result.faces
+    stale = GalleryBuilder(ENGINE).make(office.enrolment.ingredients())
+    office.desk.unenrol(before.person or "")
+    (at_once,) = office.desk.name_faces(recognized(office, face, gallery_version="")).result.faces
+    office.enrolment.use(stale)
+    (later,) = office.desk.name_faces(recognized(office, face, gallery_version="")).result.faces
+    assert before.person in {"Ann Lee", "Bob Ray"}
+    assert {at_once.person, later.person}.isdisjoint({before.person})
+    assert before.person not in office.enrolment.made.message.persons

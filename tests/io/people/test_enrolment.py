@@ -16,8 +16,9 @@ from tests.support.rights import shut_out_of
 from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.nodes import MAX_HEARD_BYTES
 from turnstile.io.people.cache import EncodingCache
-from turnstile.io.people.enrolment import MAX_PICTURES, Enrolment
+from turnstile.io.people.enrolment import Enrolment
 from turnstile.io.people.folder import MAX_PICTURE_BYTES, FaceFolder, Listing, watch
+from turnstile.people.building import MAX_PICTURES, GalleryBuilder
 from turnstile.people.encodings import Unencoded
 from turnstile.people.gallery import build_gallery, person_of, to_message
 from turnstile.protocol.messages import encode
@@ -103,7 +104,13 @@ def next_unencoded(enrolment: Enrolment) -> Unencoded:
     return found[0]
 
 
-def encode_all(enrolment: Enrolment, *files: str) -> None:
+def rebuild(enrolment: Enrolment, *, max_pictures: int = MAX_PICTURES) -> bool:
+    """Make the gallery again if anything changed; tell whether it is another."""
+    builder = GalleryBuilder(ENGINE, max_pictures=max_pictures)
+    return enrolment.changed and enrolment.use(builder.make(enrolment.ingredients()))
+
+
+def encode_all(enrolment: Enrolment, *files: str, max_pictures: int = MAX_PICTURES) -> None:
     """Encode pictures as recognizers would, those of each person into an encoding of their own."""
     waiting = set(files)
     while waiting:
@@ -111,7 +118,7 @@ def encode_all(enrolment: Enrolment, *files: str) -> None:
         person = name_key(person_of(picture.file) or "")
         enrolment.keep_encoding(picture.digest, an_encoding(sum(person.encode())))
         waiting.discard(picture.file)
-    enrolment.rebuild()
+    rebuild(enrolment, max_pictures=max_pictures)
 
 
 def next_listing(folder: FaceFolder) -> Listing:
@@ -130,9 +137,9 @@ def test_pictures_that_are_there_at_the_start_are_enrolled(place: Place) -> None
         put(place.faces / file, file)
     enrolment = place.enrolment()
     encode_all(enrolment, "barack_obama.jpg", "barack_obama_2.jpg", "joe_biden/1.png", "joe_biden/2.jpeg")
-    assert enrolment.gallery.persons == ("Barack Obama", "Joe Biden")
-    assert list(enrolment.gallery.owners) == [0, 0, 1, 1]
-    assert enrolment.gallery.engine == ENGINE
+    assert enrolment.made.gallery.persons == ("Barack Obama", "Joe Biden")
+    assert list(enrolment.made.gallery.owners) == [0, 0, 1, 1]
+    assert enrolment.made.gallery.engine == ENGINE
 
 
 def test_only_what_changed_is_encoded_again(place: Place) -> None:
@@ -140,32 +147,32 @@ def test_only_what_changed_is_encoded_again(place: Place) -> None:
     put(place.faces / "ann.jpg", "ann")
     enrolment = place.enrolment()
     encode_all(enrolment, "ann.jpg")
-    versions = [enrolment.gallery.version]
+    versions = [enrolment.made.gallery.version]
 
     bob = put(place.faces / "bob.jpg", "bob")
     picture = next_unencoded(enrolment)
     assert picture == Unencoded(file="bob.jpg", digest=bob, data=b"bob")
     enrolment.keep_encoding(bob, an_encoding(2))
-    assert enrolment.rebuild()
-    assert list(enrolment.gallery.persons) == ["Ann", "Bob"]
-    versions.append(enrolment.gallery.version)
+    assert rebuild(enrolment)
+    assert list(enrolment.made.gallery.persons) == ["Ann", "Bob"]
+    versions.append(enrolment.made.gallery.version)
 
     other = put(place.faces / "bob.jpg", "another picture")
     picture = next_unencoded(enrolment)
     assert picture.digest == other
-    assert enrolment.rebuild()
-    assert list(enrolment.gallery.persons) == ["Ann"]
+    assert rebuild(enrolment)
+    assert list(enrolment.made.gallery.persons) == ["Ann"]
     enrolment.keep_encoding(other, an_encoding(3))
-    enrolment.rebuild()
-    assert list(enrolment.gallery.persons) == ["Ann", "Bob"]
-    versions.append(enrolment.gallery.version)
+    rebuild(enrolment)
+    assert list(enrolment.made.gallery.persons) == ["Ann", "Bob"]
+    versions.append(enrolment.made.gallery.version)
 
     (place.faces / "ann.jpg").unlink()
     gone = refresh_until(enrolment, lambda: "ann.jpg" not in enrolment.hashes)
     assert gone == [digest_of("ann")]
-    assert enrolment.rebuild()
-    assert list(enrolment.gallery.persons) == ["Bob"]
-    versions.append(enrolment.gallery.version)
+    assert rebuild(enrolment)
+    assert list(enrolment.made.gallery.persons) == ["Bob"]
+    versions.append(enrolment.made.gallery.version)
     assert len(set(versions)) == 4
     assert enrolment.next_unencoded() is None
 
@@ -178,13 +185,18 @@ def test_more_pictures_than_recognizers_take_are_left_out_and_said(
     for file in files:
         put(place.faces / file, file)
     enrolment = place.enrolment()
-    enrolment.max_pictures = 3
-    encode_all(enrolment, *files)
-    assert (enrolment.gallery.persons, enrolment.surplus) == (("Person A", "Person B", "Person C"), 1)
+    encode_all(enrolment, *files, max_pictures=3)
+    assert (enrolment.made.gallery.persons, enrolment.made.surplus) == (
+        ("Person A", "Person B", "Person C"),
+        1,
+    )
     assert [one.getMessage() for one in caplog.records if "1 picture left out" in one.getMessage()]
     (place.faces / files[0]).unlink()
-    refresh_until(enrolment, enrolment.rebuild)
-    assert (enrolment.gallery.persons, enrolment.surplus) == (("Person B", "Person C", "Person D"), 0)
+    refresh_until(enrolment, lambda: rebuild(enrolment, max_pictures=3))
+    assert (enrolment.made.gallery.persons, enrolment.made.surplus) == (
+        ("Person B", "Person C", "Person D"),
+        0,
+    )
 
 
 def test_the_largest_gallery_fits_into_a_message() -> None:
@@ -200,15 +212,15 @@ def test_nothing_changed_is_no_new_gallery(place: Place) -> None:
     put(place.faces / "ann.jpg", "ann")
     enrolment = place.enrolment()
     encode_all(enrolment, "ann.jpg")
-    assert not enrolment.rebuild()
+    assert not rebuild(enrolment)
     put(place.faces / "README.md", "who is here")
     put(place.faces / "ann_2.jpg", "ann")
     refresh_until(enrolment, lambda: "ann_2.jpg" in enrolment.hashes)
-    assert enrolment.rebuild()
+    assert rebuild(enrolment)
     (place.faces / "ann_2.jpg").unlink()
     refresh_until(enrolment, lambda: "ann_2.jpg" not in enrolment.hashes)
-    assert enrolment.rebuild()
-    assert not enrolment.rebuild()
+    assert rebuild(enrolment)
+    assert not rebuild(enrolment)
 
 
 def test_a_renamed_picture_needs_no_new_encoding(place: Place) -> None:
@@ -221,8 +233,8 @@ def test_a_renamed_picture_needs_no_new_encoding(place: Place) -> None:
         enrolment, lambda: "ann.jpg" in enrolment.hashes and "anne.jpg" not in enrolment.hashes
     )
     assert gone == []
-    assert enrolment.rebuild()
-    assert enrolment.gallery.persons == ("Ann",)
+    assert rebuild(enrolment)
+    assert enrolment.made.gallery.persons == ("Ann",)
 
 
 def test_encodings_are_kept_over_a_restart(place: Place) -> None:
@@ -232,8 +244,8 @@ def test_encodings_are_kept_over_a_restart(place: Place) -> None:
     encode_all(first, "ann.jpg")
     place.wait_until_cached("ann")
     second = place.enrolment()
-    assert second.rebuild()
-    assert second.gallery.version == first.gallery.version
+    assert rebuild(second)
+    assert second.made.gallery.version == first.made.gallery.version
     assert second.next_unencoded() is None
     assert stat.S_IMODE(place.cache_folder.stat().st_mode) == 0o700
     assert [file.name for file in place.cache_folder.iterdir()] == [f"{digest_of('ann')}.f32"]
@@ -294,7 +306,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(
         put(place.faces / f"{name}.jpg", name)
     enrolment = place.enrolment()
     encode_all(enrolment, "ann.jpg", "bob.jpg")
-    assert enrolment.gallery.persons == ("Ann", "Bob")
+    assert enrolment.made.gallery.persons == ("Ann", "Bob")
     wait_until(lambda: "cannot be written" in caplog.text, "the thread to try")
     enrolment.folder.close()
     assert len([one for one in caplog.records if "cannot be written" in one.getMessage()]) == 1
@@ -312,10 +324,10 @@ def test_a_folder_that_is_missing_is_awaited(place: Place) -> None:
     place.faces.rmdir()
     enrolment = place.enrolment()
     assert enrolment.hashes == {}
-    assert not enrolment.rebuild() or enrolment.gallery.persons == ()
+    assert not rebuild(enrolment) or enrolment.made.gallery.persons == ()
     put(place.faces / "ann.jpg", "ann")
     encode_all(enrolment, "ann.jpg")
-    assert enrolment.gallery.persons == ("Ann",)
+    assert enrolment.made.gallery.persons == ("Ann",)
 
 
 def test_a_folder_that_is_deleted_enrols_nobody(place: Place) -> None:
@@ -327,9 +339,9 @@ def test_a_folder_that_is_deleted_enrols_nobody(place: Place) -> None:
     for file in place.faces.iterdir():
         file.unlink()
     place.faces.rmdir()
-    refresh_until(enrolment, lambda: enrolment.rebuild() and enrolment.gallery.persons == ())
+    refresh_until(enrolment, lambda: rebuild(enrolment) and enrolment.made.gallery.persons == ())
     put(place.faces / "ann.jpg", "ann")
-    refresh_until(enrolment, lambda: enrolment.rebuild() and enrolment.gallery.persons == ("Ann",))
+    refresh_until(enrolment, lambda: rebuild(enrolment) and enrolment.made.gallery.persons == ("Ann",))
 
 
 def test_another_folder_put_in_its_place_is_watched(place: Place, tmp_path: Path) -> None:
@@ -344,7 +356,7 @@ def test_another_folder_put_in_its_place_is_watched(place: Place, tmp_path: Path
     encode_all(enrolment, "ann.jpg")
     put(tmp_path / "new" / "bob.jpg", "bob")
     encode_all(enrolment, "bob.jpg")
-    assert enrolment.gallery.persons == ("Ann", "Bob")
+    assert enrolment.made.gallery.persons == ("Ann", "Bob")
 
 
 def test_what_cannot_be_used_is_said_once_with_the_reason(
@@ -364,7 +376,7 @@ def test_what_cannot_be_used_is_said_once_with_the_reason(
     encode_all(enrolment, "ann.jpg")
     put(place.faces / "bob.jpg", "bob")
     encode_all(enrolment, "bob.jpg")
-    assert enrolment.gallery.persons == ("Ann", "Bob")
+    assert enrolment.made.gallery.persons == ("Ann", "Bob")
     assert sorted(reports(caplog)) == [
         "faces/??.jpg is not used: its name names nobody; first_last.jpg would",
         "faces/_2.jpg is not used: its name names nobody; first_last.jpg would",
@@ -412,7 +424,7 @@ def test_folders_of_people_may_stand_in_a_folder(place: Place) -> None:
         put(place.faces / file, file)
     enrolment = place.enrolment()
     encode_all(enrolment, *files)
-    assert enrolment.gallery.persons == ("Ada Lovelace", "Grace Hopper")
+    assert enrolment.made.gallery.persons == ("Ada Lovelace", "Grace Hopper")
 
 
 def test_pictures_of_two_people_under_one_name_are_named_and_left_out(
@@ -424,16 +436,18 @@ def test_pictures_of_two_people_under_one_name_are_named_and_left_out(
     enrolment = place.enrolment()
     for number in (1, 2):
         enrolment.keep_encoding(next_unencoded(enrolment).digest, an_encoding(number))
-        enrolment.rebuild()
+        rebuild(enrolment)
         assert len(reports(caplog)) == (0, 2)[number - 1]
-    assert enrolment.gallery.persons == ()
+    assert enrolment.made.gallery.persons == ()
     assert enrolment.refused == 2
     assert (
         "faces/employee_1.jpg is not used: it and faces/employee_2.jpg, both Employee's by name"
         in caplog.text
     )
     (place.faces / "employee_2.jpg").rename(place.faces / "ann.jpg")
-    refresh_until(enrolment, lambda: enrolment.rebuild() and enrolment.gallery.persons == ("Ann", "Employee"))
+    refresh_until(
+        enrolment, lambda: rebuild(enrolment) and enrolment.made.gallery.persons == ("Ann", "Employee")
+    )
     assert enrolment.refused == 0
 
 
@@ -454,7 +468,7 @@ def test_a_picture_without_a_face_is_said_once(place: Place, caplog: pytest.LogC
     assert enrolment.problems == {digest: "there is no face in it"}
     put(place.faces / "ann.jpg", "ann")
     encode_all(enrolment, "ann.jpg")
-    assert enrolment.gallery.persons == ("Ann", "Cid")
+    assert enrolment.made.gallery.persons == ("Ann", "Cid")
 
 
 def test_a_picture_that_comes_back_is_tried_again(place: Place) -> None:
@@ -467,7 +481,7 @@ def test_a_picture_that_comes_back_is_tried_again(place: Place) -> None:
     assert enrolment.problems == {}
     put(place.faces / "ann.jpg", "ann")
     encode_all(enrolment, "ann.jpg")
-    assert enrolment.gallery.persons == ("Ann",)
+    assert enrolment.made.gallery.persons == ("Ann",)
 
 
 def test_a_picture_that_is_being_copied_is_awaited(place: Place) -> None:
@@ -507,7 +521,7 @@ def test_few_pictures_are_held_in_memory(place: Place) -> None:
     wait_until(enrolment.folder.unencoded.full, "the folder to be read")
     assert enrolment.folder.unencoded.qsize() == 4
     encode_all(enrolment, *(f"person_{chr(97 + at)}.jpg" for at in range(20)))
-    assert len(enrolment.gallery.persons) == 20
+    assert len(enrolment.made.gallery.persons) == 20
 
 
 def test_a_picture_deleted_before_it_was_offered_is_passed_over(place: Place) -> None:
@@ -544,7 +558,7 @@ def test_a_system_that_does_not_watch_is_asked_every_second(
     for name in ("ann", "bob"):
         put(place.faces / f"{name}.jpg", name)
         encode_all(enrolment, f"{name}.jpg")
-    assert enrolment.gallery.persons == ("Ann", "Bob")
+    assert enrolment.made.gallery.persons == ("Ann", "Bob")
     assert len([one for one in caplog.records if "looking every second" in one.getMessage()]) == 1
 
 
@@ -598,7 +612,7 @@ def test_one_entry_that_cannot_be_looked_at_hides_none_of_the_others(
         put(place.faces / file, file)
     enrolment = place.enrolment()
     encode_all(enrolment, "ann.jpg", "bob.jpg", "zoe/1.jpg")
-    assert enrolment.gallery.persons == ("Ann", "Bob", "Zoe")
+    assert enrolment.made.gallery.persons == ("Ann", "Bob", "Zoe")
     assert reports(caplog) == [
         "faces/bad is not used: cannot be read: Not a directory",
         "faces/long is not used: cannot be read: File name too long",
@@ -606,8 +620,8 @@ def test_one_entry_that_cannot_be_looked_at_hides_none_of_the_others(
         "faces/lost is not used: cannot be read: No such file or directory",
     ]
     (place.faces / "ann.jpg").unlink()
-    refresh_until(enrolment, enrolment.rebuild)
-    assert list(enrolment.gallery.persons) == ["Bob", "Zoe"]
+    refresh_until(enrolment, lambda: rebuild(enrolment))
+    assert list(enrolment.made.gallery.persons) == ["Bob", "Zoe"]
 
 
 def test_nobody_is_enrolled_while_the_folder_cannot_be_read(
@@ -619,7 +633,7 @@ def test_nobody_is_enrolled_while_the_folder_cannot_be_read(
     encode_all(enrolment, "ann.jpg")
     place.wait_until_cached("ann")
     place.faces.rename(tmp_path / "away")
-    refresh_until(enrolment, lambda: enrolment.rebuild() or bool(enrolment.absent))
+    refresh_until(enrolment, lambda: rebuild(enrolment) or bool(enrolment.absent))
     assert enrolment.absent == f"nobody is enrolled: the faces folder {place.faces} is not there"
     place.faces.symlink_to(place.faces)
     refresh_until(enrolment, lambda: bool(enrolment.trouble))
@@ -627,16 +641,16 @@ def test_nobody_is_enrolled_while_the_folder_cannot_be_read(
         f"nobody is enrolled: the faces folder {place.faces} cannot be read: "
         "Too many levels of symbolic links"
     )
-    enrolment.rebuild()
-    assert enrolment.gallery.persons == ()
+    rebuild(enrolment)
+    assert enrolment.made.gallery.persons == ()
     place.faces.unlink()
     (tmp_path / "away").rename(place.faces)
-    refresh_until(enrolment, lambda: enrolment.rebuild() and bool(enrolment.gallery.persons))
+    refresh_until(enrolment, lambda: rebuild(enrolment) and bool(enrolment.made.gallery.persons))
     assert (enrolment.trouble, enrolment.absent) == ("", "")
     with shut_out_of(place.faces):
         refresh_until(enrolment, lambda: "Permission denied" in enrolment.trouble)
-        assert enrolment.rebuild()
-    assert enrolment.gallery.persons == ()
+        assert rebuild(enrolment)
+    assert enrolment.made.gallery.persons == ()
     assert caplog.text.count("is not there") == 1
 
 
@@ -646,5 +660,5 @@ def test_two_files_of_one_name_written_in_two_ways_are_one_person(place: Place) 
         put(place.faces / file, file)
     enrolment = place.enrolment()
     encode_all(enrolment, *sorted(path.name for path in place.faces.iterdir()))
-    assert enrolment.gallery.persons == ("JOS\u00c9 Poe",)
-    assert list(enrolment.gallery.owners) == [0, 0]
+    assert enrolment.made.gallery.persons == ("JOS\u00c9 Poe",)
+    assert list(enrolment.made.gallery.owners) == [0, 0]

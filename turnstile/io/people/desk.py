@@ -2,10 +2,10 @@
 
 Times are arguments, monotonic nanoseconds. It returns what is to be published and publishes nothing itself.
 
-Policy: recognizers get no work before the faces folder has been read once. The gallery is built again at
-most four times a second. Everybody gets it when it changes; a recognizer that says it holds another gets it
-on its own topic, again after 3 s if it still does. Faces get their names from this gallery, whatever a
-recognizer claims.
+Policy: recognizers get no work before there is a gallery of what the faces folder holds. It is made again at
+most four times a second, in a thread. Everybody gets it when it changes; a recognizer that says it holds
+another gets it on its own topic, again after 3 s if it still does. Faces get their names from this gallery,
+whatever a recognizer claims.
 """
 
 import logging
@@ -18,10 +18,12 @@ from turnstile.dispatch.desk import DispatchDesk, Recognized
 from turnstile.dispatch.dispatcher import Job
 from turnstile.dispatch.refusals import Refusals
 from turnstile.errors import WireError
+from turnstile.io.people.building import GalleryThread
 from turnstile.io.people.enrolment import Enrolment
 from turnstile.io.people.rates import StrangerRate
+from turnstile.people.building import MadeGallery
 from turnstile.people.encodings import is_encoding
-from turnstile.people.gallery import Gallery, to_message
+from turnstile.people.gallery import Gallery
 from turnstile.people.naming import false_claims, name_faces
 from turnstile.protocol.messages import Ready, Template
 from turnstile.protocol.roles import Identity, is_own_name
@@ -51,6 +53,7 @@ class PeopleDesk:
     """The enrolment, and which recognizer was sent which gallery."""
 
     enrolment: Enrolment
+    making: GalleryThread
     dispatch: DispatchDesk
     rate: StrangerRate
     keys: Callable[[], Mapping[str, Identity] | None] = _no_keys
@@ -61,14 +64,15 @@ class PeopleDesk:
     _claims: Refusals = field(default_factory=Refusals)
     _sent: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Recognizer → the version that it was sent, and when."""
-    _built_ns: int | None = None
+    _used_ns: int | None = None
+    _said: str = ""
     _keys: Mapping[str, Identity] | None = None
     """Those that were looked at last."""
 
     def gauges(self) -> dict[str, float]:
         """Return the present values for the beat."""
         values: dict[str, float] = {
-            "people": len(self.enrolment.gallery.persons),
+            "people": len(self.enrolment.made.gallery.persons),
             "pictures_waiting": self.enrolment.waiting,
             "pictures_refused": self.enrolment.refused,
         }
@@ -88,7 +92,7 @@ class PeopleDesk:
     def name_faces(self, recognized: Recognized) -> Recognized:
         """Return a result with the names that the gallery gives its faces."""
         claimed = recognized.result
-        named = name_faces(claimed, self.enrolment.templates)
+        named = name_faces(claimed, self.enrolment.made.templates)
         false = false_claims(claimed, named)
         if false:
             self.counts["false_claims"] += false
@@ -106,24 +110,37 @@ class PeopleDesk:
         self.rate.check()
         self._look_at_keys()
         self._queue_pictures(now_ns)
-        early = self._built_ns is not None and now_ns - self._built_ns < GALLERY_PERIOD_NS
-        if early or not self.enrolment.rebuild():
+        early = self._used_ns is not None and now_ns - self._used_ns < GALLERY_PERIOD_NS
+        if self.enrolment.changed and self.making.is_free and not early:
+            self.making.ask(self.enrolment.ingredients())
+        made = self.making.take()
+        if made is None:
             return []
-        self._built_ns = now_ns
-        gallery, dispatcher = self.enrolment.gallery, self.dispatch.dispatcher
-        if not dispatcher.waiting_pictures:
-            log.info("%s", _in_words(gallery, self.enrolled))
-            self.enrolled = gallery.persons
-            if len(gallery.persons) > 1:
-                self.rate.ask(gallery, self.enrolment.pictures[: len(gallery.owners)])
-        for recognizer in dispatcher.recognizers:
-            self._sent[recognizer] = (gallery.version, now_ns)
-        return [Outgoing("gallery.", to_message(self.enrolment.templates))]
+        is_another = self.enrolment.use(made)
+        if not self.dispatch.dispatcher.waiting_pictures and not self.enrolment.changed:
+            self._say_who_is_enrolled(self.enrolment.made)
+        return self._spread(now_ns) if is_another else []
+
+    def _say_who_is_enrolled(self, made: MadeGallery) -> None:
+        gallery = made.gallery
+        if gallery.version == self._said:
+            return
+        log.info("%s", _in_words(gallery, self.enrolled))
+        self.enrolled, self._said = gallery.persons, gallery.version
+        if len(gallery.persons) > 1:
+            self.rate.ask(gallery, made.pictures)
+
+    def _spread(self, now_ns: int) -> list[Outgoing]:
+        self._used_ns = now_ns
+        made = self.enrolment.made
+        for recognizer in self.dispatch.dispatcher.recognizers:
+            self._sent[recognizer] = (made.gallery.version, now_ns)
+        return [Outgoing("gallery.", made.message)]
 
     def unenrol(self, person: str) -> None:
         """Leave somebody who is erased out of the gallery at once."""
         self.enrolment.leave_out(person)
-        self._built_ns = None
+        self._used_ns = None
 
     def set_aside(self, digest: str) -> None:
         """Refuse a picture that two recognizers failed on."""
@@ -136,6 +153,7 @@ class PeopleDesk:
     def close(self) -> None:
         """Stop watching the faces folder, and computing."""
         self.enrolment.folder.close()
+        self.making.close()
         self.rate.close()
 
     def _look_at_keys(self) -> None:
@@ -156,8 +174,8 @@ class PeopleDesk:
         return next(own, "")
 
     def _greet(self, ready: Ready, now_ns: int) -> list[Outgoing]:
-        recognizer, version = work_topic(ready.name, ready.instance), self.enrolment.gallery.version
-        if not self.enrolment.read:
+        recognizer, version = work_topic(ready.name, ready.instance), self.enrolment.made.gallery.version
+        if not self.enrolment.in_use:
             return []
         if not self.dispatch.dispatcher.ready(recognizer, credits=ready.credits):
             return []
@@ -165,7 +183,7 @@ class PeopleDesk:
         if ready.gallery_version == version or (sent == version and now_ns - sent_ns <= RESEND_NS):
             return []
         self._sent[recognizer] = (version, now_ns)
-        return [Outgoing(recognizer, to_message(self.enrolment.templates))]
+        return [Outgoing(recognizer, self.enrolment.made.message)]
 
     def _keep(self, template: Template) -> None:
         picture = self.dispatch.encoded(template)
@@ -198,10 +216,8 @@ def _in_words(gallery: Gallery, before: Sequence[str] | None) -> str:
     said = f"gallery: {counted(people, 'person', 'people')}, {counted(pictures, 'picture')}"
     if before is None:
         return said
-    for word, names in (
-        ("new", sorted(set(gallery.persons) - set(before))),
-        ("removed", sorted(set(before) - set(gallery.persons))),
-    ):
+    now, then = set(gallery.persons), set(before)
+    for word, names in (("new", sorted(now - then)), ("removed", sorted(then - now))):
         if names:
             more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
             said += f"; {word}: {', '.join(names[:MAX_NAMES])}{more}"

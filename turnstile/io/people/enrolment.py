@@ -8,15 +8,10 @@ from pathlib import Path
 from turnstile.counts import counted
 from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import FaceFolder, Listing
-from turnstile.people.agreement import AgreementBounds, EnrolledPicture, bounds_of, by_person, disagreeing
+from turnstile.people.building import Ingredients, MadeGallery, without
 from turnstile.people.encodings import Unencoded
-from turnstile.people.gallery import EMPTY, Gallery, build_gallery, templates
 from turnstile.protocol.names import name_key
 from turnstile.site.settings import GallerySettings
-
-MAX_PICTURES = 80_000
-"""In a gallery: one travels as a message of at most 64 MB, and a picture takes up to 777 bytes of it, for its
-encoding and for a name as long as file names can be. Recognizers would be cut off by a larger one."""
 
 log = logging.getLogger("turnstile")
 
@@ -27,10 +22,8 @@ class Enrolment:
 
     folder: FaceFolder
     engine: str
-    gallery: Gallery = EMPTY
-    """Every picture's encoding."""
-    templates: Gallery = EMPTY
-    """What recognizers compare faces with."""
+    made: MadeGallery = field(default_factory=MadeGallery)
+    """The gallery in use."""
     hashes: dict[str, str] = field(default_factory=dict)
     persons: Mapping[str, str] = field(default_factory=dict)
     """Path → whom that picture is of."""
@@ -41,27 +34,23 @@ class Enrolment:
     """The keys of recognizers; `None` when the bus has no keys, and all encodings are used."""
     problems: dict[str, str] = field(default_factory=dict)
     """Hash → why no encoding could be made of that picture."""
-    max_pictures: int = MAX_PICTURES
     trouble: str = ""
     """Why the faces folder cannot be read; empty when it can."""
     absent: str = ""
     """That the faces folder is not there."""
     unread: Mapping[str, str] = field(default_factory=dict)
     """Path → why nothing could be read there, or was read."""
-    surplus: int = 0
-    """How many pictures are left out because there are too many."""
     erased: set[str] = field(default_factory=set)
     """Who is left out until their pictures are gone, though the folder was not read since."""
-    pictures: list[EnrolledPicture] = field(default_factory=list)
-    """Those that the gallery is made of."""
-    disagreeing: dict[str, str] = field(default_factory=dict)
-    """Path → why that picture, or another, cannot be its person's."""
-    _judged: dict[tuple[EnrolledPicture, ...], dict[str, str]] = field(default_factory=dict)
-    """One person's pictures → which of them disagree."""
     _reported: set[tuple[str, str]] = field(default_factory=set)
     _gone: set[str] = field(default_factory=set)
+    _wanted: frozenset[str] = frozenset()
+    """The hashes of all pictures."""
+    _kept: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    """Hash → encoding and maker, for those that the folder's thread has not told of yet."""
     _read: bool = False
     _changed: bool = False
+    _in_use: bool = False
 
     @property
     def read(self) -> bool:
@@ -71,23 +60,29 @@ class Enrolment:
     @property
     def waiting(self) -> int:
         """Return how many pictures are still to be encoded."""
-        return len(set(self.hashes.values()) - self.encodings.keys() - self.problems.keys())
+        return len(self._wanted) - len(self.encodings) - len(self.problems.keys() - self.encodings.keys())
 
     @property
     def refused(self) -> int:
         """Return how many files and pictures are not used."""
-        unusable = sum(one in self.problems for one in self.hashes.values())
-        return len(self.unread) + unusable + len(self.disagreeing) + self.surplus
+        unusable = sum(one in self.problems for one in self.hashes.values()) if self.problems else 0
+        return len(self.unread) + unusable + len(self.made.disagreeing) + self.made.surplus
 
     @property
-    def _bounds(self) -> AgreementBounds:
-        return bounds_of(self.engine)
+    def in_use(self) -> bool:
+        """Tell whether a gallery of what was read is in use."""
+        return self._in_use
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether another gallery is to be made."""
+        return self._changed
 
     def refresh(self) -> list[str]:
         """Take over what the folder's worker found; return the hashes of pictures no longer wanted."""
         self.folder.check()
         self._read_listings()
-        gone, self._gone = self._gone - set(self.hashes.values()), set()
+        gone, self._gone = self._gone - self._wanted, set()
         return sorted(gone)
 
     def next_unencoded(self) -> Unencoded | None:
@@ -95,7 +90,7 @@ class Enrolment:
         while not self.folder.unencoded.empty():
             picture = self.folder.unencoded.get()
             self._read_listings()  # the one that names it was put before it, perhaps just now
-            if picture.digest in self.hashes.values() and picture.digest not in self.encodings:
+            if picture.digest in self._wanted and picture.digest not in self.encodings:
                 return picture
         return None
 
@@ -106,6 +101,7 @@ class Enrolment:
         dropped = [digest for digest in self.encodings if self.makers.get(digest, "") not in keys]
         for digest in dropped:
             del self.encodings[digest]
+            self._kept.pop(digest, None)
             self.folder.encode_again(digest)
         if dropped:
             log.warning(
@@ -116,13 +112,13 @@ class Enrolment:
 
     def keep_encoding(self, digest: str, encoding: bytes, maker: str = "") -> None:
         """Keep the encoding of a picture, unless it was removed, or its maker's key revoked, meanwhile."""
-        if digest not in self.hashes.values():
+        if digest not in self._wanted:
             return
         if self.trusted is not None and maker not in self.trusted:
             self.folder.encode_again(digest)
             return
         self.folder.keep(digest, encoding, maker)
-        self.encodings[digest], self.makers[digest] = encoding, maker
+        self.encodings[digest], self.makers[digest] = self._kept[digest] = encoding, maker
         self._changed = True
 
     def keep_problem(self, digest: str, problem: str) -> None:
@@ -134,86 +130,70 @@ class Enrolment:
                 self._report(file, digest, problem)
 
     def leave_out(self, person: str) -> None:
-        """Leave somebody out of the gallery, from the next time it is built until the pictures are gone."""
+        """Leave somebody out of the gallery, at once and until the pictures are gone."""
         self.erased.add(name_key(person))
+        self.made = without(self.made, self.erased)
         self._changed = True
 
-    def rebuild(self) -> bool:
-        """Build the gallery again if anything changed; return whether it is another than before."""
-        if not self._changed:
-            return False
+    def ingredients(self) -> Ingredients:
+        """Return what a gallery is to be made of now."""
         self._changed = False
-        if self.erased:
-            self.erased &= {name_key(person) for person in self.persons.values()}
-        pictures = [
-            EnrolledPicture(file, person, digest, self.encodings[digest])
-            for file, person in self.persons.items()
-            if (digest := self.hashes[file]) in self.encodings
-            and not (self.erased and name_key(person) in self.erased)
-        ]
-        self._judge(pictures)
-        self.pictures = [one for one in pictures if one.file not in self.disagreeing]
-        known = [(one.person, one.encoding) for one in self.pictures]
-        self._count_surplus(len(known) - self.max_pictures)
-        before = self.gallery.version
-        self.gallery = build_gallery(self.engine, known[: self.max_pictures])
-        self.templates = templates(self.gallery)
-        return self.gallery.version != before
+        return Ingredients(
+            persons=self.persons,
+            hashes=self.hashes,
+            encodings=self.encodings,
+            unusable=self.problems.keys(),
+            erased=frozenset(self.erased),
+        )
 
-    def _judge(self, pictures: list[EnrolledPicture]) -> None:
-        """Find pictures that disagree with others of their person; say so when all of these are encoded."""
-        before, self._judged, self.disagreeing = self._judged, {}, {}
-        waited_for = {
-            self.persons[file]
-            for file, digest in self.hashes.items()
-            if digest not in self.encodings and digest not in self.problems
-        }
-        for person, own in by_person(pictures).items():
-            if len(own) < 2:
-                continue
-            found = before.get(tuple(own))
-            self._judged[tuple(own)] = found = disagreeing(own, self._bounds) if found is None else found
-            self.disagreeing |= found
-            for file, why in found.items() if person not in waited_for else ():
-                self._report(file, why, why)
-
-    def _count_surplus(self, surplus: int) -> None:
-        if surplus > self.surplus:
+    def use(self, made: MadeGallery) -> bool:
+        """Use a gallery, and return whether it is another than before."""
+        self.erased -= made.left_out - made.still_there
+        if made.surplus > self.made.surplus:
             log.warning(
                 "%s left out, the last by name: %d are the most that recognizers take; fewer "
                 "pictures a person make room",
-                counted(surplus, "picture"),
-                self.max_pictures,
+                counted(made.surplus, "picture"),
+                len(made.pictures),
             )
-        self.surplus = max(0, surplus)
+        for file in made.settled:
+            self._report(file, made.disagreeing[file], made.disagreeing[file])
+        before, self._in_use = self.made.gallery.version, True
+        self.made = without(made, self.erased - made.left_out)
+        return self.made.gallery.version != before
 
     def _read_listings(self) -> None:
         while not self.folder.listings.empty():
             listing = self.folder.listings.get()
-            self._gone |= set(self.hashes.values())
+            self._gone |= self._wanted
             self._note(listing)
-            self.hashes, self.persons = listing.hashes, listing.persons
-            wanted = set(self.hashes.values())
-            self._take_encodings(listing, wanted)
-            self.problems = {d: p for d, p in self.problems.items() if d in wanted}
+            self.hashes, self.persons, self._wanted = listing.hashes, listing.persons, listing.wanted
+            self._take_encodings(listing)
+            self.problems = {d: p for d, p in self.problems.items() if d in self._wanted}
             self._changed = self._read = True
             self.unread = listing.problems
             for file, problem in listing.problems.items():
                 self._report(file, problem, problem)
-            for file, digest in self.hashes.items():
+            for file, digest in self.hashes.items() if self.problems else ():
                 if digest in self.problems:
                     self._report(file, digest, self.problems[digest])
 
-    def _take_encodings(self, listing: Listing, wanted: set[str]) -> None:
-        """Add what the cache has, but for what was read before its maker's key was revoked."""
-        for digest, encoding in listing.encodings.items():
-            maker = listing.makers.get(digest, "")
-            if self.trusted is None or maker in self.trusted:
-                self.encodings[digest], self.makers[digest] = encoding, maker
-            elif digest not in self.encodings:
+    def _take_encodings(self, listing: Listing) -> None:
+        """Use what the cache has, but for what was read before its maker's key was revoked."""
+        encodings, makers, trusted = listing.encodings, listing.makers, self.trusted
+        if trusted is not None and not set(makers.values()) <= trusted:
+            revoked = {digest for digest, maker in makers.items() if maker not in trusted}
+            for digest in revoked - self._kept.keys():
                 self.folder.encode_again(digest)
-        self.encodings = {digest: one for digest, one in self.encodings.items() if digest in wanted}
-        self.makers = {digest: one for digest, one in self.makers.items() if digest in wanted}
+            encodings = {digest: one for digest, one in encodings.items() if digest not in revoked}
+            makers = {digest: one for digest, one in makers.items() if digest not in revoked}
+        self._kept = {
+            digest: one
+            for digest, one in self._kept.items()
+            if digest in self._wanted and digest not in encodings
+        }
+        self.encodings = encodings | {digest: encoding for digest, (encoding, _) in self._kept.items()}
+        self.makers = {**makers, **{digest: maker for digest, (_, maker) in self._kept.items()}}
 
     def _note(self, listing: Listing) -> None:
         before, now = self.trouble or self.absent, listing.trouble or listing.absent

@@ -50,6 +50,8 @@ class Listing:
     """Hash → the key of the recognizer that made that encoding."""
     problems: dict[str, str]
     """Path → why it cannot be used."""
+    wanted: frozenset[str] = frozenset()
+    """All hashes."""
     trouble: str = ""
     """Why the folder itself cannot be read. Nobody is enrolled then, as nobody sees who was removed."""
     absent: str = ""
@@ -185,7 +187,7 @@ class FaceFolder:
             except ValueError as error:
                 problems[file] = str(error)
         self._known = {file: self._known[file] for file in hashes}
-        wanted = set(hashes.values())
+        wanted = frozenset(hashes.values())
         known = ((digest, self._encodings.get(digest) or self._cache.find(digest)) for digest in wanted)
         self._encodings = {digest: made for digest, made in known if made is not None}
         self._pending = {digest: file for file, digest in hashes.items() if digest not in self._encodings}
@@ -196,6 +198,7 @@ class FaceFolder:
             encodings={digest: made.encoding for digest, made in self._encodings.items()},
             makers={digest: made.maker for digest, made in self._encodings.items()},
             problems=problems,
+            wanted=wanted,
             trouble=trouble,
             absent=absent,
         )
@@ -216,7 +219,7 @@ class FaceFolder:
         """Write what waits, unless its picture was removed meanwhile."""
         while not self._encoded.empty():
             digest, made = self._encoded.get()
-            if self._listing is not None and digest in self._listing.hashes.values():
+            if self._listing is not None and digest in self._listing.wanted:
                 self._cache.put(digest, *made)
 
     def _forget_encodings(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from turnstile.io.runner.worker import Worker
-from turnstile.people.agreement import EnrolledPicture, alike, bounds_of
+from turnstile.people.agreement import EnrolledPicture, alike, bounds_of, encodings_of
 from turnstile.people.calibration import stranger_rate
 from turnstile.people.gallery import Gallery
 from turnstile.site.settings import DecisionSettings
@@ -59,10 +59,11 @@ class StrangerRate:
     def _name_who_is_alike(self, engine: str, pictures: Sequence[EnrolledPicture]) -> None:
         """Log, once, which new pictures show nearly the face of another person's."""
         new = [picture for picture in pictures if picture not in self._compared]
+        columns = encodings_of(pictures)
         for at in range(0, len(new), AT_ONCE):
             if self._worker.stopping.is_set():
                 return
-            said = alike(new[at : at + AT_ONCE], pictures, bounds_of(engine))
+            said = alike(new[at : at + AT_ONCE], pictures, bounds_of(engine), columns=columns)
             for sentence in dict.fromkeys(said):
                 if sentence not in self._said:
                     log.warning("%s", sentence)

@@ -1,0 +1,147 @@
+"""The gallery made of the pictures there are; what is known of people who did not change is kept.
+
+With 80,000 pictures it takes half a second, so the broker has it made in a thread, whose Python code lets the
+loop in every 5 ms. Long calls that do not, such as sorting all pictures, are avoided.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from turnstile.people.agreement import EnrolledPicture, bounds_of, by_person, disagreeing
+from turnstile.people.gallery import EMPTY, Gallery, build_gallery, templates, to_message
+from turnstile.protocol.messages import People
+from turnstile.protocol.names import name_key
+
+MAX_PICTURES = 80_000
+"""In a gallery: one travels as a message of at most 64 MB, and a picture takes up to 777 bytes of it, for its
+encoding and for a name as long as file names can be. Recognizers would be cut off by a larger one."""
+
+
+class Ingredients(NamedTuple):
+    """What a gallery is made of. Encodings may come and go meanwhile: then another one is made."""
+
+    persons: Mapping[str, str]
+    """Path → whom that picture is of."""
+    hashes: Mapping[str, str]
+    """Path → the picture's hash."""
+    encodings: Mapping[str, bytes]
+    """Hash → encoding."""
+    unusable: Collection[str]
+    """Hashes of pictures that no encoding can be made of."""
+    erased: frozenset[str] = frozenset()
+    """Keys of names: who is left out though there are pictures."""
+
+
+class MadeGallery(NamedTuple):
+    """A gallery, and what was found while it was made."""
+
+    gallery: Gallery = EMPTY
+    """Every picture's encoding."""
+    templates: Gallery = EMPTY
+    """What faces are compared with."""
+    message: People = to_message(EMPTY)
+    """The templates, for recognizers."""
+    pictures: tuple[EnrolledPicture, ...] = ()
+    """Those that the gallery is made of."""
+    disagreeing: Mapping[str, str] = {}
+    """Path → why that picture, or another, cannot be its person's."""
+    settled: Collection[str] = ()
+    """Paths of those whose person's pictures are all encoded."""
+    surplus: int = 0
+    """How many pictures are left out because there are too many."""
+    left_out: frozenset[str] = frozenset()
+    """Keys of the names that were to be left out."""
+    still_there: frozenset[str] = frozenset()
+    """Those of them that there are pictures of."""
+
+
+class GalleryBuilder:
+    """Makes one gallery after another."""
+
+    def __init__(self, engine: str, *, max_pictures: int = MAX_PICTURES) -> None:
+        self._engine, self._bounds = engine, bounds_of(engine)
+        self._max_pictures = max_pictures
+        self._judged: dict[tuple[EnrolledPicture, ...], dict[str, str]] = {}
+        """One person's pictures → which of them disagree."""
+
+    def make(self, ingredients: Ingredients) -> MadeGallery:
+        """Return the gallery of these pictures."""
+        persons, hashes, encodings, _, erased = ingredients
+        still_there = frozenset(erased & {name_key(one) for one in set(persons.values())} if erased else ())
+        pictures = [
+            EnrolledPicture(file, person, hashes[file], encoding)
+            for file, person in persons.items()
+            if (encoding := encodings.get(hashes[file])) is not None
+            and not (still_there and name_key(person) in still_there)
+        ]
+        wrong = self._judge(pictures)
+        used = tuple(one for one in pictures if one.file not in wrong)
+        taken = used[: self._max_pictures]
+        gallery = build_gallery(self._engine, ((one.person, one.encoding) for one in taken))
+        compared = templates(gallery)
+        return MadeGallery(
+            gallery=gallery,
+            templates=compared,
+            message=to_message(compared),
+            pictures=taken,
+            disagreeing=wrong,
+            settled=_settled(wrong, ingredients),
+            surplus=len(used) - len(taken),
+            left_out=erased,
+            still_there=still_there,
+        )
+
+    def _judge(self, pictures: list[EnrolledPicture]) -> dict[str, str]:
+        """Return which pictures disagree with others of their person, and why."""
+        before, self._judged = self._judged, {}
+        wrong: dict[str, str] = {}
+        for own in by_person(pictures).values():
+            if len(own) < 2:
+                continue
+            known = before.get(tuple(own))
+            found = disagreeing(own, self._bounds) if known is None else known
+            self._judged[tuple(own)] = found
+            wrong |= found
+        return wrong
+
+
+def without(made: MadeGallery, keys: Collection[str]) -> MadeGallery:
+    """Return a gallery at once without the people whose names have these keys."""
+    gone = {person for person in made.gallery.persons if name_key(person) in keys} if keys else ()
+    if not gone:
+        return made
+    compared = _without(made.templates, gone)
+    return made._replace(
+        gallery=_without(made.gallery, gone),
+        templates=compared,
+        message=to_message(compared),
+        pictures=tuple(one for one in made.pictures if one.person not in gone),
+    )
+
+
+def _without(gallery: Gallery, gone: Collection[str]) -> Gallery:
+    kept = np.array([person not in gone for person in gallery.persons], bool)
+    rows = kept[gallery.owners]
+    version = hashlib.sha256(" ".join([gallery.version, *sorted(gone)]).encode()).hexdigest()[:16]
+    return Gallery(
+        version=version,
+        engine=gallery.engine,
+        persons=tuple(person for person in gallery.persons if person not in gone),
+        owners=(np.cumsum(kept) - 1)[gallery.owners[rows]],
+        encodings=gallery.encodings[rows],
+    )
+
+
+def _settled(wrong: Collection[str], ingredients: Ingredients) -> Collection[str]:
+    if not wrong:
+        return ()
+    persons, hashes, encodings, unusable, _ = ingredients
+    waited_for = {
+        person
+        for file, person in persons.items()
+        if hashes[file] not in encodings and hashes[file] not in unusable
+    }
+    return [file for file in wrong if persons[file] not in waited_for]
