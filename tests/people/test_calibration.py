@@ -16,6 +16,7 @@ from turnstile.people.calibration import (
     false_accepts,
     stranger_rate,
 )
+from turnstile.people.crowding import crowding
 from turnstile.people.encodings import Encodings
 from turnstile.site.settings import DecisionSettings
 
@@ -95,7 +96,9 @@ def test_strangers_are_compared_with_the_mean_where_recognizers_do() -> None:
     assert admission_distances(gallery, stranger, min_margin=0.0) == pytest.approx([0.0], abs=1e-3)
     each = admission_distances(replace(gallery, averaged=False), stranger, min_margin=0.0)
     assert each == pytest.approx([np.sqrt(2 - np.sqrt(2))], abs=1e-3)
-    assert admission_distances(gallery, min_margin=0.0) == pytest.approx([np.sqrt(2)] * 3, abs=1e-3)
+    assert admission_distances(gallery, min_margin=0.0) == pytest.approx(
+        [np.sqrt(2) + crowding(pictures).sum() * 2 / 3] * 3, abs=1e-3
+    )
 
 
 def test_without_strangers_each_enrolled_person_is_one_to_the_others() -> None:

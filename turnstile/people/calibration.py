@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from turnstile.people.crowding import crowding
 from turnstile.people.encodings import Encodings
 from turnstile.people.gallery import Gallery, is_averaged, means
 from turnstile.site.settings import DecisionSettings
@@ -90,7 +91,7 @@ class Rate:
 
 def close_couples(pictures: Pictures, *, count: int) -> list[CloseCouple]:
     """Return the `count` couples of people who lie closest, closest first."""
-    distances = _distances(pictures.encodings, pictures.encodings)
+    distances = _distances(pictures.encodings, pictures.encodings, crowded=pictures.averaged)
     distances[_same_person(pictures.persons)] = np.inf
     nearest: dict[tuple[str, str], tuple[float, int, int]] = {}
     for row, column in np.argwhere(np.triu(np.isfinite(distances))):
@@ -191,9 +192,13 @@ def distance_for(admissions: npt.NDArray[np.float32], *, rate: float) -> float |
     return max(0.0, (math.ceil(float(beyond[0]) * 1000) - 1) / 1000)
 
 
-def _distances(rows: Encodings, columns: Encodings) -> Distances:
+def _distances(rows: Encodings, columns: Encodings, *, crowded: bool = False) -> Distances:
+    """Return the distance of each row to each column; `crowded` adds what `Gallery.match` adds."""
     squares = (rows**2).sum(axis=1)[:, None] + (columns**2).sum(axis=1)[None] - 2 * rows @ columns.T
-    return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
+    distances = np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
+    if crowded:
+        distances += crowding(rows)[:, None] + crowding(columns)[None]
+    return np.maximum(distances, 0, out=distances)
 
 
 def _owners(persons: Sequence[str]) -> npt.NDArray[np.intp]:
@@ -213,7 +218,7 @@ def _to_persons(rows: Encodings, pictures: Pictures) -> Distances:
     if not len(owners):
         return np.empty((len(rows), 0), np.float32)
     if pictures.averaged:
-        return _distances(rows, means(pictures.encodings, owners))
+        return _distances(rows, means(pictures.encodings, owners), crowded=True)
     distances = _distances(rows, pictures.encodings)
     nearest = np.full((len(rows), int(owners.max()) + 1), np.inf, np.float32)
     for at, own in enumerate(owners):

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from turnstile.errors import WireError
+from turnstile.people.crowding import crowding
 from turnstile.people.encodings import MAX_LENGTH, Encodings, are_encodings, matrix
 from turnstile.protocol.fields import ENCODING_BYTES, STEERING
 from turnstile.protocol.messages import People
@@ -72,11 +73,22 @@ class Gallery:
     encodings: Encodings
 
     def match(self, faces: Encodings) -> list[Match]:
-        """Return the nearest person of each row of `faces` `(k, 128)`, by Euclidean distance."""
+        """Return the nearest person of each row of `faces` `(k, 128)`.
+
+        Raw encodings are compared by Euclidean distance, others with what crowds add to it
+        (`turnstile.people.crowding`).
+        """
         if not len(faces) or not self.persons:
             return [NOBODY] * len(faces)
         nearness = self._nearness(np.hstack([faces, np.ones((len(faces), 1), np.float32)]))
-        return [self._match_one(face, row) for face, row in zip(faces, nearness, strict=True)]
+        if not is_averaged(self.engine):
+            return [self._match_one(face, row, 0.0) for face, row in zip(faces, nearness, strict=True)]
+        lengths = np.einsum("ij,ij->i", faces, faces)
+        apart = (self._nearness_with_crowds(*one) for one in zip(nearness, lengths, strict=True))
+        return [
+            self._match_one(face, row, float(added))
+            for face, row, added in zip(faces, apart, crowding(faces), strict=True)
+        ]
 
     def _nearness(self, faces: npt.NDArray[np.float32]) -> Iterable[npt.NDArray[np.float32]]:
         """Return for each of `faces` `(k, 129)` what is the largest for the nearest encoding, `(n,)`."""
@@ -97,16 +109,40 @@ class Gallery:
         made[-1] = np.einsum("ij,ij->i", rows, rows) / -2
         return made
 
-    def _match_one(self, face: Encodings, nearness: npt.NDArray[np.float32]) -> Match:
-        """Return the match of one face from how near each encoding is, which it overwrites."""
+    @cached_property
+    def _crowding(self) -> npt.NDArray[np.float32]:
+        """`(n,)`: what each encoding's neighbourhood adds to its distances; zeros for raw encodings."""
+        return (
+            crowding(self.encodings) if is_averaged(self.engine) else np.zeros(len(self.owners), np.float32)
+        )
+
+    def _nearness_with_crowds(
+        self, nearness: npt.NDArray[np.float32], square: np.float32
+    ) -> npt.NDArray[np.float32]:
+        """Return minus each encoding's distance and crowding, from its nearness to a face of this length."""
+        distances = np.sqrt(np.maximum(square - 2 * nearness, 0))
+        return np.asarray(-(distances + self._crowding), np.float32)
+
+    def _match_one(self, face: Encodings, nearness: npt.NDArray[np.float32], added: float) -> Match:
+        """Return the match of one face from how near each encoding is, which it overwrites.
+
+        Args:
+            face: `(128,)`.
+            nearness: `(n,)`, larger for a nearer encoding.
+            added: what the face's own neighbourhood adds to its distances.
+        """
         best = int(nearness.argmax())
         owner = self.owners[best]
         nearness[self.owners == owner] = -np.inf
         second = int(nearness.argmax())
+
+        def distance_to(at: int) -> float:
+            return _bounded(float(np.linalg.norm(face - self.encodings[at]) + self._crowding[at]) + added)
+
         return Match(
             self.persons[owner],
-            _distance(face, self.encodings[best]),
-            _distance(face, self.encodings[second]) if np.isfinite(nearness[second]) else None,
+            distance_to(best),
+            distance_to(second) if np.isfinite(nearness[second]) else None,
         )
 
 
@@ -287,5 +323,6 @@ def files_by_person(files: Iterable[str]) -> Mapping[str, list[str]]:
     return dict(sorted(people.items()))
 
 
-def _distance(one: Encodings, other: Encodings) -> float:
-    return min(2 * MAX_LENGTH, float(np.linalg.norm(one - other)))  # rounding may exceed what a message takes
+def _bounded(distance: float) -> float:
+    """Return a distance that a message takes: crowds may make it negative, and rounding too long."""
+    return min(2 * MAX_LENGTH, max(0.0, distance))
