@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import stores
 from tests.support.journals import make_version_1
 from tests.support.monitored import MonitoredSite
 from tests.support.processes import ROOT
 from tests.support.waiting import wait_until
+from turnstile.commands.log.opened import open_log
+from turnstile.io.site.file import load
 from turnstile.log.lines import is_remark, parse_entry
 from turnstile.protocol.messages import Beat
 
@@ -26,13 +29,7 @@ def live(folder: Path, *, visits: int, before: int, words: str = "") -> None:
     with MonitoredSite(folder, people_before=before) as site:
         for _ in range(visits):
             site.decide_once()
-        wait_until(
-            lambda: any(
-                isinstance(message, Beat) and message.node == "broker" and words in message.detail
-                for _, message in site.bus.receive(0.1)
-            ),
-            f"the broker to say {words!r}",
-        )
+        wait_for_beat(site, "broker", words)
         wait_until(lambda: is_forgotten(folder), "the journal to forget what was logged")
 
 
@@ -73,10 +70,15 @@ def entries(folder: Path) -> int:
 
 def verify(folder: Path) -> str:
     """Return what `verify` says; it must find nothing wrong."""
-    command = [sys.executable, "-m", "turnstile", "log", "verify", "--config", str(folder / "site.yaml")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return "\n".join(printed(folder, "verify", code=0))
+
+
+def printed(folder: Path, command: str, *, code: int) -> list[str]:
+    """Return the lines that a command about the log prints."""
+    words = [sys.executable, "-m", "turnstile", "log", command, "--config", str(folder / "site.yaml")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return (done.stdout + done.stderr).splitlines()
 
 
 def test_a_journal_put_back_older_than_the_log_loses_nothing(folder: Path, tmp_path: Path) -> None:
@@ -115,3 +117,56 @@ def test_a_site_put_back_whole_goes_on_and_so_does_one_that_moved(folder: Path, 
     known = {"site.yaml", "in", "out", "faces", "cache", "copy"}
     others = {file.name for file in folder.iterdir()} - known
     assert all(name.startswith(("journal.db", "access_log")) for name in others), others
+
+
+def test_a_store_of_version_1_is_brought_up_to_date_by_its_logger(folder: Path) -> None:
+    """Its entries stay, the log goes on after them, and `verify` finds nothing wrong."""
+    live(folder, visits=2, before=0)
+    opened = open_log(load(folder / "site.yaml"), "log")
+    with closing(opened.store):
+        stores.seal_as_version_1(opened.store)
+        stores.make_version_1(opened.store)
+    (refused,) = printed(folder, "verify", code=1)
+    assert "start its logger once" in refused
+    live(folder, visits=2, before=2)
+    assert entries(folder) == 4
+    assert "4 entries, the newest 4" in verify(folder)
+
+
+def test_a_journal_removed_under_a_running_broker_costs_no_entry(folder: Path) -> None:
+    """It is said within a second or so; a new one is made, and the log notes the new source."""
+    with MonitoredSite(folder) as site:
+        site.decide_once()
+        (folder / "journal.db").unlink()
+        wait_for_beat(site, "broker", "was removed while the broker used it")
+        for _ in range(2):
+            site.decide_once()
+        assert (folder / "journal.db").exists()
+    assert entries(folder) == 3
+    assert "was removed while the broker used it" in verify(folder)
+
+
+def test_a_second_logger_of_one_name_is_refused_and_says_so(folder: Path) -> None:
+    """As on another machine: it has files of its own. The first one goes on, and the broker names both."""
+    with MonitoredSite(folder) as site:
+        site.decide_once()
+        second = folder / "second.yaml"
+        second.write_text(site.file.read_text().replace("access_log.txt", "second/access_log.txt"))
+        site.programs.start("logger_node.py", "--config", str(second))
+        wait_for_beat(site, "log", "is called log too; stop one or rename it")
+        wait_for_beat(site, "broker", "two processes are called log")
+        site.decide_once()
+    assert entries(folder) == 2
+    written = (folder / "second" / "access_log.txt").read_text()
+    assert all(is_remark(line) for line in written.splitlines())
+
+
+def wait_for_beat(site: MonitoredSite, node: str, words: str) -> None:
+    """Wait until a node's beat has some words."""
+    wait_until(
+        lambda: any(
+            isinstance(message, Beat) and message.node == node and words in message.detail
+            for _, message in site.bus.receive(0.1)
+        ),
+        f"{node} to say {words!r}",
+    )

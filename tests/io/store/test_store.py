@@ -10,15 +10,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import select
 
 from tests.support.builders import an_access
+from tests.support.stores import make_version_1, seal_as_version_1
 from turnstile.errors import ConfigError, LogError
 from turnstile.io.log.retention import erase_person, forget_entries, forget_pictures
 from turnstile.io.store.database import Database, StoreAbsentError
 from turnstile.io.store.store import PAGE, LogName, Store
-from turnstile.io.store.tables import entries, erasures, logs, personal, schema
-from turnstile.log.chain import START, Personal, seal
+from turnstile.io.store.tables import entries, erasures, personal
+from turnstile.log.chain import START, Personal
 from turnstile.log.inspection import Inspection, KeptHead
 from turnstile.log.lines import Event
 from turnstile.log.notes import EventsMissing, Fact, NameErased
@@ -292,39 +292,15 @@ def test_a_store_of_version_1_is_brought_up_to_date(stores: Callable[..., Store]
     store.append([*some_accesses(1, 2), *some_accesses(3, person="Bob")], text_number=0)
     seal_as_version_1(store)
     erase_person(store, "Ann", "erased-1")
+    make_version_1(store)
     with store.database.writing() as connection:
-        head = connection.execute(select(entries.c.hash).where(entries.c.number == 3)).scalar_one()
-        connection.execute(logs.update().values(head_number=3, head_hash=head))
-        for table in ("notes", "marks", "age_clocks"):
-            connection.exec_driver_sql(f"DROP TABLE {table}")
-        for column in ("max_distance", "nearest_commitment"):
-            connection.exec_driver_sql(f"ALTER TABLE entries DROP COLUMN {column}")
-        for column in ("nearest", "nearest_salt"):
-            connection.exec_driver_sql(f"ALTER TABLE personal DROP COLUMN {column}")
-        erasures.create(connection)
         row = {"log_id": store.id, "pseudonym": "erased-1", "erased_ns": 1, "entries": 2}
         connection.execute(erasures.insert().values(**row))
-        connection.execute(schema.update().values(version=1))
     with pytest.raises(LogError, match="start its logger once"):
         stores(create=False)
     upgraded = stores()
     assert facts(upgraded) == [NameErased(pseudonym="erased-1", entries=2)]
     assert findings(upgraded) == []
-
-
-def seal_as_version_1(store: Store) -> None:
-    """Give all entries the form and the hashes that they had in November 2026."""
-    before = START.hash
-    for link in list(store.links()):
-        record = msgspec.structs.replace(link.record, max_distance=None, nearest_commitment=None)
-        sealed = seal(before, record)
-        with store.database.writing() as connection:
-            connection.execute(
-                entries.update()
-                .where(entries.c.number == record.number)
-                .values(max_distance=None, nearest_commitment=None, previous=before, hash=sealed)
-            )
-        before = sealed
 
 
 def test_the_nearest_person_of_somebody_unknown_is_kept_and_can_be_erased(
