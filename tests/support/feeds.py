@@ -15,10 +15,14 @@ from turnstile.site.settings import CameraSettings
 
 @contextmanager
 def a_feed(
-    camera: CameraSettings, *, max_px: int = 9_000_000, open_timeout_s: float = PATIENCE_S
+    camera: CameraSettings,
+    *,
+    max_px: int = 9_000_000,
+    min_face_px: int = 0,
+    open_timeout_s: float = PATIENCE_S,
 ) -> Iterator[Feed]:
     """Give a feed of a camera named `front`, and close it."""
-    order = order_for(camera, name="front", max_px=max_px)
+    order = order_for(camera, name="front", max_px=max_px, min_face_px=min_face_px)
     with closing(Feed(order, name="front", open_timeout_s=open_timeout_s)) as feed:
         yield feed
 

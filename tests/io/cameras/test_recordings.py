@@ -199,3 +199,23 @@ def test_frames_are_jpegs_that_the_broker_accepts(quality: int, tmp_path: Path) 
         shots = play(feed)
     for shot in shots:
         assert check_jpeg(shot.jpeg, max_bytes=100_000, max_px=160 * 120) == (160, 120)
+
+
+@pytest.mark.parametrize("size_px", [None, (3840, 2160)])
+def test_a_camera_of_4k_is_scaled_and_that_is_said_unless_its_size_is_given(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, size_px: tuple[int, int] | None
+) -> None:
+    """It would starve all other cameras."""
+    caplog.set_level(logging.INFO, logger="turnstile")
+    clip = a_clip(tmp_path / "clip.avi", fps=10, grey_levels=range(50, 80, 10), size_px=(3840, 2160))
+    with a_feed(CameraSettings(source=clip, size_px=size_px), min_face_px=40) as feed:
+        shots = play(feed)
+    (said,) = (line for line in caplog.messages if "live" in line)
+    if size_px is None:
+        assert {(shot.width_px, shot.height_px) for shot in shots} == {(1920, 1080)}
+        assert "front: live, 1920x1080 from" in said
+        assert "scaled from 3840x2160" in said
+        assert "cameras.front.size_px" in said
+    else:
+        assert {(shot.width_px, shot.height_px) for shot in shots} == {(3840, 2160)}
+        assert "scaled" not in said

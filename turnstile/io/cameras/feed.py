@@ -191,9 +191,19 @@ class Feed:
         if self.lost:
             log.info("%s: camera back after %.1f s", self._name, now_s - self._since_s)
         else:
-            log.info("%s: live, %dx%d from %s", self._name, shot.width_px, shot.height_px, self._what)
+            log.info(
+                "%s: live, %dx%d from %s%s",
+                *(self._name, shot.width_px, shot.height_px, self._what, self._scaling(shot)),
+            )
         self.state, self.detail, self._since_s = State.LIVE, "", now_s
         self._start_s, self._frozen_jpeg = NEVER_S, b""
+
+    def _scaling(self, shot: Shot) -> str:
+        """Say of a camera whose pictures are scaled without being asked why they are."""
+        if shot.scaled_from_px is None or self._order.size_px is not None:
+            return ""
+        size = "{}x{}".format(*shot.scaled_from_px)
+        return f", scaled from {size}: larger costs more, and cameras.{self._name}.size_px would allow it"
 
     def _lose(self, reason: str) -> None:
         """Say once that the camera is lost, and see that another attempt is due."""

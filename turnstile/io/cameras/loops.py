@@ -77,7 +77,8 @@ class Desk:
         Raises:
             CameraError: OpenCV cannot encode it.
         """
-        fitted = turned(_fit(frame, self._order), self._order.rotate)
+        scaled = _fit(frame, self._order)
+        fitted = turned(scaled, self._order.rotate)
         done, jpeg = cv2.imencode(".jpg", fitted, [cv2.IMWRITE_JPEG_QUALITY, self._order.jpeg_quality])
         if not done:
             raise CameraError(f"a frame of {fitted.shape[1]}x{fitted.shape[0]} cannot be encoded as JPEG")
@@ -86,6 +87,7 @@ class Desk:
             width_px=fitted.shape[1],
             height_px=fitted.shape[0],
             jpeg=jpeg.tobytes(),
+            scaled_from_px=None if scaled is frame else (frame.shape[1], frame.shape[0]),
             index=index,
             change=self._background.change(cells_of(fitted), at_s=time.monotonic()),
         )

@@ -57,6 +57,8 @@ class Shot(_PipeRecord, frozen=True, tag="shot"):
     width_px: int
     height_px: int
     jpeg: bytes
+    scaled_from_px: tuple[int, int] | None = None
+    """Width and height that the camera gives; `None` if it was not scaled."""
     index: int = 0
     """Which of the pictures it is."""
     picture_age_s: float = 0.0
