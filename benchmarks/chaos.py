@@ -2,7 +2,7 @@
 
 What is done and what counts, see `tests.support.chaos`; `tests/system/test_chaos.py` is its short form.
 
-    python -m benchmarks.chaos [--minutes 10] [--faults-every 4] [--seed 1]
+    python -m benchmarks.chaos [--minutes 10] [--faults-every 1] [--seed 1] [--store sqlite|postgresql]
 """
 
 import sys
@@ -12,7 +12,9 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.report import Goal, Report, percentiles
-from tests.support.chaos import Chaos, tally
+from tests.support import postgresql
+from tests.support.chaos import Chaos
+from tests.support.halls import tally
 
 
 def tell(chaos: Chaos, out: Report) -> int:
@@ -24,18 +26,23 @@ def tell(chaos: Chaos, out: Report) -> int:
         p50, most = percentiles(known, (50, 100))
         rows.append((f"{victim} {kind}", len(times), p50, most, len(times) - len(known)))
     out.table(
-        "faults, and seconds from the process's return to the next result (logger: to its beat)",
+        f"{len(chaos.faults)} faults, and seconds from the process's return to its next result or beat",
         ("fault", "times", "p50 s", "max s", "overtaken by a later one"),
         rows,
     )
-    counts = tally(chaos.halls, chaos.entries())
+    counts = tally(chaos.halls, chaos.copies.entries())
     out.table("visits that were complete and seen", tuple(counts), [tuple(counts.values())])
     bound = 3 / max(1, counts["visits"])
     out.note(f"0 losses in {counts['visits']} visits would bound the rate of loss by {bound:.1%} (95 %).")
     for what in ("lost", "doubled", "wrong", "spurious"):
         out.goal(Goal(what=what, unit="visits", measured=counts[what], at_most=0))
-    unrecorded, unposted = chaos.unrecorded(), chaos.unposted()
-    out.note(f"{len(chaos.copies.seen)} entries were in logs that were put back.")
+    gone, unrecorded, gaps = chaos.copies.gone(), chaos.copies.unrecorded(), chaos.copies.gaps()
+    unposted = chaos.unposted()
+    missing = {seq for gap in gaps for seq in gap}
+    out.note(
+        f"{len(chaos.copies.seen)} entries were in logs that were put back. {len(gone)} of them are gone; "
+        f"{len(gaps)} notes tell that {len(missing)} are missing."
+    )
     out.goal(Goal(what="gone and not on record", unit="entries", measured=len(unrecorded), at_most=0))
     out.goal(Goal(what="never posted", unit="visits", measured=len(unposted), at_most=0))
     broken = chaos.verify()
@@ -50,12 +57,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and return its exit code."""
     parser = report.parser(__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--faults-every", type=float, default=4.0, metavar="SECONDS")
+    parser.add_argument("--faults-every", type=float, default=1.0, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
     options = parser.parse_args(argv)
-    out = Report("chaos", options)
+    out, on_postgresql = Report("chaos", options), options.store == "postgresql"
+    if on_postgresql and (reason := postgresql.why_not()):
+        out.note(f"skipped: {reason}")
+        return out.finish()
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        chaos = Chaos(folder=Path(folder), seed=options.seed, faults_every_s=options.faults_every)
+        chaos = Chaos(
+            folder=Path(folder),
+            seed=options.seed,
+            faults_every_s=options.faults_every,
+            postgresql=on_postgresql,
+        )
         try:
             chaos.run(minutes=0.7 if options.quick else options.minutes)
             return tell(chaos, out)

@@ -1,13 +1,17 @@
 """A PostgreSQL server of the tests' own: a cluster in a temporary folder, with a Unix socket."""
 
+import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
 
 PLACES = "/usr/lib/postgresql/*/bin"
 """Where Debian keeps the server's programs, which it does not put into PATH."""
@@ -33,37 +37,98 @@ SHORT = "/tmp"  # noqa: S108 - mkdtemp makes a private folder in it
 """A socket's path holds 107 characters, and the server's user must reach it, which TMPDIR may not allow."""
 
 
+class Server:
+    """A server and its data.
+
+    Attributes:
+        addresses: of its databases; ``{}`` stands for the name of one.
+    """
+
+    def __init__(self, *, fsync: bool) -> None:
+        """Make a cluster; `start` starts the server."""
+        self._folder = Path(tempfile.mkdtemp(prefix="turnstile-pg-", dir=SHORT))
+        self._data, self._copy = self._folder / "data", self._folder / "copy"
+        found, self._servant = programs(), _servant() if os.getuid() == 0 else None
+        assert found is not None
+        self._programs = found
+        if self._servant is not None:
+            shutil.chown(self._folder, self._servant)
+        self._settings = f"-k {self._folder} -c listen_addresses= -c fsync={'on' if fsync else 'off'}"
+        self.addresses = f"postgresql://turnstile@/{{}}?host={self._folder}"
+        self._call("initdb", "-U", "turnstile", "-A", "trust", "-E", "UTF8", "--locale=C")
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        self._call("pg_ctl", "-l", str(self._folder / "log"), "-w", "-o", self._settings, "start")
+
+    def kill(self) -> None:
+        """Kill each of its processes, and remove what it would take for a server that runs."""
+        while self._processes():
+            self.send(signal.SIGKILL)
+        for left in (self._data / "postmaster.pid", *self._folder.glob(".s.PGSQL.*")):
+            left.unlink(missing_ok=True)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to each of its processes."""
+        for process in self._processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    def settle(self) -> None:
+        """Wait until no logger's statement is under way."""
+        active = (
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'turnstile' AND state = 'active'"
+        )
+        with psycopg.connect(self.addresses.format("postgres"), autocommit=True) as connection:
+            while connection.execute(active).fetchone() != (0,):
+                pass
+
+    def swap(self, *, put_back: bool) -> None:
+        """Copy the data of a server that does not run, and perhaps put the last copy in their place."""
+        aside = self._folder / "aside"
+        subprocess.run(["/bin/cp", "-a", self._data, aside], check=True)
+        if put_back:
+            shutil.rmtree(self._data)
+            self._copy.rename(self._data)
+        shutil.rmtree(self._copy, ignore_errors=True)
+        aside.rename(self._copy)
+
+    def remove(self) -> None:
+        """Kill it and remove its data."""
+        self.kill()
+        shutil.rmtree(self._folder)
+
+    def _processes(self) -> list[int]:
+        """Return its processes: each works in the folder of the data."""
+        found = []
+        for link in Path("/proc").glob("[0-9]*/cwd"):
+            with contextlib.suppress(OSError):
+                if link.readlink() == self._data:
+                    found.append(int(link.parent.name))
+        return sorted(found)
+
+    def _call(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(self._programs / program), "-D", str(self._data), *arguments],
+            user=self._servant,
+            cwd="/",
+            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+        assert done.returncode == 0, f"{program} failed: {done.stderr.decode()}"
+
+
 @contextmanager
 def a_server(*, fsync: bool) -> Iterator[str]:
     """Run a server and give the address of its databases: ``{}`` stands for the name of one."""
-    folder = Path(tempfile.mkdtemp(prefix="turnstile-pg-", dir=SHORT))
-    found, servant = programs(), _servant() if os.getuid() == 0 else None
-    assert found is not None
-    if servant is not None:
-        shutil.chown(folder, servant)
-    data = folder / "data"
-    settings = f"-k {folder} -c listen_addresses= -c fsync={'on' if fsync else 'off'}"
+    server = Server(fsync=fsync)
     try:
-        _call(
-            found / "initdb",
-            "-D",
-            data,
-            "-U",
-            "turnstile",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            user=servant,
-        )
-        _call(found / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-o", settings, "start", user=servant)
-        try:
-            yield f"postgresql://turnstile@/{{}}?host={folder}"
-        finally:
-            _call(found / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop", user=servant)
+        server.start()
+        yield server.addresses
     finally:
-        shutil.rmtree(folder)
+        server.remove()
 
 
 def _servant() -> str | None:
@@ -74,16 +139,3 @@ def _servant() -> str | None:
             continue
         return name
     return None
-
-
-def _call(*command: str | Path, user: str | None) -> None:
-    done = subprocess.run(
-        [str(part) for part in command],
-        user=user,
-        cwd="/",
-        check=False,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        timeout=60,
-    )
-    assert done.returncode == 0, f"{command[0]} failed: {done.stderr.decode()}"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chaos import Chaos, tally
+from tests.support.chaos import Chaos
+from tests.support.halls import tally
 
 MINUTES, FAULTS_EVERY_S = 0.5, 2.5
 MIN_FAULTS = 5
@@ -17,11 +18,11 @@ def test_every_visit_is_in_the_log_once_whatever_is_killed_and_stopped(folder: P
     chaos = Chaos(folder=folder, seed=1, faults_every_s=FAULTS_EVERY_S)
     try:
         chaos.run(minutes=MINUTES)
-        counts = tally(chaos.halls, chaos.entries())
+        counts = tally(chaos.halls, chaos.copies.entries())
         assert len(chaos.faults) >= MIN_FAULTS
         assert counts.pop("visits") >= 1
         assert counts == {"lost": 0, "doubled": 0, "wrong": 0, "spurious": 0}
         assert chaos.verify() == ""
-        assert (chaos.unrecorded(), chaos.unposted()) == ([], set())
+        assert (chaos.copies.unrecorded(), chaos.unposted()) == ([], set())
     finally:
         chaos.clean_up()
