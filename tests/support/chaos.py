@@ -44,6 +44,8 @@ DISK_HARM = (("broker", "disk full"), ("log", "disk full"))
 STORE_HARM = (("store", "SIGKILL"), ("store", "SIGSTOP"), ("store", "fail-over"))
 PAUSES_S = (0.5, 1.5, 3.0, 6.0)
 SETTLE_S = 30.0
+DRAIN_S = 0.05
+"""So long are messages received that were sent before a fault."""
 
 
 @dataclass(kw_only=True)
@@ -207,6 +209,7 @@ class Chaos:
         if kind == "put back":
             self.processes.kill(victim)
             kind = "put back" if self.copies.swap(victim) else "killed for a copy"
+            self._live(DRAIN_S, closing=True)
             self.processes.start(victim)
         elif kind == "journal removed":
             (self.folder / "var" / "journal.db").unlink()
@@ -231,6 +234,7 @@ class Chaos:
         else:
             self.processes.send("log", signal.SIGSTOP)
             was_there = self.copies.fail_over()
+            self._live(DRAIN_S)
             self.processes.send("log", signal.SIGCONT)
             kind = "fail-over" if was_there else "killed for a copy"
         self._note_fault("store", kind)

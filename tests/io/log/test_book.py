@@ -116,6 +116,29 @@ def test_a_server_that_drops_the_connection_costs_no_entry_and_doubles_none(
     assert inspection(config).whole
 
 
+def test_a_server_that_goes_away_is_told_before_anybody_comes(config: Path, empty_database: str) -> None:
+    """A logger without events asks its store every other second whether it is there."""
+    config.write_text(config.read_text().replace("witness:", f"store: '{empty_database}', witness:"))
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS[:3]))
+        with psycopg.connect(empty_database, autocommit=True) as connection:
+            connection.execute(TERMINATE)
+        wait_until(lambda: book.trouble, lambda: book.trouble, between=book.keep_open)
+        assert "cannot be read" in book.trouble
+        wait_until(lambda: not book.trouble, lambda: book.trouble, between=book.keep_open)
+
+
+def test_a_store_that_was_put_back_is_noticed_before_anybody_comes(config: Path) -> None:
+    """A copy written over the open file: what it lacks is fetched again."""
+    store = config.parent / "log" / "access_log.db"
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS[:3]))
+        older = store.read_bytes()
+        book.append(log_of(*EVENTS[3:6]))
+        store.write_bytes(older)
+        wait_until(lambda: book.fetch_after == Event("aaaa", 3), lambda: book.trouble, between=book.keep_open)
+
+
 @pytest.mark.parametrize("cut", [1, 30, 95, 300])
 def test_a_torn_text_is_repaired_from_the_store(config: Path, cut: int) -> None:
     """Whatever a crash took of its end comes again, as it was."""

@@ -27,6 +27,9 @@ from turnstile.site.settings import LoggerSettings
 NOTICE_S = 600.0
 """How long what the log lacks is in the logger's beat."""
 
+LOOK_S = 2.0
+"""How often the store is asked whether it is there, also when nobody comes."""
+
 log = logging.getLogger("turnstile")
 
 
@@ -101,7 +104,7 @@ class Book:
         self._refused = ""
         self._notice = ("", 0.0)
         self._claimed = False
-        self._open_at = 0.0
+        self._open_at = self._look_at = 0.0
 
     @property
     def fetch_after(self) -> Event:
@@ -239,6 +242,9 @@ class Book:
             )
             self._store.close()
         if self._store.database.is_open:
+            if time.monotonic() >= self._look_at:
+                self._look_at = time.monotonic() + LOOK_S
+                self._store.look()
             return
         self._store.open()
         self._text.start_over_if_behind()

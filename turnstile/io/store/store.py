@@ -101,6 +101,18 @@ class Store:
         with self.database.reading() as connection:
             self._load(connection)
 
+    def look(self) -> None:
+        """Ask whether the store can be reached, and is as this log left it.
+
+        Raises:
+            LogError: it is not; open it again.
+        """
+        with self.database.reading() as connection:
+            row = self._row(connection)
+            self._refuse_foreign(
+                connection, START if row is None else Head(row["head_number"], row["head_hash"])
+            )
+
     def close(self) -> None:
         """Let go of the database."""
         self.database.close()
@@ -269,9 +281,12 @@ class Store:
     def _own_head(self, connection: Connection) -> Head:
         """Return the newest entry or note, locked; a store that was put back must be opened anew."""
         head = locked_head(connection, self._id)
+        self._refuse_foreign(connection, head)
+        return head
+
+    def _refuse_foreign(self, connection: Connection, head: Head) -> None:
         if head != self.head and self._taken(connection) != self.progress.last_seqs:
             raise LogError(f"the store {self.database.address} was put back or written by somebody else")
-        return head
 
     def _taken(self, connection: Connection) -> dict[str, int]:
         taken = select(progress.c.source, progress.c.last_seq).where(progress.c.log_id == self._id)
