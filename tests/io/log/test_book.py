@@ -23,6 +23,7 @@ from turnstile.commands.log.opened import open_log
 from turnstile.errors import ConfigError
 from turnstile.io.log.aging import Ages
 from turnstile.io.log.book import Book
+from turnstile.io.log.rewriting import log_files
 from turnstile.io.log.verification import Report, inspect
 from turnstile.io.site.file import load
 from turnstile.io.store.store import Store
@@ -42,6 +43,11 @@ def config(folder: Path) -> Path:
 def text_of(config: Path) -> Path:
     """Return the text file."""
     return config.parent / "log" / "access_log.txt"
+
+
+def asides(config: Path) -> list[Path]:
+    """Return older text files."""
+    return [file for file in log_files(text_of(config)) if file != text_of(config)]
 
 
 def told(path: Path) -> list[int]:
@@ -139,6 +145,18 @@ def test_a_store_that_was_put_back_is_noticed_before_anybody_comes(config: Path)
         wait_until(lambda: book.fetch_after == Event("aaaa", 3), lambda: book.trouble, between=book.keep_open)
 
 
+def test_a_text_that_is_rotated_after_a_note_goes_on_and_verifies(config: Path) -> None:
+    """The new file names the last event before the note."""
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS[:3]))
+        book.append(msgspec.structs.replace(a_log(after_seq=3), next_seq=6))
+        text_of(config).rename(text_of(config).with_suffix(".txt.1"))
+        book.append(log_of(*EVENTS[5:7]))
+    assert told(text_of(config)) == ALL[5:7]
+    found = inspection(config)
+    assert found.whole, found.lines
+
+
 @pytest.mark.parametrize("cut", [1, 30, 95, 300])
 def test_a_torn_text_is_repaired_from_the_store(config: Path, cut: int) -> None:
     """Whatever a crash took of its end comes again, as it was."""
@@ -217,7 +235,8 @@ def test_a_store_written_over_while_its_logger_runs_is_read_again(config: Path) 
         wait_until(book.keep_open, bool)
         assert book.fetch_after.seq == EVENTS[1].seq
         assert book.append(log_of(*EVENTS[2:5]))
-    assert told(text_of(config)) == [event.seq for event in EVENTS[:5]]
+    assert told(text_of(config)) == [event.seq for event in EVENTS[2:5]]
+    assert [told(file) for file in asides(config)] == [[event.seq for event in EVENTS[:4]]]
     assert inspection(config).whole
 
 
@@ -511,9 +530,12 @@ def test_a_server_that_lost_its_last_commits_is_filled_again(
         assert book.fetch_after == Event("aaaa", 3)
         assert book.append(a_log(*EVENTS[3 + forgotten : 9], after_seq=3))
         assert book.fetch_after == Event("aaaa", 9)
-        assert told(text_of(config)) == ALL[:9]
         lines = "\n".join(logged(book))
     assert ("2 events, aaaa:4 to 5, are missing" in lines) == bool(forgotten)
+    assert [told(file) for file in asides(config)] == [ALL[:6]]
+    assert told(text_of(config)) == ALL[3 + forgotten : 9]
+    found = inspection(config)
+    assert found.whole, found.lines
 
 
 def test_what_the_operator_did_is_a_note_between_the_entries_and_is_there_once(config: Path) -> None:

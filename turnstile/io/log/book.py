@@ -247,7 +247,7 @@ class Book:
                 self._store.look()
             return
         self._store.open()
-        self._text.start_over_if_behind()
+        self._text.start_over()
 
     def _failed(self, error: LogError) -> None:
         self._store.close()

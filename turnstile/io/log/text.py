@@ -2,7 +2,8 @@
 
 The file follows the store. It may lag behind while it cannot be written, and lose its last line in a crash;
 on opening, what its last whole line does not cover is written again from the store. After rotation it goes
-on in a new file.
+on in a new file. It also does so when the store has lost its end; the lines that the store lost stay in the
+old one.
 """
 
 import logging
@@ -17,6 +18,7 @@ from turnstile.errors import LogError
 from turnstile.health.steady import Steady
 from turnstile.io.log.text_file import LogFile
 from turnstile.io.store.store import PAGE, Store, number_of
+from turnstile.io.store.tables import entries
 from turnstile.log.chain import Link
 from turnstile.log.lines import Event, entry_of, event_of, format_entry
 from turnstile.log.notes import MAX_NS, NoteLink, note_number, remark
@@ -71,10 +73,6 @@ class TextLog:
         if self._found is not None:
             self._find_place(self._found)
             self._found = None
-        if self.number > self._store.head.number:
-            log.warning("the store has lost its end; the text is compared with it anew")
-            self._file.close()
-            self.number, self._open_at = 0, 0.0
         if self._file.is_open and self._file.was_moved():
             log.info("the access log was moved away or emptied; it goes on in a new file")
             self._file.close()
@@ -92,9 +90,9 @@ class TextLog:
         if self._file.is_open:
             self._note_well()
 
-    def start_over_if_behind(self) -> None:
-        """Find the place anew in a store that has less than the file: it is another store than before."""
-        if self.number > self._store.head.number:
+    def start_over(self) -> None:
+        """Find the place anew: a store that was opened again may have less than the file."""
+        if self._file.is_open and self._found is None:
             self._file.close()
             self.number, self._open_at = 0, 0.0
 
@@ -104,7 +102,7 @@ class TextLog:
 
     def _open(self) -> None:
         number = max(self.number, self._store.text_number)
-        last = self._store.page(after=number - 1, at_most=1) if number else []
+        last = self._store.newest(1, entries.c.number <= number)
         try:
             lines = self._file.open(after=_event(last[0]) if last else None)
         except LogError as error:
@@ -115,14 +113,32 @@ class TextLog:
     def _find_place(self, lines: Sequence[str]) -> None:
         """Take up after the newest line whose event the store knows."""
         events = [event for line in lines if (event := event_of(line)) is not None]
+        noted = [number for line in lines if (number := note_number(line)) is not None]
         self._there = frozenset(event for event in events if not self._store.progress.has(event))
         if self._there:
             log.warning(
                 "the access log has %s that the store has not: was the store lost?",
                 counted(len(self._there), "line"),
             )
+        self._take_up(events, noted)
+        head = self._store.head.number
+        has_lost_lines = not self._there.isdisjoint(events[-1:]) or any(one > head for one in noted[-1:])
+        if head and has_lost_lines:
+            self._leave_the_lost()
+
+    def _leave_the_lost(self) -> None:
+        """Go on in a new file, since the store has lost what the end of this one tells."""
+        try:
+            aside = self._file.move_aside()
+        except LogError as error:
+            self._failed(error)
+            return
+        log.error("the store has lost its end; the lines that it lost are kept in %s", aside)
+        self._there = frozenset()
+        self._open()
+
+    def _take_up(self, events: Sequence[Event], noted: Sequence[int]) -> None:
         newest = {event.source: event for event in events}
-        noted = [number for line in lines if (number := note_number(line)) is not None]
         for event in sorted(newest.values(), key=events.index, reverse=True):
             number = self._store.number_at(event)
             if number is not None:

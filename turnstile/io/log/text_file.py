@@ -15,6 +15,7 @@ import logging
 import os
 import stat
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -94,6 +95,21 @@ class LogFile:
         except OSError as error:
             self._give_up(error)
         self._note_durable()
+
+    def move_aside(self) -> Path:
+        """Give the file a name as rotation would, close it, and return the name.
+
+        Raises:
+            LogError: it cannot be renamed.
+        """
+        aside = self._path.with_name(f"{self._path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+        try:
+            self._path.rename(aside)
+            sync_folder(self._path.parent)
+        except OSError as error:
+            self._give_up(error)
+        self.close()
+        return aside
 
     def was_moved(self) -> bool:
         """Tell whether the open file is no longer the one of that name, or was emptied in place."""

@@ -40,7 +40,7 @@ class TextInspection:
         self._path = path
         self._lines: dict[Event | int, _TextLine] = {}
         self._continues_after: Event | None = None
-        self._before: list[int] = []
+        self._before: list[Link | NoteLink] = []
         self._missing: list[Link | NoteLink] = []
         self._first_line = self._last_line = 0
         self._is_there = True
@@ -64,7 +64,7 @@ class TextInspection:
             if self._last_line:
                 self._missing.append(link)
             else:
-                self._before.append(number)
+                self._before.append(link)
             return
         self._complain_of([number_of(one) for one in self._missing])
         self._missing = []
@@ -85,8 +85,8 @@ class TextInspection:
                 kind = "an event" if isinstance(key, Event) else "a note"
                 self._complain(line.number, f"tells {kind} that the store does not have")
         first = 0 if self._continues_after is None else store.number_at(self._continues_after) or 0
-        missing = [number for number in self._before if number > first]
-        missing += [link.record.number for link in self._missing if isinstance(link, Link)]
+        absent = [link for link in self._before if number_of(link) > first] + self._missing
+        missing = [link.record.number for link in absent if isinstance(link, Link)]
         if not self._is_empty:
             self._complain_of(missing)
         elif missing and not self.complaints and log_files(self._path) == [self._path]:
@@ -101,7 +101,8 @@ class TextInspection:
             return
         yield f"compared with {counted(self.compared, 'line')} of {self._path}"
         if self._before:
-            yield f"its first line tells entry {self._before[-1] + 1}; older files had those before it"
+            first = number_of(self._before[-1]) + 1
+            yield f"its first line tells entry {first}; older files had those before it"
 
     def _read(self, number: int, line: str) -> None:
         if is_remark(line):
