@@ -134,14 +134,18 @@ def tally(halls: dict[str, Hall], entries: Sequence[Entry]) -> Counter[str]:
             counts["visits"] += complete
             counts["lost"] += complete and not found
             counts["doubled"] += len(found) > 1
-            right = ("granted", visit.person) if visit.person else ("denied", None)
-            refused = ("denied", visit.person, Reason.CLOCK_BEHIND)  # the broker's clock was set back
-            counts["wrong"] += sum(
-                (entry.verdict, entry.person) != right
-                and (entry.verdict, entry.person, entry.reason) != refused
-                for entry in found
-            )
+            counts["wrong"] += sum(not _is_right(entry, visit, near_s=middle_s) for entry in found)
     return counts
+
+
+def _is_right(entry: Entry, visit: Visit, *, near_s: float) -> bool:
+    """Tell whether a visitor was decided on rightly: nobody enters while the broker's clock is set back."""
+    at_s = entry.at.timestamp()
+    is_behind = at_s < on_the_right_clock(at_s, near_s=near_s)
+    said = entry.verdict, entry.person, entry.reason == Reason.CLOCK_BEHIND
+    if visit.person is None:
+        return said == ("denied", None, False)
+    return said == ("denied" if is_behind else "granted", visit.person, is_behind)
 
 
 def _jpeg(picture: clip.Picture) -> bytes:
