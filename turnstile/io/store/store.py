@@ -102,11 +102,7 @@ class Store:
             self._load(connection)
 
     def look(self) -> None:
-        """Ask whether the store can be reached, and is as this log left it.
-
-        Raises:
-            LogError: it is not; open it again.
-        """
+        """Raise a `LogError` if the store cannot be reached, or is not as this log left it."""
         with self.database.reading() as connection:
             row = self._row(connection)
             self._refuse_foreign(
