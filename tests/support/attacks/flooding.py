@@ -10,6 +10,7 @@ import msgspec
 import zmq
 
 from tests.support.attacks.attacker import Attack, Place, ports, raw
+from tests.support.curve_peer import LIBRARIES, CurvePeer
 from tests.support.messages import one_of_each
 from turnstile.protocol.messages import Beat, Message, Query, Ready, encode
 from turnstile.protocol.topics import topic
@@ -136,6 +137,21 @@ def flood_of_large_frames(place: Place, until_s: float) -> int:
     return _flood(place, "rogue_camera", until_s, "frame.rogue_camera.", frame)
 
 
+def endless_message(place: Place, until_s: float) -> int:
+    """Send part after part of 1 MB with a camera's key, none of them the last, and come back when cut off."""
+    (host, port), part, sent = ports(place)[0], bytes(LARGE_BYTES), 0
+    cut_off = False
+    while time.monotonic() < until_s:
+        with suppress(OSError), CurvePeer(host, port, *place.credentials("rogue_camera")) as peer:
+            while time.monotonic() < until_s:
+                if not peer.send_part(part, more=True):
+                    cut_off = True
+                    break
+                sent += 1
+    assert cut_off, f"{sent} parts were taken, and the connection stood"
+    return sent
+
+
 def flood_of_beats(place: Place, until_s: float) -> int:
     """Beat with a display's key as fast as the broker takes it."""
     (beat,) = (one for one in one_of_each("rogue_display", role="display") if isinstance(one, Beat))
@@ -186,8 +202,10 @@ FLOODS: dict[str, Attack] = {
 }
 
 
-if hasattr(resource, "prlimit"):  # Linux
+if hasattr(resource, "prlimit"):  # Linux, as is what counts the bytes of a connection
     FLOODS["10,000 connections, descriptors for few"] = crowd_at_the_limit
+    if LIBRARIES:
+        FLOODS["a message without an end"] = endless_message
 
 
 def _flood(
