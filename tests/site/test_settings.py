@@ -157,7 +157,11 @@ def test_a_key_that_is_nearly_right_is_told_apart(document: Document, meant: str
         (a_document(cameras={}), "cameras: must be keys with values, one or more, not {}"),
         (
             a_document(cameras={True: {"source": 0}}),
-            "cameras.True: must be a name of letters, digits, '-' and '_', at most 63, not true",
+            "cameras.True: must be a name of letters, digits, '-' and '_', at most 63, not true, as a bare yes",
+        ),
+        (
+            a_document(cameras={7: {"source": 0}}),
+            "cameras.7: must be a name of letters, digits, '-' and '_', at most 63, not 7; write it in",
         ),
         (
             a_document(cameras={"front_door": {"source": 0}, "back door": {"source": 1}}),

@@ -53,7 +53,9 @@ def _problem(value: object, info: inspect.Type, place: Place) -> ConfigError | N
     if _fits(value, info):
         return None
     subject = "" if place else "the file "
-    return ConfigError(f"{subject}must be {valid_values(info)}, not {_shown(value)}", place=place)
+    return ConfigError(
+        f"{subject}must be {valid_values(info)}, not {_shown(value)}{_quotes(value, shape)}", place=place
+    )
 
 
 def _problem_of_struct(
@@ -190,6 +192,16 @@ def _bounds(info: inspect.IntType | inspect.FloatType) -> str:
     named = (("above", info.gt), ("at least", info.ge), ("below", info.lt), ("at most", info.le))
     words = " and ".join(f"{name} {bound:.15g}" for name, bound in named if bound is not None)
     return f" {words}" if words else ""
+
+
+def _quotes(value: object, info: inspect.Type) -> str:
+    """Say that a text needs quotes where YAML reads something else; empty where that is not the mistake."""
+    if not isinstance(info, inspect.StrType) or not isinstance(value, bool | int | float | dt.date):
+        return ""
+    bare = ""
+    if isinstance(value, bool):
+        bare = f", as a bare {'yes, on or true' if value else 'no, off or false'} is read"
+    return f"{bare}; write it in quotes"
 
 
 def _length(info: inspect.StrType | inspect.VarTupleType, unit: str) -> str:

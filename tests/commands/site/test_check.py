@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -232,6 +234,87 @@ def test_a_webhook_that_cannot_start_is_an_error(folder: Path, capsys: pytest.Ca
     assert said.startswith("error: webhooks.hook: secret_file ")
     secret.write_text("x" * 32)
     secret.chmod(0o600)
+    assert check(config, capsys)[0] == 0
+
+
+def test_a_file_of_something_else_where_a_node_writes_is_an_error(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the site starts, and without a change to the file; what is not there yet is no error."""
+    loggers = "loggers: {log: {file: log.txt, store: store.db, witness: heads}}"
+    config = write_site(folder, loggers, "decision: {record: results}")
+    assert check(config, capsys)[0] == 0
+    for name in ("log.txt", "store.db", "heads", "results"):
+        (folder / name).write_text("a letter to somebody\n")
+    code, _, said = check(config, capsys)
+    assert code == 78
+    found = [line.split(":")[1].strip() for line in said.splitlines()]
+    assert found == ["decision.record", "loggers.log.file", "loggers.log.store", "loggers.log.witness"]
+    assert "log.txt holds something that is not an access log; name another file" in said
+    assert "store.db holds something that is no database; name another file" in said
+    assert (folder / "log.txt").read_text() == "a letter to somebody\n"
+    with closing(sqlite3.connect(folder / "other.db")) as other:
+        other.execute("CREATE TABLE songs (title)")
+    code, _, said = check(write_site(folder, "loggers: {log: {file: new.txt, store: other.db}}"), capsys)
+    assert (code, "other.db is a database of something else" in said) == (78, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_a_file_that_this_user_cannot_write_is_a_warning(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The nodes may run as another user, so the site is valid."""
+    folder.parent.chmod(0o755)
+    (folder / "var").mkdir(mode=0o755)
+    (folder / "log.txt").touch(mode=0o444)
+    folder.chmod(0o755)
+    config = write_site(folder, "loggers: {log: {file: log.txt, store: var/log.db, witness: log.txt/heads}}")
+    os.seteuid(65_534)
+    try:
+        code, printed, said = check(config, capsys)
+    finally:
+        os.seteuid(0)
+    assert code == 1, said
+    assert printed.startswith(f"{config}: valid\n")
+    assert f"loggers.log.file: {folder}/log.txt cannot be written by this user: the file is read-only" in said
+    assert (
+        f"loggers.log.store: {folder}/var/log.db cannot be written by this user: it may make no file in"
+        in said
+    )
+    assert (
+        f"witness: {folder}/log.txt/heads cannot be written by this user: {folder}/log.txt is a file" in said
+    )
+
+
+def test_two_cameras_on_one_device_are_an_error_and_on_one_address_a_warning(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And so is a port that is wanted twice."""
+    config = folder / "site.yaml"
+    config.write_text("site: test\ncameras: {a: {source: 'rtsp://cam/1'}, b: {source: 'rtsp://cam/1'}}\n")
+    code, _, said = check(config, capsys)
+    assert (code, said.startswith("warning: cameras.b.source: rtsp://cam/…")) == (1, True)
+    config.write_text("site: test\ncameras: {a: {source: 0}, b: {source: /dev/video0}}\n")
+    code, _, said = check(config, capsys)
+    assert (code, said.startswith("error: cameras.b.source: /dev/video0 is the device")) == (78, True)
+    config.write_text("site: test\ncameras: {a: {source: 0}}\nmetrics: {listen: '127.0.0.1:5756'}\n")
+    code, _, said = check(config, capsys)
+    assert code == 78
+    assert "error: metrics.listen: 127.0.0.1:5756 is the port of broker.egress" in said
+
+
+@pytest.mark.parametrize(("name", "read"), [("on", "true"), ("no", "false")])
+def test_a_camera_whose_name_yaml_reads_as_a_truth_value_is_refused_with_what_to_write(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, read: str
+) -> None:
+    """Quotes make it a name."""
+    config = folder / "site.yaml"
+    config.write_text(f"site: test\ncameras: {{{name}: {{source: 0}}}}\n")
+    code, _, said = check(config, capsys)
+    assert code == 78
+    assert f"not {read}, as a bare " in said
+    assert said.endswith("is read; write it in quotes\n")
+    config.write_text(f"site: test\ncameras: {{'{name}': {{source: 0}}}}\n")
     assert check(config, capsys)[0] == 0
 
 

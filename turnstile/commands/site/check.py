@@ -1,18 +1,22 @@
 """Check a site file and its rules, and say what the site has: nodes, addresses, people, unusable pictures.
 
 What cannot work is an error, and the exit code is 78: a camera's address of an unknown kind, or a clip or
-picture that is not there, unless its node runs on another host. Rules about people who are not enrolled
-change nothing for anybody else, and are a typing error as likely as not: they are named, and the code is 1.
+picture that is not there, unless its node runs on another host; a file of something else where a log or a
+recording goes; a device that two cameras read, or a port that is wanted twice. What is a mistake as likely as
+not is a warning, and the code is 1: rules about people who are not enrolled, a file that this user cannot
+write, and an address that two cameras read.
 """
 
 import argparse
 import hashlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from turnstile.access.rules import unenrolled
 from turnstile.commands.options import add_config
+from turnstile.commands.site.destinations import foreign_files, unwritable_files
 from turnstile.counts import counted
 from turnstile.errors import ConfigError, PictureError
 from turnstile.files.reading import is_absent, why
@@ -31,6 +35,7 @@ from turnstile.io.site.terminal import printable
 from turnstile.people.agreement import EnrolledPicture, alike, bounds_of, by_person, disagreeing
 from turnstile.people.gallery import files_by_person, persons_of, why_not_used
 from turnstile.protocol.names import near_names
+from turnstile.site.addresses import clashing_ports, shared_addresses, shared_devices
 from turnstile.site.plan import processes_on
 from turnstile.site.secrecy import hint, masked
 from turnstile.site.settings import CameraSettings, Site
@@ -49,8 +54,17 @@ def run(options: argparse.Namespace) -> int:
     site = load(options.config)
     bundled = site.keys is not None and KeyFolder(Path(site.keys.folder)).came_in_a_bundle
     at_broker = () if bundled else (*ruled_by(site, options.config), *enrolled(site))
-    broken = [*broken_sources(site, bundled=bundled), *broken_webhooks(site, bundled=bundled)]
-    doubtful = [] if bundled else list(ruled_and_not_enrolled(site, options.config))
+    broken = [
+        *broken_sources(site, bundled=bundled),
+        *broken_webhooks(site, bundled=bundled),
+        *clashing_ports(site),
+        *shared_devices(site.cameras, device=os.path.realpath),
+    ]
+    doubtful = list(shared_addresses(site.cameras))
+    if not bundled:
+        here = this_host(site.hosts)
+        broken += foreign_files(site, here)
+        doubtful += [*unwritable_files(site, here), *ruled_and_not_enrolled(site, options.config)]
     verdict = "not valid" if broken else "valid"
     sys.stdout.write(f"{options.config}: {verdict}{', the part of a bundle' if bundled else ''}\n")
     for subject, found in (*summary(site, bundled=bundled), *at_broker):

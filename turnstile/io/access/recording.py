@@ -65,7 +65,7 @@ class ResultFile:
     def _open(self) -> None:
         try:
             self._file = open_plain(self._path, os.O_RDWR | os.O_APPEND)
-            _refuse_foreign(self._path)
+            refuse_foreign(self._path)
             close_to_others(self._path)
             whole = _whole_bytes(self._path)
             os.ftruncate(self._file, whole)
@@ -76,7 +76,7 @@ class ResultFile:
     def _rotate(self) -> None:
         older = self._path.with_name(f"{self._path.name}.1")
         if not is_absent(older):
-            _refuse_foreign(older)
+            refuse_foreign(older)
         self.close()
         self._path.replace(older)
         self._open()
@@ -122,8 +122,12 @@ def _read_one(path: Path) -> Iterator[AnyRecord]:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _refuse_foreign(path: Path) -> None:
-    """Leave alone what no broker wrote."""
+def refuse_foreign(path: Path) -> None:
+    """Leave alone what no broker wrote.
+
+    Raises:
+        OSError: the file is something else, or cannot be read.
+    """
     begin = read_file(path, at_most=_LENGTH.size + _TAG_AT.stop)
     record = begin[_LENGTH.size :]
     ours = record[1:3] == _TAG_FIELD and record[_TAG_AT].startswith(_TAGS)

@@ -145,12 +145,8 @@ class LogFile:
             os.ftruncate(self._fd, self._durable.size)
             size = self._durable.size
         self._failed = False
-        begin = max(0, size - MAX_TAIL_BYTES)
-        whole, newline, torn = os.pread(self._fd, size - begin, begin).rpartition(b"\n")
-        lines = whole.decode(errors="replace").split("\n") if newline else []
-        if begin:
-            lines = lines[1:]
-        self._refuse_foreign(lines, torn)
+        lines, torn = _last_lines(self._fd, size)
+        _refuse_what_is_no_log(self._path, lines, torn)
         if torn:
             os.ftruncate(self._fd, size - len(torn))
             log.warning(
@@ -159,17 +155,6 @@ class LogFile:
                 counted(len(torn), "byte"),
             )
         return lines
-
-    def _refuse_foreign(self, lines: Sequence[str], torn: bytes) -> None:
-        """Leave alone what no logger wrote. A power cut may leave zeros at the end of a file."""
-        if lines:
-            ours = any(event_of(line) is not None for line in lines)
-        else:
-            ours = may_begin_line(torn.rstrip(b"\0").decode(errors="replace"))
-        if not ours:
-            raise ConfigError(
-                f"{self._path} holds something that is not an access log; name another file for the log"
-            )
 
     def _is_same_file(self) -> bool:
         found = os.fstat(self._fd)
@@ -191,3 +176,34 @@ class LogFile:
         self.close()
         self._failed = True
         raise LogError(f"cannot write {self._path}: {error.strerror}") from error
+
+
+def refuse_foreign(path: Path) -> None:
+    """Leave alone what no logger wrote.
+
+    Raises:
+        ConfigError: the file is something else.
+        OSError: it cannot be read.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{path} is not a plain file; name another one for the access log")
+    with path.open("rb") as file:
+        _refuse_what_is_no_log(path, *_last_lines(file.fileno(), os.fstat(file.fileno()).st_size))
+
+
+def _last_lines(descriptor: int, size: int) -> tuple[list[str], bytes]:
+    """Return the last whole lines of a file, and what stands behind them."""
+    begin = max(0, size - MAX_TAIL_BYTES)
+    whole, newline, torn = os.pread(descriptor, size - begin, begin).rpartition(b"\n")
+    lines = whole.decode(errors="replace").split("\n") if newline else []
+    return lines[1:] if begin else lines, torn
+
+
+def _refuse_what_is_no_log(path: Path, lines: Sequence[str], torn: bytes) -> None:
+    """Leave alone what no logger wrote. A power cut may leave zeros at the end of a file."""
+    if lines:
+        ours = any(event_of(line) is not None for line in lines)
+    else:
+        ours = may_begin_line(torn.rstrip(b"\0").decode(errors="replace"))
+    if not ours:
+        raise ConfigError(f"{path} holds something that is not an access log; name another file for the log")

@@ -57,7 +57,7 @@ class Witness:
         try:
             descriptor = open_plain(self._path, os.O_WRONLY | os.O_APPEND)
             try:
-                _refuse_foreign(self._path)
+                refuse_foreign(self._path)
                 close_to_others(self._path)
                 write_all(descriptor, f"\n{line}".encode() if _is_torn(self._path) else line.encode())
                 os.fsync(descriptor)
@@ -94,8 +94,12 @@ def read(path: Path, log: str) -> Iterator[KeptHead]:
                 continue
 
 
-def _refuse_foreign(path: Path) -> None:
-    """Leave alone what no logger wrote."""
+def refuse_foreign(path: Path) -> None:
+    """Leave alone what no logger wrote.
+
+    Raises:
+        OSError: the file is something else, or cannot be read.
+    """
     begin = read_file(path, at_most=_MAX_LINE_BYTES).decode(errors="replace")
     if begin and not any(_HEAD.match(line) for line in begin.split("\n")):
         raise OSError(errno.EEXIST, "it holds something that is no witness; name another file")
