@@ -12,7 +12,9 @@ from turnstile.people.agreement import (
     alike,
     bounds_of,
     by_person,
+    by_reason,
     disagreeing,
+    groups_in_words,
 )
 
 FACES = some_encodings(4, seed=7)
@@ -36,9 +38,10 @@ def test_two_pictures_of_two_faces_are_both_left_out_and_named() -> None:
     pictures = [a_picture("employee_1.jpg", "Employee", 0), a_picture("employee_2.jpg", "Employee", 1)]
     found = disagreeing(pictures, UNIT)
     assert list(found) == ["employee_1.jpg", "employee_2.jpg"]
-    assert found["employee_1.jpg"] == (
-        f"it and faces/employee_2.jpg, both Employee's by name, show two people "
-        f"({np.linalg.norm(FACES[0] - FACES[1]):.2f} apart; one person's are within 0.42): "
+    (reason,) = set(found.values())
+    assert reason == (
+        "Employee's by name, and none of their 2 faces is in more than half of them (up to "
+        f"{np.linalg.norm(FACES[0] - FACES[1]):.2f} apart; one person's are within 0.42): "
         "name each picture after whom it shows"
     )
 
@@ -46,7 +49,16 @@ def test_two_pictures_of_two_faces_are_both_left_out_and_named() -> None:
 def test_one_picture_of_somebody_else_is_left_out() -> None:
     """Where most show one face, the others are wrong."""
     pictures = [a_picture(f"ann_{at}.jpg", "Ann", face) for at, face in enumerate((0, 1, 0))]
-    assert list(disagreeing(pictures, UNIT)) == ["ann_1.jpg"]
+    ((file, reason),) = disagreeing(pictures, UNIT).items()
+    assert file == "ann_1.jpg"
+    assert reason.startswith("Ann's by name, and not the face of faces/ann_0.jpg and most others (")
+
+
+def test_pictures_left_out_together_have_one_reason() -> None:
+    """So that a folder of somebody else's pictures is one line, not a hundred."""
+    pictures = [a_picture(f"ann_{at}.jpg", "Ann", face) for at, face in enumerate((0, 0, 0, 0, 1, 1, 2))]
+    found = by_reason(disagreeing(pictures, UNIT))
+    assert list(found.values()) == [["ann_4.jpg", "ann_5.jpg"], ["ann_6.jpg"]]
 
 
 @pytest.mark.parametrize("faces", [(0, 0, 1, 1), (0, 0, 1, 2), (0, 1, 2)])
@@ -60,7 +72,7 @@ def test_the_work_for_one_person_is_bounded() -> None:
     """A folder of 2,000 pictures called IMG_… is one person by name."""
     pictures = [a_picture(f"img_{at}.jpg", "Img", 0) for at in range(MAX_OF_A_PERSON + 1)]
     assert disagreeing(pictures, UNIT) == {
-        f"img_{MAX_OF_A_PERSON}.jpg": f"it is beyond the first {MAX_OF_A_PERSON} pictures of Img"
+        f"img_{MAX_OF_A_PERSON}.jpg": f"beyond the first {MAX_OF_A_PERSON} pictures of Img"
     }
 
 
@@ -68,22 +80,28 @@ def test_equal_pictures_of_two_people_are_named() -> None:
     """Both files, and what comes of it."""
     ann, bob = a_picture("ann.jpg", "Ann", 0, digest="1"), a_picture("bob.jpg", "Bob", 0, digest="1")
     cid = a_picture("cid.jpg", "Cid", 1)
-    (said,) = alike([bob, cid], [ann, bob, cid], UNIT)
+    (said,) = groups_in_words(alike([bob, cid], [ann, bob, cid], UNIT))
     assert said == (
-        "faces/ann.jpg (Ann) and faces/bob.jpg (Bob) are the same picture: both are used, and whom they "
-        "show may be ambiguous, and is denied then; remove one, or name both after one person"
+        "faces/ann.jpg (Ann) and faces/bob.jpg (Bob) are the same picture: both are used, and whom they show "
+        "may be ambiguous, and is denied then; keep those of one person, or name both after one person"
     )
 
 
-def test_of_nearly_equal_faces_of_two_people_the_nearest_pictures_are_named() -> None:
-    """One line for two people, whatever the number of pictures."""
+def test_pictures_that_show_one_face_are_one_line_however_many_people_they_name() -> None:
+    """Also by way of others; the line names some, and says how near the nearest two are."""
     ann = [a_picture("ann.jpg", "Ann", 0), a_picture("ann_2.jpg", "Ann", 0, apart=0.1)]
     bob = [a_picture("bob.jpg", "Bob", 0, apart=0.2)]
-    (said,) = alike(ann, ann + bob, UNIT)
+    (said,) = groups_in_words(alike(ann, ann + bob, UNIT))
     assert said.startswith(
-        "faces/ann_2.jpg (Ann) and faces/bob.jpg (Bob) show nearly the same face (0.10 apart)"
+        "faces/ann.jpg (Ann), faces/ann_2.jpg (Ann) and faces/bob.jpg (Bob) show nearly the same face (0.10 "
+        "apart, the nearest two): all are used"
     )
-    assert alike(bob, ann + bob, UNIT) == [said]
+    assert groups_in_words(alike(bob, ann + bob, UNIT)) == [said]
+    crowd = [a_picture(f"p{at}.jpg", f"P{at}", 1, digest="1") for at in range(9)]
+    one, other = groups_in_words(alike(ann + crowd, ann + bob + crowd, UNIT))
+    assert one.startswith("faces/p0.jpg (P0), faces/p1.jpg (P1), ")
+    assert " and 4 more are the same picture: all are used" in one
+    assert other == said
 
 
 def test_people_who_are_told_apart_are_not_named() -> None:
@@ -93,8 +111,8 @@ def test_people_who_are_told_apart_are_not_named() -> None:
         a_picture("ann_2.jpg", "Ann", 0),
         a_picture("bob.jpg", "Bob", 1),
     ]
-    assert alike(pictures, pictures, UNIT) == []
-    assert alike([], pictures, UNIT) == alike(pictures, [], UNIT) == []
+    assert alike(pictures, pictures, UNIT) == set()
+    assert alike([], pictures, UNIT) == alike(pictures, [], UNIT) == set()
 
 
 def test_raw_encodings_have_bounds_of_their_own() -> None:

@@ -22,6 +22,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from turnstile.counts import named
 from turnstile.people.encodings import Encodings, matrix
 from turnstile.people.gallery import is_averaged
 
@@ -60,14 +61,22 @@ def bounds_of(engine: str) -> AgreementBounds:
     return UNIT if is_averaged(engine) else RAW
 
 
+class Couple(NamedTuple):
+    """Two pictures of two people by name that show one face."""
+
+    distance: float
+    one: EnrolledPicture
+    other: EnrolledPicture
+
+
 def disagreeing(pictures: Sequence[EnrolledPicture], bounds: AgreementBounds) -> dict[str, str]:
-    """Return which of one person's pictures cannot be used, and why.
+    """Return which of one person's pictures cannot be used, and why: those of a group for one reason.
 
     Pictures that are near each other, directly or by way of others, belong together. Where more than half of
     all do, the others are left out. Otherwise nobody can tell which are the person's, and all are left out.
     """
     surplus = {
-        one.file: f"it is beyond the first {MAX_OF_A_PERSON} pictures of {one.person}"
+        one.file: f"beyond the first {MAX_OF_A_PERSON} pictures of {one.person}"
         for one in pictures[MAX_OF_A_PERSON:]
     }
     pictures = pictures[:MAX_OF_A_PERSON]
@@ -75,20 +84,49 @@ def disagreeing(pictures: Sequence[EnrolledPicture], bounds: AgreementBounds) ->
     distances = _between(rows, rows)
     groups = _groups(distances <= bounds.same_person)
     largest = max(groups, key=len)
-    kept = largest if 2 * len(largest) > len(pictures) else set[int]()
-    found = surplus
-    for at, picture in enumerate(pictures):
-        if at in kept:
-            continue
-        others = [one for one in range(len(pictures)) if one in kept or (not kept and one != at)]
-        row = distances[at]
-        other = min(others, key=row.__getitem__) if kept else max(others, key=row.__getitem__)
-        found[picture.file] = (
-            f"it and faces/{pictures[other].file}, both {picture.person}'s by name, show two people "
-            f"({distances[at, other]:.2f} apart; one person's are within {bounds.same_person:g}): "
-            "name each picture after whom it shows"
-        )
-    return found
+    if 2 * len(largest) <= len(pictures):
+        reason = _nobody_in_most(pictures[0].person, len(groups), float(distances.max()), bounds)
+        return {one.file: reason for one in pictures} | surplus
+    reasons = {
+        at: _two_people(pictures, distances, group, largest, bounds)
+        for group in groups
+        for at in group
+        if group is not largest
+    }
+    return {pictures[at].file: reasons[at] for at in sorted(reasons)} | surplus
+
+
+def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the files of each reason, in order of name."""
+    files: dict[str, list[str]] = {}
+    for file, reason in sorted(reasons.items()):
+        files.setdefault(reason, []).append(file)
+    return files
+
+
+_NAME_EACH = "name each picture after whom it shows"
+
+
+def _nobody_in_most(person: str, people: int, farthest: float, bounds: AgreementBounds) -> str:
+    return (
+        f"{person}'s by name, and none of their {people} faces is in more than half of them (up to "
+        f"{farthest:.2f} apart; one person's are within {bounds.same_person:g}): {_NAME_EACH}"
+    )
+
+
+def _two_people(
+    pictures: Sequence[EnrolledPicture],
+    distances: Encodings,
+    group: set[int],
+    kept: set[int],
+    bounds: AgreementBounds,
+) -> str:
+    """Say that a group of pictures shows another face than those that are kept, with the nearest of these."""
+    apart, other = min((float(distances[at, other]), other) for at in group for other in kept)
+    return (
+        f"{pictures[other].person}'s by name, and not the face of faces/{pictures[other].file} and most "
+        f"others ({apart:.2f} apart; one person's are within {bounds.same_person:g}): {_NAME_EACH}"
+    )
 
 
 def alike(
@@ -97,8 +135,8 @@ def alike(
     bounds: AgreementBounds,
     *,
     columns: Encodings | None = None,
-) -> list[str]:
-    """Return a sentence for each couple of people of whom two pictures show one face: the nearest two.
+) -> set[Couple]:
+    """Return the couples of pictures of two people that show one face, as `groups_in_words` takes them.
 
     Args:
         pictures: those to compare.
@@ -107,17 +145,32 @@ def alike(
         columns: the encodings of `others`, if they are at hand.
     """
     if not pictures or not others:
-        return []
+        return set()
     columns = encodings_of(others) if columns is None else columns
     rows = encodings_of(pictures)
-    nearest: dict[tuple[str, str], tuple[float, EnrolledPicture, EnrolledPicture]] = {}
-    for row, column in _within(bounds.one_face, rows, columns):
-        one, other = sorted((pictures[row], others[column]))
-        if one.person != other.person:
-            found = (float(np.linalg.norm(rows[row] - columns[column])), one, other)
-            couple = (one.person, other.person)
-            nearest[couple] = min(nearest.get(couple, found), found)
-    return [_alike_in_words(*found) for found in sorted(nearest.values())]
+    return {
+        Couple(
+            round(float(np.linalg.norm(rows[row] - columns[column])), 4),
+            *sorted((pictures[row], others[column])),
+        )
+        for row, column in _within(bounds.one_face, rows, columns)
+        if pictures[row].person != others[column].person
+    }
+
+
+def groups_in_words(couples: Iterable[Couple]) -> list[str]:
+    """Return a sentence for each group of pictures that show one face, directly or by way of others."""
+    ordered = sorted(couples)
+    group_of: dict[EnrolledPicture, set[EnrolledPicture]] = {}
+    for couple in ordered:
+        mine, its = (group_of.setdefault(picture, {picture}) for picture in (couple.one, couple.other))
+        if mine is not its:
+            mine |= its
+            group_of.update(dict.fromkeys(its, mine))
+    nearest: dict[int, Couple] = {}
+    for couple in ordered:
+        nearest.setdefault(id(group_of[couple.one]), couple)
+    return [_alike_in_words(one.distance, sorted(group_of[one.one])) for one in nearest.values()]
 
 
 def encodings_of(pictures: Sequence[EnrolledPicture]) -> Encodings:
@@ -137,12 +190,16 @@ def _within(distance: float, rows: Encodings, columns: Encodings) -> npt.NDArray
     return np.argwhere(products >= least)
 
 
-def _alike_in_words(distance: float, one: EnrolledPicture, other: EnrolledPicture) -> str:
-    same = one.digest == other.digest
-    how = "are the same picture" if same else f"show nearly the same face ({distance:.2f} apart)"
+def _alike_in_words(nearest: float, pictures: Sequence[EnrolledPicture]) -> str:
+    files = named([f"faces/{one.file} ({one.person})" for one in pictures])
+    several = len(pictures) > 2
+    how = f"show nearly the same face ({nearest:.2f} apart{', the nearest two' if several else ''})"
+    if len({one.digest for one in pictures}) == 1:
+        how = "are the same picture"
+    every = "all" if several else "both"
     return (
-        f"faces/{one.file} ({one.person}) and faces/{other.file} ({other.person}) {how}: both are used, and "
-        "whom they show may be ambiguous, and is denied then; remove one, or name both after one person"
+        f"{files} {how}: {every} are used, and whom they show may be ambiguous, and is denied then; "
+        f"keep those of one person, or name {every} after one person"
     )
 
 

@@ -91,10 +91,10 @@ def test_pictures_that_cannot_be_used_are_named(folder: Path, capsys: pytest.Cap
         "bob_hope.jpg",
         "cy_young.jpg",
         "dan_wall.jpg",
-        "employee_1.jpg",
-        "employee_2.jpg",
         "eve_bmp.bmp",
+        "employee_1.jpg",
     ]
+    assert "employee_1.jpg and employee_2.jpg cannot be used: Employee's by name, and none of" in printed
     assert "1 person, 1 picture\n" in printed
     assert "dan_wall.jpg cannot be used: no face found" in printed
 

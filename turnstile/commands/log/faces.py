@@ -33,16 +33,14 @@ class FacesOf:
         self._cache, self._kept = cache, set[str]()
         for path in self._files(faces):
             file = path.relative_to(faces).as_posix()
-            if path.is_dir():  # a link, through which the broker finds pictures
-                file, inside = f"{file}/any.jpg", [one for one in path.rglob("*") if is_picture(one.name)]
-            else:
-                inside = [path] if is_picture(file) else []
+            is_link = path.is_dir()  # what is behind it is in the folder anyway, or not looked at
+            file = f"{file}/any.jpg" if is_link else file
             name = person_of(file) if is_picture(file) else None
             if name is not None and same_name(name, person):
                 self.pictures.append(path)
                 continue
             self.known |= set() if name is None else {name}
-            self._kept |= {digest for one in inside for digest in _digest(one)}
+            self._kept |= _digest(path) if is_picture(file) and not is_link else set()
             if bears(file, person):
                 self.problems.append(f"{path} bears the name and is no picture of the person: look at it")
 

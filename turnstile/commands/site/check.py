@@ -17,7 +17,7 @@ from pathlib import Path
 from turnstile.access.rules import unenrolled
 from turnstile.commands.options import add_config
 from turnstile.commands.site.destinations import foreign_files, unwritable_files
-from turnstile.counts import counted
+from turnstile.counts import counted, named
 from turnstile.errors import ConfigError, PictureError
 from turnstile.files.reading import is_absent, why
 from turnstile.io.access import rules_file
@@ -32,7 +32,15 @@ from turnstile.io.site.file import load
 from turnstile.io.site.machine import this_host
 from turnstile.io.site.progress import progress
 from turnstile.io.site.terminal import printable
-from turnstile.people.agreement import EnrolledPicture, alike, bounds_of, by_person, disagreeing
+from turnstile.people.agreement import (
+    EnrolledPicture,
+    alike,
+    bounds_of,
+    by_person,
+    by_reason,
+    disagreeing,
+    groups_in_words,
+)
 from turnstile.people.gallery import files_by_person, persons_of, why_not_used
 from turnstile.protocol.names import near_names
 from turnstile.site.addresses import clashing_ports, shared_addresses, shared_devices
@@ -172,14 +180,17 @@ def enrolled(site: Site) -> Iterator[tuple[str, str]]:
         return
     problems |= {file: reason for file in files if (reason := why_not_used(file))}
     bounds, pictures = bounds_of(site.recognition.encoding), list(_encoded(site, files, problems))
+    apart: dict[str, str] = {}
     for own in by_person(pictures).values():
-        problems |= disagreeing(own, bounds)
-    used = [picture for picture in pictures if picture.file not in problems]
+        apart |= disagreeing(own, bounds)
+    used = [picture for picture in pictures if picture.file not in apart]
     people = counted(len(by_person(used)), "person", "people")
     yield "faces", f"{folder}: {people}, {counted(len(used), 'picture')}"
     for file, problem in sorted(problems.items()):
         yield "", f"{file} cannot be used: {problem}"
-    for said in alike(used, used, bounds):
+    for reason, together in by_reason(apart).items():
+        yield "", f"{named(together)} cannot be used: {reason}"
+    for said in groups_in_words(alike(used, used, bounds)):
         yield "", said
 
 

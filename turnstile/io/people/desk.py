@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from turnstile.counts import counted
+from turnstile.counts import counted, named
 from turnstile.dispatch.desk import DispatchDesk, Recognized
 from turnstile.dispatch.dispatcher import Job
 from turnstile.dispatch.refusals import Refusals
@@ -37,9 +37,6 @@ _FALSE_CLAIM = (
     "its names or distances are not the gallery's; those of the broker count. Check that machine; "
     "`turnstile keys revoke` cuts it off"
 )
-
-MAX_NAMES = 5
-"""Most people who are named in one line."""
 
 log = logging.getLogger("turnstile")
 
@@ -219,6 +216,5 @@ def _in_words(gallery: Gallery, before: Sequence[str] | None) -> str:
     now, then = set(gallery.persons), set(before)
     for word, names in (("new", sorted(now - then)), ("removed", sorted(then - now))):
         if names:
-            more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-            said += f"; {word}: {', '.join(names[:MAX_NAMES])}{more}"
+            said += f"; {word}: {named(names)}"
     return said

@@ -1,13 +1,14 @@
 """The gallery as the broker knows it: pictures as work for recognizers, and the encodings made of them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from turnstile.counts import counted
+from turnstile.counts import counted, named
 from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import FaceFolder, Listing
+from turnstile.people.agreement import by_reason
 from turnstile.people.building import Ingredients, MadeGallery, without
 from turnstile.people.encodings import Unencoded
 from turnstile.protocol.names import name_key
@@ -127,7 +128,7 @@ class Enrolment:
         self._changed = True
         for file, other in self.hashes.items():
             if other == digest:
-                self._report(file, digest, problem)
+                self._report([file], digest, problem)
 
     def leave_out(self, person: str) -> None:
         """Leave somebody out of the gallery, at once and until the pictures are gone."""
@@ -156,8 +157,8 @@ class Enrolment:
                 counted(made.surplus, "picture"),
                 len(made.pictures),
             )
-        for file in made.settled:
-            self._report(file, made.disagreeing[file], made.disagreeing[file])
+        for why, files in by_reason({file: made.disagreeing[file] for file in made.settled}).items():
+            self._report(files, why, why)
         before, self._in_use = self.made.gallery.version, True
         self.made = without(made, self.erased - made.left_out)
         return self.made.gallery.version != before
@@ -173,10 +174,10 @@ class Enrolment:
             self._changed = self._read = True
             self.unread = listing.problems
             for file, problem in listing.problems.items():
-                self._report(file, problem, problem)
+                self._report([file], problem, problem)
             for file, digest in self.hashes.items() if self.problems else ():
                 if digest in self.problems:
-                    self._report(file, digest, self.problems[digest])
+                    self._report([file], digest, self.problems[digest])
 
     def _take_encodings(self, listing: Listing) -> None:
         """Use what the cache has, but for what was read before its maker's key was revoked."""
@@ -203,11 +204,13 @@ class Enrolment:
             )
         self.trouble, self.absent = listing.trouble, listing.absent
 
-    def _report(self, file: str, about: str, problem: str) -> None:
-        if (file, about) not in self._reported:
-            self._reported.add((file, about))
-            printable = "".join(one if one.isprintable() else "?" for one in file)
-            log.warning("faces/%s is not used: %s", printable, problem)
+    def _report(self, files: Sequence[str], about: str, problem: str) -> None:
+        """Say once why files cannot be used, in one line for all that cannot for one reason."""
+        names = named([f"faces/{file}" for file in files])
+        if (names, about) not in self._reported:
+            self._reported.add((names, about))
+            printable = "".join(one if one.isprintable() else "?" for one in names)
+            log.warning("%s %s not used: %s", printable, "is" if len(files) == 1 else "are", problem)
 
 
 def open_enrolment(gallery: GallerySettings, engine: str) -> Enrolment:

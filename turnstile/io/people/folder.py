@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 import watchfiles
@@ -26,6 +27,9 @@ from turnstile.people.gallery import is_picture, persons_of, why_not_used
 
 MAX_PICTURE_BYTES = 24 * 2**20
 MAX_FOLDERS = 2
+MAX_FILES = 100_000
+"""Most files that are looked at: more than a gallery takes, and few enough to be listed in a second."""
+
 RESCAN_S = 30.0
 """The folder is also read this often, for file systems that do not report changes."""
 
@@ -251,28 +255,37 @@ class FaceFolder:
                 self.unencoded.put(Unencoded(file=file, digest=digest, data=data))
 
 
-def files_in(folder: Path) -> tuple[list[str], dict[str, str]]:
+def files_in(folder: Path, *, at_most: int = MAX_FILES) -> tuple[list[str], dict[str, str]]:
     """Return the paths of all files in a faces folder and two levels below, and what is not looked at.
 
     Each entry counts for itself: one that leads nowhere, or may not be followed, hides none of the others.
+    A link to a picture is followed wherever it leads. One to a folder is followed only within the faces
+    folder, as a whole disk may lie behind it.
 
     Raises:
         OSError: the folder itself cannot be read.
     """
     files: list[str] = []
     problems: dict[str, str] = {}
-    waiting = _names_in(folder)[::-1]
+    waiting = _names_in(folder, at_most)[::-1]
+    home, looked = folder.resolve(), 0
     while waiting:
         name = waiting.pop()
+        looked += 1
+        if looked > at_most:
+            problems[name] = f"it and all behind it by name are beyond the first {at_most} files and folders"
+            break
         try:
             if not stat.S_ISDIR((folder / name).stat().st_mode):
                 files.append(name)
             elif PurePosixPath(name).name.startswith("."):
                 continue
+            elif _leads_out(folder / name, home):
+                problems[name] = _OUTSIDE
             elif name.count("/") >= MAX_FOLDERS:
                 problems[name] = f"folders are read {MAX_FOLDERS} levels deep, such as team/ada_lovelace/"
             else:
-                waiting += [f"{name}/{inner}" for inner in _names_in(folder / name)[::-1]]
+                waiting += [f"{name}/{inner}" for inner in _names_in(folder / name, at_most)[::-1]]
         except OSError as error:
             _raise_if_used_up(error)
             if not PurePosixPath(name).name.startswith(".") and os.path.lexists(folder / name):
@@ -280,8 +293,16 @@ def files_in(folder: Path) -> tuple[list[str], dict[str, str]]:
     return files, problems
 
 
-def _names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+_OUTSIDE = "it links to a folder outside the faces folder; move that folder here, or link to each picture"
+
+
+def _leads_out(folder: Path, home: Path) -> bool:
+    return folder.is_symlink() and not folder.resolve().is_relative_to(home)
+
+
+def _names_in(folder: Path, at_most: int) -> list[str]:
+    """Return the names in a folder in order; of an enormous one some of them, more than are looked at."""
+    return sorted(path.name for path in islice(folder.iterdir(), at_most + 1))
 
 
 def read_picture(path: Path) -> bytes:

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from turnstile.io.runner.worker import Worker
-from turnstile.people.agreement import EnrolledPicture, alike, bounds_of, encodings_of
+from turnstile.people.agreement import (
+    Couple,
+    EnrolledPicture,
+    alike,
+    bounds_of,
+    encodings_of,
+    groups_in_words,
+)
 from turnstile.people.calibration import stranger_rate
 from turnstile.people.gallery import Gallery
 from turnstile.site.settings import DecisionSettings
@@ -59,15 +66,15 @@ class StrangerRate:
     def _name_who_is_alike(self, engine: str, pictures: Sequence[EnrolledPicture]) -> None:
         """Log, once, which new pictures show nearly the face of another person's."""
         new = [picture for picture in pictures if picture not in self._compared]
-        columns = encodings_of(pictures)
+        columns, couples = encodings_of(pictures), set[Couple]()
         for at in range(0, len(new), AT_ONCE):
             if self._worker.stopping.is_set():
                 return
-            said = alike(new[at : at + AT_ONCE], pictures, bounds_of(engine), columns=columns)
-            for sentence in dict.fromkeys(said):
-                if sentence not in self._said:
-                    log.warning("%s", sentence)
-            self._said.update(said)
+            couples |= alike(new[at : at + AT_ONCE], pictures, bounds_of(engine), columns=columns)
+        for sentence in groups_in_words(couples):
+            if sentence not in self._said:
+                log.warning("%s", sentence)
+            self._said.add(sentence)
         self._compared = set(pictures)
 
 
