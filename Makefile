@@ -50,7 +50,7 @@ format: development ## format the code and sort its imports
 bench: setup development ## run every benchmark with short settings; CLIPS=, PORTRAITS= and LFW= are folders some of them need
 	@set -e; for name in $(BENCHMARKS); do \
 		case $$name in \
-			accuracy) need="$(LFW)" with="--lfw $(LFW)" what=LFW;; \
+			accuracy|activations) need="$(LFW)" with="--lfw $(LFW)" what=LFW;; \
 			engine) need="$(CLIPS)" with="$(CLIPS)" what=CLIPS;; \
 			recall) need="$(PORTRAITS)" with="$(PORTRAITS)" what=PORTRAITS;; \
 			visits) need="$(and $(CLIPS),$(PORTRAITS))" with="--clips $(CLIPS) --portraits $(PORTRAITS)" \

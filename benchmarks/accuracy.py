@@ -4,7 +4,7 @@ One to one: the pairs of `LFW/pairs.csv`, accuracy by ten-fold cross-validation 
 share of true pairs accepted at distances that accept one in 1,000 and one in 10,000 of all impostor pairs
 that the pictures make. One to many: galleries of 100 people drawn at random, live faces encoded by one
 policy and enrolment pictures by another as the site file has it; a stranger who is taken for anybody is a
-false accept.
+false accept. `benchmarks.precisions` adds what int8 and bfloat16 cost.
 
     python -m benchmarks.accuracy --lfw FOLDER [--strangers FOLDER] [--quick] [--json FILE]
 """
@@ -17,7 +17,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.face_folders import Faces, Floats, Pairs, encode_all, load_pairs, pictures_in
+from benchmarks.face_folders import (
+    Faces,
+    Floats,
+    Pairs,
+    calibration_people,
+    encode_all,
+    load_pairs,
+    pictures_in,
+)
+from benchmarks.precisions import show_precisions
 from benchmarks.report import Cell, Goal, Report, parser
 from turnstile.people.calibration import Pictures, admission_distances, distance_for, false_accepts
 from turnstile.people.gallery import means
@@ -298,6 +307,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.quick:
         show_gains(report, figures)
         show_chance(report, faces, pairs)
+        left_out = [folder.name for folder in calibration_people(options.lfw)]
+        show_precisions(report, faces, pairs, left_out=left_out)
         for min_pictures in (1, PICTURES_A_PERSON):
             show_one_to_many(report, faces, strangers, min_pictures=min_pictures)
     return report.finish()

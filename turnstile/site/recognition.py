@@ -36,8 +36,10 @@ class RecognitionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     landmark model whose training data exclude commercial use."""
     enrol_policy: Literal["auto", "raw", "unit", "mirror", "paddings", "points68", "everything68"] = "auto"
     """The same for enrolment pictures; ``auto`` is ``raw`` if `policy` is, else ``paddings``."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Accelerated engine: ``bfloat16`` needs a processor that has it."""
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
+    """Accelerated engine: what faces of frames are encoded in. ``auto`` measures once what is fastest on this
+    machine; none loses accuracy (docs/decisions/0016-precision-by-measurement.md). ``bfloat16`` needs a
+    processor that has it. Enrolment pictures are always encoded in float32."""
     credits: Annotated[int, Meta(ge=1, le=64)] = 1
     """Pieces of work a recognizer holds at a time. More than 1 makes frames older (p50 68 ms against 18 at
     2 credits, measured); worth it only where transfer takes as long as recognition: over a line of 50 ms each

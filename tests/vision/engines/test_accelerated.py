@@ -182,13 +182,26 @@ def test_a_face_that_is_not_upright_is_told_so(obama: PictureRgb, quarters: int)
         engine.enrol(np.ascontiguousarray(np.rot90(obama, quarters)))
 
 
+def test_enrolment_is_in_float32_whatever_frames_are_encoded_in(obama: PictureRgb, as_jpeg: Encode) -> None:
+    """An encoding that stays for years is the exact one; those of frames stay close to it."""
+    exact, fast = (
+        AcceleratedEngine(RecognitionSettings(precision=name, enrol_policy="mirror"))
+        for name in ("float32", "int8")
+    )
+    template = exact.enrol(obama)
+    assert np.array_equal(fast.enrol(obama), template)
+    moved = np.linalg.norm(fast.analyse(as_jpeg(obama)).encodings - template)
+    assert 0.001 < moved < 0.15
+    assert "(int8), as recognition.precision says" in fast.description.runtime
+
+
 def test_the_description_says_what_runs(engine: AcceleratedEngine) -> None:
     """Detector, runtime, precision, weights and policies."""
     description = engine.description
     assert description.encoding == "dlib-resnet-v1/mirror+paddings"
     assert description.detector.partition(",")[0] in {"hog", "cnn"}
     assert "openvino" in description.runtime
-    assert "float32" in description.runtime
+    assert any(name in description.runtime for name in ("(float32)", "(bfloat16)", "(int8)"))
 
 
 def test_the_site_file_chooses_the_engine() -> None:

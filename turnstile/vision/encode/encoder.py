@@ -19,7 +19,7 @@ from turnstile.vision.models import cache
 from turnstile.vision.models.runtime import Network
 
 BATCH = 16
-"""Chips in one run of the network. It bounds memory; larger batches gain nothing (measured)."""
+"""Chips in one run of a network that takes any number. It bounds memory; larger ones gain nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,8 @@ class Encoder:
         return self._run(self._chips(picture_rgb, box_px))
 
     def _run(self, chips: Chips) -> Encodings:
-        batches = [self._network.run(chips[at : at + BATCH])[0] for at in range(0, len(chips), BATCH)]
+        size = self._network.batch or BATCH
+        batches = [self._network.run(chips[at : at + size])[0] for at in range(0, len(chips), size)]
         return np.concatenate([np.empty((0, ENCODING_SIZE), np.float32), *batches])
 
     def _chips(self, picture_rgb: PictureRgb, box: Box) -> Chips:

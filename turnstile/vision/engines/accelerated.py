@@ -1,5 +1,6 @@
 """The accelerated engine: dlib's own networks on a model runtime, and a search near hinted faces."""
 
+import functools
 import secrets
 import time
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ from turnstile.vision.detect.search import (
 from turnstile.vision.encode.crowd import encode_in_time, to_encode
 from turnstile.vision.encode.encoder import POLICIES, Encoder
 from turnstile.vision.engines.engine import Analysis, EngineDescription
-from turnstile.vision.models import cache
+from turnstile.vision.models import cache, precision
 from turnstile.vision.models.runtime import Network
 from turnstile.vision.pictures import decode_frame, decode_frame_grey, sharpness
 
@@ -46,11 +47,12 @@ class AcceleratedEngine:
     def __init__(self, recognition: RecognitionSettings) -> None:
         self._recognition = recognition
         self._encode_budget_s = recognition.encode_budget_ms / 1e3
-        precision = "float32" if recognition.precision == "auto" else recognition.precision
-        encoder, detector = cache.encoder(precision=precision), cache.detector()
-        self._runtime = encoder.description
-        self._frames = Encoder(encoder, POLICIES[recognition.frame_policy])
-        self._pictures = Encoder(encoder, POLICIES[recognition.picture_policy])
+        policy = POLICIES[recognition.frame_policy]
+        choice = precision.choose(recognition.precision, batch=policy.chips)
+        encoder = cache.encoder(precision=choice.precision, batch=policy.chips)
+        detector = cache.detector()
+        self._runtime = f"{encoder.description}, {choice.reason}"
+        self._frames = Encoder(encoder, policy)
         self.detector = _make_detector(recognition, detector, min_face_px=recognition.min_face_px)
         self._enrol_detector = _make_detector(
             recognition, detector, min_face_px=recognition.min_enrol_face_px
@@ -145,6 +147,11 @@ class AcceleratedEngine:
         )
         face = the_one_face(boxes, picture_rgb, min_face_px=self._recognition.min_enrol_face_px)
         return self._pictures.encode(picture_rgb, [face])
+
+    @functools.cached_property
+    def _pictures(self) -> Encoder:
+        """Return the encoder in float32, which a recognizer that never gets a picture does without."""
+        return Encoder(cache.encoder(), POLICIES[self._recognition.picture_policy])
 
     def _faces_to_enrol(self, picture_rgb: PictureRgb) -> Sequence[Box]:
         return find(self._enrol_detector, picture_rgb, None, full_scan_every=1).boxes_px

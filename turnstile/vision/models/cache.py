@@ -18,7 +18,8 @@ import platformdirs
 
 from turnstile.errors import ModelError
 from turnstile.files.whole import write_whole
-from turnstile.vision.models import dlib_file, graph, runtime
+from turnstile.vision.models import activations, dlib_file, graph, runtime
+from turnstile.vision.models.quantization import quantize
 from turnstile.vision.models.runtime import Network, PrecisionName
 
 log = logging.getLogger(__name__)
@@ -69,14 +70,22 @@ def encoder(
         ModelError: the model file is missing, cut off or another network.
     """
     path = model or model_file(ENCODER_FILE)
-    contents = _read(path)
-    name = f"encoder-{batch or 'any'}-{hashlib.sha256(contents).hexdigest()[:32]}-{NETWORK_VERSION}"
+    digest = hashlib.sha256(_read(path)).hexdigest()[:32]
     return network(
-        name,
-        lambda: graph.encoder(dlib_file.read(contents, name=path.name), batch=batch),
+        f"encoder-{batch or 'any'}-{digest}-{NETWORK_VERSION}",
+        lambda: encoder_model(path, precision=precision, batch=batch),
         precision=precision,
         cache=cache,
     )
+
+
+def encoder_model(
+    model: Path | None = None, *, precision: PrecisionName, batch: int | None = None
+) -> openvino.Model:
+    """Return the face encoder, not compiled yet; arguments and errors as for `encoder`."""
+    path = model or model_file(ENCODER_FILE)
+    made = graph.encoder(dlib_file.read(_read(path), name=path.name), batch=batch)
+    return quantize(made, activations.ENCODER) if precision == "int8" else made
 
 
 def detector(model: Path | None = None, *, cache: Path | None = None) -> Network:
