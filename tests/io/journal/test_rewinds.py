@@ -191,6 +191,42 @@ def test_a_journal_changed_under_a_running_broker_lets_nobody_enter_and_loses_no
         assert connection.execute("SELECT count(DISTINCT visit), count(*) FROM events").fetchone() == (3, 3)
 
 
+def test_a_journal_written_over_while_the_broker_commits_is_noticed_too(path: Path) -> None:
+    """A commit writes the -wal alone, so the database file must be as it was."""
+    with opened(path) as journal:
+        decide(journal, "visit-0")
+    older = path.with_name("older.db")
+    shutil.copy(path, older)
+    harmed: list[str] = []
+
+    def write_over(point: str) -> None:
+        if point == "before commit" and harmed == ["now"]:
+            harmed.append("done")
+            shutil.copyfile(older, path)
+
+    with closing(Journal(path=path, loggers=["log"], trim_s=0.0, fault_point=write_over)) as journal:
+        decide(journal, "visit-1")
+        source = journal.source
+        harmed.append("now")
+        decide(journal, "visit-2")
+        wait_until(lambda: "was written by somebody else" in journal.notice, lambda: journal.notice)
+        wait_until(lambda: not journal.problem and journal.source != source, lambda: journal.problem)
+        log = answer_to(journal, source=source, after=1)
+        assert [one.visit for one in log.events] == ["visit-1", "visit-2"]
+
+
+def test_a_large_wal_is_moved_into_the_database_and_nobody_is_alarmed(path: Path) -> None:
+    """By the broker itself, so its file may be another afterwards."""
+    with opened(path) as journal:
+        for number in range(300):
+            journal.record(an_access(visit=f"visit-{number}", thumbnail=bytes(16_000)), Door())
+        assert len(outcomes(journal, 300)) == 300
+        wal = path.with_name("journal.db-wal")
+        wait_until(lambda: path.stat().st_size > 4 * 2**20 > wal.stat().st_size, "the -wal to be moved")
+        assert len(decide(journal, "visit-new")) == 1
+        assert (journal.notice, journal.problem) == ("", "")
+
+
 def test_nobody_enters_before_there_is_a_sound_journal_again(path: Path) -> None:
     """Here a folder has taken the place of the file."""
     with opened(path) as journal:

@@ -19,6 +19,8 @@ from turnstile.io.journal.bodies import read_clock, read_door
 VERSION = 2
 """A journal of version 1 had one source; it is brought up to date on opening."""
 
+LARGE_WAL_BYTES = 4 * 2**20
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sources (id TEXT PRIMARY KEY, began_seq INTEGER NOT NULL, repeats_to INTEGER NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, visit TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
@@ -100,6 +102,24 @@ def read_newest(connection: sqlite3.Connection) -> int:
     return max((read_clock(body) for (body,) in connection.execute("SELECT body FROM clock")), default=0)
 
 
+def move_wal_if_large(connection: sqlite3.Connection, path: Path) -> bool:
+    """Move a large write-ahead log into the database, and tell whether that was done.
+
+    It is done here and by no commit: so a database file that changed otherwise was written by somebody else.
+
+    Raises:
+        sqlite3.Error: the disk does not take it.
+    """
+    try:
+        size = path.with_name(f"{path.name}-wal").stat().st_size
+    except OSError:  # it is gone, as the next look at the files tells
+        return False
+    if size < LARGE_WAL_BYTES:
+        return False
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return True
+
+
 def make_sure_of_room(connection: sqlite3.Connection) -> None:
     """Write and remove more than a decision takes; raise `sqlite3.Error` when the disk does not take it."""
     connection.execute("BEGIN IMMEDIATE")
@@ -126,7 +146,7 @@ def _holder(path: Path) -> str:
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA locking_mode=EXCLUSIVE")
     _refuse_foreign(connection)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "wal_autocheckpoint=0"):
         connection.execute(f"PRAGMA {pragma}")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version not in (0, 1, VERSION):

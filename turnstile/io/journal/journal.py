@@ -37,7 +37,13 @@ from turnstile.errors import JournalError
 from turnstile.files.space import Space
 from turnstile.health.steady import Steady
 from turnstile.io.journal.erasure import Erasure, ErasureAsked, erase_if_asked
-from turnstile.io.journal.file import make_sure_of_room, open_journal, read_doors, read_newest
+from turnstile.io.journal.file import (
+    make_sure_of_room,
+    move_wal_if_large,
+    open_journal,
+    read_doors,
+    read_newest,
+)
 from turnstile.io.journal.presence import Marks, Saved, after_writing, change, let_go, marks_of, put_back
 from turnstile.io.journal.readers import Readers
 from turnstile.io.journal.sources import read_extent, read_source
@@ -225,20 +231,20 @@ class Journal:
             if self._connection is None:
                 self._waiting.refuse()
                 continue
-            failures, written, erases = 0, self._connection.total_changes, bool(self._erasures)
+            failures, written, checkpointed = 0, self._connection.total_changes, bool(self._erasures)
             connection = self._connection
             try:
                 self._commit(self._connection)
                 self._answer(self._connection, fetches)
-                self._trim(self._connection)
+                checkpointed |= self._trim(self._connection)
                 self._readers.count_backlog(self._connection)
                 self._erase(self._connection)
                 if self._writing.work(time.monotonic()):
                     log.info("%s: the journal can be written again", self.path)
             except sqlite3.Error as error:
                 self._give_up(error)
-            if self._connection is connection and (erases or connection.total_changes != written):
-                self._marks = None if self._marks is None else after_writing(self._marks, marks_of(self.path))
+            if self._connection is connection and (checkpointed or connection.total_changes != written):
+                self._note_writing(checkpointed=checkpointed)
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
@@ -294,10 +300,17 @@ class Journal:
             self._outbox.put(ErasureAsked(request))
             self._wake()
 
-    def _trim(self, connection: sqlite3.Connection) -> None:
-        if time.monotonic() - self._trimmed_at >= self.trim_s:
-            self._trimmed_at = time.monotonic()
-            self._readers.trim(connection)
+    def _note_writing(self, *, checkpointed: bool) -> None:
+        if self._marks is not None:
+            self._marks = after_writing(self._marks, marks_of(self.path), checkpointed=checkpointed)
+
+    def _trim(self, connection: sqlite3.Connection) -> bool:
+        """Forget what all readers have, if it is time to; tell whether the database file was written."""
+        if time.monotonic() - self._trimmed_at < self.trim_s:
+            return False
+        self._trimmed_at = time.monotonic()
+        self._readers.trim(connection)
+        return move_wal_if_large(connection, self.path)
 
     def _announce(self, news: str) -> None:
         now = time.monotonic()

@@ -51,10 +51,18 @@ def marks_of(path: Path) -> Marks:
     return Marks(_mark(path), _mark(_wal(path)))
 
 
-def after_writing(before: Marks, now: Marks) -> Marks:
-    """Return what to compare with after writing: the files as they are now, if they are still the same."""
+def after_writing(before: Marks, now: Marks, *, checkpointed: bool) -> Marks:
+    """Return what to compare with after writing: the files as they are now, if they are still the same.
+
+    Args:
+        before: what was compared before.
+        now: what was written.
+        checkpointed: whether the database was written, too; else only the ``-wal`` may be another.
+    """
     same = (a is not None and b is not None and a[:2] == b[:2] for a, b in zip(before, now, strict=True))
-    return now if all(same) else before
+    if not all(same):
+        return before
+    return now if checkpointed else Marks(before.database, now.wal)
 
 
 def change(before: Marks, now: Marks) -> str:
