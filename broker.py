@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnstile.dispatch.desk import DispatchDesk
+from turnstile.dispatch.desk import DispatchDesk, Recognized
 from turnstile.dispatch.dispatcher import Job
 from turnstile.errors import PictureError, RefusedError, WireError
 from turnstile.io.access.desk import AccessDesk, open_access_desk
@@ -87,6 +87,7 @@ class BrokerNode:
         while self._receive_one() and time.monotonic() < until:
             pass
         now_ns = time.monotonic_ns()
+        self._answer_unchanged(now_ns)
         self._publish(self.access.due(enrolled=self.people.enrolled))
         self._publish(self.people.due(now_ns))
         self._hand_out_work(now_ns)
@@ -193,11 +194,22 @@ class BrokerNode:
         if recognized is None:
             return
         recognized = self.people.name_faces(recognized)
+        self.meter.answered(recognized.result, recognized.assignment, now_ns)
+        self._decide(recognized)
+
+    def _answer_unchanged(self, now_ns: int) -> None:
+        """Answer frames of empty scenes that have not changed."""
+        for recognized in self.dispatch.unchanged(now_ns):
+            self.meter.unchanged(recognized.result.camera, now_ns)
+            self._decide(self.people.name_faces(recognized))
+
+    def _decide(self, recognized: Recognized) -> None:
+        """Publish a result, decide upon it, and note who is at its door now."""
         result = recognized.result
-        self.meter.answered(result, recognized.assignment, now_ns)
         limit = self.access.decider.settings.max_distance
         self._publish([Outgoing(topic("result", result.camera), for_everybody(result, max_distance=limit))])
         self._publish(self.access.take(recognized))
+        self.dispatch.note_door(result.camera, self.access.at_door(result.camera))
 
     def _confirm(self, answer: Result | Template) -> None:
         """Tell a recognizer that its answer came, even if it is not wanted any more."""
@@ -255,7 +267,10 @@ def wire(start: node.Start) -> BrokerNode:
     log.info("ingress %s, egress %s, at most %d nodes", site.broker.ingress, site.broker.egress, connections)
     enrolment = open_enrolment(site.gallery, site.recognition.encoding)
     dispatch = DispatchDesk(
-        limits=site.broker, cameras=site.cameras.keys(), new_token=lambda: secrets.token_hex(16)
+        limits=site.broker,
+        recognition=site.recognition,
+        cameras=site.cameras.keys(),
+        new_token=lambda: secrets.token_hex(16),
     )
     people = PeopleDesk(
         enrolment=enrolment,

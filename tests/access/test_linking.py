@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from tests.support.builders import a_box, a_face
 from tests.support.crowd import ANN, BOB, EVE, encoding_of, seen
-from turnstile.access.linking import MAX_RECENT, Trail, apart_widths, encoding_gaps, follow, followed, link
+from turnstile.access.linking import MAX_RECENT, Trail, encoding_gaps, follow, followed, link
+from turnstile.protocol.fields import apart_widths
 from turnstile.protocol.messages import Face
 
 LINK = 0.45

@@ -8,10 +8,12 @@ import pytest
 from tests.support.builders import a_face, a_frame, a_jpeg, a_result, a_template, an_encoding
 from turnstile.dispatch.desk import FORGET_CAMERA_S, DispatchDesk
 from turnstile.dispatch.dispatcher import Job
+from turnstile.dispatch.hints import AtDoor
 from turnstile.errors import PictureError, WireError
 from turnstile.people.encodings import Unencoded
 from turnstile.protocol.messages import Picture, Work
 from turnstile.protocol.topics import work_topic
+from turnstile.site.recognition import RecognitionSettings
 from turnstile.site.settings import BrokerSettings
 
 MS = 1_000_000
@@ -24,6 +26,7 @@ def a_desk(*, ready: int = 1, max_cameras: int = 256, max_recognizers: int = 102
     tokens = count(1)
     desk = DispatchDesk(
         limits=BrokerSettings(max_cameras=max_cameras, max_recognizers=max_recognizers),
+        recognition=RecognitionSettings(),
         cameras=["front_door"],
         new_token=lambda: f"{next(tokens):016x}",
     )
@@ -198,3 +201,25 @@ def test_frames_of_a_second_process_of_a_camera_are_refused_and_counted() -> Non
     ]
     assert kept[2:] == [True, False] * 3
     assert desk.counts["refused_second_of_a_name"] == 3
+
+
+def test_a_frame_of_an_empty_scene_that_has_not_changed_is_answered_at_once() -> None:
+    """As observed and empty, so that people who left are absent, without a recognizer."""
+    desk = a_desk()
+    still = [msgspec.structs.replace(a_frame(seq=seq), change=0.0) for seq in range(1, 4)]
+    assert desk.take(still[0], MS)
+    ((_, work),) = desk.due(MS)
+    assert desk.unchanged(MS) == []
+    desk.recognized(a_result(token=work.token, seq=1), 2 * MS)
+    desk.dispatcher.ready(RECOGNIZER, credits=1)
+    desk.note_door("front_door", AtDoor(any_open=False, read_ns={}))
+    assert desk.take(still[1], 3 * MS)
+    assert desk.take(still[2], 4 * MS)
+    assert desk.due(5 * MS) == []
+    (answer,) = desk.unchanged(5 * MS)
+    assert (answer.result.seq, answer.result.faces, answer.result.full_scan) == (3, (), True)
+    assert answer.result.captured_ns == still[2].captured_ns
+    assert answer.age_s == 0.001
+    assert desk.unchanged(5 * MS) == []
+    assert desk.counts["looks_saved"] == 2
+    assert desk.dispatcher.silent_cameras(4 * MS) == []

@@ -11,7 +11,7 @@ MS = 1_000_000
 
 def seen(*, at_ms: int = 0, left: int = 100, camera: str = "front_door", full_scan: bool = True) -> Hints:
     """Return what is known after one result with one face."""
-    hints = Hints()
+    hints = Hints(confirm_every_s=0.5)
     learn(hints, at_ms=at_ms, left=left, camera=camera, full_scan=full_scan)
     return hints
 
@@ -92,3 +92,43 @@ def test_a_forgotten_camera_leaves_nothing_behind() -> None:
     hint = hint_at(hints, 3)
     assert hint is not None
     assert hint.frames_since_full_scan == 1
+
+
+@pytest.mark.parametrize(("at_ms", "find_only"), [(100, (0,)), (499, (0,)), (500, ()), (900, ())])
+def test_a_decided_face_is_encoded_every_half_second(at_ms: int, find_only: tuple[int, ...]) -> None:
+    """In between it is enough to find it."""
+    hints = seen()
+    hints.note_decided("front_door", {a_box(): START_NS})
+    hint = hint_at(hints, at_ms)
+    assert hint is not None
+    assert hint.find_only == find_only
+
+
+def test_faces_that_are_not_decided_are_encoded() -> None:
+    """Those need votes. So does one whose decision is of another place."""
+    hints = seen()
+    hints.note_decided("front_door", {a_box(left=101): START_NS, a_box(): 0})
+    hint = hint_at(hints, 100)
+    assert hint is not None
+    assert hint.find_only == ()
+
+
+@pytest.mark.parametrize(("left", "find_only"), [(185, ()), (195, (0,))])
+def test_a_decided_face_that_another_comes_near_is_encoded(left: int, find_only: tuple[int, ...]) -> None:
+    """They may change places between two frames: nearer than one and a half widths."""
+    hints = Hints(confirm_every_s=0.5)
+    hints.learn(a_result(a_face(), a_face(None, left=left)), START_NS)
+    hints.note_decided("front_door", {a_box(): START_NS})
+    hint = hint_at(hints, 100)
+    assert hint is not None
+    assert hint.find_only == find_only
+
+
+def test_a_site_may_encode_every_face() -> None:
+    """With ``confirm_every_s: 0``."""
+    hints = Hints(confirm_every_s=0)
+    hints.learn(a_result(a_face()), START_NS)
+    hints.note_decided("front_door", {a_box(): START_NS})
+    hint = hint_at(hints, 0)
+    assert hint is not None
+    assert hint.find_only == ()

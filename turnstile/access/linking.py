@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from turnstile.people.encodings import is_encoding
-from turnstile.protocol.fields import Box
+from turnstile.protocol.fields import Box, apart_widths
 from turnstile.protocol.messages import Face
 
 NEAR = 1.0
@@ -126,13 +126,6 @@ def encoding_gaps(trails: Sequence[Trail], faces: Sequence[Face]) -> npt.NDArray
             apart = _matrix(trail.encodings)[:, None, :] - rows[None, :, :]
             gaps[t, seen] = np.linalg.norm(apart, axis=2).min(axis=0)
     return gaps
-
-
-def apart_widths(a: Box, b: Box) -> float:
-    """Return how far the centres of two faces are apart, in widths of the wider one."""
-    across = (a.left + a.right - b.left - b.right) / 2
-    down = (a.top + a.bottom - b.top - b.bottom) / 2
-    return float((across**2 + down**2) ** 0.5 / max(1, a.width, b.width))
 
 
 def _cost(trail: Trail, face: Face, name: str | None, *, gap: float, link_distance: float) -> float | None:

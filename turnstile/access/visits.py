@@ -72,6 +72,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason | None = None
     """The latest frame's reason; `None` if another face was nearer (`nearest_only`)."""
     in_view_ns: int = 0
+    read_ns: int = 0
+    """When the newest frame came in which its face was encoded; 0 if none."""
     absent_ns: int = 0
     shadows: str = ""
     """The visit whose place this one took, while both may be the same person."""
@@ -205,7 +207,7 @@ def resumed(door: Door) -> Door:
 
     Decided visits stay, so that nobody in view has a second entry. Undecided ones need new votes.
     """
-    visits = tuple(msgspec.structs.replace(visit, votes=()) for visit in door.visits)
+    visits = tuple(msgspec.structs.replace(visit, votes=(), read_ns=0) for visit in door.visits)
     return Door(visits=visits)
 
 
@@ -283,7 +285,8 @@ def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -
         return visit
     clear = visit.verdict != "granted" or (ballot.person == visit.person and alike)
     trail = follow(visit.trail, face, person=ballot.person, keep_encoding=clear)
-    return msgspec.structs.replace(visit, trail=trail, reason=ballot.reason, absent_ns=0)
+    read_ns = visit.read_ns if face.unread else step.came_ns
+    return msgspec.structs.replace(visit, trail=trail, reason=ballot.reason, absent_ns=0, read_ns=read_ns)
 
 
 def _miss(visit: Visit, step: _Step, settings: DecisionSettings, *, displaced: bool) -> Visit:

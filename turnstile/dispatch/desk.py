@@ -2,8 +2,9 @@
 
 Pure: times are arguments, monotonic nanoseconds. It returns what is to be sent and sends nothing itself.
 
-Policy: a frame must be a baseline JPEG of the size it states, within the site's limits. A camera or a
-recognizer beyond the site's limits is refused and counted; cameras of the site file always have a place.
+Policy: frames of an empty, unchanged scene are answered here (`turnstile.dispatch.gate`). A frame must be a
+baseline JPEG of the size it states, within the site's limits. A camera or a recognizer beyond the site's
+limits is refused and counted; cameras of the site file always have a place.
 """
 
 from collections import Counter
@@ -14,13 +15,16 @@ from typing import NamedTuple
 import msgspec
 
 from turnstile.dispatch.dispatcher import Assignment, Dispatcher, Job
-from turnstile.dispatch.hints import Hints
+from turnstile.dispatch.gate import Gate
+from turnstile.dispatch.hints import AtDoor, Hints
 from turnstile.dispatch.incumbents import Incumbents
 from turnstile.errors import PictureError, WireError
 from turnstile.people.encodings import Unencoded, is_encoding
+from turnstile.protocol.fields import Timings
 from turnstile.protocol.jpeg import check_jpeg
 from turnstile.protocol.messages import Frame, Picture, Result, Template, Work
 from turnstile.protocol.topics import work_topic
+from turnstile.site.recognition import RecognitionSettings
 from turnstile.site.settings import BrokerSettings
 
 PICTURE_LEASE_S = 20.0
@@ -50,18 +54,24 @@ class Recognized(NamedTuple):
 
 @dataclass(kw_only=True)
 class DispatchDesk:
-    """What waits for recognizers, and what they have in hand."""
+    """What waits for recognizers, what they have in hand, and what needs no recognizer."""
 
     limits: BrokerSettings
+    recognition: RecognitionSettings
     cameras: Collection[str]
     """Those of the site file."""
     new_token: Callable[[], str]
     dispatcher: Dispatcher = field(init=False)
-    hints: Hints = field(default_factory=Hints)
+    gate: Gate = field(init=False)
+    hints: Hints = field(init=False)
     incumbents: Incumbents = field(default_factory=Incumbents)
+    _unchanged: dict[str, tuple[Frame, int]] = field(default_factory=dict)
+    """Camera → its newest frame that needs no look and is not answered yet, and when that came."""
 
     def __post_init__(self) -> None:
         """Begin with no recognizers and nothing to do."""
+        self.gate = Gate(self.recognition)
+        self.hints = Hints(confirm_every_s=self.recognition.confirm_every_s)
         self.dispatcher = Dispatcher(
             lease_ns=round(self.limits.lease_s * 1e9),
             picture_lease_ns=round(PICTURE_LEASE_S * 1e9),
@@ -81,7 +91,9 @@ class DispatchDesk:
         }
 
     def take(self, frame: Frame, now_ns: int) -> bool:
-        """Queue a frame; return False if there are too many cameras, or if two processes are this one.
+        """Queue a frame, or let `unchanged` answer it; return False if it is refused.
+
+        It is if there are too many cameras, or if two processes are this one.
 
         Raises:
             PictureError: it is not a baseline JPEG of the size it states, or larger than allowed.
@@ -98,10 +110,23 @@ class DispatchDesk:
             self.counts["refused_second_of_a_name"] += 1
             return False
         self.counts["frames_in"] += 1
-        self.dispatcher.offer_frame(
-            Job(kind="frame", key=frame.camera, seq=frame.seq, body=frame, came_ns=now_ns)
-        )
+        if self.gate.needs_look(frame, now_ns):
+            self.dispatcher.offer_frame(_job(frame, now_ns))
+        else:
+            self.dispatcher.heard_of(frame.camera, now_ns)
+            self.counts["looks_saved"] += 1
+            self._unchanged[frame.camera] = (frame, now_ns)
         return True
+
+    def unchanged(self, now_ns: int) -> list[Recognized]:
+        """Return answers to frames that needed no look: nobody is there."""
+        frames, self._unchanged = self._unchanged.values(), {}
+        return [_nobody_in(frame, came_ns, now_ns) for frame, came_ns in frames]
+
+    def note_door(self, camera: str, at_door: AtDoor) -> None:
+        """Note who is at a door, after each of its results."""
+        self.gate.note_visits(camera, any_open=at_door.any_open)
+        self.hints.note_decided(camera, at_door.read_ns)
 
     def due(self, now_ns: int) -> list[Handout]:
         """Return the work to send now."""
@@ -134,6 +159,7 @@ class DispatchDesk:
             self.counts["bad_frames"] += 1
         else:
             self.hints.learn(result, assignment.job.came_ns)
+        self.gate.learn(result, assignment.job.came_ns)
         return Recognized(result, assignment, now_ns)
 
     def encoded(self, template: Template) -> Unencoded | None:
@@ -154,6 +180,7 @@ class DispatchDesk:
         gone = self.dispatcher.silent_cameras(now_ns - round(FORGET_CAMERA_S * 1e9))
         for camera in gone:
             self.dispatcher.forget_camera(camera)
+            self.gate.forget(camera)
             self.hints.forget(camera)
             self.incumbents.forget(camera)
         return gone
@@ -178,3 +205,26 @@ class DispatchDesk:
             hint=self.hints.hint(job.body.camera, job.came_ns),
         )
         return Handout(assignment, work)
+
+
+def _job(frame: Frame, came_ns: int) -> Job:
+    return Job(kind="frame", key=frame.camera, seq=frame.seq, body=frame, came_ns=came_ns)
+
+
+def _nobody_in(frame: Frame, came_ns: int, now_ns: int) -> Recognized:
+    """Return the answer to a look that was not needed."""
+    result = Result(
+        token="",
+        name="broker",
+        instance="broker",
+        camera=frame.camera,
+        seq=frame.seq,
+        captured_ns=frame.captured_ns,
+        gallery_version="",
+        faces=(),
+        timings=Timings(),
+    )
+    at_once = Assignment(
+        token="", recognizer="", job=_job(frame, came_ns), handed_ns=now_ns, expires_ns=now_ns
+    )
+    return Recognized(result, at_once, now_ns)

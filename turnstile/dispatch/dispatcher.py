@@ -114,7 +114,11 @@ class Dispatcher:
         if job.key in self._slots:
             self.counts["dropped_newer_came"] += 1
         self._slots[job.key] = job
-        self._newest_ns[job.key] = job.came_ns
+        self.heard_of(job.key, job.came_ns)
+
+    def heard_of(self, camera: str, came_ns: int) -> None:
+        """Note that a frame came, to be handed out or not."""
+        self._newest_ns[camera] = came_ns
 
     def offer_picture(self, job: Job) -> None:
         """Queue a picture to be encoded for enrolment."""

@@ -159,7 +159,7 @@ class Result(Message, frozen=True, kw_only=True, tag="result/3"):
 
     token: Token
     name: Name
-    """The recognizer's."""
+    """The recognizer's; ``broker`` for an empty scene that has not changed and needed none."""
     instance: Name
     camera: Name
     seq: Count

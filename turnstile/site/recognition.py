@@ -27,6 +27,13 @@ class RecognitionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     full_scan_every: Annotated[int, Meta(ge=1, le=1000)] = 15
     """Accelerated engine: beside people who stay where they were, a newcomer is looked for in one of so many
     recognized frames of a camera; 1 searches every frame in full."""
+    skip_unchanged: bool = True
+    """Frames of an empty scene that has not changed count as looked at, and no recognizer gets them."""
+    look_every_s: Annotated[float, Meta(gt=0, le=10)] = 2.0
+    """Even such a scene is looked at this often: somebody whom no change shows is found after so long."""
+    confirm_every_s: Annotated[float, Meta(ge=0, le=5)] = 0.5
+    """Somebody decided about who stays in place is found in each frame and encoded this often. Another person
+    in that place is noticed after so long; 0 encodes every face in every frame."""
     encode_budget_ms: Annotated[float, Meta(ge=1, le=10_000)] = 150.0
     """No face of a frame begins to be encoded after so long; what is left has its turn in later frames. With
     it another door waits about a third of a second at most for a frame full of faces."""

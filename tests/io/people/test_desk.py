@@ -22,6 +22,7 @@ from turnstile.people.building import GalleryBuilder
 from turnstile.protocol.messages import Face, People
 from turnstile.protocol.roles import Identity
 from turnstile.protocol.topics import Outgoing, work_topic
+from turnstile.site.recognition import RecognitionSettings
 from turnstile.site.settings import BrokerSettings, DecisionSettings, GallerySettings
 
 ENGINE = "dlib-resnet-v1/raw"
@@ -37,7 +38,10 @@ class Office:
         self.keys = keys
         tokens = count(1)
         self.dispatch = DispatchDesk(
-            limits=BrokerSettings(), cameras=[], new_token=lambda: f"{next(tokens):016x}"
+            limits=BrokerSettings(),
+            recognition=RecognitionSettings(),
+            cameras=[],
+            new_token=lambda: f"{next(tokens):016x}",
         )
         self.enrolment = open_enrolment(
             GallerySettings(faces=str(self.faces), cache=str(folder / "cache")), ENGINE

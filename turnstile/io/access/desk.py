@@ -20,9 +20,10 @@ import msgspec
 from turnstile.access.decider import Decider, Now
 from turnstile.access.replay import taken, told
 from turnstile.access.rules import Rules, unenrolled
-from turnstile.access.visits import resumed
+from turnstile.access.visits import Door, resumed
 from turnstile.counts import counted
 from turnstile.dispatch.desk import Recognized
+from turnstile.dispatch.hints import AtDoor
 from turnstile.io.access.clock import TimeOfDay
 from turnstile.io.access.recording import ResultFile
 from turnstile.io.access.rules_file import RulesFile, places_of
@@ -107,6 +108,12 @@ class AccessDesk:
         if message.age_s > self.decider.settings.max_result_age_s:
             self.counts["results_too_old"] += 1
         return [] if message.result.problem else self._decide(message)
+
+    def at_door(self, camera: str) -> AtDoor:
+        """Return who is at a door after its latest result."""
+        visits = self.decider.doors.get(camera, Door()).visits
+        decided = [visit for visit in visits if visit.verdict is not None and not visit.absent_ns]
+        return AtDoor(bool(visits), {visit.trail.box_px: visit.read_ns for visit in decided})
 
     def due(self, *, enrolled: Sequence[str] | None) -> list[Outgoing]:
         """Take over new rules, and return the decisions that are on disk and what loggers asked for.

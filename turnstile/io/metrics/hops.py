@@ -87,6 +87,13 @@ class Meter:
             self._figures.observe(Hop.RECOGNIZING, result.camera, now_ns - assignment.handed_ns)
             self._figures.observe(Hop.CAPTURED_TO_RESULT, result.camera, time.time_ns() - result.captured_ns)
 
+    def unchanged(self, camera: str, now_ns: int) -> None:
+        """Note a frame that needed no recognizer."""
+        self.loads.handed_out(camera, now_ns)
+        self.loads.answered(camera, 0)
+        if self._figures is not None:
+            self._figures.count("results", camera, "unchanged")
+
     def decided(self, camera: str, took_ns: int) -> None:
         """Note how long it took to decide."""
         if self._figures is not None:
