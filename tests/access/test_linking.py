@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tests.support.builders import a_box, a_face
 from tests.support.crowd import ANN, BOB, EVE, encoding_of, seen
 from turnstile.access.linking import MAX_RECENT, Trail, encoding_gaps, follow, followed, link
-from turnstile.protocol.fields import apart_widths
 from turnstile.protocol.messages import Face
+from turnstile.protocol.places import apart_widths
 
 LINK = 0.45
 

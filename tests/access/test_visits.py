@@ -3,10 +3,11 @@
 import msgspec
 import pytest
 
-from tests.support.builders import START_NS, a_face, a_stranger
+from tests.support.builders import START_NS, a_box, a_face, a_stranger
 from tests.support.crowd import ANN, BOB, EVE, SETTINGS, STEP_NS, Doorway, seen
 from turnstile.access.visits import MAX_FOLDED, MAX_VISITS, Door, resumed, visits_of, without_visits_of
 from turnstile.access.votes import grant
+from turnstile.protocol.messages import Face
 from turnstile.protocol.reasons import Reason
 
 GRANTED_ANN, GRANTED_BOB, DENIED = ("granted", ANN), ("granted", BOB), ("denied", None)
@@ -487,3 +488,66 @@ def test_somebody_among_bigger_faces_of_a_poster_is_not_absent(doorway: Doorway)
     doorway.see(*poster, unread, times=60)
     doorway.see(*poster, seen(ANN), times=5)
     assert doorway.verdicts == [GRANTED_ANN]
+
+
+def found(*, left: int = 100) -> Face:
+    """Return a face that was found and not encoded."""
+    return Face(box_px=a_box(left=left), unread=True)
+
+
+def test_a_face_that_is_only_found_is_never_decided_upon(doorway: Doorway) -> None:
+    """It says nothing about who it is, however long it stays."""
+    doorway.see(found(), times=200)
+    doorway.see(times=30)
+    assert doorway.verdicts == []
+
+
+def test_a_face_that_is_only_found_is_no_vote(doorway: Doorway) -> None:
+    """Two votes for somebody stay two."""
+    doorway.see(seen(ANN), times=2)
+    doorway.see(found(), times=20)
+    assert doorway.verdicts == []
+    doorway.see(seen(ANN))
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_a_decided_visit_goes_on_while_its_face_is_only_found(doorway: Doorway) -> None:
+    """Encoded twice a second, for a minute: one entry, and never absent."""
+    doorway.see(seen(ANN), times=3)
+    for _ in range(120):
+        doorway.see(found(), times=4)
+        (visit,) = doorway.door.visits
+        assert (visit.absent_ns, doorway.now_ns - visit.read_ns) == (0, 4 * STEP_NS)
+        doorway.see(seen(ANN))
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_whoever_takes_a_decided_persons_place_is_noticed_when_next_encoded(doorway: Doorway) -> None:
+    """Nothing of the verdict passes over: the stranger has a visit of their own, and is denied."""
+    doorway.see(seen(ANN), times=3)
+    doorway.see(found(), times=4)
+    doorway.see(seen(EVE))
+    ann, eve = doorway.door.visits
+    assert (ann.verdict, ann.absent_ns) == ("granted", STEP_NS)
+    assert (eve.verdict, eve.read_ns) == (None, doorway.now_ns)
+    doorway.see(seen(EVE), times=40)
+    assert doorway.verdicts == [GRANTED_ANN, DENIED]
+
+
+def test_a_face_that_is_only_found_is_who_stands_there_now(doorway: Doorway) -> None:
+    """Not who stood there before: that visit ends, and its person has a new one later."""
+    doorway.see(seen(ANN, left=100), times=3)
+    doorway.see(seen(BOB, left=104), times=3)
+    for _ in range(8):
+        doorway.see(found(left=100), times=4)
+        doorway.see(seen(BOB, left=104))
+    (visit,) = doorway.door.visits
+    assert visit.person == BOB
+    doorway.see(seen(ANN), times=3)
+    assert doorway.verdicts == [GRANTED_ANN, GRANTED_BOB, GRANTED_ANN]
+
+
+def test_a_broker_that_starts_knows_of_no_face_when_it_was_encoded(doorway: Doorway) -> None:
+    """Its clock may be another."""
+    doorway.see(seen(ANN), times=3)
+    assert [visit.read_ns for visit in resumed(doorway.door).visits] == [0]

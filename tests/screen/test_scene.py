@@ -76,6 +76,42 @@ def test_a_face_that_was_not_read_bears_no_word() -> None:
     assert [mark.label for mark in screen.view(0.1).marks] == [""]
 
 
+@pytest.mark.parametrize("person", ["Barack Obama", None])
+def test_a_face_that_is_only_found_keeps_its_word_and_verdict(person: str | None) -> None:
+    """Name, colour and distance stand still while it is encoded twice a second."""
+    screen = Screen().frames(0.0)
+    screen.result(0.0, a_result(a_face(person), captured_ns=at_ns(0.0)))
+    screen.access(0.0, access=an_access(1, verdict="granted" if person else "denied", person=person))
+    ((before, *_),) = [screen.view(0.0).marks]
+    for tick in range(1, 5):
+        screen.frames(tick / 10)
+        found = Face(box_px=a_box(left=100 + 2 * tick), unread=True)
+        screen.result(tick / 10, a_result(found, captured_ns=at_ns(tick / 10)))
+        (mark,) = screen.view(tick / 10).marks
+        assert (mark.kind, mark.label, mark.detail) == (before.kind, before.label, before.detail)
+        assert mark.box_px == found.box_px
+
+
+def test_somebody_elses_name_replaces_it_at_once() -> None:
+    """As soon as the face is encoded again."""
+    screen = a_live_screen()
+    screen.access(0.0)
+    screen.frames(0.1)
+    screen.result(0.1, a_result(Face(box_px=a_box(), unread=True), captured_ns=at_ns(0.1)))
+    screen.frames(0.2)
+    screen.result(0.2, a_result(a_stranger(), captured_ns=at_ns(0.2)))
+    (mark,) = screen.view(0.2).marks
+    assert (mark.kind, mark.label) == ("unknown", "unknown")
+
+
+@pytest.mark.parametrize(("left", "when_s"), [(140, 0.1), (100, 1.2)])
+def test_a_name_stays_with_its_place_and_not_for_ever(left: int, when_s: float) -> None:
+    """A face elsewhere is another's; one that is not encoded for a second may be."""
+    screen = a_live_screen().frames(when_s)
+    screen.result(when_s, a_result(Face(box_px=a_box(left=left), unread=True), captured_ns=at_ns(when_s)))
+    assert [mark.label for mark in screen.view(when_s).marks] == [""]
+
+
 def test_frames_without_any_result_yet_are_shown_plain() -> None:
     """For as long as a result may take, nothing is the matter."""
     view = Screen().frames(0.0, 0.1).view(0.1)

@@ -2,7 +2,8 @@
 
 A face is the same person as a trail when their encodings are at most `link_distance` apart, or when both are
 recognised as the same enrolled person. Then it may be anywhere in the picture. Otherwise it is somebody else.
-Only a face or a trail without an encoding is linked by its place alone. Each face continues at most one
+Only a face or a trail without an encoding is linked by its place alone, to somebody in view before somebody
+who stood there earlier. Each face continues at most one
 trail, and each trail has at most one face. The nearest pairs go first.
 """
 
@@ -14,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from turnstile.people.encodings import is_encoding
-from turnstile.protocol.fields import Box, apart_widths
+from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Face
+from turnstile.protocol.places import apart_widths
 
 NEAR = 1.0
 """Faces whose centres are less than this many face widths apart are in one place."""
@@ -38,6 +40,8 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
     """The person its frames were last recognised as; `None` before the first."""
     certain: bool = False
     """A verdict named `person`: a face of another name is somebody else."""
+    in_view: bool = True
+    """Whether the newest frame showed it."""
 
 
 class Links(NamedTuple):
@@ -105,6 +109,7 @@ def follow(trail: Trail, face: Face, *, person: str | None, keep_encoding: bool)
         trail,
         box_px=face.box_px,
         encodings=encodings,
+        in_view=True,
         person=trail.person if trail.certain or person is None else person,
     )
 
@@ -139,7 +144,7 @@ def _cost(trail: Trail, face: Face, name: str | None, *, gap: float, link_distan
         return (min(gap / link_distance, 1.0) if known else 1.0) + min(apart, 1.0)
     if known or apart >= NEAR:
         return None
-    return _BY_PLACE + apart
+    return _BY_PLACE + apart + (0.0 if trail.in_view else NEAR)
 
 
 def _matrix(encodings: Sequence[bytes]) -> npt.NDArray[np.float64]:

@@ -293,7 +293,10 @@ def _miss(visit: Visit, step: _Step, settings: DecisionSettings, *, displaced: b
     """Return a visit after a frame without its face. Another face in its place speaks against it."""
     if displaced and visit.verdict is None:
         visit = _with_vote(visit, _AGAINST, step, settings)
-    return visit if step.late else msgspec.structs.replace(visit, absent_ns=visit.absent_ns + step.step_ns)
+    if step.late:
+        return visit
+    trail = msgspec.structs.replace(visit.trail, in_view=False) if visit.trail.in_view else visit.trail
+    return msgspec.structs.replace(visit, trail=trail, absent_ns=visit.absent_ns + step.step_ns)
 
 
 def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: DecisionSettings) -> Visit:

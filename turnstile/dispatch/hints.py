@@ -7,13 +7,11 @@ The recognizer encodes it all the same if it is not where it was (`turnstile.vis
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from turnstile.protocol.fields import Box, Hint, apart_widths
+from turnstile.protocol.fields import Box, Hint
 from turnstile.protocol.messages import Result
+from turnstile.protocol.places import stands_alone
 
 MAX_AGE_NS = 2_000_000_000
-
-ALONE_WIDTHS = 1.5
-"""Another face nearer than this, in widths of the wider one, may take the place of this one."""
 
 
 class AtDoor(NamedTuple):
@@ -83,9 +81,4 @@ class Hints:
             for at, box in enumerate(boxes_px)
             if 0 <= came_ns - read_ns.get(box, -self._confirm_every_ns) < self._confirm_every_ns
         ]
-        return tuple(at for at in fresh if _stands_alone(at, boxes_px))
-
-
-def _stands_alone(at: int, boxes_px: tuple[Box, ...]) -> bool:
-    others = (box for other, box in enumerate(boxes_px) if other != at)
-    return all(apart_widths(boxes_px[at], box) >= ALONE_WIDTHS for box in others)
+        return tuple(at for at in fresh if stands_alone(at, boxes_px))

@@ -68,13 +68,6 @@ class Box(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         return self.bottom - self.top
 
 
-def apart_widths(a: Box, b: Box) -> float:
-    """Return how far the centres of two faces are apart, in widths of the wider one."""
-    across = (a.left + a.right - b.left - b.right) / 2
-    down = (a.top + a.bottom - b.top - b.bottom) / 2
-    return float((across**2 + down**2) ** 0.5 / max(1, a.width, b.width))
-
-
 class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a recognizer's time went, on its monotonic clock."""
 

@@ -16,6 +16,9 @@ MISSES_BEATS_S = 1.1
 """Without a word from the broker, which beats twice a second, for so long: from then on, pictures that do not
 come say nothing of their cameras."""
 
+NAME_LATE_S = 0.5
+"""How much later than asked for a decided face may be encoded again before its name goes from the screen."""
+
 
 @dataclass(kw_only=True)
 class SceneDesk:
@@ -81,6 +84,7 @@ def make_scenes(site: Site, display: DisplaySettings) -> dict[str, Scene]:
             stale_after_s=display.stale_after_s,
             banner_s=display.banner_s,
             max_fps=site.cameras[camera].max_fps,
+            keep_name_s=site.recognition.confirm_every_s + NAME_LATE_S,
         )
         for camera in display.cameras or site.cameras
     }

@@ -24,6 +24,7 @@ from turnstile.protocol.reasons import WORDS, Reason
 from turnstile.protocol.state import State
 from turnstile.screen import guidance
 from turnstile.screen.freshness import Freshness, see_frame, see_result
+from turnstile.screen.names import FollowedNames
 from turnstile.screen.verdicts import FollowedVerdicts
 
 CAMERA_SILENT_S = 2.0
@@ -121,6 +122,8 @@ class Scene:
     banner_s: float
     max_fps: float
     """The camera's largest frame rate."""
+    keep_name_s: float = 1.0
+    """How long a name stays with a face that is found and not encoded."""
     freshness: Freshness = field(default_factory=Freshness)
     locked_until_s: float = 0.0
     """Until when the door is locked out after too many denials."""
@@ -130,6 +133,7 @@ class Scene:
     _verdicts: tuple[Verdict | None, ...] = ()
     """Of each of the faces."""
     _followed: FollowedVerdicts = field(default_factory=FollowedVerdicts)
+    _names: FollowedNames = field(init=False)
     _fresh_s: float | None = None
     _local: tuple[Box, ...] = ()
     _local_ns: int = 0
@@ -137,6 +141,10 @@ class Scene:
     _banners: list[tuple[Access, float]] = field(default_factory=list)
     _advice: tuple[tuple[Advised, ...], float] = ((), 0.0)
     _lost: str | None = None
+
+    def __post_init__(self) -> None:
+        """Know nobody yet."""
+        self._names = FollowedNames(keep_s=self.keep_name_s)
 
     def frame(self, *, captured_ns: int, size_px: tuple[int, int], now_s: float) -> None:
         """Note that a frame of this width and height is on screen."""
@@ -163,7 +171,7 @@ class Scene:
         self.freshness = see_result(before, result.captured_ns, stale_after_ns=self._stale_after_ns)
         if self.freshness is before:
             return False
-        self._show_faces(result.faces, now_s)
+        self._show_faces(self._names.of(result.faces, now_s=now_s), now_s)
         self._fresh_s = now_s
         return True
 

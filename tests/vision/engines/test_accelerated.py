@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from turnstile.errors import PictureError
@@ -89,6 +90,25 @@ def test_a_hint_spares_the_full_scan_and_finds_the_same_faces(
     gone = engine.analyse(as_jpeg(elsewhere), hint=hint)
     assert gone.full_scan
     assert len(gone.boxes_px) >= 1
+
+
+def test_a_face_that_the_broker_knows_is_found_and_not_encoded(
+    reference: ReferenceEngine, engine: AcceleratedEngine, two_people: PictureRgb, as_jpeg: Encode
+) -> None:
+    """The other one is encoded as ever, also after a search of the whole picture."""
+    jpeg = as_jpeg(two_people)
+    full = engine.analyse(jpeg)
+    hint = Hint(boxes_px=full.boxes_px, age_s=0.07, frames_since_full_scan=0, find_only=(0,))
+    for analysis in (
+        engine.analyse(jpeg, hint=hint),
+        engine.analyse(jpeg, hint=replace(hint, frames_since_full_scan=1000)),
+        reference.analyse(jpeg, hint=replace(hint, boxes_px=reference.analyse(jpeg).boxes_px)),
+    ):
+        assert len(analysis.boxes_px) == 2
+        assert analysis.encoded == (1,)
+        assert analysis.left_out == 0
+        assert [sharp > 0 for sharp in analysis.sharpness] == [False, True]
+    assert np.linalg.norm(engine.analyse(jpeg, hint=hint).encodings[0] - full.encodings[1]) < 0.1
 
 
 def test_large_frames_are_decoded_no_larger_than_the_smallest_face_needs(

@@ -131,14 +131,14 @@ def test_faces_that_were_not_encoded_are_found_all_the_same(
     """They have a box and no encoding, come after the others, and are counted."""
     desk.replace_gallery(to_message(ANN))
     engine.boxes_px = tuple(a_box(left=at, size=20) for at in range(3))
-    engine.encodings, engine.encoded = some_encodings(1), (1,)
+    engine.encodings, engine.encoded, engine.left_out = some_encodings(1), (1,), 1
     faces = recognize(desk, a_work()).faces
     assert [(face.box_px.left, face.unread, face.person, bool(face.encoding)) for face in faces] == [
         (1, False, "Ann Lee", True),
         (0, True, None, False),
         (2, True, None, False),
     ]
-    assert desk.counts["faces_unread"] == 2
+    assert (desk.counts["faces_unread"], desk.counts["faces_found_only"]) == (1, 1)
 
 
 def test_a_crowd_is_said_in_the_log_and_shown(

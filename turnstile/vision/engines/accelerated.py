@@ -27,6 +27,7 @@ from turnstile.vision.detect.search import (
 )
 from turnstile.vision.encode.crowd import encode_in_time, to_encode
 from turnstile.vision.encode.encoder import POLICIES, Encoder
+from turnstile.vision.encode.known import unknown_faces
 from turnstile.vision.engines.engine import Analysis, EngineDescription
 from turnstile.vision.models import cache, precision
 from turnstile.vision.models.runtime import Network
@@ -97,9 +98,11 @@ class AcceleratedEngine:
         boxes = sighting.boxes_px[:MAX_FACES]
         detected = time.perf_counter()
         height_px, width_px = frame.shape[:2]
-        order = to_encode(boxes, width_px=width_px, height_px=height_px, turn=secrets.randbelow(2**30))
+        wanted = unknown_faces(boxes, hint)
+        turn = secrets.randbelow(2**30)
+        order = to_encode([boxes[at] for at in wanted], width_px=width_px, height_px=height_px, turn=turn)
         encoded_faces, encodings = encode_in_time(
-            order,
+            [wanted[at] for at in order],
             lambda at: self._frames.encode(frame, [boxes[at]]),
             budget_s=self._encode_budget_s,
             clock=time.perf_counter,
@@ -109,8 +112,8 @@ class AcceleratedEngine:
             boxes_px=boxes,
             encodings=encodings,
             encoded=encoded_faces,
-            left_out=len(boxes) - len(encoded_faces),
-            sharpness=tuple(sharpness(frame, box) for box in boxes),
+            left_out=len(wanted) - len(encoded_faces),
+            sharpness=tuple(sharpness(frame, box) if at in wanted else 0.0 for at, box in enumerate(boxes)),
             decode_ms=glance.decode_ms + (decoded - started) * 1e3,
             detect_ms=glance.detect_ms + (detected - decoded) * 1e3,
             encode_ms=(encoded - detected) * 1e3,

@@ -136,7 +136,8 @@ class RecognitionDesk:
                 )
             )
         found = [at for at in range(len(boxes)) if at not in encoded]
-        self.counts["faces_unread"] += len(found)
+        self.counts["faces_unread"] += analysis.left_out
+        self.counts["faces_found_only"] += len(found) - analysis.left_out
         unread = [Face(box_px=boxes[at], sharpness=analysis.sharpness[at], unread=True) for at in found]
         return (*faces, *unread)
 

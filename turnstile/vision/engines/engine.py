@@ -17,7 +17,7 @@ class Analysis:
     encodings: Encodings
     """Encodings; row `i` belongs to `boxes_px[i]`, or to `boxes_px[encoded[i]]` if not all were encoded."""
     sharpness: tuple[float, ...]
-    """Variance of the Laplacian of each grey face scaled to 100x100 pixels."""
+    """Variance of the Laplacian of each grey face scaled to 100x100 pixels; 0 of one that is only found."""
     encoded: tuple[int, ...] | None = None
     """Which faces were encoded; `None` means all."""
     left_out: int = 0

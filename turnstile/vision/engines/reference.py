@@ -16,6 +16,7 @@ from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.search import missed_faces, the_one_face
 from turnstile.vision.encode.crowd import encode_in_time, to_encode
+from turnstile.vision.encode.known import unknown_faces
 from turnstile.vision.engines.engine import Analysis, EngineDescription
 from turnstile.vision.pictures import biggest_first, decode_frame, sharpness
 
@@ -42,7 +43,7 @@ LANDMARKS = "small"
 class ReferenceEngine:
     """Finds faces by HOG and encodes them as `face_recognition` does: 5 points, 128 numbers, not scaled.
 
-    It scans every frame in full, so hints change nothing.
+    It scans every frame in full: hints change only which faces are encoded.
     """
 
     def __init__(self, recognition: RecognitionSettings) -> None:
@@ -62,7 +63,7 @@ class ReferenceEngine:
             runtime=f"dlib {face_recognition.api.dlib.__version__}",
         )
 
-    def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:  # noqa: ARG002 - scans in full
+    def analyse(self, jpeg: bytes, *, hint: Hint | None = None) -> Analysis:
         """Return the faces of a frame.
 
         Raises:
@@ -74,9 +75,11 @@ class ReferenceEngine:
         boxes = self._find(frame, upsamplings=self._upsamplings)[:MAX_FACES]
         detected = time.perf_counter()
         height_px, width_px = frame.shape[:2]
-        order = to_encode(boxes, width_px=width_px, height_px=height_px, turn=secrets.randbelow(2**30))
+        wanted = unknown_faces(boxes, hint)
+        turn = secrets.randbelow(2**30)
+        order = to_encode([boxes[at] for at in wanted], width_px=width_px, height_px=height_px, turn=turn)
         encoded_faces, encodings = encode_in_time(
-            order,
+            [wanted[at] for at in order],
             lambda at: self._encode(frame, [boxes[at]]),
             budget_s=self._encode_budget_s,
             clock=time.perf_counter,
@@ -86,8 +89,8 @@ class ReferenceEngine:
             boxes_px=tuple(boxes),
             encodings=encodings,
             encoded=encoded_faces,
-            left_out=len(boxes) - len(encoded_faces),
-            sharpness=tuple(sharpness(frame, box) for box in boxes),
+            left_out=len(wanted) - len(encoded_faces),
+            sharpness=tuple(sharpness(frame, box) if at in wanted else 0.0 for at, box in enumerate(boxes)),
             decode_ms=(decoded - started) * 1e3,
             detect_ms=(detected - decoded) * 1e3,
             encode_ms=(encoded - detected) * 1e3,
