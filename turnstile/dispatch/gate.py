@@ -23,7 +23,7 @@ cells. With 40 px, two cells of 16x16 (`turnstile.vision.change`)."""
 
 
 @dataclass(kw_only=True)
-class _Scene:
+class _LastLook:
     """What is known of one camera."""
 
     instance: str = ""
@@ -44,11 +44,11 @@ class Gate:
         self._is_used = recognition.skip_unchanged
         self._look_every_ns = round(recognition.look_every_s * 1e9)
         self._least_changed_px = CHANGED_SHARE_OF_FACE * recognition.min_face_px**2
-        self._scenes: dict[str, _Scene] = {}
+        self._scenes: dict[str, _LastLook] = {}
 
     def needs_look(self, frame: Frame, came_ns: int) -> bool:
         """Note a frame, and tell whether somebody may be seen in it who was not there before."""
-        scene = self._scenes.setdefault(frame.camera, _Scene())
+        scene = self._scenes.setdefault(frame.camera, _LastLook())
         is_next = (frame.instance, frame.seq) == (scene.instance, scene.seq + 1)
         scene.instance, scene.seq = frame.instance, frame.seq
         if not is_next or self._has_changed(frame):
@@ -63,14 +63,14 @@ class Gate:
             result: of a recognizer.
             came_ns: when its frame came.
         """
-        scene = self._scenes.setdefault(result.camera, _Scene())
+        scene = self._scenes.setdefault(result.camera, _LastLook())
         if came_ns >= scene.looked_ns:
             scene.looked_ns = came_ns
             scene.is_empty = result.full_scan and not result.faces and not result.problem
 
     def note_visits(self, camera: str, *, any_open: bool) -> None:
         """Note whether visits are open at a door."""
-        self._scenes.setdefault(camera, _Scene()).has_visits = any_open
+        self._scenes.setdefault(camera, _LastLook()).has_visits = any_open
 
     def forget(self, camera: str) -> None:
         """Drop what is held for a camera that is gone."""
