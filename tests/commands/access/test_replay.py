@@ -48,6 +48,22 @@ def test_the_same_settings_change_nothing(site: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == "1 verdict then, 1 now: no difference\n"
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "nothing is recorded in it yet"),
+        (b"a letter to somebody else\n", "something that is no recording"),
+    ],
+)
+def test_what_is_no_recording_is_refused(
+    site: Path, capsys: pytest.CaptureFixture[str], data: bytes, words: str
+) -> None:
+    """An empty one would look like a day on which nothing changes."""
+    (site.parent / "results").write_bytes(data)
+    assert main(["replay", "--config", str(site)]) == 78
+    assert words in capsys.readouterr().err
+
+
 def test_a_recording_of_another_version_is_refused_by_its_version(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

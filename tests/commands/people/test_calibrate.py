@@ -57,6 +57,16 @@ def test_with_one_person_no_rate_is_made_up(folder: Path, capsys: pytest.Capture
     assert "No picture in --strangers can be used" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize("share", ["x", "2", "nan"])
+def test_a_share_that_is_none_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], share: str
+) -> None:
+    """With what would be valid."""
+    with pytest.raises(SystemExit):
+        main(["calibrate", "--config", str(write_site(folder)), "--rate", share])
+    assert f"'{share}': a share is a number from 0.000001 to under 1" in capsys.readouterr().err
+
+
 def test_an_empty_folder_is_an_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """There is nothing to say."""
     assert main(["calibrate", "--config", str(write_site(folder))]) == 1

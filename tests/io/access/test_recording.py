@@ -66,7 +66,7 @@ def test_another_file_is_no_recording(tmp_path: Path, contents: bytes) -> None:
     """The error names it."""
     path = tmp_path / "results"
     path.write_bytes(contents)
-    with pytest.raises(ConfigError, match="results: not a record"):
+    with pytest.raises(ConfigError, match="results: cannot be read: it holds something that is no recording"):
         list(read(path))
 
 

@@ -199,7 +199,10 @@ def _matrix(rows: list[Encodings]) -> Encodings:
 
 def _share(text: str) -> float:
     """Return a share of at least one in a million and under one."""
-    share = float(text)
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
     if not 1e-6 <= share < 1:
-        raise argparse.ArgumentTypeError(f"{text}: a share is from 0.000001 to under 1")
+        raise argparse.ArgumentTypeError(f"{text!r}: a share is a number from 0.000001 to under 1")
     return share

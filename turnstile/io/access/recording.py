@@ -96,6 +96,8 @@ def read(path: Path) -> Iterator[AnyRecord]:
     files = [one for one in (path.with_name(f"{path.name}.1"), path) if not _is_absent(one)]
     if not files:
         raise ConfigError(f"{path}: there is no recording; a site makes one when it has decision.record")
+    if all(file.is_file() and not file.stat().st_size for file in files):
+        raise ConfigError(f"{path}: nothing is recorded in it yet")
     for file in files:
         yield from _read_one(file)
 
@@ -109,6 +111,7 @@ def _is_absent(path: Path) -> bool:
 
 def _read_one(path: Path) -> Iterator[AnyRecord]:
     try:
+        refuse_foreign(path)
         with path.open("rb") as file:
             while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
                 (length,) = _LENGTH.unpack(head)
@@ -132,7 +135,7 @@ def refuse_foreign(path: Path) -> None:
     record = begin[_LENGTH.size :]
     ours = record[1:3] == _TAG_FIELD and record[_TAG_AT].startswith(_TAGS)
     if begin and not ours:
-        words = f"{path} holds something that is no recording, and is left as it is; name another file"
+        words = "it holds something that is no recording, and is left as it is; name another file"
         raise OSError(errno.EEXIST, words)
 
 
