@@ -232,3 +232,22 @@ def test_an_older_frame_changes_no_advice(site: Site) -> None:
     late = a_result(seen(ANN, size=30), seq=1, captured_ns=START_NS)
     now = Now(START_NS, START_NS, MONDAY)
     assert site.decider.guide(late, came_ns=STEP_NS, now=now) is None
+
+
+def test_nobody_enters_while_the_clock_is_behind(site: Site) -> None:
+    """Who it is still stands in the event; somebody unknown is denied for that."""
+    site.decider.clock_behind = True
+    (event,) = site.see(seen(ANN), times=3)
+    assert (event.verdict, event.reason, event.person) == ("denied", Reason.CLOCK_BEHIND, ANN)
+    assert [event.reason for event in site.see(seen(EVE, left=700), times=8)] == [Reason.UNKNOWN]
+
+
+def test_visits_that_are_closed_are_decided_again(site: Site) -> None:
+    """Those at other doors, and of others at the same one, go on."""
+    site.see(seen(ANN), times=3)
+    site.see(seen(ANN), times=3, camera="store")
+    (mine,) = site.decider.doors["front_door"].visits
+    assert site.decider.close({mine.visit, "another"}) == ["front_door"]
+    assert site.decider.doors["front_door"].visits == ()
+    assert [event.person for event in site.see(seen(ANN), times=3)] == [ANN]
+    assert site.see(seen(ANN), times=3, camera="store") == []

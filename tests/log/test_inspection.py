@@ -17,6 +17,7 @@ from turnstile.log.notes import (
     NameErased,
     Note,
     NoteLink,
+    OperatorActed,
     PicturesRemoved,
     link_note,
 )
@@ -273,6 +274,17 @@ def test_a_gap_in_the_events_needs_a_note() -> None:
     silent = some_links(first, second)
     words = f"event {first.source}:5 follows {first.source}:1; no gap is on record"
     assert inspect(silent) == [(2, words)]
+
+
+def test_what_an_operator_did_is_one_of_the_events() -> None:
+    """Its note is missed like an entry when it is gone, and one with another number is a finding."""
+    head = some_links(an_access(1))
+    source = head[0].record.source
+    act = OperatorActed(source=source, seq=2, act="act-2", camera="gate", asker="operator-1", at_ns=START_NS)
+    assert inspected(noted(head, act), last_seqs={source: 2})[1] == []
+    assert len(inspected(head, last_seqs={source: 2})[1]) == 1
+    words = f"event {source}:3 follows {source}:1; no gap is on record"
+    assert inspect(noted(head, msgspec.structs.replace(act, seq=3))) == [(2, words)]
 
 
 def test_progress_that_was_raised_is_a_finding() -> None:
