@@ -39,6 +39,7 @@ from turnstile.io.runner import node
 from turnstile.io.runner.heart import BROKER_PERIOD_S, Heart
 from turnstile.io.site.descriptors import raise_limit
 from turnstile.people.building import GalleryBuilder
+from turnstile.people.risk import risk_of
 from turnstile.protocol.messages import (
     AnyMessage,
     Beat,
@@ -274,7 +275,7 @@ def wire(start: node.Start) -> BrokerNode:
     )
     people = PeopleDesk(
         enrolment=enrolment,
-        making=GalleryThread(GalleryBuilder(enrolment.engine)),
+        making=GalleryThread(GalleryBuilder(enrolment.engine, risk=risk_of(site.decision))),
         dispatch=dispatch,
         rate=StrangerRate(site.decision),
         keys=lambda: None if guard is None else guard.registry,

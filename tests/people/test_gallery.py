@@ -13,6 +13,7 @@ from turnstile.errors import WireError
 from turnstile.people.encodings import Encodings, is_encoding
 from turnstile.people.gallery import (
     EMPTY,
+    NOBODY,
     Gallery,
     build_gallery,
     files_by_person,
@@ -99,7 +100,7 @@ def test_no_faces_have_no_matches(gallery: Gallery) -> None:
 
 def test_nobody_enrolled_means_nobody_matched() -> None:
     """The first start of a new site."""
-    assert [tuple(match) for match in EMPTY.match(some_encodings(2))] == [(None, None, None)] * 2
+    assert EMPTY.match(some_encodings(2)) == [NOBODY] * 2
     assert build_gallery(ENGINE, []).match(some_encodings(1))[0].person is None
 
 

@@ -95,10 +95,15 @@ def ballots(result: Result, settings: DecisionSettings, *, too_old: bool) -> lis
         else:
             counts = True
         measure = Measure(
-            nearest=face.person, distance=face.distance, margin=margin, limit=settings.max_distance
+            nearest=face.person, distance=face.distance, margin=margin, limit=limit_of(face, settings)
         )
         cast.append(Ballot(person, reason, counts, measure))
     return cast
+
+
+def limit_of(face: Face, settings: DecisionSettings) -> float:
+    """Return the largest distance at which the person of a face is recognised."""
+    return settings.max_distance if face.limit is None else face.limit
 
 
 def margin_of(face: Face) -> float | None:
@@ -153,7 +158,7 @@ def with_frame(grounds: Grounds | None, measure: Measure) -> Grounds:
 
 
 def _named(face: Face, margin: float | None, settings: DecisionSettings) -> tuple[str | None, Reason]:
-    if face.person is None or face.distance is None or face.distance > settings.max_distance:
+    if face.person is None or face.distance is None or face.distance > limit_of(face, settings):
         return None, Reason.UNKNOWN
     if margin is not None and margin < settings.min_margin:
         return None, Reason.AMBIGUOUS
@@ -166,7 +171,8 @@ def _within_window(votes: Sequence[Vote], settings: DecisionSettings) -> list[Vo
 
 
 def _is_certain(measure: Measure, settings: DecisionSettings) -> bool:
-    near = _distance(measure) <= CERTAIN_SHARE * settings.max_distance
+    limit = settings.max_distance if measure.limit is None else measure.limit
+    near = _distance(measure) <= CERTAIN_SHARE * limit
     return near and (measure.margin is None or measure.margin >= CERTAIN_MARGINS * settings.min_margin)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from turnstile.people.agreement import EnrolledPicture, bounds_of, by_person, disagreeing
 from turnstile.people.gallery import EMPTY, Gallery, build_gallery, templates, to_message
+from turnstile.people.risk import Risk
 from turnstile.protocol.messages import People
 from turnstile.protocol.names import name_key
 
@@ -61,8 +62,9 @@ class MadeGallery(NamedTuple):
 class GalleryBuilder:
     """Makes one gallery after another."""
 
-    def __init__(self, engine: str, *, max_pictures: int = MAX_PICTURES) -> None:
-        self._engine, self._bounds = engine, bounds_of(engine)
+    def __init__(self, engine: str, *, risk: Risk | None = None, max_pictures: int = MAX_PICTURES) -> None:
+        """Remember the engine, and what risk the owner accepts; `None` where one limit is for all."""
+        self._engine, self._bounds, self._risk = engine, bounds_of(engine), risk
         self._max_pictures = max_pictures
         self._judged: dict[tuple[EnrolledPicture, ...], dict[str, str]] = {}
         """One person's pictures → which of them disagree."""
@@ -81,7 +83,7 @@ class GalleryBuilder:
         used = tuple(one for one in pictures if one.file not in wrong)
         taken = used[: self._max_pictures]
         gallery = build_gallery(self._engine, ((one.person, one.encoding) for one in taken))
-        compared = templates(gallery)
+        compared = templates(gallery, self._risk)
         return MadeGallery(
             gallery=gallery,
             templates=compared,
@@ -132,6 +134,7 @@ def _without(gallery: Gallery, gone: Collection[str]) -> Gallery:
         persons=tuple(person for person in gallery.persons if person not in gone),
         owners=(np.cumsum(kept) - 1)[gallery.owners[rows]],
         encodings=gallery.encodings[rows],
+        limits=None if gallery.limits is None else gallery.limits[kept],
     )
 
 

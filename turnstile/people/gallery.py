@@ -16,6 +16,7 @@ import numpy.typing as npt
 from turnstile.errors import WireError
 from turnstile.people.crowding import crowding
 from turnstile.people.encodings import MAX_LENGTH, Encodings, are_encodings, matrix
+from turnstile.people.risk import Limits, Risk, limits, nearest_others
 from turnstile.protocol.fields import ENCODING_BYTES, STEERING
 from turnstile.protocol.messages import People
 from turnstile.protocol.names import name_key
@@ -52,6 +53,8 @@ class Match(NamedTuple):
     person: str | None
     distance: float | None
     second_distance: float | None
+    limit: float | None = None
+    """The largest distance at which that person is recognised; `None` where the site has one for all."""
 
 
 NOBODY = Match(None, None, None)
@@ -71,6 +74,8 @@ class Gallery:
     owners: npt.NDArray[np.intp]
     """`(n,)`: the index in `persons` of each row of `encodings`."""
     encodings: Encodings
+    limits: Limits | None = None
+    """Largest distance at which each of `persons` is recognised; `None` where the site has one for all."""
 
     def match(self, faces: Encodings) -> list[Match]:
         """Return the nearest person of each row of `faces` `(k, 128)`.
@@ -143,6 +148,7 @@ class Gallery:
             self.persons[owner],
             distance_to(best),
             distance_to(second) if np.isfinite(nearness[second]) else None,
+            None if self.limits is None else float(self.limits[owner]),
         )
 
 
@@ -179,8 +185,10 @@ def build_gallery(engine: str, encodings: Iterable[tuple[str, bytes]]) -> Galler
     )
 
 
-def templates(gallery: Gallery) -> Gallery:
+def templates(gallery: Gallery, risk: Risk | None = None) -> Gallery:
     """Return what faces are compared with: each person's mean of the pictures, scaled to unit length.
+
+    With a risk, each person has a limit of their own (`turnstile.people.risk`).
 
     Raw encodings are compared with each picture, as `face_recognition` does. On LFW, with 100 people of 3
     pictures each, means recognise 88 % of the enrolled in one frame and the nearest pictures 81 %
@@ -188,12 +196,15 @@ def templates(gallery: Gallery) -> Gallery:
     """
     if not is_averaged(gallery.engine) or not gallery.persons:
         return gallery
+    encodings = means(gallery.encodings, gallery.owners)
+    pictures = np.bincount(gallery.owners, minlength=len(gallery.persons))
     return Gallery(
         version=gallery.version,
         engine=gallery.engine,
         persons=gallery.persons,
         owners=np.arange(len(gallery.persons)),
-        encodings=means(gallery.encodings, gallery.owners),
+        encodings=encodings,
+        limits=None if risk is None else limits(pictures, nearest_others(encodings), risk),
     )
 
 

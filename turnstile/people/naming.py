@@ -15,7 +15,7 @@ TOLERANCE = 0.001
 
 
 def name_faces(result: Result, gallery: Gallery) -> Result:
-    """Return a result whose names, distances and gallery version are those of this gallery.
+    """Return a result whose names, distances, limits and gallery version are those of this gallery.
 
     A face without a valid encoding, or beyond the first `MAX_NAMED`, is nobody's.
     """
@@ -24,8 +24,16 @@ def name_faces(result: Result, gallery: Gallery) -> Result:
     matches = dict(zip(seen, gallery.match(rows), strict=True))
     faces = []
     for at, face in enumerate(result.faces):
-        person, distance, second = matches.get(at, NOBODY)
-        faces.append(msgspec.structs.replace(face, person=person, distance=distance, second_distance=second))
+        match = matches.get(at, NOBODY)
+        faces.append(
+            msgspec.structs.replace(
+                face,
+                person=match.person,
+                distance=match.distance,
+                second_distance=match.second_distance,
+                limit=match.limit,
+            )
+        )
     return msgspec.structs.replace(result, faces=tuple(faces), gallery_version=gallery.version)
 
 

@@ -83,6 +83,8 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Distance to the nearest encoding of `person`."""
     second_distance: Distance | None = None
     """Distance to the nearest encoding of any other person; `None` if only one person is enrolled."""
+    limit: Distance | None = None
+    """Largest distance at which `person` is recognised, by the broker; `None` where one holds for all."""
     sharpness: Annotated[float, Meta(ge=0, le=1e12)] = 0.0
     """Variance of the Laplacian of the grey face scaled to 100x100 pixels; below about 50 is blurred."""
     encoding: Annotated[bytes, Meta(max_length=ENCODING_BYTES)] = b""
@@ -90,8 +92,7 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     thumbnail: Thumbnail = b""
     """For the broker, which publishes it with a decision only; may be empty."""
     unread: bool = False
-    """Found but not encoded: it says nothing about who it is. The frame has too many faces, or the broker
-    asked only to find this one (`Hint.find_only`)."""
+    """Found, not encoded: the frame has too many faces, or the broker wanted no more (`Hint.find_only`)."""
 
 
 class Frame(Message, frozen=True, kw_only=True, tag="frame/3"):
@@ -154,7 +155,7 @@ class Picture(Message, frozen=True, kw_only=True, tag="picture/1"):
     data: bytes
 
 
-class Result(Message, frozen=True, kw_only=True, tag="result/3"):
+class Result(Message, frozen=True, kw_only=True, tag="result/4"):
     """What a recognizer saw in a frame; published without some of it (`turnstile.protocol.public`)."""
 
     token: Token

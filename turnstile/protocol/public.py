@@ -13,12 +13,13 @@ def without_nearest(access: Access) -> Access:
 def for_everybody(result: Result, *, max_distance: float) -> Result:
     """Return a result as the broker publishes it: without its token, encodings and thumbnails.
 
-    A face farther than `max_distance` from everybody has no name. So all displays show the site's own names,
+    A face beyond its limit, by default `max_distance`, has no name. So all displays show the site's names,
     whatever their machines know of its settings.
     """
 
     def bared(face: Face) -> Face:
-        near = face.distance is not None and face.distance <= max_distance
+        limit = max_distance if face.limit is None else face.limit
+        near = face.distance is not None and face.distance <= limit
         person = face.person if near else None
         return msgspec.structs.replace(face, encoding=b"", thumbnail=b"", person=person)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from turnstile.errors import ConfigError
 from turnstile.site.problems import structured
 from turnstile.site.settings import UNIT_BOUNDS, BrokerSettings, Site
 
@@ -20,9 +21,17 @@ def build(document: object) -> Site:
 
 def _with_bounds(site: Site, document: object) -> Site:
     """Return the site with the bounds that the document does not state set to those of its encodings."""
-    said = document.get("decision") if isinstance(document, dict) else None
-    own = {} if site.recognition.frame_policy == "raw" else UNIT_BOUNDS
-    unsaid = {name: value for name, value in own.items() if not isinstance(said, dict) or name not in said}
+    section = document.get("decision") if isinstance(document, dict) else None
+    said = set(section) if isinstance(section, dict) else set[str]()
+    raw = site.recognition.frame_policy == "raw"
+    if raw and site.decision.stranger_rate is not None:
+        raise ConfigError(
+            "no table says which distance admits so many strangers for raw encodings: state max_distance",
+            place=("decision", "stranger_rate"),
+        )
+    unsaid = {name: value for name, value in UNIT_BOUNDS.items() if not raw and name not in said}
+    if "max_distance" in said:
+        unsaid.pop("stranger_rate", None)
     return msgspec.structs.replace(site, decision=msgspec.structs.replace(site.decision, **unsaid))
 
 

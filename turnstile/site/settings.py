@@ -145,7 +145,7 @@ class LockoutSettings(Section, frozen=True, kw_only=True):
     """How long at most."""
 
 
-UNIT_BOUNDS = {"max_distance": 0.32, "min_margin": 0.04, "link_distance": 0.30}
+UNIT_BOUNDS = {"max_distance": 0.32, "stranger_rate": 0.001, "min_margin": 0.04, "link_distance": 0.30}
 """The bounds for encodings of unit length, which lie closer together than raw ones, where a site file states
 none. Measured for ``mirror+paddings`` (2026-11). On LFW, 0.32 accepts 75 % of 158 pairs of one person's
 pictures taken years apart and 0.003 % of 99,224 impostor pairs; raw encodings at 0.45 accept 56 % and
@@ -160,6 +160,11 @@ class DecisionSettings(Section, frozen=True, kw_only=True):
     """Largest encoding distance that counts as the person. On LFW, 0.0036 % of impostor pairs lie under 0.45
     for raw dlib encodings and 0.024 % under 0.50 (86 million pairs); at 0.50 two of the three people in the
     clips of `benchmarks.visits` are taken for one another (2026-11)."""
+    stranger_rate: Annotated[float, Meta(gt=0, le=1)] | None = None
+    """Share of strangers at the door who may be taken for somebody. Each enrolled person's largest distance
+    follows from it, from how many people are enrolled and from how many pictures that person has
+    (`turnstile.people.risk`); `max_distance` holds besides, for who has one picture. Empty: `max_distance`
+    alone counts, as it does where the file states that and no rate. Raw encodings have no such table."""
     min_margin: Annotated[float, Meta(ge=0, le=2)] = 0.05
     """How much farther the second-best person must be."""
     link_distance: Annotated[float, Meta(gt=0, le=2)] = 0.45
