@@ -16,7 +16,7 @@ from tests.support.rights import shut_out_of
 from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.nodes import MAX_HEARD_BYTES
 from turnstile.io.people.cache import EncodingCache
-from turnstile.io.people.enrolment import Enrolment
+from turnstile.io.people.enrolment import MAX_SAID, Enrolment
 from turnstile.io.people.folder import MAX_PICTURE_BYTES, FaceFolder, Listing, files_in, watch
 from turnstile.people.building import MAX_PICTURES, GalleryBuilder
 from turnstile.people.encodings import Unencoded
@@ -689,3 +689,21 @@ def test_two_files_of_one_name_written_in_two_ways_are_one_person(place: Place) 
     encode_all(enrolment, *sorted(path.name for path in place.faces.iterdir()))
     assert enrolment.made.gallery.persons == ("JOS\u00c9 Poe",)
     assert list(enrolment.made.gallery.owners) == [0, 0]
+
+
+def test_of_very_many_files_that_are_no_pictures_the_first_are_named_and_the_others_counted(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each line takes time in which no door is served; a file that comes later is named too."""
+    for number in range(MAX_SAID + 30):
+        put(place.faces / f"scan_{number:03}.pdf", "no picture")
+    enrolment = place.enrolment()
+    said = [line for line in caplog.messages if "not used" in line]
+    assert [line.split()[0] for line in said[:-1]] == [f"faces/scan_{at:03}.pdf" for at in range(MAX_SAID)]
+    assert said[-1] == "30 more files in faces/ are not used either; `turnstile check` names them"
+    assert enrolment.refused == MAX_SAID + 30
+    put(place.faces / "late.pdf", "no picture")
+    refresh_until(enrolment, lambda: "late.pdf" in enrolment.unread)
+    assert [line for line in caplog.messages if "not used" in line][len(said) :] == [
+        line for line in caplog.messages if "late.pdf" in line
+    ]

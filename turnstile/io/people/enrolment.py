@@ -14,6 +14,9 @@ from turnstile.people.encodings import Unencoded
 from turnstile.protocol.names import name_key
 from turnstile.site.settings import GallerySettings
 
+MAX_SAID = 20
+"""Files of one look at the folder that are named in the log: 20,000 lines held up all doors for a second."""
+
 log = logging.getLogger("turnstile")
 
 
@@ -173,8 +176,7 @@ class Enrolment:
             self.problems = {d: p for d, p in self.problems.items() if d in self._wanted}
             self._changed = self._read = True
             self.unread = listing.problems
-            for file, problem in listing.problems.items():
-                self._report([file], problem, problem)
+            self._report_unread(listing.problems)
             for file, digest in self.hashes.items() if self.problems else ():
                 if digest in self.problems:
                     self._report([file], digest, self.problems[digest])
@@ -203,6 +205,18 @@ class Enrolment:
                 logging.WARNING if now else logging.INFO, "%s", now or "the faces folder can be read again"
             )
         self.trouble, self.absent = listing.trouble, listing.absent
+
+    def _report_unread(self, problems: Mapping[str, str]) -> None:
+        """Say of each file, once, why it is not read: of many at a time only the first, and their number."""
+        new = [file for file, problem in problems.items() if (f"faces/{file}", problem) not in self._reported]
+        for file in new[:MAX_SAID]:
+            self._report([file], problems[file], problems[file])
+        self._reported.update((f"faces/{file}", problems[file]) for file in new)
+        if len(new) > MAX_SAID:
+            log.warning(
+                "%s not used either; `turnstile check` names them",
+                counted(len(new) - MAX_SAID, "more file in faces/ is", "more files in faces/ are"),
+            )
 
     def _report(self, files: Sequence[str], about: str, problem: str) -> None:
         """Say once why files cannot be used, in one line for all that cannot for one reason."""
