@@ -18,6 +18,7 @@ TABLES = {
     "latency": ["A recognizer that only replies", "engine (the default)"],
     "decisions": ["From a result said"],
     "store": ["Batches of 1,", "Batches of 100,"],
+    "encoder": ["The encoder's network alone"],
     "broker": ["there and answered", "Cores used by each process", "Flooded"],
 }
 
