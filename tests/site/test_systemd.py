@@ -165,7 +165,7 @@ def test_a_node_that_would_write_among_the_programs_is_refused() -> None:
     """The sentence says which, and what would do."""
     site = a_site(loggers={"log": {"file": "/opt/turnstile/access_log.txt"}})
     with pytest.raises(
-        ConfigError, match=r"loggers\.log: it writes into /opt/turnstile, .*/opt/turnstile/var"
+        ConfigError, match=r"loggers\.log: it writes into /opt/turnstile, where the .*/opt/turnstile/var"
     ):
         files(site)
 

@@ -113,11 +113,12 @@ def units(site: Site, here: Sequence[Process], machine: Machine) -> dict[str, st
 
 def _refuse_to_write_programs(site: Site, one: Process, machine: Machine) -> None:
     for folder in _writes(site, one):
-        for kept in (machine.programs, _folder(machine.site_file)):
+        held = (("the programs are", machine.programs), ("the site file is", _folder(machine.site_file)))
+        for what, kept in held:
             if Path(kept).is_relative_to(folder):
                 raise ConfigError(
-                    f"{place_of(one)}: it writes into {folder}, where {kept} is, which a unit may not "
-                    f"change; name files in a folder of their own, such as {folder}/var"
+                    f"{place_of(one)}: it writes into {folder}, where {what}, and a unit may not "
+                    f"change those; name files in a folder of their own, such as {folder}/var"
                 )
 
 

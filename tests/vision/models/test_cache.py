@@ -70,6 +70,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     in_the_way.write_text("not a folder")
     assert scores(cache.detector(cache=in_the_way / "cache"))
     assert "cannot be kept in" in caplog.text
+    assert "[Errno" not in caplog.text
     assert "Not a directory" in caplog.text
 
 

@@ -301,7 +301,7 @@ class Guard:
         try:
             registry = self._keys.registry()
         except OSError as error:
-            log.warning("the keys cannot be read, so no new ones come: %s", error)
+            log.warning("the keys cannot be read, so no new ones come: %s", error.strerror or error)
             self._stamp = ()
             return {key: peer.who for key, peer in self._peers.items() if self._keys.has(peer.who)}
         return registry

@@ -17,6 +17,7 @@ import openvino
 import platformdirs
 
 from turnstile.errors import ModelError
+from turnstile.files.reading import why
 from turnstile.files.whole import write_whole
 from turnstile.vision.models import activations, dlib_file, graph, runtime
 from turnstile.vision.models.quantization import quantize
@@ -155,7 +156,7 @@ def kept_or_made(name: str, make: Callable[[], bytes], *, cache: Path | None = N
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, hashlib.sha256(contents).digest() + contents, durable=True)
     except OSError as error:
-        log.warning("what was made of a model cannot be kept in %s: %s", kept, error)
+        log.warning("what was made of a model cannot be kept in %s: %s", kept, why(error, about=kept))
     return contents
 
 
