@@ -77,6 +77,18 @@ def load(model: openvino.Model | Path, *, precision: PrecisionName = "float32") 
     return Network(compiled, precision=precision)
 
 
+def read(file: Path) -> openvino.Model:
+    """Return the model in a file (ONNX, TensorFlow Lite), to be changed before it is loaded.
+
+    Raises:
+        ModelError: it holds no model.
+    """
+    try:
+        return _core().read_model(file)
+    except RuntimeError as error:
+        raise ModelError(f"OpenVINO cannot read {file}: {error}") from error
+
+
 def restore(contents: bytes, *, precision: PrecisionName) -> Network:
     """Return the network that `Network.contents` gave.
 
