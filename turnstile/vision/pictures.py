@@ -36,13 +36,14 @@ MAX_ENROLMENT_BYTES = 32 * 2**20
 CHILD_TIMEOUT_S = 20.0
 
 
-def decode_frame(jpeg: bytes) -> PictureRgb:
-    """Return a frame's pixels in RGB, unrotated.
+def decode_frame(jpeg: bytes, *, reduced: Reduction = 1) -> PictureRgb:
+    """Return a frame's pixels in RGB, unrotated, at a fraction of its size.
 
     Raises:
         PictureError: not a complete baseline JPEG within the limits, or OpenCV cannot decode it.
     """
-    return _decode(jpeg, cv2.IMREAD_COLOR_RGB)
+    # OpenCV has no names for reduced RGB: it takes the grey ones' scale and RGB's colours.
+    return _decode(jpeg, cv2.IMREAD_COLOR_RGB | (_REDUCED_GREY[reduced] if reduced > 1 else 0))
 
 
 def decode_frame_grey(jpeg: bytes, *, reduced: Reduction = 1) -> PictureGrey:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from turnstile.errors import PictureError
 from turnstile.protocol.fields import Box, Hint
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.detect.blazeface import BlazeFaceDetector
 from turnstile.vision.detect.hog import HogDetector
 from turnstile.vision.detect.search import Detection, overlap
 from turnstile.vision.encode.crowd import MAX_ENCODED
@@ -25,9 +27,9 @@ from turnstile.vision.pictures import decode_enrolment
 Encode = Callable[[PictureRgb], bytes]
 
 
-@pytest.fixture(scope="module", params=["hog", "cnn"])
+@pytest.fixture(scope="module", params=["blazeface", "hog", "cnn"])
 def engine(request: pytest.FixtureRequest) -> AcceleratedEngine:
-    """Return the engine with either detector."""
+    """Return the engine with each detector."""
     return AcceleratedEngine(
         RecognitionSettings(
             engine="accelerated", detector=request.param, min_face_px=80, encode_budget_ms=10_000
@@ -111,14 +113,16 @@ def test_a_face_that_the_broker_knows_is_found_and_not_encoded(
     assert np.linalg.norm(engine.analyse(jpeg, hint=hint).encodings[0] - full.encodings[1]) < 0.1
 
 
+@pytest.mark.parametrize("detector", ["blazeface", "hog"])
 def test_large_frames_are_decoded_no_larger_than_the_smallest_face_needs(
-    two_people: PictureRgb, as_jpeg: Encode
+    two_people: PictureRgb, as_jpeg: Encode, detector: Literal["blazeface", "hog"]
 ) -> None:
     """Faces are found where they are all the same, and an empty frame is never decoded in full."""
-    engine = AcceleratedEngine(RecognitionSettings(min_face_px=240))
+    engine = AcceleratedEngine(RecognitionSettings(min_face_px=240, detector=detector))
     large = np.repeat(np.repeat(two_people, 3, axis=0), 3, axis=1)[:-1, :-2]
     jpeg = as_jpeg(large)
     assert HogDetector(min_face_px=240, second_look=OneFace()).reduction == 4
+    assert BlazeFaceDetector(min_face_px=240, second_look=OneFace()).reduction == 8
     analysis = engine.analyse(jpeg)
     full = [found.box_px for found in engine.detector.scan(large)]
     assert len(analysis.boxes_px) == len(full) == 2
@@ -219,7 +223,7 @@ def test_the_description_says_what_runs(engine: AcceleratedEngine) -> None:
     """Detector, runtime, precision, weights and policies."""
     description = engine.description
     assert description.encoding == "dlib-resnet-v1/mirror+paddings"
-    assert description.detector.partition(",")[0] in {"hog", "cnn"}
+    assert description.detector.partition(",")[0] in {"blazeface", "hog", "cnn"}
     assert "openvino" in description.runtime
     assert any(name in description.runtime for name in ("(float32)", "(bfloat16)", "(int8)"))
 

@@ -42,8 +42,11 @@ TILE_PX = 640
 TILE_OVERLAP_PX = 96
 """Shared by two tiles: a face of `COARSER * COARSE_FACE_PX` and its surroundings lie whole in one of them."""
 
-SHIFT_RIGHT, SHIFT_DOWN, RESIZE = -0.017, 0.025, 0.98
-"""What makes HOG's box of BlazeFace's, in widths of it."""
+SHIFT_RIGHT, SHIFT_DOWN, RESIZE = -0.012, 0.030, 0.983
+"""What makes HOG's box, which dlib's landmarks want, of BlazeFace's, in widths of it.
+
+Medians of 1,681 pictures of one half of the people of LFW's development set, faces 28 pixels wide in the
+input (2026-11). The other half gives -0.012, 0.032 and 0.982."""
 
 MAX_DOUBTS = 16
 """Most doubtful places that get a second look, surest first. It bounds the time of a strange picture."""

@@ -12,12 +12,11 @@ from turnstile.people.encodings import ENCODING_SIZE, Encodings
 from turnstile.protocol.fields import MAX_FACES, Box, Hint
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
-from turnstile.vision.detect.cnn import CnnDetector
+from turnstile.vision.detect.blazeface import BlazeFaceDetector
 from turnstile.vision.detect.hog import HogDetector
 from turnstile.vision.detect.search import (
     SMALLEST_FACE_PX,
     Detection,
-    Detector,
     Sighting,
     find,
     in_full,
@@ -28,10 +27,13 @@ from turnstile.vision.detect.search import (
 from turnstile.vision.encode.crowd import encode_in_time, to_encode
 from turnstile.vision.encode.encoder import POLICIES, Encoder
 from turnstile.vision.encode.known import unknown_faces
+from turnstile.vision.engines.detectors import Detectors
 from turnstile.vision.engines.engine import Analysis, EngineDescription
 from turnstile.vision.models import cache, precision
-from turnstile.vision.models.runtime import Network
 from turnstile.vision.pictures import decode_frame, decode_frame_grey, sharpness
+
+TwoStage = HogDetector | BlazeFaceDetector
+"""What first scans a frame that may be decoded smaller, and then looks again at what it found."""
 
 
 class _Glance(NamedTuple):
@@ -51,14 +53,12 @@ class AcceleratedEngine:
         policy = POLICIES[recognition.frame_policy]
         choice = precision.choose(recognition.precision, batch=policy.chips)
         encoder = cache.encoder(precision=choice.precision, batch=policy.chips)
-        detector = cache.detector()
+        detectors = Detectors(recognition)
         self._runtime = f"{encoder.description}, {choice.reason}"
         self._frames = Encoder(encoder, policy)
-        self.detector = _make_detector(recognition, detector, min_face_px=recognition.min_face_px)
-        self._enrol_detector = _make_detector(
-            recognition, detector, min_face_px=recognition.min_enrol_face_px
-        )
-        self._second_look = _network(recognition, detector, min_face_px=SMALLEST_FACE_PX)
+        self.detector = detectors.for_frames()
+        self._enrol_detector = detectors.for_pictures()
+        self._second_look = detectors.cnn(SMALLEST_FACE_PX)
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -125,17 +125,18 @@ class AcceleratedEngine:
         """Search a frame that is to be searched in full, decoded no larger than that needs."""
         detector, every = self.detector, self._recognition.full_scan_every
         follows = hint is not None and is_worth_following(hint, full_scan_every=every)
-        if follows or not isinstance(detector, HogDetector) or detector.reduction == 1:
+        if follows or not isinstance(detector, TwoStage) or detector.reduction == 1:
             return _Glance()
         started = time.perf_counter()
-        small = decode_frame_grey(jpeg, reduced=detector.reduction)
+        decode = decode_frame_grey if isinstance(detector, HogDetector) else decode_frame
+        small = decode(jpeg, reduced=detector.reduction)
         decoded = time.perf_counter()
         places = detector.coarse(small, reduced=detector.reduction)
         detected = time.perf_counter()
         return _Glance(places, (decoded - started) * 1e3, (detected - decoded) * 1e3)
 
     def _find(self, frame: PictureRgb, hint: Hint | None, glance: _Glance) -> Sighting:
-        if glance.places is not None and isinstance(self.detector, HogDetector):
+        if glance.places is not None and isinstance(self.detector, TwoStage):
             return in_full(self.detector.settle(frame, glance.places))
         return find(self.detector, frame, hint, full_scan_every=self._recognition.full_scan_every)
 
@@ -163,20 +164,3 @@ class AcceleratedEngine:
         """Return faces too small to enrol; HOG, as the network takes many seconds for a large picture."""
         closer = HogDetector(min_face_px=SMALLEST_FACE_PX, second_look=self._second_look)
         return find(closer, picture_rgb, None, full_scan_every=1).boxes_px
-
-
-def _make_detector(recognition: RecognitionSettings, network: Network, *, min_face_px: int) -> Detector:
-    """Return the detector that the site file asks for."""
-    cnn = _network(recognition, network, min_face_px=min_face_px)
-    if recognition.detector == "cnn":
-        return cnn
-    return HogDetector(min_face_px=min_face_px, second_look=cnn)
-
-
-def _network(recognition: RecognitionSettings, network: Network, *, min_face_px: int) -> CnnDetector:
-    return CnnDetector(
-        network,
-        cache.detector_windows(),
-        min_face_px=min_face_px,
-        min_score=recognition.min_detection_score,
-    )
