@@ -335,6 +335,12 @@ def test_what_a_batch_shows_of_its_journal_is_accounted_for() -> None:
     assert missing == EventsMissing(source="bbbb", first_seq=1, last_seq=2)
 
 
+def test_a_log_without_entries_lacks_what_the_journal_has_forgotten() -> None:
+    """As one that was put back to its beginning, or removed."""
+    gap = EventsMissing(source="aaaa", first_seq=1, last_seq=4)
+    assert Progress().account_for(Log(source="aaaa", after_seq=4, next_seq=5, events=())) == [gap]
+
+
 def test_whom_a_line_names_is_read_from_it() -> None:
     """Nobody where it is a remark, or where nobody was recognised."""
     columns = ("2026-11-22T11:01:14.123+01:00", "front_door", "GRANTED", "Ann Lee", "0.3124", "3/5")

@@ -246,9 +246,14 @@ class Progress:
         self._last_seqs[event.source] = max(event.seq, self._last_seqs.get(event.source, 0))
 
     def account_for(self, log: Log) -> list[SourceBegan | EventsMissing]:
-        """Return what a `Log` shows of its journal: that it is another one, that events will never come."""
+        """Return what a `Log` shows of its journal: that it is another one, that events will never come.
+
+        Whoever has no events lacks those that the journal has forgotten. A log that was put back to its
+        beginning is not told from a new one.
+        """
         if self.newest is None:
-            return []
+            last = log.next_seq - 1
+            return [EventsMissing(source=log.source, first_seq=1, last_seq=last)] if last > 0 else []
         facts: list[SourceBegan | EventsMissing] = []
         have = self._last_seqs.get(log.source, log.after_seq)
         if log.source != self.newest.source:

@@ -195,6 +195,19 @@ def test_what_was_sent_under_another_source_is_not_sent_again(folder: Path, rece
     broker.sockets.close()
 
 
+def test_a_new_webhook_does_not_miss_what_was_before_it(folder: Path, receiver: str) -> None:
+    """It sends what the broker still has."""
+    site = a_site(folder)
+    broker = Broker(site, [an_access(seq) for seq in (1, 2, 3)])
+    broker.forgotten = 2
+    hook = a_hook(site, receiver, folder)
+    work(hook, broker, lambda: hook.heart.counts["events_sent"] == 1)
+    assert [event["seq"] for event, _, _ in Receiver.taken] == [3]
+    assert hook.heart.counts["events_missing"] == 0
+    hook.close()
+    broker.sockets.close()
+
+
 def test_a_state_file_that_cannot_be_written_is_said_and_holds_up_nothing(
     folder: Path, receiver: str, caplog: pytest.LogCaptureFixture
 ) -> None:

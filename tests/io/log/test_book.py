@@ -145,6 +145,17 @@ def test_a_store_that_was_put_back_is_noticed_before_anybody_comes(config: Path)
         wait_until(lambda: book.fetch_after == Event("aaaa", 3), lambda: book.trouble, between=book.keep_open)
 
 
+def test_a_log_that_was_removed_notes_what_the_journal_has_forgotten(config: Path) -> None:
+    """Also one that was put back from before its first entry: `verify` lists it, and the rest is logged."""
+    with closing(a_book(config)) as book:
+        book.append(a_log(*EVENTS[2:4]))
+        assert "2 events, aaaa:1 to 2, are missing; the journal has them no more" in book.trouble
+        assert told(text_of(config)) == ALL[2:4]
+    found = inspection(config)
+    assert found.whole, found.lines
+    assert any("aaaa:1 to 2, are missing" in line for line in found.lines)
+
+
 def test_a_text_that_is_rotated_after_a_note_goes_on_and_verifies(config: Path) -> None:
     """The new file names the last event before the note."""
     with closing(a_book(config)) as book:
