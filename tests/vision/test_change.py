@@ -118,6 +118,14 @@ def test_what_stands_still_becomes_background() -> None:
     assert quiet_share(told[-5 * FPS :]) >= 0.98
 
 
+def test_nobody_leaves_a_ghost() -> None:
+    """Somebody stands there for half a minute and goes: what was behind them is no change."""
+    here = with_somebody(HALL, left=300)
+    told = changes(here if 20 * FPS <= at < 50 * FPS else HALL for at in range(60 * FPS))
+    assert told[18 * FPS] >= 10 * TWO_CELLS
+    assert quiet_share(told[47 * FPS + 1 :]) >= 0.98
+
+
 def test_a_pause_does_not_teach_the_background_what_came_meanwhile() -> None:
     """A camera that stalls for a minute shows who came then as a change, and in the next frame too."""
     background = Background()

@@ -3,10 +3,11 @@
 A picture becomes cells of 16x16 pixels, each the mean of 16 of them. A cell has changed when it differs from
 its background by more than its own noise. The background's gain is fitted to each picture first, row by row,
 so that automatic exposure changes nothing. A cell that changes from frame to frame, under a lamp that
-flickers or in the noise of night, is held to a wider bound, but never to more than `MOST_NOISE`.
+flickers or in the noise of night, is held to a wider bound, but never to more than `MOST_NOISE`. An older
+background is remembered beside the slow one, so that nobody leaves a ghost.
 
 OpenCV's own subtractors (MOG2, KNN) were tried at quarter scale: 0.2 and 0.3 ms a frame of 640x480 against
-0.16 here, and a step of exposure is foreground to both (2026-11). Times are arguments.
+0.24 here, and a step of exposure is foreground to both (2026-11). Times are arguments.
 """
 
 import math
@@ -36,6 +37,9 @@ SETTLES_S, ABSORBS_S = 5.0, 10.0
 """Time constants: of the noise and the background of unchanged cells, and of the background of changed ones.
 Something new and still becomes background in about half a minute."""
 
+REMEMBERS_S = 300.0
+"""Time constant of the older background, which what comes and goes hardly touches."""
+
 LONGEST_STEP_S = 0.5
 """A longer pause between two frames teaches no more than this."""
 
@@ -44,6 +48,9 @@ DARK = 16.0
 
 Cells = npt.NDArray[np.float32]
 """float32 `(rows, columns)`: mean brightness, 0 to 255."""
+
+Flags = npt.NDArray[np.bool_]
+"""bool `(rows, columns)`."""
 
 
 def cells_of(picture_bgr: PictureBgr) -> Cells:
@@ -57,13 +64,13 @@ def cells_of(picture_bgr: PictureBgr) -> Cells:
 
 
 class Background:
-    """The slow background of one camera's cells, and the noise of each."""
+    """The slow background of one camera's cells, an even slower one, and the noise of each cell."""
 
     def __init__(self) -> None:
         """Know nothing yet."""
         self._frames = 0
         self._seen_s = 0.0
-        self._last = self._cells = self._variance = np.zeros((0, 0), np.float32)
+        self._last = self._cells = self._old = self._variance = np.zeros((0, 0), np.float32)
 
     def change(self, cells: Cells, *, at_s: float) -> float | None:
         """Return the share of cells that changed, 0 to 1, and learn from them.
@@ -73,17 +80,25 @@ class Background:
         """
         if cells.shape != self._cells.shape:
             self._frames, self._seen_s = 0, at_s
-            self._last = self._cells = cells
+            self._last = self._cells = self._old = cells
             self._variance = np.full_like(cells, (MOST_NOISE / DEVIATIONS) ** 2)
         step_s = min(max(0.0, at_s - self._seen_s), LONGEST_STEP_S)
         self._frames, self._seen_s = self._frames + 1, at_s
-        background = _with_gain(self._cells, of=cells)
-        difference = cells - background
+        settled = self._learnt(step_s, SETTLES_S)
+        background, old = _with_gain(self._cells, of=cells), _with_gain(self._old, of=cells)
         bound = np.clip(DEVIATIONS * np.sqrt(self._variance), LEAST_NOISE, MOST_NOISE)
-        changed = np.abs(difference) > bound
-        settled = self._settles(step_s)
-        absorbed = 1 / self._frames if self._frames <= LEARNING_FRAMES else _share_learnt(step_s, ABSORBS_S)
-        self._cells = background + np.where(changed, np.float32(absorbed), np.float32(settled)) * difference
+        known, known_before = np.abs(cells - background) <= bound, np.abs(cells - old) <= bound
+        # where somebody stood for a while, what is behind them is background at once when they have gone
+        background = np.where(known_before & ~known, old, background)
+        changed = ~(known | known_before)
+        is_learning = self._frames <= LEARNING_FRAMES
+        self._cells = _towards(
+            cells, background, changed, settled if is_learning else _share(step_s, ABSORBS_S), settled
+        )
+        remembered = self._learnt(step_s, REMEMBERS_S)
+        self._old = _towards(
+            cells, old, changed, remembered if is_learning else _share(step_s, REMEMBERS_S), remembered
+        )
         self._learn_noise(cells, settled)
         return float(changed.mean()) if self._frames > LEARNING_FRAMES else None
 
@@ -93,9 +108,15 @@ class Background:
         self._variance = self._variance + np.float32(settled) * (flutter - self._variance)
         self._last = cells
 
-    def _settles(self, step_s: float) -> float:
+    def _learnt(self, step_s: float, constant_s: float) -> float:
         """Return how much a frame teaches; each of the first frames as much as all before it on average."""
-        return max(_share_learnt(step_s, SETTLES_S), 1 / self._frames)
+        return max(_share(step_s, constant_s), 1 / self._frames)
+
+
+def _towards(cells: Cells, background: Cells, changed: Flags, if_changed: float, if_not: float) -> Cells:
+    """Return a background that has learnt from a picture, cells that changed at a pace of their own."""
+    pace = np.where(changed, np.float32(if_changed), np.float32(if_not))
+    return np.asarray(background + pace * (cells - background), np.float32)
 
 
 def _with_gain(background: Cells, *, of: Cells) -> Cells:
@@ -112,5 +133,5 @@ def _with_gain(background: Cells, *, of: Cells) -> Cells:
     return np.asarray(np.minimum(background * gains, 255), np.float32)
 
 
-def _share_learnt(step_s: float, constant_s: float) -> float:
+def _share(step_s: float, constant_s: float) -> float:
     return 1 - math.exp(-step_s / constant_s)
