@@ -28,7 +28,8 @@ from benchmarks.face_folders import (
 )
 from benchmarks.precisions import show_precisions
 from benchmarks.report import Cell, Goal, Report, parser
-from turnstile.people.calibration import Pictures, admission_distances, distance_for, false_accepts
+from turnstile.people.calibration import Admissions, Pictures, admissions, distance_for, false_accepts
+from turnstile.people.crowding import crowding
 from turnstile.people.gallery import means
 from turnstile.vision.encode.encoder import POLICIES
 
@@ -114,8 +115,7 @@ def impostor_quantiles(encodings: Floats, people: Sequence[str], rates: Sequence
 class OneToMany:
     """Trials of strangers and of enrolled people against galleries."""
 
-    strangers: Floats
-    """For each, the distance from which on the stranger is taken for somebody."""
+    strangers: Admissions
     members: Floats
     """For each, the distance from which on the person is recognised as themselves; infinite where never."""
 
@@ -157,10 +157,11 @@ def one_to_many(
         unknown = (
             live_encodings[outside] if others is None else np.concatenate([live_encodings[outside], others])
         )
-        stranger_trials.append(admission_distances(gallery, unknown, min_margin=margin))
+        stranger_trials.append(admissions(gallery, unknown, min_margin=margin))
         own_rows = np.asarray([own[0] for own in rows])
         member_trials.append(recognised_from(gallery, people[own_rows], live_encodings[own_rows], margin))
-    return OneToMany(strangers=np.concatenate(stranger_trials), members=np.concatenate(member_trials))
+    tried = Admissions(*(np.concatenate(parts) for parts in zip(*stranger_trials, strict=True)))
+    return OneToMany(strangers=tried, members=np.concatenate(member_trials))
 
 
 def recognised_from(gallery: Pictures, names: npt.NDArray[np.str_], live: Floats, margin: float) -> Floats:
@@ -170,6 +171,8 @@ def recognised_from(gallery: Pictures, names: npt.NDArray[np.str_], live: Floats
         persons, owners = np.unique(persons, return_inverse=True)
         encodings = means(encodings, owners)
     distances = np.linalg.norm(live[:, None] - encodings[None], axis=2)
+    if gallery.averaged:
+        distances += crowding(live)[:, None] + crowding(encodings)[None]
     own = persons[None] == names[:, None]
     to_own = np.where(own, distances, np.inf).min(axis=1)
     to_other = np.where(own, np.inf, distances).min(axis=1)

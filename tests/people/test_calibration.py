@@ -3,21 +3,25 @@
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from tests.support.builders import a_gallery_of
 from turnstile.people.calibration import (
+    Admissions,
     Pictures,
     Rate,
-    admission_distances,
+    admissions,
     close_couples,
     disagreements,
     distance_for,
     false_accepts,
+    stated_rate_for,
     stranger_rate,
 )
-from turnstile.people.crowding import crowding
+from turnstile.people.crowding import CENTRES, crowding
 from turnstile.people.encodings import Encodings
+from turnstile.people.risk import Risk, limits, neighbours
 from turnstile.site.settings import DecisionSettings
 
 
@@ -38,6 +42,18 @@ def a_gallery(**places: list[float]) -> Pictures:
         files=tuple(file for _, file, _ in rows),
         encodings=on_a_line(*(place for _, _, place in rows)),
     )
+
+
+def trials_at(distances: npt.NDArray[np.float64]) -> Admissions:
+    """Return trials of strangers who are so near to the first person."""
+    return Admissions(distances.astype(np.float32), np.zeros(len(distances), np.intp))
+
+
+def a_crowd(count: int, *, spread: float, seed: int) -> Encodings:
+    """Return encodings of unit length around one typical face."""
+    noise = np.random.default_rng(seed).normal(0, spread, (count, 128))
+    rows = CENTRES[0] + noise
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def test_the_closest_couples_come_first_with_their_pictures() -> None:
@@ -79,10 +95,10 @@ def test_strangers_are_let_in_by_distance_and_margin() -> None:
     """The nearest person must be near, and the second-best farther by the margin."""
     gallery = a_gallery(ann=[0.0], bob=[1.0])
     strangers = on_a_line(0.2, 0.5, -0.4)
-    loose = admission_distances(gallery, strangers, min_margin=0.0)
+    loose = admissions(gallery, strangers, min_margin=0.0).distances
     assert loose == pytest.approx([0.2, 0.5, 0.4], abs=1e-3)
-    strict = admission_distances(gallery, strangers, min_margin=0.1)
-    assert strict == pytest.approx([0.2, np.inf, 0.4], abs=1e-3)
+    strict = admissions(gallery, strangers, min_margin=0.1)
+    assert strict.distances == pytest.approx([0.2, np.inf, 0.4], abs=1e-3)
     assert false_accepts(strict, max_distance=0.3) == Rate(hits=1, trials=3)
 
 
@@ -93,10 +109,10 @@ def test_strangers_are_compared_with_the_mean_where_recognizers_do() -> None:
     gallery = Pictures(persons=("ann", "ann", "bob"), files=("", "", ""), encodings=pictures, averaged=True)
     stranger = np.zeros((1, 128), np.float32)
     stranger[0, :2] = np.sqrt(0.5)
-    assert admission_distances(gallery, stranger, min_margin=0.0) == pytest.approx([0.0], abs=1e-3)
-    each = admission_distances(replace(gallery, averaged=False), stranger, min_margin=0.0)
+    assert admissions(gallery, stranger, min_margin=0.0).distances == pytest.approx([0.0], abs=1e-3)
+    each = admissions(replace(gallery, averaged=False), stranger, min_margin=0.0).distances
     assert each == pytest.approx([np.sqrt(2 - np.sqrt(2))], abs=1e-3)
-    assert admission_distances(gallery, min_margin=0.0) == pytest.approx(
+    assert admissions(gallery, min_margin=0.0).distances == pytest.approx(
         [np.sqrt(2) + crowding(pictures).sum() * 2 / 3] * 3, abs=1e-3
     )
 
@@ -104,38 +120,75 @@ def test_strangers_are_compared_with_the_mean_where_recognizers_do() -> None:
 def test_without_strangers_each_enrolled_person_is_one_to_the_others() -> None:
     """Their own pictures do not count as a match."""
     gallery = a_gallery(ann=[0.0, 0.1], bob=[0.4], cid=[2.0])
-    admissions = admission_distances(gallery, min_margin=0.0)
-    assert admissions == pytest.approx([0.4, 0.3, 0.3, 1.6], abs=1e-3)
+    found = admissions(gallery, min_margin=0.0)
+    assert found.distances == pytest.approx([0.4, 0.3, 0.3, 1.6], abs=1e-3)
 
 
 def test_one_person_alone_cannot_be_mistaken() -> None:
     """And with nobody enrolled nobody is let in."""
-    assert np.isinf(admission_distances(a_gallery(ann=[0.0, 0.1]), min_margin=0.05)).all()
-    assert np.isinf(admission_distances(a_gallery(), on_a_line(0.1), min_margin=0.05)).all()
+    assert np.isinf(admissions(a_gallery(ann=[0.0, 0.1]), min_margin=0.05).distances).all()
+    assert np.isinf(admissions(a_gallery(), on_a_line(0.1), min_margin=0.05).distances).all()
 
 
 def test_the_only_person_needs_no_margin() -> None:
     """There is no second-best."""
-    assert admission_distances(a_gallery(ann=[0.0]), on_a_line(0.2), min_margin=0.5) == pytest.approx([0.2])
+    alone = admissions(a_gallery(ann=[0.0]), on_a_line(0.2), min_margin=0.5)
+    assert alone.distances == pytest.approx([0.2])
 
 
 def test_the_distance_for_a_rate_lets_in_no_more() -> None:
     """And one step more would."""
-    admissions = np.linspace(0.2, 1.2, 1000, dtype=np.float32)
-    distance = distance_for(admissions, rate=0.01)
+    tried = trials_at(np.linspace(0.2, 1.2, 1000))
+    distance = distance_for(tried, rate=0.01)
     assert distance is not None
-    assert false_accepts(admissions, max_distance=distance).value <= 0.01
-    assert false_accepts(admissions, max_distance=distance + 0.002).value > 0.01
+    assert false_accepts(tried, max_distance=distance).value <= 0.01
+    assert false_accepts(tried, max_distance=distance + 0.002).value > 0.01
+
+
+def test_each_persons_own_limit_decides() -> None:
+    """A stranger as near to Bob as another to Ann is let in only where the limit allows it."""
+    gallery = a_gallery(ann=[0.0], bob=[1.0])
+    tried = admissions(gallery, on_a_line(0.2, 0.8), min_margin=0.0)
+    assert list(tried.people) == [0, 1]
+    assert false_accepts(tried, max_distance=np.array([0.3, 0.1], np.float32)) == Rate(hits=1, trials=2)
+
+
+def test_the_rate_to_state_lets_in_no_more_strangers_than_wanted() -> None:
+    """Strangers nearer than usual to the only person: a smaller rate must be stated than is wanted."""
+    gallery = Pictures(
+        persons=("ann",), files=("",), encodings=a_crowd(1, spread=0.02, seed=1), averaged=True
+    )
+    risk = Risk(stranger_rate=0.1, max_distance=0.5, min_margin=0.0)
+    tried = trials_at(np.linspace(0.2, 1.2, 1000))
+    stated = stated_rate_for(tried, gallery, risk, rate=0.1)
+    assert stated is not None
+    assert 0 < stated < 0.1
+    one, around = np.ones(1, np.intp), neighbours(gallery.encodings)
+    strict, loose = (
+        false_accepts(tried, max_distance=limits(one, around, risk._replace(stranger_rate=rate))).value
+        for rate in (stated, 0.1)
+    )
+    assert strict <= 0.1 < loose
+    assert stated_rate_for(trials_at(np.ones(5)), gallery, risk, rate=0.1) is None
+
+
+def test_where_no_rate_helps_none_is_named() -> None:
+    """Somebody who lies on a person enrolled is let in by every limit."""
+    gallery = Pictures(
+        persons=("ann",), files=("",), encodings=a_crowd(1, spread=0.02, seed=1), averaged=True
+    )
+    tried = trials_at(np.zeros(100))
+    assert stated_rate_for(tried, gallery, Risk(0.01, 0.3, 0.0), rate=0.01) == 0.0
 
 
 def test_too_few_trials_give_no_distance() -> None:
     """50 strangers cannot show a rate of one in a hundred."""
-    assert distance_for(np.ones(50, np.float32), rate=0.01) is None
+    assert distance_for(trials_at(np.ones(50)), rate=0.01) is None
 
 
 def test_when_nobody_gets_in_any_distance_will_do() -> None:
     """Encodings of unit length are at most 2 apart."""
-    assert distance_for(np.full(200, np.inf, np.float32), rate=0.01) == 2.0
+    assert distance_for(trials_at(np.full(200, np.inf)), rate=0.01) == 2.0
 
 
 def test_a_rate_says_how_little_it_proves() -> None:
@@ -155,5 +208,7 @@ def test_parts_that_do_not_belong_together_are_refused() -> None:
 def test_the_broker_tells_twins_in_the_gallery() -> None:
     """Two people with nearly one encoding would be taken for one another whenever the margin lets them."""
     twins = a_gallery_of(("Ann Lee", 0.0), ("Eve Poe", 0.01), ("Max Roe", 5.0))
-    assert stranger_rate(twins, DecisionSettings(min_margin=0.0)).hits == 2
-    assert stranger_rate(twins, DecisionSettings(min_margin=0.0, max_distance=0.001)).hits == 0
+    settings = DecisionSettings(min_margin=0.0)
+    assert stranger_rate(twins, None, settings).hits == 2
+    assert stranger_rate(twins, None, DecisionSettings(min_margin=0.0, max_distance=0.001)).hits == 0
+    assert stranger_rate(twins, np.array([0.3, 0.001, 0.3], np.float32), settings).hits == 1

@@ -1,13 +1,14 @@
 """How well a gallery keeps its people apart, and which distance admits how many strangers.
 
 All is computed from encodings of enrolled pictures, and of strangers if there are any. A stranger is let in
-by the rule by which one frame votes: the nearest person is within `max_distance`, and the second-best at
+by the rule by which one frame votes: the nearest person is within that person's limit, and the second-best at
 least `min_margin` farther. Several votes decide, so a door lets in fewer.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from turnstile.people.crowding import crowding
 from turnstile.people.encodings import Encodings
 from turnstile.people.gallery import Gallery, is_averaged, means
+from turnstile.people.risk import Limits, Risk, limits, neighbours
 from turnstile.site.settings import DecisionSettings
 
 MAX_TRIALS = 500
@@ -140,56 +142,90 @@ def disagreements(pictures: Pictures, *, max_distance: float) -> list[Disagreeme
     return sorted(found, key=lambda picture: -picture.own_distance)
 
 
-def admission_distances(
-    pictures: Pictures, strangers: Encodings | None = None, *, min_margin: float
-) -> npt.NDArray[np.float32]:
-    """Return for each trial the `max_distance` from which a stranger passes as somebody.
+class Admissions(NamedTuple):
+    """Trials of people against a gallery that they do not belong to."""
+
+    distances: Distances
+    """The distance to the nearest person; infinite where the margin always keeps the stranger out."""
+    people: npt.NDArray[np.intp]
+    """Who is nearest, people in order of name."""
+
+
+def admissions(pictures: Pictures, strangers: Encodings | None = None, *, min_margin: float) -> Admissions:
+    """Return for each trial whom a stranger passes as, and from which distance on.
 
     A trial is a stranger against the whole gallery or, without strangers, an enrolled picture against
-    everybody but its own person. Infinite where the margin always keeps the stranger out.
+    everybody but its own person.
     """
     if strangers is not None:
-        return _admission(_to_persons(strangers, pictures), min_margin)
+        return _admissions(_to_persons(strangers, pictures), min_margin)
     to_persons = _to_persons(pictures.encodings, pictures)
     to_persons[np.arange(len(to_persons)), _owners(pictures.persons)] = np.inf
-    return _admission(to_persons, min_margin)
+    return _admissions(to_persons, min_margin)
 
 
-def false_accepts(admissions: npt.NDArray[np.float32], *, max_distance: float) -> Rate:
-    """Return how many strangers a distance lets in."""
-    return Rate(hits=int((admissions <= max_distance).sum()), trials=len(admissions))
+def false_accepts(found: Admissions, *, max_distance: float | Limits) -> Rate:
+    """Return how many strangers one distance, or each person's limit, lets in."""
+    limit = max_distance[found.people] if isinstance(max_distance, np.ndarray) else max_distance
+    return Rate(hits=int((found.distances <= limit).sum()), trials=len(found.distances))
 
 
-def stranger_rate(gallery: Gallery, decision: DecisionSettings) -> Rate:
+def stranger_rate(gallery: Gallery, own_limits: Limits | None, decision: DecisionSettings) -> Rate:
     """Return how many enrolled pictures, each against all other people, would be taken for one of them.
 
     In a large gallery, `MAX_TRIALS` pictures, evenly spread, are tried.
+
+    Args:
+        gallery: all pictures.
+        own_limits: each person's; `None` where one distance is for all.
+        decision: the site's.
     """
     chosen = np.unique(np.linspace(0, len(gallery.owners) - 1, MAX_TRIALS).astype(int))
-    persons = tuple(gallery.persons[gallery.owners[at]] for at in chosen)
+    owners = gallery.owners[chosen]
+    persons = tuple(gallery.persons[owner] for owner in owners)
     pictures = Pictures(
         persons=persons,
         files=persons,
         encodings=gallery.encodings[chosen],
         averaged=is_averaged(gallery.engine),
     )
-    admissions = admission_distances(pictures, min_margin=decision.min_margin)
-    return false_accepts(admissions, max_distance=decision.max_distance)
+    tried = decision.max_distance if own_limits is None else own_limits[np.unique(owners)]
+    return false_accepts(admissions(pictures, min_margin=decision.min_margin), max_distance=tried)
 
 
-def distance_for(admissions: npt.NDArray[np.float32], *, rate: float) -> float | None:
+def distance_for(found: Admissions, *, rate: float) -> float | None:
     """Return the largest distance, in steps of 0.001, that lets in at most this share of the strangers.
 
     Returns:
         `None` if there are too few trials: a rate needs at least `1 / rate`.
     """
-    if len(admissions) * rate < 1:
+    if len(found.distances) * rate < 1:
         return None
-    allowed = math.floor(len(admissions) * rate)
-    beyond = np.sort(admissions)[allowed:]
+    allowed = math.floor(len(found.distances) * rate)
+    beyond = np.sort(found.distances)[allowed:]
     if not len(beyond) or not np.isfinite(beyond[0]):
         return 2.0
     return max(0.0, (math.ceil(float(beyond[0]) * 1000) - 1) / 1000)
+
+
+def stated_rate_for(found: Admissions, pictures: Pictures, risk: Risk, *, rate: float) -> float | None:
+    """Return the largest rate to state, at most `rate`, whose limits let in at most that share of strangers.
+
+    Returns:
+        `None` if there are too few trials: a rate needs at least `1 / rate`.
+    """
+    if len(found.distances) * rate < 1:
+        return None
+    owners = _owners(pictures.persons)
+    each, around = np.bincount(owners), neighbours(means(pictures.encodings, owners))
+    for stated in (rate * step for step in _STEPS):
+        own = limits(each, around, risk._replace(stranger_rate=stated))
+        if false_accepts(found, max_distance=own).value <= rate:
+            return stated
+    return 0.0
+
+
+_STEPS = tuple(share * 10.0**-digits for digits in range(7) for share in (1.0, 0.5, 0.2))
 
 
 def _distances(rows: Encodings, columns: Encodings, *, crowded: bool = False) -> Distances:
@@ -226,12 +262,13 @@ def _to_persons(rows: Encodings, pictures: Pictures) -> Distances:
     return nearest
 
 
-def _admission(to_persons: Distances, min_margin: float) -> npt.NDArray[np.float32]:
+def _admissions(to_persons: Distances, min_margin: float) -> Admissions:
     if not to_persons.shape[1]:
-        return np.full(len(to_persons), np.inf, np.float32)
-    ordered = np.sort(to_persons, axis=1)
-    nearest = ordered[:, 0]
-    if ordered.shape[1] == 1:
-        return nearest
-    margins = np.subtract(ordered[:, 1], nearest, where=np.isfinite(nearest), out=np.zeros_like(nearest))
-    return np.where(margins >= min_margin, nearest, np.float32(np.inf))
+        nobody = np.zeros(len(to_persons), np.intp)
+        return Admissions(np.full(len(to_persons), np.inf, np.float32), nobody)
+    people, nearest = to_persons.argmin(axis=1), to_persons.min(axis=1)
+    if to_persons.shape[1] == 1:
+        return Admissions(nearest, people)
+    second = np.partition(to_persons, 1, axis=1)[:, 1]
+    margins = np.subtract(second, nearest, where=np.isfinite(nearest), out=np.zeros_like(nearest))
+    return Admissions(np.where(margins >= min_margin, nearest, np.float32(np.inf)), people)

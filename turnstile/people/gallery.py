@@ -16,7 +16,7 @@ import numpy.typing as npt
 from turnstile.errors import WireError
 from turnstile.people.crowding import crowding
 from turnstile.people.encodings import MAX_LENGTH, Encodings, are_encodings, matrix
-from turnstile.people.risk import Limits, Risk, limits, nearest_others
+from turnstile.people.risk import Limits, Risk, limits, neighbours
 from turnstile.protocol.fields import ENCODING_BYTES, STEERING
 from turnstile.protocol.messages import People
 from turnstile.protocol.names import name_key
@@ -204,7 +204,7 @@ def templates(gallery: Gallery, risk: Risk | None = None) -> Gallery:
         persons=gallery.persons,
         owners=np.arange(len(gallery.persons)),
         encodings=encodings,
-        limits=None if risk is None else limits(pictures, nearest_others(encodings), risk),
+        limits=None if risk is None else limits(pictures, neighbours(encodings), risk),
     )
 
 

@@ -21,21 +21,33 @@ from turnstile.io.site.file import load
 from turnstile.io.site.progress import progress
 from turnstile.io.site.terminal import printable
 from turnstile.people.calibration import (
+    Admissions,
     Pictures,
-    admission_distances,
+    admissions,
     close_couples,
     disagreements,
     distance_for,
     false_accepts,
+    stated_rate_for,
 )
 from turnstile.people.encodings import Encodings
-from turnstile.people.gallery import files_by_person, is_averaged, is_picture
+from turnstile.people.gallery import (
+    Gallery,
+    build_gallery,
+    files_by_person,
+    is_averaged,
+    is_picture,
+    templates,
+)
+from turnstile.people.outlook import in_words, outlook
+from turnstile.people.risk import risk_of
 from turnstile.site.settings import DecisionSettings, Site
 from turnstile.vision.engines.engine import Engine
 from turnstile.vision.engines.selection import make_engine
 from turnstile.vision.pictures import decode_enrolment
 
 COUPLES = 10
+USUAL_RATE = 0.001
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +55,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--strangers", type=Path, metavar="FOLDER", help="pictures of people not enrolled")
     parser.add_argument(
-        "--rate", type=_share, default=0.001, metavar="SHARE", help="wanted share of strangers (0.001)"
+        "--rate", type=_share, metavar="SHARE", help="wanted share of strangers (the site's stranger_rate)"
     )
 
 
@@ -59,43 +71,61 @@ def run(options: argparse.Namespace) -> int:
     others = None if options.strangers is None else _strangers(options.strangers, engine)
     if not pictures.files:
         raise TurnstileError(f"nobody is enrolled in {site.gallery.faces}")
-    report(pictures, others, site.decision, rate=options.rate, console=Console(highlight=False))
+    compared = _compared(pictures, site)
+    rate = options.rate or site.decision.stranger_rate or USUAL_RATE
+    report(pictures, compared, others, site.decision, rate=rate, console=Console(highlight=False))
     return EXIT_STOPPED
 
 
 def report(
     pictures: Pictures,
+    compared: Gallery,
     strangers: Encodings | None,
     decision: DecisionSettings,
     *,
     rate: float,
     console: Console,
 ) -> None:
-    """Print close couples, pictures that disagree, and false accepts."""
+    """Print limits, close couples, pictures that disagree, and false accepts."""
     people = len(set(pictures.persons))
     bounds = f"max_distance {decision.max_distance:g}, min_margin {decision.min_margin:g}"
+    if decision.stranger_rate is not None:
+        bounds = f"stranger_rate {decision.stranger_rate:g}, {bounds}"
     console.print(
         f"{counted(people, 'person', 'people')}, {counted(len(pictures.files), 'picture')}; {bounds}\n"
     )
+    each = np.unique(np.asarray(pictures.persons), return_counts=True)[1]
+    for said in in_words(outlook(compared, each, decision)):
+        console.print(printable(f"{said[0].upper()}{said[1:]}."), soft_wrap=True, markup=False)
+    console.print()
     _print_couples(pictures, decision, console)
     _print_disagreements(pictures, decision, console)
     if people < 2 if strangers is None else not len(strangers):
         console.print(_too_few(strangers))
         return
-    admissions = admission_distances(pictures, strangers, min_margin=decision.min_margin)
-    found = false_accepts(admissions, max_distance=decision.max_distance)
+    tried = admissions(pictures, strangers, min_margin=decision.min_margin)
+    limit = decision.max_distance if compared.limits is None else compared.limits
+    found = false_accepts(tried, max_distance=limit)
     whom = "enrolled pictures, each against all other people" if strangers is None else "strangers' pictures"
     console.print(
         f"Taken for somebody: {found.hits} of {found.trials} {whom}: {found.value:.2%}, at most "
         f"{found.at_most:.2%} (95 %). Several frames must agree, so a door admits fewer."
     )
-    wanted = distance_for(admissions, rate=rate)
+    console.print(_advice(tried, pictures, decision, rate=rate))
+
+
+def _advice(tried: Admissions, pictures: Pictures, decision: DecisionSettings, *, rate: float) -> str:
+    """Say what to write into the site file for a rate."""
+    risk = risk_of(decision)
+    key = "max_distance" if risk is None else "stranger_rate"
+    wanted = (
+        distance_for(tried, rate=rate) if risk is None else stated_rate_for(tried, pictures, risk, rate=rate)
+    )
     if wanted is None:
-        console.print(
-            f"For a rate of {rate:.3%} at least {1 / rate:.0f} trials are needed: --strangers FOLDER"
-        )
-    else:
-        console.print(f"For a rate of {rate:.3%}: decision.max_distance: {wanted:.3f}")
+        return f"For a rate of {rate:.3%} at least {1 / rate:.0f} trials are needed: --strangers FOLDER"
+    if not wanted:
+        return f"No limit gives a rate of {rate:.3%}: the closest people named above must be told apart first"
+    return f"For a rate of {rate:.3%}: decision.{key}: {wanted:.7f}".rstrip("0")
 
 
 def _too_few(strangers: Encodings | None) -> str:
@@ -127,6 +157,13 @@ def _print_disagreements(pictures: Pictures, decision: DecisionSettings, console
         nearest = "" if one.other is None else f"; {one.other} is at {one.other_distance:.3f}"
         said = f"{one.file} lies {one.own_distance:.3f} from {one.person}'s other pictures{nearest}"
         console.print(f"[yellow]disagrees:[/yellow] {printable(said)}")
+
+
+def _compared(pictures: Pictures, site: Site) -> Gallery:
+    """Return what faces are compared with."""
+    rows = zip(pictures.persons, pictures.encodings, strict=True)
+    named = ((person, encoding.astype("<f4").tobytes()) for person, encoding in rows)
+    return templates(build_gallery(site.recognition.encoding, named), risk_of(site.decision))
 
 
 def _enrolled(site: Site, engine: Engine) -> Pictures:

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from turnstile.access.rules import unenrolled
 from turnstile.commands.options import add_config
 from turnstile.commands.site.destinations import foreign_files, unwritable_files
@@ -41,7 +43,9 @@ from turnstile.people.agreement import (
     disagreeing,
     groups_in_words,
 )
-from turnstile.people.gallery import files_by_person, persons_of, why_not_used
+from turnstile.people.gallery import build_gallery, files_by_person, persons_of, templates, why_not_used
+from turnstile.people.outlook import in_words, outlook
+from turnstile.people.risk import risk_of
 from turnstile.protocol.names import near_names
 from turnstile.site.addresses import clashing_ports, shared_addresses, shared_devices
 from turnstile.site.plan import processes_on
@@ -186,6 +190,10 @@ def enrolled(site: Site) -> Iterator[tuple[str, str]]:
     used = [picture for picture in pictures if picture.file not in apart]
     people = counted(len(by_person(used)), "person", "people")
     yield "faces", f"{folder}: {people}, {counted(len(used), 'picture')}"
+    gallery = build_gallery(site.recognition.encoding, ((one.person, one.encoding) for one in used))
+    compared = templates(gallery, risk_of(site.decision))
+    for said in in_words(outlook(compared, np.bincount(gallery.owners), site.decision)):
+        yield "limits", said
     for file, problem in sorted(problems.items()):
         yield "", f"{file} cannot be used: {problem}"
     for reason, together in by_reason(apart).items():

@@ -124,8 +124,8 @@ class PeopleDesk:
             return
         log.info("%s", _in_words(gallery, self.enrolled))
         self.enrolled, self._said = gallery.persons, gallery.version
-        if len(gallery.persons) > 1:
-            self.rate.ask(gallery, made.pictures)
+        if gallery.persons:
+            self.rate.ask(made)
 
     def _spread(self, now_ns: int) -> list[Outgoing]:
         self._used_ns = now_ns

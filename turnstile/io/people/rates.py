@@ -5,6 +5,8 @@ import queue
 from collections.abc import Sequence
 from contextlib import suppress
 
+import numpy as np
+
 from turnstile.io.runner.worker import Worker
 from turnstile.people.agreement import (
     Couple,
@@ -14,8 +16,9 @@ from turnstile.people.agreement import (
     encodings_of,
     groups_in_words,
 )
+from turnstile.people.building import MadeGallery
 from turnstile.people.calibration import stranger_rate
-from turnstile.people.gallery import Gallery
+from turnstile.people.outlook import in_words, outlook
 from turnstile.site.settings import DecisionSettings
 
 LOOK_S = 0.2
@@ -36,15 +39,15 @@ class StrangerRate:
         """Begin to wait for galleries."""
         self.value: float | None = None
         self._decision = decision
-        self._galleries: queue.SimpleQueue[tuple[Gallery, Sequence[EnrolledPicture]]] = queue.SimpleQueue()
+        self._galleries: queue.SimpleQueue[MadeGallery] = queue.SimpleQueue()
         self._compared: set[EnrolledPicture] = set()
         self._said: set[str] = set()
         self._worker = Worker("stranger rate", self._work)
         self._worker.start()
 
-    def ask(self, gallery: Gallery, pictures: Sequence[EnrolledPicture]) -> None:
-        """Compute it for a gallery made of these pictures; one that waits already is left out."""
-        self._galleries.put((gallery, pictures))
+    def ask(self, made: MadeGallery) -> None:
+        """Compute it for a gallery; one that waits already is left out."""
+        self._galleries.put(made)
 
     def check(self) -> None:
         """Raise what ended the computing, if anything did."""
@@ -57,11 +60,13 @@ class StrangerRate:
     def _work(self) -> None:
         while not self._worker.stopping.is_set():
             with suppress(queue.Empty):
-                gallery, pictures = self._galleries.get(timeout=LOOK_S)
+                made = self._galleries.get(timeout=LOOK_S)
                 while not self._galleries.empty():
-                    gallery, pictures = self._galleries.get()
-                self.value = log_stranger_rate(gallery, self._decision)
-                self._name_who_is_alike(gallery.engine, pictures)
+                    made = self._galleries.get()
+                log_outlook(made, self._decision)
+                if len(made.gallery.persons) > 1:
+                    self.value = log_stranger_rate(made, self._decision)
+                self._name_who_is_alike(made.gallery.engine, made.pictures)
 
     def _name_who_is_alike(self, engine: str, pictures: Sequence[EnrolledPicture]) -> None:
         """Log, once, which new pictures show nearly the face of another person's."""
@@ -78,15 +83,22 @@ class StrangerRate:
         self._compared = set(pictures)
 
 
-def log_stranger_rate(gallery: Gallery, decision: DecisionSettings) -> float:
+def log_outlook(made: MadeGallery, decision: DecisionSettings) -> None:
+    """Log the limits of a gallery, what they are expected to do, and who looks like whom."""
+    for sentence in in_words(outlook(made.templates, np.bincount(made.gallery.owners), decision)):
+        log.info("%s", sentence)
+
+
+def log_stranger_rate(made: MadeGallery, decision: DecisionSettings) -> float:
     """Log how often enrolled people would be taken for somebody else, and return that rate."""
-    rate = stranger_rate(gallery, decision)
+    rate = stranger_rate(made.gallery, made.templates.limits, decision)
     sentence = "of %d enrolled pictures %d would be taken for somebody else: %.2f %%, at most %.2f %%"
     log.info(sentence, rate.trials, rate.hits, 100 * rate.value, 100 * rate.at_most)
     if rate.value > decision.max_stranger_rate:
         log.warning(
-            "that is more than decision.max_stranger_rate, %.2f %%: lower decision.max_distance, raise "
+            "that is more than decision.max_stranger_rate, %.2f %%: lower decision.%s, raise "
             "decision.min_margin, or see `turnstile calibrate` for the pictures that are too alike",
             100 * decision.max_stranger_rate,
+            "max_distance" if decision.stranger_rate is None else "stranger_rate",
         )
     return rate.value
