@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -108,9 +109,17 @@ class Copies:
         return list(gaps_of(self.lines()))
 
     def unrecorded(self) -> list[Event]:
-        """Return the events that the log had, has no more and does not note as missing."""
-        gaps = self.gaps()
-        return [one for one in self.gone() if not any(one.seq in gap for gap in gaps)]
+        """Return the events that the log had, has no more and does not note as missing.
+
+        A number of a note stands for one event, for a journal that was put back uses numbers again.
+        """
+        noted = Counter(seq for gap in self.gaps() for seq in gap)
+        unrecorded = []
+        for event in self.gone():
+            if not noted[event.seq]:
+                unrecorded.append(event)
+            noted[event.seq] -= 1
+        return unrecorded
 
     def _hashes(self) -> set[str]:
         return {link.hash.hex() for link in self._chain()}
