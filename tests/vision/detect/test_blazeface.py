@@ -101,6 +101,13 @@ def test_faces_of_all_sizes_are_found_in_a_large_frame(obama: PictureRgb, face_p
     assert face.box_px.width == pytest.approx(face_px, rel=0.25)
 
 
+def test_a_face_too_small_to_be_encoded_is_left_out(obama: PictureRgb) -> None:
+    """The network sees it, but nobody could be told from it."""
+    frame = placed(obama, width=640, height=480, face_px=26, left=200, top=100)
+    assert a_detector().scan(frame) == []
+    assert len(a_detector(min_face_px=26).scan(frame)) == 1
+
+
 def test_a_picture_of_nothing_has_no_face() -> None:
     """Noise, stripes, boards, ramps; at the scale of small faces and of large ones."""
     random = np.random.default_rng(3)
