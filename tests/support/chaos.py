@@ -175,10 +175,7 @@ class Chaos:
         victim = dice.choice(list(PROGRAM_OF))
         what = dice.random()
         if what < CLOCK_SHARE:
-            now_s = self.processes.clocks_s.get(victim, 0.0)
-            set_by_s = dice.choice([one for one in CLOCKS_S if one != now_s])
-            self.processes.set_clock(victim, set_by_s)
-            self._note_fault(victim, f"clock {set_by_s:+g} s")
+            self._set_a_clock(victim, dice)
         elif what < KILL_SHARE:
             self._kill(victim, away_s=dice.uniform(0.1, 1.0))
         else:
@@ -187,6 +184,16 @@ class Chaos:
             self._live(pause_s)
             self.processes.send(victim, signal.SIGCONT)
             self._note_fault(victim, f"SIGSTOP {pause_s:g} s")
+
+    def _set_a_clock(self, victim: str, dice: random.Random) -> None:
+        """Set a process's clock, but right first the broker's if it is behind, as nobody enters meanwhile."""
+        clocks_s = self.processes.clocks_s
+        if clocks_s.get("broker", 0.0) < 0:
+            victim, set_by_s = "broker", 0.0
+        else:
+            set_by_s = dice.choice([one for one in CLOCKS_S if one != clocks_s.get(victim, 0.0)])
+        self.processes.set_clock(victim, set_by_s)
+        self._note_fault(victim, f"clock {set_by_s:+g} s")
 
     def _kill(self, victim: str, *, away_s: float) -> None:
         self.processes.kill(victim)
