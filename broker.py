@@ -17,12 +17,15 @@ import secrets
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import zmq
 
 from turnstile.dispatch.desk import DispatchDesk, Recognized
 from turnstile.dispatch.dispatcher import Job
-from turnstile.errors import PictureError, RefusedError, WireError
+from turnstile.dispatch.newest import NewestOfEach
+from turnstile.errors import PictureError, RefusedError, TurnstileError, WireError
 from turnstile.io.access.desk import AccessDesk, open_access_desk
 from turnstile.io.bus.broker import BrokerSockets, Received
 from turnstile.io.bus.guard import guard_of
@@ -61,8 +64,14 @@ from turnstile.protocol.public import for_everybody
 from turnstile.protocol.roles import is_instance_of
 from turnstile.protocol.topics import Outgoing, topic, work_topic
 
-DRAIN_S = 0.003
-"""How long to receive before work is handed out again: a flood delays nobody's frame by more."""
+DRAIN_S, MESSAGES_A_TURN = 0.003, 64
+"""How much to receive before work is handed out again: a flood delays nobody's answer by more."""
+
+FRAMES_A_TURN = 16
+"""How many frames to check and pass on before work is handed out again; newer ones overtake the others."""
+
+UPKEEP_NS = 10_000_000
+"""How often to look at what no message tells of: rules, faces, leases, lockouts."""
 
 log = logging.getLogger("turnstile")
 
@@ -79,22 +88,25 @@ class BrokerNode:
     meter: Meter
     heart: Heart
     endpoint: Endpoint | None
+    frames: NewestOfEach[Received] = field(default_factory=lambda: NewestOfEach(room=FRAMES_A_TURN))
+    """Those that came and were not looked at yet."""
+    _upkeep_ns: int = 0
 
     def step(self, timeout_s: float) -> None:
         """Receive what nodes sent, then publish what is due at each desk."""
-        self.sockets.wait(min(timeout_s, 0.05))
-        self._receive_subscriptions()
-        until = time.monotonic() + DRAIN_S
-        while self._receive_one() and time.monotonic() < until:
-            pass
+        if self.sockets.wait(0 if self.frames else min(timeout_s, 0.05)):
+            self._receive_subscriptions()
+        until_s, left = time.monotonic() + DRAIN_S, MESSAGES_A_TURN
+        while left and self._receive_one() and time.monotonic() < until_s:
+            left -= 1
+        self._look_at_frames()
+        self._publish(self.access.recorded())
         now_ns = time.monotonic_ns()
         self._answer_unchanged(now_ns)
-        self._publish(self.access.due(enrolled=self.people.enrolled))
-        self._publish(self.people.due(now_ns))
+        if now_ns >= self._upkeep_ns:
+            self._upkeep_ns = now_ns + UPKEEP_NS
+            self._keep_up(now_ns)
         self._hand_out_work(now_ns)
-        self.heart.report(*standing(self.access, self.people.enrolment, self.board.notice))
-        if self.heart.is_due:
-            self._beat(now_ns)
 
     def close(self) -> None:
         """Stop watching faces and rules, finish the journal, and close the ports."""
@@ -119,33 +131,52 @@ class BrokerNode:
                 self._publish(self.board.last_beats(about, time.monotonic_ns()))
 
     def _receive_one(self) -> bool:
-        """Receive one message; return False when there is none."""
+        """Receive one message, and look at it unless it is a frame; return False when there is none."""
         try:
             received = self.sockets.receive()
-            if received is None:
-                return False
-            self._bring_to_desk(self._authorise(received), received.topic, received.body)
-        except RefusedError as error:
-            self.heart.count("refused_by_key")
-            log.debug("refused: %s", error)
-        except PictureError as error:
-            self.heart.count("refused_pictures")
-            self.sockets.note_unusable(str(error))
-        except WireError as error:
-            self.heart.count("refused_messages")
-            self.sockets.note_unusable(str(error))
+        except (RefusedError, WireError) as error:
+            self._refuse(error, None)
+            return True
+        if received is None:
+            return False
+        if received.topic.startswith("frame."):
+            self.frames.put((received.connection, received.topic), received)
+        else:
+            self._look_at(received)
         return True
 
+    def _look_at_frames(self) -> None:
+        """Take in some of the frames; in a flood, those that newer ones have overtaken are dropped unseen."""
+        for _ in range(min(len(self.frames), FRAMES_A_TURN)):
+            waiting = self.frames.take()
+            self.dispatch.counts["dropped_unseen"] += waiting.dropped
+            self._look_at(waiting.newest)
+
+    def _look_at(self, received: Received) -> None:
+        try:
+            self._bring_to_desk(self._authorise(received), received)
+        except (RefusedError, PictureError, WireError) as error:
+            self._refuse(error, received)
+
+    def _refuse(self, error: TurnstileError, received: Received | None) -> None:
+        """Count what is wrong with a message; `None` means one that could not be received whole."""
+        if isinstance(error, RefusedError):
+            self.heart.count("refused_by_key")
+            log.debug("refused: %s", error)
+        else:
+            self.heart.count("refused_pictures" if isinstance(error, PictureError) else "refused_messages")
+            self.sockets.note_unusable(str(error), received)
+
     def _authorise(self, received: Received) -> AnyMessage:
-        message = decode(received.body)
+        message = decode(received.payload.buffer)
         if received.sender is not None:
             why_not = why_not_send(received.sender, received.topic, message)
             if why_not:
                 raise self.sockets.refuse(received, why_not)
         return message
 
-    def _bring_to_desk(self, message: AnyMessage, about: str, body: bytes) -> None:
-        now_ns = time.monotonic_ns()
+    def _bring_to_desk(self, message: AnyMessage, received: Received) -> None:
+        about, body, now_ns = received.topic, received.payload, received.came_ns
         match message:
             case Frame():
                 self._pass_on_frame(message, about, body, now_ns)
@@ -170,13 +201,13 @@ class BrokerNode:
             case _:
                 raise WireError(f"{type(message).__name__} is not for the broker")
 
-    def _pass_on_frame(self, frame: Frame, about: str, body: bytes, now_ns: int) -> None:
+    def _pass_on_frame(self, frame: Frame, about: str, body: zmq.Frame, now_ns: int) -> None:
         _check_topic(about, topic("frame", frame.camera))
         if self.dispatch.take(frame, now_ns):
             self.meter.came(frame, now_ns)
             self.sockets.publish(about, body)
 
-    def _pass_on_beat(self, beat: Beat, about: str, body: bytes, now_ns: int) -> None:
+    def _pass_on_beat(self, beat: Beat, about: str, body: zmq.Frame, now_ns: int) -> None:
         _check_topic(about, topic("status", beat.node))
         if "broker" in (beat.node, beat.role):
             raise WireError(f"a beat of {beat.role} {beat.node}: only the broker sends those")
@@ -216,8 +247,16 @@ class BrokerNode:
         """Tell a recognizer that its answer came, even if it is not wanted any more."""
         self._publish([Outgoing(work_topic(answer.name, answer.instance), Taken(token=answer.token))])
 
-    def _hand_out_work(self, now_ns: int) -> None:
+    def _keep_up(self, now_ns: int) -> None:
+        """Do what no message asks for."""
+        self._publish(self.access.due(enrolled=self.people.enrolled))
+        self._publish(self.people.due(now_ns))
         self._set_aside(self.dispatch.dispatcher.expire(now_ns))
+        if self.heart.is_due:
+            self.heart.report(*standing(self.access, self.people.enrolment, self.board.notice))
+            self._beat(now_ns)
+
+    def _hand_out_work(self, now_ns: int) -> None:
         for assignment, message in self.dispatch.due(now_ns):
             if assignment.job.kind == "frame":
                 self.meter.handed_out(assignment)

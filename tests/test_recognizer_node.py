@@ -70,7 +70,7 @@ class Bench:
         while self.broker.subscription() is not None:
             pass
         while (said := self.broker.receive()) is not None:
-            self.said.append(decode(said[1]))
+            self.said.append(decode(said.body))
 
     def close_node(self) -> None:
         """Close the node, and hear its last words."""

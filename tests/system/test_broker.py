@@ -289,6 +289,31 @@ def test_whatever_is_said_the_broker_goes_on(place: Place) -> None:
     assert place.broker.poll() is None
 
 
+def test_of_a_flood_every_frame_is_seen_or_counted_and_the_newest_come_through(place: Place) -> None:
+    """Cameras that send more than can be checked lose older frames, and no answer waits for them."""
+    cameras = [f"camera-{number}" for number in range(3)]
+    screen = place.peer(*(topic("frame", camera) for camera in cameras))
+    floods = [place.raw() for _ in cameras]
+    os.kill(place.broker.pid, signal.SIGSTOP)
+    for seq in range(1, 61):
+        for camera, flood in zip(cameras, floods, strict=True):
+            body = encode(a_frame(camera=camera, instance=camera, seq=seq))
+            flood.send_multipart([topic("frame", camera).encode(), body])
+    os.kill(place.broker.pid, signal.SIGCONT)
+    shown: dict[str, int] = {}
+
+    def has_all_newest(frame: Frame) -> bool:
+        shown[frame.camera] = frame.seq
+        return shown == dict.fromkeys(cameras, 60)
+
+    screen.wait_for(Frame, has_all_newest)
+    counts = place.ear.wait_for(
+        Beat,
+        lambda beat: beat.counts.get("frames_in", 0) + beat.counts.get("dropped_unseen", 0) == 3 * 60,
+    ).counts
+    assert counts["frames_in"] >= len(cameras)
+
+
 def test_frames_that_no_decoder_should_see_are_refused_by_their_header(place: Place) -> None:
     """Nobody gets them: no display, no recognizer."""
     recognizer = place.recognizer()

@@ -107,7 +107,7 @@ class Stage:
         while self._sockets.subscription() is not None:
             pass
         while (said := self._sockets.receive()) is not None:
-            message = decode(said[1])
+            message = decode(said.body)
             assert isinstance(message, Beat)
             self.beat = message
 

@@ -123,7 +123,7 @@ class FakeBroker:
                 pass
             with contextlib.suppress(WireError):
                 while (said := self._sockets.receive()) is not None:
-                    self._take(decode(said[1]), said[1])
+                    self._take(decode(said.body), said.body)
 
     def _take(self, message: AnyMessage, body: bytes) -> None:
         with self._news:

@@ -59,6 +59,8 @@ def link(
     trails: Sequence[Trail], faces: Sequence[Face], names: Sequence[str | None], *, link_distance: float
 ) -> Links:
     """Return which faces continue which trails; `names[i]` is the person `faces[i]` would vote for."""
+    if not trails and not faces:
+        return Links({}, (), {})
     gaps = encoding_gaps(trails, faces)
     costs = [
         (cost, t, f)

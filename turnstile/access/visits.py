@@ -142,7 +142,7 @@ def fold(
         objection: why a recognised person may not enter.
     """
     frame = (result.seq, came_ns)
-    if frame in door.folded:
+    if came_ns <= door.newest_ns and frame in door.folded:
         return door, []
     faces = followed([visit.trail for visit in door.visits], result.faces, at_most=MAX_FACES_LINKED)
     result = msgspec.structs.replace(result, faces=tuple(faces))

@@ -13,8 +13,10 @@ Pure: times and tokens are arguments, decisions are values, and the broker sends
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from turnstile.people.encodings import Unencoded
 from turnstile.protocol.messages import Frame
@@ -25,8 +27,7 @@ MAX_FINISHED = 4096
 """Answered tokens remembered, to tell a repeated answer from one that nobody asked for."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A frame or an enrolment picture that waits for a recognizer."""
 
     kind: Literal["frame", "picture"]
@@ -38,8 +39,7 @@ class Job:
     attempts: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Assignment:
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """A job that a recognizer has now."""
 
     token: str
@@ -60,7 +60,6 @@ class _Recognizer:
     credits: int = 0
     tokens: set[str] = field(default_factory=set)
     pictures: int = 0
-    served_ns: int = 0
 
     @property
     def free(self) -> int:
@@ -76,10 +75,12 @@ class Dispatcher:
         self._new_token = new_token
         self._slots: dict[str, Job] = {}
         self._newest_ns: dict[str, int] = {}
-        self._served_ns: dict[str, int] = {}
+        self._turns: dict[str, None] = {}
+        """The cameras, those that were served longest ago first."""
         self._pictures: deque[Job] = deque()
         self._frames_turn = False
         self._recognizers: dict[str, _Recognizer] = {}
+        """Those that were given work longest ago first."""
         self._out: dict[str, Assignment] = {}
         self._cut_off: dict[str, Assignment] = {}
         self._finished: dict[str, None] = {}
@@ -114,6 +115,7 @@ class Dispatcher:
         if job.key in self._slots:
             self.counts["dropped_newer_came"] += 1
         self._slots[job.key] = job
+        self._turns.setdefault(job.key)
         self.heard_of(job.key, job.came_ns)
 
     def heard_of(self, camera: str, came_ns: int) -> None:
@@ -195,7 +197,7 @@ class Dispatcher:
         """Hand out as much as there are jobs and credits, and return what to send to whom."""
         made: list[Assignment] = []
         while (self._slots or self._pictures) and (recognizer := self._next_free()) is not None:
-            job = self._next_job(now_ns)
+            job = self._next_job()
             if job is None:
                 break
             made.append(self._hand_out(job, recognizer, now_ns))
@@ -205,26 +207,25 @@ class Dispatcher:
         """Drop what is held for a camera that is gone."""
         self._slots.pop(camera, None)
         self._newest_ns.pop(camera, None)
-        self._served_ns.pop(camera, None)
+        self._turns.pop(camera, None)
 
     def _next_free(self) -> str | None:
-        free = [(one.served_ns, name) for name, one in self._recognizers.items() if one.free > 0]
-        return min(free)[1] if free else None
+        return next((name for name, one in self._recognizers.items() if one.free > 0), None)
 
-    def _next_job(self, now_ns: int) -> Job | None:
+    def _next_job(self) -> Job | None:
         if self._pictures and self._has_room_for_picture() and not (self._frames_turn and self._slots):
             self._frames_turn = True
             return self._pictures.popleft()
         self._frames_turn = False
-        return self._next_frame(now_ns) if self._slots else None
+        return self._next_frame() if self._slots else None
 
     def _has_room_for_picture(self) -> bool:
         out = sum(one.pictures for one in self._recognizers.values())
         return out < max(1, len(self._recognizers) // 2)
 
-    def _next_frame(self, now_ns: int) -> Job:
-        camera = min(self._slots, key=lambda name: (self._served_ns.get(name, 0), self._slots[name].came_ns))
-        self._served_ns[camera] = now_ns
+    def _next_frame(self) -> Job:
+        camera = next(name for name in self._turns if name in self._slots)
+        self._turns[camera] = self._turns.pop(camera)
         return self._slots.pop(camera)
 
     def _hand_out(self, job: Job, recognizer: str, now_ns: int) -> Assignment:
@@ -236,11 +237,11 @@ class Dispatcher:
             expires_ns=now_ns + self._lease_ns[job.kind],
         )
         self._out[assignment.token] = assignment
-        self._cut_off = {token: one for token, one in self._cut_off.items() if not _same(one.job, job)}
-        worker = self._recognizers[recognizer]
+        if self._cut_off:
+            self._cut_off = {token: one for token, one in self._cut_off.items() if not _same(one.job, job)}
+        worker = self._recognizers[recognizer] = self._recognizers.pop(recognizer)
         worker.tokens.add(assignment.token)
         worker.pictures += job.kind == "picture"
-        worker.served_ns = now_ns
         self.counts[f"{job.kind}s_handed_out"] += 1
         return assignment
 
@@ -266,7 +267,7 @@ class Dispatcher:
     def _write_off(self, token: str) -> list[Job]:
         job = self._release(token).job
         self.counts[f"{job.kind}s_written_off"] += 1
-        again = replace(job, attempts=job.attempts + 1)
+        again = msgspec.structs.replace(job, attempts=job.attempts + 1)
         if again.attempts >= MAX_ATTEMPTS:
             self.counts[f"{job.kind}s_set_aside"] += 1
             return [again]

@@ -19,6 +19,8 @@ def name_faces(result: Result, gallery: Gallery) -> Result:
 
     A face without a valid encoding, or beyond the first `MAX_NAMED`, is nobody's.
     """
+    if not result.faces:
+        return msgspec.structs.replace(result, gallery_version=gallery.version)
     seen = [at for at, face in enumerate(result.faces[:MAX_NAMED]) if is_encoding(face.encoding)]
     rows = matrix(b"".join(result.faces[at].encoding for at in seen))
     matches = dict(zip(seen, gallery.match(rows), strict=True))

@@ -74,7 +74,7 @@ class Broker:
         while self.sockets.subscription() is not None:
             pass
         while (said := self.sockets.receive()) is not None:
-            message = decode(said[1])
+            message = decode(said.body)
             if isinstance(message, Fetch):
                 after = message.after_seq if message.source == self.events[0].source else 0
                 there = self.events[max(after, self.forgotten) :]

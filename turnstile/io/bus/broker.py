@@ -12,7 +12,7 @@ from turnstile.dispatch.refusals import Refusals
 from turnstile.errors import ConfigError, RefusedError
 from turnstile.io.bus.guard import Guard
 from turnstile.io.bus.keys import HOW
-from turnstile.io.bus.options import MAX_TOPIC_BYTES, make_watchful, new_socket, topic_and_body
+from turnstile.io.bus.options import MAX_TOPIC_BYTES, make_watchful, new_socket, topic_of
 from turnstile.io.bus.unfinished import Unfinished
 from turnstile.protocol.permissions import speaker
 from turnstile.protocol.roles import Identity
@@ -32,15 +32,28 @@ _EGRESS_HWM = 200
 log = logging.getLogger("turnstile")
 
 
+_AT_ONCE, _MORE_TO_COME = int(zmq.DONTWAIT), int(zmq.DONTWAIT | zmq.SNDMORE)
+
+
 class Received(NamedTuple):
     """What a node said, not yet decoded."""
 
     topic: str
-    body: bytes
+    payload: zmq.Frame
+    """The body as it came, not copied."""
     frame: zmq.Frame
     """The topic as it came, which knows its connection."""
     sender: Identity | None
     """Whose key it came with; none when the bus has no keys."""
+    connection: int
+    """Its descriptor, or -1."""
+    came_ns: int
+    """Monotonic."""
+
+    @property
+    def body(self) -> bytes:
+        """Return a copy of the body."""
+        return self.payload.bytes
 
 
 class BrokerSockets:
@@ -92,17 +105,21 @@ class BrokerSockets:
         for item in (self.pull, self.xpub, *wake_fds):
             self._poller.register(item, zmq.POLLIN)
 
-    def wait(self, timeout_s: float) -> None:
+    def wait(self, timeout_s: float) -> bool:
         """Return when something has come, a signal has, or `timeout_s` is over; let in who may come in.
+
+        Returns:
+            whether there are subscriptions to look at.
 
         Raises:
             TurnstileError: there are keys, and what checks them is gone.
         """
         if self.guard is not None:
             self.guard.watch()
-        self._poller.poll(max(0, round(timeout_s * 1000)))
+        ready = self._poller.poll(max(0, round(timeout_s * 1000)))
         if self.guard is not None:
             self.guard.answer()
+        return any(one is self.xpub for one, _ in ready)
 
     def receive(self) -> Received | None:
         """Return what a node said, not yet decoded; none when there is nothing more.
@@ -117,13 +134,13 @@ class BrokerSockets:
             self.unfinished.look(drained=True)
             return None
         self._newest = frames[0]
-        self.unfinished.came(frames[0])
+        connection = self.unfinished.came(frames[0])
         self.unfinished.look(drained=False)
         sender = None
         if self.guard is not None:
             sender = self.guard.sender(frames[0], sum(len(frame) for frame in frames))
-        about, body = topic_and_body([frame.bytes for frame in frames[:3]])
-        return Received(about, body, frames[0], sender)
+        about = topic_of(frames[0].bytes, len(frames))
+        return Received(about, frames[1], frames[0], sender, connection, time.monotonic_ns())
 
     def refuse(self, said: Received, why: str) -> RefusedError:
         """Count that a message was refused, and return what to raise."""
@@ -131,12 +148,18 @@ class BrokerSockets:
             return RefusedError(why)
         return self.guard.refuse(said.frame, why)
 
-    def note_unusable(self, why: str) -> None:
-        """Count that the newest message cannot be used, and log from whom it came, once a minute for each."""
-        if self._newest is None:
+    def note_unusable(self, why: str, said: Received | None = None) -> None:
+        """Count that a message cannot be used, and log from whom it came, once a minute for each.
+
+        Args:
+            why: it cannot.
+            said: the message; `None` means the newest, which `receive` raised an error about.
+        """
+        frame = self._newest if said is None else said.frame
+        if frame is None:
             return
-        who = _sender_in_words(self._newest) if self.guard is None else self.guard.name_of(self._newest)
-        words = f"{speaker(self._newest.bytes)}: {why}"
+        who = _sender_in_words(frame) if self.guard is None else self.guard.name_of(frame)
+        words = f"{speaker(frame.bytes)}: {why}"
         line = self.refusals.note(who, words, time.monotonic())
         if line is not None:
             log.warning("%s", line)
@@ -168,9 +191,13 @@ class BrokerSockets:
                 return topic, False
         return None
 
-    def publish(self, topic: str, body: bytes) -> None:
-        """Send to all subscribers of `topic`; what a slow one cannot take is dropped for that one."""
-        self.xpub.send_multipart([topic.encode(), body], zmq.DONTWAIT)
+    def publish(self, topic: str, body: bytes | zmq.Frame) -> None:
+        """Send to all subscribers of `topic`; what a slow one cannot take is dropped for that one.
+
+        A body that is passed on as it came is not copied.
+        """
+        self.xpub.send(topic.encode(), _MORE_TO_COME)
+        self.xpub.send(body, _AT_ONCE)
 
     def close(self, *, linger_s: float = 0.0) -> None:
         """Close both, giving what was published up to `linger_s` to leave."""

@@ -8,7 +8,7 @@ import zmq
 from turnstile.errors import ConfigError, WireError
 from turnstile.io.bus.contact import Contact
 from turnstile.io.bus.keys import HOW, NodeKey
-from turnstile.io.bus.options import make_reconnecting, new_socket, topic_and_body
+from turnstile.io.bus.options import make_reconnecting, new_socket, topic_of
 from turnstile.protocol.messages import AnyMessage, Message, decode, encode
 from turnstile.protocol.permissions import BROKER_TOPIC
 from turnstile.site.addresses import is_local
@@ -206,5 +206,5 @@ class Bus:
 
 
 def _parse(parts: list[bytes]) -> Heard:
-    topic, body = topic_and_body(parts)
-    return topic, decode(body)
+    topic = topic_of(parts[0], len(parts))
+    return topic, decode(parts[1])

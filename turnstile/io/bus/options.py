@@ -16,18 +16,18 @@ from turnstile.errors import WireError
 MAX_TOPIC_BYTES = 256
 
 
-def topic_and_body(parts: list[bytes]) -> tuple[str, bytes]:
-    """Return what a message consists of.
+def topic_of(first: bytes, parts: int) -> str:
+    """Return the topic of a message by its first part and the number of its parts.
 
     Raises:
         WireError: it does not have two parts, or its topic is not text of at most 256 bytes.
     """
-    if len(parts) != 2:
-        raise WireError(f"a message of {counted(len(parts), 'part')}; two are valid: a topic and a body")
-    if len(parts[0]) > MAX_TOPIC_BYTES:
-        raise WireError(f"a topic of {len(parts[0])} bytes; at most {MAX_TOPIC_BYTES} are valid")
+    if parts != 2:
+        raise WireError(f"a message of {counted(parts, 'part')}; two are valid: a topic and a body")
+    if len(first) > MAX_TOPIC_BYTES:
+        raise WireError(f"a topic of {len(first)} bytes; at most {MAX_TOPIC_BYTES} are valid")
     try:
-        return parts[0].decode(), parts[1]
+        return first.decode()
     except UnicodeDecodeError as error:
         raise WireError("a topic that is not UTF-8") from error
 

@@ -32,6 +32,8 @@ SAY_EVERY_S = 10.0
 _BYTES_RECEIVED_AT = 128
 """Of `tcpi_bytes_received` in Linux's `struct tcp_info` (since 4.1)."""
 
+_SRCFD = int(zmq.SRCFD)
+
 log = logging.getLogger("turnstile")
 
 T = TypeVar("T")
@@ -61,11 +63,15 @@ class Unfinished:
         self._look_at = self._say_at = 0.0
         self._works = sys.platform == "linux" and bool(self._ingress or self._egress)
 
-    def came(self, frame: zmq.Frame) -> None:
-        """Note that a message is whole."""
+    def came(self, frame: zmq.Frame) -> int:
+        """Note that a message is whole; return its connection's descriptor, -1 if that is not known."""
+        try:
+            descriptor = int(frame.get(_SRCFD))
+        except zmq.ZMQError:
+            return -1
         if self._works:
-            with suppress(zmq.ZMQError):
-                self._finished.add(int(frame.get(zmq.SRCFD)))
+            self._finished.add(descriptor)
+        return descriptor
 
     def look(self, *, drained: bool) -> None:
         """Shut down who is too far ahead, if it is time to look.

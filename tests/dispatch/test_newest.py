@@ -1,0 +1,57 @@
+"""Which frames are looked at when more come than can be."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnstile.dispatch.newest import NewestOfEach
+
+
+def drained(queue: NewestOfEach[int]) -> list[tuple[object, int, int]]:
+    """Return everything that waits, in order."""
+    return [(one.sender, one.newest, one.dropped) for one in (queue.take() for _ in range(len(queue)))]
+
+
+def test_nothing_is_dropped_while_there_is_room() -> None:
+    """All that came is looked at in the order in which it came, also two of one sender."""
+    queue = NewestOfEach[int](room=4)
+    for number, sender in enumerate("abab"):
+        queue.put(sender, number)
+    assert drained(queue) == [("a", 0, 0), ("b", 1, 0), ("a", 2, 0), ("b", 3, 0)]
+
+
+def test_in_a_flood_the_newest_of_each_sender_is_kept() -> None:
+    """It stands where the one before stood, so a sender that sends much waits no longer than the others."""
+    queue = NewestOfEach[int](room=2)
+    for number, sender in enumerate("aabaaabc"):
+        queue.put(sender, number)
+    assert drained(queue) == [("a", 0, 0), ("a", 5, 3), ("b", 6, 1), ("c", 7, 0)]
+
+
+def test_what_was_taken_is_not_replaced() -> None:
+    """The next one of that sender stands at the end."""
+    queue = NewestOfEach[int](room=1)
+    for number, sender in enumerate("ab"):
+        queue.put(sender, number)
+    assert queue.take().newest == 0
+    queue.put("a", 2)
+    assert drained(queue) == [("b", 1, 0), ("a", 2, 0)]
+
+
+def test_of_nothing_there_is_nothing_to_take() -> None:
+    """Who asks without looking is told."""
+    with pytest.raises(IndexError):
+        NewestOfEach[int](room=1).take()
+
+
+@given(st.lists(st.sampled_from("abcd")), st.integers(0, 6))
+def test_each_is_queued_or_counted_and_the_queue_is_bounded(senders: list[str], room: int) -> None:
+    """Whatever comes, the newest of each sender is kept and each that is not is counted."""
+    queue = NewestOfEach[int](room=room)
+    for number, sender in enumerate(senders):
+        queue.put(sender, number)
+        assert len(queue) <= room + 4
+    left = drained(queue)
+    assert sum(1 + dropped for _, _, dropped in left) == len(senders)
+    newest = {sender: number for number, sender in enumerate(senders)}
+    assert {sender: number for sender, number, _ in left} == newest
