@@ -1,7 +1,8 @@
-"""Measures how high the values between the encoder's layers go: the table that int8 is made with.
+"""Measures how high the values between the layers of networks go: the tables that int8 is made with.
 
-Chips are those of one picture of each eleventh person in an LFW folder, and their mirror images. The result
-is pasted into `turnstile/vision/models/activations.py`, with source and date.
+The faces are those of one picture of each eleventh person in an LFW folder: for the encoder the chip and its
+mirror image, for dlib's detector the picture's six largest copies. The result is pasted into
+`turnstile/vision/models/activations.py`, with source and date.
 
     python -m benchmarks.activations --lfw FOLDER [--quick] [--json FILE]
 """
@@ -14,11 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import openvino
 
-from benchmarks.face_folders import calibration_people, chips_of
+from benchmarks.face_folders import calibration_people, chips_of, picture_of
 from benchmarks.report import Report, parser
+from turnstile.vision.detect import pyramid
+from turnstile.vision.detect.cnn import BACKGROUND
 from turnstile.vision.models import cache, dlib_file, graph
 from turnstile.vision.models.quantization import relus
 from turnstile.vision.models.runtime import Array, load
+
+DETECTOR_LEVELS = 6
 
 
 def highest_values(model: openvino.Model, inputs: Iterable[Array]) -> npt.NDArray[np.float32]:
@@ -35,16 +40,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = arguments.parse_args(argv)
     report = Report("activations", options)
     people = calibration_people(options.lfw)[: 5 if options.quick else None]
-    file = cache.model_file(cache.ENCODER_FILE)
-    model = graph.encoder(dlib_file.read(file.read_bytes(), name=file.name))
-    highest = highest_values(model, (chips_of(min(folder.iterdir())) for folder in people))
-    report.table(
-        f"Highest value behind each ReLU of the encoder, {len(people)} people",
-        ["ReLU", "highest", "median of the pictures' highest"],
-        [[at, float(top), float(middle)] for at, (top, middle) in enumerate(_columns(highest))],
-    )
-    print(", ".join(f"{top:.2f}" for top in highest.max(axis=0)))
+    files = [min(folder.iterdir()) for folder in people]
+    networks: list[tuple[str, openvino.Model, Iterable[Array]]] = [
+        ("encoder", graph.encoder(_network(cache.ENCODER_FILE)), (chips_of(file) for file in files)),
+        ("detector", graph.detector(_network(cache.DETECTOR_FILE)), (_canvas(file) for file in files)),
+    ]
+    for name, model, inputs in networks:
+        highest = highest_values(model, inputs)
+        report.table(
+            f"Highest value behind each ReLU of the {name}, {len(files)} people",
+            ["ReLU", "highest", "median of the pictures' highest"],
+            [[at, float(top), float(middle)] for at, (top, middle) in enumerate(_columns(highest))],
+        )
+        print(", ".join(f"{top:.2f}" for top in highest.max(axis=0)))
     return report.finish()
+
+
+def _network(file_name: str) -> dlib_file.DlibNetwork:
+    return dlib_file.read(cache.model_file(file_name).read_bytes(), name=file_name)
+
+
+def _canvas(file: Path) -> pyramid.Planes:
+    picture = picture_of(file)
+    layout = pyramid.lay_out(picture.shape[1], picture.shape[0], levels=DETECTOR_LEVELS)
+    return pyramid.draw(picture, layout, background=BACKGROUND)
 
 
 def _columns(highest: npt.NDArray[np.float32]) -> list[tuple[np.float32, np.float32]]:

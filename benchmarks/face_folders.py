@@ -90,7 +90,7 @@ def calibration_people(folder: Path) -> list[Path]:
 def chips_of(file: Path) -> Chips:
     """Return the chip of a picture's face as the network was trained on them, and its mirror image."""
     detector, _ = _tools()
-    picture = _read(file)
+    picture = picture_of(file)
     box, _ = _face_in_the_middle(detector, picture)
     chips = Landmarks().chips(picture, box, paddings=(0.25,))
     return np.concatenate([chips, chips[:, :, ::-1]])
@@ -131,12 +131,12 @@ def _tools() -> tuple[HogDetector, Mapping[PrecisionName, Encoder]]:
 
 def _encode_file(file: Path) -> tuple[Mapping[PrecisionName, Floats], bool]:
     detector, encoders = _tools()
-    picture = _read(file)
+    picture = picture_of(file)
     box, found = _face_in_the_middle(detector, picture)
     return {name: encoder.encode_each_chip(picture, box) for name, encoder in encoders.items()}, found
 
 
-def _read(file: Path) -> PictureRgb:
+def picture_of(file: Path) -> PictureRgb:
     """Return a picture at a sane size; some of LFW's lack their last bytes and are taken as they are."""
     picture = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
     if picture is None:

@@ -46,6 +46,18 @@ def test_boxes_in_all_sample_pictures_equal_dlibs(
             assert mine.score == pytest.approx(other.confidence, abs=0.01)
 
 
+def test_int8_moves_scores_by_little(detector: CnnDetector, two_people: PictureRgb) -> None:
+    """It finds the same faces. A neighbouring window that scored nearly the same may win."""
+    fast = CnnDetector(
+        cache.detector(precision="int8"), cache.detector_windows(), min_face_px=80, min_score=0.0
+    )
+    ours, theirs = fast.scan(two_people), detector.scan(two_people)
+    assert len(ours) == len(theirs) == 2
+    for one, other in zip(ours, theirs, strict=True):
+        assert overlap(one.box_px, other.box_px) > 0.6
+        assert 0 < abs(one.score - other.score) < 0.03
+
+
 def test_two_people_are_found_and_boxes_clipped(detector: CnnDetector, two_people: PictureRgb) -> None:
     """Boxes come in pixels of the picture and stay within it."""
     boxes = [found.box_px for found in detector.scan(two_people)]

@@ -79,6 +79,22 @@ def test_a_lower_precision_is_taken_where_it_saves_a_tenth(
     assert precision.fastest(chip_ms) == taken
 
 
+@pytest.mark.parametrize(
+    ("choice", "taken"),
+    [
+        (precision.Choice(precision="int8", processor="", chip_ms=MEASURED), "bfloat16"),
+        (precision.Choice(precision="int8", processor="", chip_ms={"float32": 5, "int8": 3}), "float32"),
+        (precision.Choice(precision="int8", processor="", chip_ms={}), "float32"),
+        (precision.Choice(precision="bfloat16", processor="", chip_ms={}), "bfloat16"),
+    ],
+)
+def test_a_network_without_ranges_takes_the_best_of_the_others(
+    choice: precision.Choice, taken: PrecisionName
+) -> None:
+    """BlazeFace is not quantized: it gains by bfloat16 where the encoder does."""
+    assert choice.not_quantized == taken
+
+
 def test_the_choice_is_measured_once_and_says_why(tmp_path: Path) -> None:
     """A second start reads it."""
     first = precision.choose("auto", batch=1, folder=tmp_path)

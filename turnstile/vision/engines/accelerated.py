@@ -15,8 +15,8 @@ from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.blazeface import BlazeFaceDetector
 from turnstile.vision.detect.hog import HogDetector
 from turnstile.vision.detect.search import (
-    SMALLEST_FACE_PX,
     Detection,
+    Detector,
     Sighting,
     find,
     in_full,
@@ -53,16 +53,14 @@ class AcceleratedEngine:
         policy = POLICIES[recognition.frame_policy]
         choice = precision.choose(recognition.precision, batch=policy.chips)
         encoder = cache.encoder(precision=choice.precision, batch=policy.chips)
-        detectors = Detectors(recognition)
+        self._detectors = Detectors(recognition, choice)
         self._runtime = f"{encoder.description}, {choice.reason}"
         self._frames = Encoder(encoder, policy)
-        self.detector = detectors.for_frames()
-        self._enrol_detector = detectors.for_pictures()
-        self._second_look = detectors.cnn(SMALLEST_FACE_PX)
+        self.detector = self._detectors.for_frames()
         self._warm_up()
 
     def _warm_up(self) -> None:
-        blank = np.zeros((160, 160, 3), np.uint8)
+        blank = np.zeros((480, 640, 3), np.uint8)
         self.detector.scan(blank)
         self._frames.encode(blank, [Box(left=20, top=20, right=140, bottom=140)])
 
@@ -157,10 +155,12 @@ class AcceleratedEngine:
         """Return the encoder in float32, which a recognizer that never gets a picture does without."""
         return Encoder(cache.encoder(), POLICIES[self._recognition.picture_policy])
 
+    @functools.cached_property
+    def _enrol_detector(self) -> Detector:
+        return self._detectors.for_pictures()
+
     def _faces_to_enrol(self, picture_rgb: PictureRgb) -> Sequence[Box]:
         return find(self._enrol_detector, picture_rgb, None, full_scan_every=1).boxes_px
 
     def _small_faces(self, picture_rgb: PictureRgb) -> Sequence[Box]:
-        """Return faces too small to enrol; HOG, as the network takes many seconds for a large picture."""
-        closer = HogDetector(min_face_px=SMALLEST_FACE_PX, second_look=self._second_look)
-        return find(closer, picture_rgb, None, full_scan_every=1).boxes_px
+        return find(self._detectors.for_small_faces(), picture_rgb, None, full_scan_every=1).boxes_px

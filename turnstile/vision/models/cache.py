@@ -89,12 +89,19 @@ def encoder_model(
     return quantize(made, activations.ENCODER) if precision == "int8" else made
 
 
-def detector(model: Path | None = None, *, cache: Path | None = None) -> Network:
+def detector(
+    model: Path | None = None, *, precision: PrecisionName = "float32", cache: Path | None = None
+) -> Network:
     """Return dlib's face detector, ready to run; arguments and errors as for `encoder`."""
     path = model or model_file(DETECTOR_FILE)
     contents = _read(path)
+
+    def made() -> openvino.Model:
+        whole = graph.detector(dlib_file.read(contents, name=path.name))
+        return quantize(whole, activations.DETECTOR) if precision == "int8" else whole
+
     name = f"detector-{hashlib.sha256(contents).hexdigest()[:32]}-{NETWORK_VERSION}"
-    return network(name, lambda: graph.detector(dlib_file.read(contents, name=path.name)), cache=cache)
+    return network(name, made, precision=precision, cache=cache)
 
 
 def network(

@@ -35,6 +35,13 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Processor time of a chip in each precision that was tried; empty when none was."""
 
     @property
+    def not_quantized(self) -> PrecisionName:
+        """Return what a network computes in whose activation ranges are not known."""
+        if not self.chip_ms:
+            return "float32" if self.precision == "int8" else self.precision
+        return fastest({name: ms for name, ms in self.chip_ms.items() if name != "int8"})
+
+    @property
     def reason(self) -> str:
         """Return why, for people."""
         if not self.chip_ms:
