@@ -38,7 +38,7 @@ SETTLES_S, ABSORBS_S = 5.0, 10.0
 Something new and still becomes background in about half a minute."""
 
 REMEMBERS_S = 300.0
-"""Time constant of the older background, which what comes and goes hardly touches."""
+"""Time constant of the older background, which learns nothing of what comes and goes."""
 
 LONGEST_STEP_S = 0.5
 """A longer pause between two frames teaches no more than this."""
@@ -71,6 +71,7 @@ class Background:
         self._frames = 0
         self._seen_s = 0.0
         self._last = self._cells = self._old = self._variance = np.zeros((0, 0), np.float32)
+        self._steady = np.zeros((0, 0), np.bool_)
 
     def change(self, cells: Cells, *, at_s: float) -> float | None:
         """Return the share of cells that changed, 0 to 1, and learn from them.
@@ -81,30 +82,29 @@ class Background:
         if cells.shape != self._cells.shape:
             self._frames, self._seen_s = 0, at_s
             self._last = self._cells = self._old = cells
+            self._steady = np.ones(cells.shape, np.bool_)
             self._variance = np.full_like(cells, (MOST_NOISE / DEVIATIONS) ** 2)
         step_s = min(max(0.0, at_s - self._seen_s), LONGEST_STEP_S)
         self._frames, self._seen_s = self._frames + 1, at_s
         settled = self._learnt(step_s, SETTLES_S)
-        background, old = _with_gain(self._cells, of=cells), _with_gain(self._old, of=cells)
+        background = _with_gain(self._cells, self._steady, of=cells)
+        old = _with_gain(self._old, self._steady, of=cells)
         bound = np.clip(DEVIATIONS * np.sqrt(self._variance), LEAST_NOISE, MOST_NOISE)
         known, known_before = np.abs(cells - background) <= bound, np.abs(cells - old) <= bound
         # where somebody stood for a while, what is behind them is background at once when they have gone
         background = np.where(known_before & ~known, old, background)
         changed = ~(known | known_before)
         is_learning = self._frames <= LEARNING_FRAMES
-        self._cells = _towards(
-            cells, background, changed, settled if is_learning else _share(step_s, ABSORBS_S), settled
-        )
-        remembered = self._learnt(step_s, REMEMBERS_S)
-        self._old = _towards(
-            cells, old, changed, remembered if is_learning else _share(step_s, REMEMBERS_S), remembered
-        )
+        absorbed = settled if is_learning else _share(step_s, ABSORBS_S)
+        self._cells = _towards(cells, background, changed, absorbed, settled)
+        self._old = _towards(cells, old, changed, 0.0, self._learnt(step_s, REMEMBERS_S))
         self._learn_noise(cells, settled)
+        self._steady = ~changed
         return float(changed.mean()) if self._frames > LEARNING_FRAMES else None
 
     def _learn_noise(self, cells: Cells, settled: float) -> None:
         """Learn each cell's noise from its last two frames: what stands still after a change is no noise."""
-        flutter = np.square(cells - _with_gain(self._last, of=cells)) / 2
+        flutter = np.square(cells - _with_gain(self._last, self._steady, of=cells)) / 2
         self._variance = self._variance + np.float32(settled) * (flutter - self._variance)
         self._last = cells
 
@@ -119,16 +119,17 @@ def _towards(cells: Cells, background: Cells, changed: Flags, if_changed: float,
     return np.asarray(background + pace * (cells - background), np.float32)
 
 
-def _with_gain(background: Cells, *, of: Cells) -> Cells:
+def _with_gain(background: Cells, steady: Flags, *, of: Cells) -> Cells:
     """Return a background as bright as a picture is, going by the median of each row of cells.
 
-    A lamp that flickers brightens bands of rows, as a shutter that rolls exposes one after the other.
+    A lamp that flickers brightens bands of rows, as a shutter that rolls exposes one after the other. Cells
+    before which somebody stands already tell nothing of the light.
     """
-    bright = background > DARK
-    if np.count_nonzero(bright) < background.size // 4:
+    telling = steady & (background > DARK)
+    if np.count_nonzero(telling) < background.size // 4:
         return background
     ratios = of / np.maximum(background, np.float32(1))
-    ratios[~bright] = np.median(ratios[bright])
+    ratios[~telling] = np.median(ratios[telling])
     gains = np.asarray(np.median(ratios, axis=1, keepdims=True), np.float32)
     return np.asarray(np.minimum(background * gains, 255), np.float32)
 
