@@ -1,5 +1,6 @@
 """Who holds up the journal, and for how long: days in which the broker ran count, and no date."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -73,6 +74,19 @@ def test_a_logger_that_is_heard_again_holds_it_up_anew(site: Site) -> None:
     site.fetch("elsewhere", 1)
     assert site.run(29) == 2
     assert LOGGER_FORGOTTEN_NS == 30 * DAY_NS
+
+
+def test_a_source_that_could_not_begin_at_once_still_says_why_it_began(site: Site) -> None:
+    """The disk was full when a logger came that has another journal's events."""
+    fetch = Fetch(name="log", instance="log-1", source="another", after_seq=7, visit="visit-6")
+    site.connection.execute("PRAGMA query_only=ON")
+    with pytest.raises(sqlite3.OperationalError):
+        site.readers.answer(site.connection, fetch)
+    site.connection.execute("PRAGMA query_only=OFF")
+    answer = site.readers.answer(site.connection, fetch)
+    assert answer.log is not None
+    assert answer.log.reason.startswith("log has events of the journal another, which this one does not know")
+    assert answer.news == answer.log.reason
 
 
 def test_a_named_logger_is_never_forgotten(site: Site) -> None:

@@ -112,10 +112,12 @@ class Readers:
             after = self._known_position(connection, fetch.name)
             news += f"; a new source, {source.id}, begins"
         elif fetch.source and not is_known(connection, fetch.source):
-            news = self._news_of_stranger(fetch)
+            words = _words_of_stranger(fetch)
             if source.id not in self._begun:
-                source = self._begin(connection, news)
+                source = self._begin(connection, words)
                 after = source.began_seq - 1
+            news = "" if (fetch.name, fetch.source) in self._strangers else words
+            self._strangers.add((fetch.name, fetch.source))
         self._acked[fetch.name] = after
         self._heard.add(fetch.name)
         last = read_extent(connection).last
@@ -213,14 +215,12 @@ class Readers:
         self._begun.add(source.id)
         return source
 
-    def _news_of_stranger(self, fetch: Fetch) -> str:
-        if (fetch.name, fetch.source) in self._strangers:
-            return ""
-        self._strangers.add((fetch.name, fetch.source))
-        return (
-            f"{fetch.name} has events of the journal {fetch.source}, which this one does not know: it is "
-            "new, another site's, or put back from a copy; what only the other had is not in that log"
-        )
+
+def _words_of_stranger(fetch: Fetch) -> str:
+    return (
+        f"{fetch.name} has events of the journal {fetch.source}, which this one does not know: it is "
+        "new, another site's, or put back from a copy; what only the other had is not in that log"
+    )
 
 
 def _run_after(connection: sqlite3.Connection, after: int) -> _Run:
