@@ -15,5 +15,6 @@ ENCODER: tuple[float, ...] = (
 DETECTOR: tuple[float, ...] = (6.49, 8.74, 5.60, 4.76, 7.59, 15.89)
 """For each ReLU of dlib's convolutional face detector.
 
-On 160 other pictures of `lfw_dev` it moved scores by .005 in the median and .014 at most, and found the same
-faces (2026-11-26)."""
+On 160 other pictures of `lfw_dev` int8 moved scores by .005 in the median and .014 at most, and found the
+same faces. A fifth of the boxes moves to a neighbouring window of nearly the same score. Encodings of 275
+pairs of pictures of one person stay as near: .0000 farther, 95 % -.0004 to +.0004 (2026-11-26)."""
