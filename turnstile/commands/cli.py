@@ -57,6 +57,7 @@ GROUPS: Mapping[str, Mapping[str, CommandModule]] = {
     },
     "people and decisions": {
         "calibrate": CommandModule("people.calibrate", "say how well the enrolled people are told apart"),
+        "not": CommandModule("people.mistaken", "say that a visit was not of the person it was granted to"),
         "unlock": CommandModule("access.unlock", "end a lockout, or say that the broker's clock is right"),
         "replay": CommandModule("access.replay", "decide recorded results again with other settings"),
         "erase": CommandModule("log.erase", "remove a person's pictures, encodings and name for ever"),

@@ -34,6 +34,8 @@ class Ingredients(NamedTuple):
     """Hashes of pictures that no encoding can be made of."""
     erased: frozenset[str] = frozenset()
     """Keys of names: who is left out though there are pictures."""
+    barred: frozenset[str] = frozenset()
+    """The same, as nobody can tell which faces are not theirs."""
 
 
 class MadeGallery(NamedTuple):
@@ -71,13 +73,19 @@ class GalleryBuilder:
 
     def make(self, ingredients: Ingredients) -> MadeGallery:
         """Return the gallery of these pictures."""
-        persons, hashes, encodings, _, erased = ingredients
-        still_there = frozenset(erased & {name_key(one) for one in set(persons.values())} if erased else ())
+        persons, hashes, encodings, erased = (
+            ingredients.persons,
+            ingredients.hashes,
+            ingredients.encodings,
+            ingredients.erased,
+        )
+        out = erased | ingredients.barred
+        there = frozenset(out & {name_key(one) for one in set(persons.values())} if out else ())
         pictures = [
             EnrolledPicture(file, person, hashes[file], encoding)
             for file, person in persons.items()
             if (encoding := encodings.get(hashes[file])) is not None
-            and not (still_there and name_key(person) in still_there)
+            and not (there and name_key(person) in there)
         ]
         wrong = self._judge(pictures)
         used = tuple(one for one in pictures if one.file not in wrong)
@@ -93,7 +101,7 @@ class GalleryBuilder:
             settled=_settled(wrong, ingredients),
             surplus=len(used) - len(taken),
             left_out=erased,
-            still_there=still_there,
+            still_there=there & erased,
         )
 
     def _judge(self, pictures: list[EnrolledPicture]) -> dict[str, str]:
@@ -141,7 +149,7 @@ def _without(gallery: Gallery, gone: Collection[str]) -> Gallery:
 def _settled(wrong: Collection[str], ingredients: Ingredients) -> Collection[str]:
     if not wrong:
         return ()
-    persons, hashes, encodings, unusable, _ = ingredients
+    persons, hashes, encodings, unusable = ingredients[:4]
     waited_for = {
         person
         for file, person in persons.items()

@@ -94,6 +94,14 @@ class GallerySettings(Section, frozen=True, kw_only=True):
     """Folder of ``first_last.jpg`` pictures, on the broker's machine."""
     cache: Path = "../var/encodings"
     """Folder for encodings by picture hash, on the broker's machine."""
+    anchors: Place = ""
+    """Folder for the faces of which `turnstile not` said that they are not a person's, on the broker's
+    machine. Empty: beside the faces folder, under its name and ``.anchors``."""
+
+    @property
+    def anchors_folder(self) -> str:
+        """Return the folder of anchors, with the default filled in."""
+        return self.anchors or f"{self.faces}.anchors"
 
 
 class CameraSettings(Section, frozen=True, kw_only=True):

@@ -244,7 +244,7 @@ def _reads(site: Site, one: Process) -> Iterator[str]:
     if site.keys is not None:
         yield site.keys.folder
     if one.kind == "broker":
-        yield from (site.gallery.faces, site.decision.rules)
+        yield from (site.gallery.faces, site.gallery.anchors_folder, site.decision.rules)
     if one.kind == "capture":
         source = site.cameras[one.key].source
         yield from (source,) if isinstance(source, str) else source if isinstance(source, tuple) else ()

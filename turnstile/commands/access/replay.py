@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the visits that would be decided otherwise; return 0."""
     site = load(options.config)
     path = options.recording or _recording_of(site)
-    rules = _rules_of(site, options.config)
+    rules = rules_of(site, options.config)
     begin_ns = moment(options.since, now=dt.datetime.now().astimezone()) if options.since else 0
     before, after = replay(
         (one for one in progress(resultfile.read(path), "deciding again") if one.at_ns >= begin_ns),
@@ -71,7 +71,12 @@ def _recording_of(site: Site) -> Path:
     return Path(site.decision.record)
 
 
-def _rules_of(site: Site, site_path: Path) -> Rules:
+def rules_of(site: Site, site_path: Path) -> Rules:
+    """Return the rules of a site.
+
+    Raises:
+        ConfigError: they cannot be used.
+    """
     found = rules_file.standing(rules_file.places_of(site, site_path), doors=site.cameras)
     if found.rules is None:
         raise ConfigError(found.problem)

@@ -1,6 +1,7 @@
 """Remove a person's pictures, encodings and name from every file of this machine, for ever.
 
 - The pictures in ``faces/`` are removed. The broker then sends every recognizer a gallery without the person.
+- What `turnstile not` keeps of the person's name is removed.
 - The encodings of all pictures that are not in ``faces/`` are removed from the cache.
 - A pseudonym replaces the name in the broker's journal, in the logs and in their text. Pictures of the face
   are removed there. The chain still verifies, and `verify` says that somebody was erased.
@@ -30,10 +31,11 @@ from turnstile.commands.log.leftovers import in_comments, leftovers, out_of_reac
 from turnstile.commands.log.opened import open_log
 from turnstile.commands.options import add_config
 from turnstile.counts import counted
-from turnstile.errors import ConfigError, JournalError, LogError
+from turnstile.errors import ConfigError, JournalError, LogError, TurnstileError
 from turnstile.io.journal.erasure import ErasureRequest, erase_from_journal
 from turnstile.io.log.retention import erase_person
 from turnstile.io.log.rewriting import log_files, rewrite
+from turnstile.io.people.anchors import open_anchors
 from turnstile.io.runner.node import EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
@@ -105,6 +107,7 @@ class ErasureRun:
         faces = FacesOf(self.person, Path(gallery.faces), Path(gallery.cache))
         self._known |= faces.known
         yield from self._erase_pictures(faces)
+        yield from self._erase_anchors()
         for attempt in range(1 if self.dry_run else PASSES):
             before = self.found
             yield from self._erase_decisions(again=attempt > 0)
@@ -147,6 +150,19 @@ class ErasureRun:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         yield f"faces: {counted(len(gone), 'picture')} {self._done('removed')} from {root}"
+
+    def _erase_anchors(self) -> Iterator[str]:
+        """Remove the faces of which somebody said that they are not the person's."""
+        anchors = open_anchors(self.site.gallery, self.site.recognition.encoding)
+        try:
+            files = anchors.files_of(self.person)
+            removed = len(files) if self.dry_run else anchors.remove(self.person)
+        except TurnstileError as error:
+            self._note(str(error))
+            return
+        self.found += removed
+        if removed:
+            yield f"anchors: {counted(removed, 'file')} {self._done('removed')} with faces not theirs"
 
     def _erase_encodings(self, faces: FacesOf) -> Iterator[str]:
         """Remove encodings that belong to no picture in faces, which now those of the person are among."""

@@ -21,6 +21,7 @@ from turnstile.errors import WireError
 from turnstile.io.people.building import GalleryThread
 from turnstile.io.people.enrolment import Enrolment
 from turnstile.io.people.rates import StrangerRate
+from turnstile.people.anchors import deny_anchored
 from turnstile.people.building import MadeGallery
 from turnstile.people.encodings import is_encoding
 from turnstile.people.gallery import Gallery
@@ -96,7 +97,8 @@ class PeopleDesk:
             line = self._claims.note(claimed.name, _FALSE_CLAIM, recognized.now_ns / 1e9)
             if line is not None:
                 log.warning("%s", line)
-        return recognized._replace(result=named)
+        anchors = self.enrolment.anchored.encodings
+        return recognized._replace(result=deny_anchored(named, anchors, self.enrolment.engine))
 
     def due(self, now_ns: int) -> list[Outgoing]:
         """Queue pictures to be encoded, and return the gallery if it changed.

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnstile.counts import counted, named
+from turnstile.io.people.anchors import open_anchors
 from turnstile.io.people.cache import EncodingCache
 from turnstile.io.people.folder import FaceFolder, Listing
 from turnstile.people.agreement import by_reason
+from turnstile.people.anchors import NO_ANCHORS, Anchored
 from turnstile.people.building import Ingredients, MadeGallery, without
 from turnstile.people.encodings import Unencoded
 from turnstile.protocol.names import name_key
@@ -44,6 +46,8 @@ class Enrolment:
     """That the faces folder is not there."""
     unread: Mapping[str, str] = field(default_factory=dict)
     """Path → why nothing could be read there, or was read."""
+    anchored: Anchored = NO_ANCHORS
+    """The faces that are not a person's, and whom damaged ones keep out."""
     erased: set[str] = field(default_factory=set)
     """Who is left out until their pictures are gone, though the folder was not read since."""
     _reported: set[tuple[str, str]] = field(default_factory=set)
@@ -148,6 +152,7 @@ class Enrolment:
             encodings=self.encodings,
             unusable=self.problems.keys(),
             erased=frozenset(self.erased),
+            barred=frozenset(self.anchored.barred),
         )
 
     def use(self, made: MadeGallery) -> bool:
@@ -171,6 +176,7 @@ class Enrolment:
             listing = self.folder.listings.get()
             self._gone |= self._wanted
             self._note(listing)
+            self._note_anchors(listing.anchored)
             self.hashes, self.persons, self._wanted = listing.hashes, listing.persons, listing.wanted
             self._take_encodings(listing)
             self.problems = {d: p for d, p in self.problems.items() if d in self._wanted}
@@ -206,6 +212,13 @@ class Enrolment:
             )
         self.trouble, self.absent = listing.trouble, listing.absent
 
+    def _note_anchors(self, anchored: Anchored) -> None:
+        """Use these anchors from now on, and say once whom damaged ones keep out."""
+        for key, problem in anchored.barred.items():
+            if key not in self.anchored.barred:
+                log.error("%s; nobody of that name is let in until it is removed or put right", problem)
+        self.anchored = anchored
+
     def _report_unread(self, problems: Mapping[str, str]) -> None:
         """Say of each file, once, why it is not read: of many at a time only the first, and their number."""
         new = [file for file, problem in problems.items() if (f"faces/{file}", problem) not in self._reported]
@@ -230,6 +243,6 @@ class Enrolment:
 def open_enrolment(gallery: GallerySettings, engine: str) -> Enrolment:
     """Return the enrolment of a site, its folder's thread started."""
     cache = EncodingCache(Path(gallery.cache), engine)
-    folder = FaceFolder(Path(gallery.faces), cache)
+    folder = FaceFolder(Path(gallery.faces), cache, anchors=open_anchors(gallery, engine))
     folder.start()
     return Enrolment(folder=folder, engine=engine)

@@ -19,9 +19,11 @@ from pathlib import Path, PurePosixPath
 import watchfiles
 
 from turnstile.files.reading import read_file, why
+from turnstile.io.people.anchors import AnchorFolder
 from turnstile.io.people.cache import EncodingCache, Made
 from turnstile.io.runner.worker import Worker
 from turnstile.io.site.descriptors import are_used_up
+from turnstile.people.anchors import NO_ANCHORS, Anchored
 from turnstile.people.encodings import Unencoded
 from turnstile.people.gallery import is_picture, persons_of, why_not_used
 
@@ -60,6 +62,7 @@ class Listing:
     """Why the folder itself cannot be read. Nobody is enrolled then, as nobody sees who was removed."""
     absent: str = ""
     """That the folder is not there, and its path."""
+    anchored: Anchored = NO_ANCHORS
 
 
 Changes = Callable[[Path, threading.Event], Iterator[object]]
@@ -88,13 +91,18 @@ class FaceFolder:
         folder: Path,
         cache: EncodingCache,
         *,
+        anchors: AnchorFolder | None = None,
         changes: Changes = watch,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """Prepare to watch a folder that may not exist yet; the last two are there for tests."""
+        """Prepare to watch a folder that may not exist yet; the last two are there for tests.
+
+        Changes of the anchors are noticed within a tenth of a second.
+        """
         self.listings: queue.SimpleQueue[Listing] = queue.SimpleQueue()
         self.unencoded: queue.Queue[Unencoded] = queue.Queue(_OFFERED)
-        self._folder, self._cache = folder, cache
+        self._folder, self._cache, self._anchors = folder, cache, anchors
+        self._anchors_stamp: object = None
         self._changes, self._wall_clock = changes, wall_clock
         self._trouble = ""
         self._listing: Listing | None = None
@@ -151,12 +159,21 @@ class FaceFolder:
             return
         look_at = 0.0  # once the system watches, as something may have changed just before
         for changes in self._changes(self._folder, self._worker.stopping):
-            if changes or time.monotonic() >= look_at:
+            if changes or self._anchors_changed() or time.monotonic() >= look_at:
                 self._scan()
                 look_at = time.monotonic() + RESCAN_S
             self._offer()
             if self._identity() != watched:
                 return
+
+    def _anchors_changed(self) -> bool:
+        return self._anchors is not None and self._anchors.stamp() != self._anchors_stamp
+
+    def _read_anchors(self) -> Anchored:
+        if self._anchors is None:
+            return NO_ANCHORS
+        self._anchors_stamp = self._anchors.stamp()
+        return self._anchors.read()
 
     def _identity(self) -> tuple[int, int] | None:
         try:
@@ -178,6 +195,9 @@ class FaceFolder:
                 absent = f"{about} is not there"
             else:
                 trouble = f"{about} cannot be read: {why(error, about=self._folder)}"
+        anchored = self._read_anchors()
+        if anchored.trouble:
+            files, trouble = [], trouble or anchored.trouble
         hashes: dict[str, str] = {}
         for file in files:
             if (reason := why_not_used(file)) or not is_picture(file):
@@ -205,6 +225,7 @@ class FaceFolder:
             wanted=wanted,
             trouble=trouble,
             absent=absent,
+            anchored=anchored,
         )
         if listing != self._listing:
             self._listing = listing

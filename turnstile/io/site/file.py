@@ -107,7 +107,12 @@ def _absolute(site: Site, folder: Path) -> Site:
             journal=under(broker.journal),
         ),
         keys=keys and replace(keys, folder=under(keys.folder)),
-        gallery=replace(gallery, faces=under(gallery.faces), cache=under(gallery.cache)),
+        gallery=replace(
+            gallery,
+            faces=under(gallery.faces),
+            cache=under(gallery.cache),
+            anchors=under(gallery.anchors) if gallery.anchors else "",
+        ),
         decision=replace(
             site.decision,
             rules=under(site.decision.rules) if site.decision.rules else _beside(under(gallery.faces)),

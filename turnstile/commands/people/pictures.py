@@ -1,0 +1,71 @@
+"""The enrolled pictures of a site, with what the broker's cache has of each; the rest is encoded here."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from turnstile.errors import PictureError, TurnstileError
+from turnstile.files.reading import is_absent, why
+from turnstile.io.people.cache import EncodingCache
+from turnstile.io.people.folder import files_in, read_picture
+from turnstile.io.site.progress import progress
+from turnstile.people.gallery import persons_of
+from turnstile.protocol.names import same_name
+from turnstile.site.settings import Site
+from turnstile.vision.engines.engine import Engine
+from turnstile.vision.engines.selection import make_engine
+from turnstile.vision.pictures import decode_enrolment
+
+
+class EnrolledFile(NamedTuple):
+    """One picture."""
+
+    person: str
+    file: str
+    """Its path below the faces folder."""
+    digest: str = ""
+    encoding: bytes = b""
+    """Empty if none can be made of it."""
+    problem: str = ""
+    """Why not."""
+
+
+def read_enrolled(
+    site: Site, *, only: str | None = None, names: set[str] | None = None
+) -> Iterator[EnrolledFile]:
+    """Give each picture that names somebody, in order of path.
+
+    Args:
+        site: the broker's.
+        only: one person, in any spelling; `None` for everybody.
+        names: takes the names of all people that there are pictures of.
+
+    Raises:
+        TurnstileError: the faces folder cannot be read.
+    """
+    folder = Path(site.gallery.faces)
+    try:
+        files = [] if is_absent(folder) else files_in(folder)[0]
+    except OSError as error:
+        raise TurnstileError(f"{folder} cannot be read: {why(error, about=folder)}") from error
+    persons = persons_of(files)
+    if names is not None:
+        names.update(persons.values())
+    wanted = [pair for pair in persons.items() if only is None or same_name(pair[1], only)]
+    cache = EncodingCache(Path(site.gallery.cache), site.recognition.encoding)
+    engine: Engine | None = None
+    for file, person in progress(wanted, "looking for faces"):
+        try:
+            data = read_picture(folder / file)
+            digest = hashlib.sha256(data).hexdigest()
+            encoding = cache.get(digest)
+            if encoding is None:
+                picture = decode_enrolment(data)
+                engine = engine or make_engine(site.recognition)
+                encoding = engine.enrol(picture).astype("<f4").tobytes()
+            yield EnrolledFile(person, file, digest, encoding)
+        except OSError as error:
+            yield EnrolledFile(person, file, problem=f"it cannot be read: {error.strerror}")
+        except (PictureError, ValueError) as error:
+            yield EnrolledFile(person, file, problem=str(error))

@@ -1,0 +1,179 @@
+"""Anchors on disk: a file for each person, beside the faces folder, which only its owner can read.
+
+A file that is damaged keeps its person out. Its name tells whose it is.
+"""
+
+import os
+import time
+from pathlib import Path
+
+from turnstile.errors import TurnstileError, WireError
+from turnstile.files.private import close_to_others
+from turnstile.files.reading import read_file, why
+from turnstile.files.whole import owner_of, sync_folder, write_whole
+from turnstile.people.anchors import MAX_ANCHORS, Anchor, Anchored, PersonAnchors, from_file, rows_of, to_file
+from turnstile.protocol.names import name_key
+from turnstile.site.settings import GallerySettings
+
+SUFFIX = ".anchors"
+MAX_BYTES = 2**20
+MAX_PEOPLE = 10_000
+
+
+class AnchorFolder:
+    """The anchors of all people of a site."""
+
+    def __init__(self, folder: Path, engine: str, *, like: Path) -> None:
+        """Name a folder, which need not be there.
+
+        Args:
+            folder: where the files lie.
+            engine: of the site.
+            like: a folder of the broker's, whose owner is to own new anchors.
+        """
+        self._folder, self._engine, self._like = folder, engine, like
+
+    def stamp(self) -> tuple[int, int, int] | None:
+        """Return what changes whenever a file comes, goes or is replaced."""
+        try:
+            found = self._folder.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_mtime_ns
+
+    def read(self) -> Anchored:
+        """Return everybody's anchors."""
+        encodings, barred = {}, {}
+        try:
+            for path in self._paths():
+                person = _person_of(path)
+                try:
+                    encodings[name_key(person)] = rows_of(self._read_one(path))
+                except TurnstileError as error:
+                    barred[name_key(person)] = str(error)
+        except OSError as error:
+            return Anchored(
+                trouble=f"nobody is enrolled: {self._folder} cannot be read: {why(error, about=self._folder)}"
+            )
+        return Anchored(encodings, barred)
+
+    def of(self, person: str) -> tuple[Anchor, ...]:
+        """Return the anchors of a person.
+
+        Raises:
+            TurnstileError: they cannot be read.
+        """
+        path = self._path_of(person)
+        return () if path is None else self._read_one(path).anchors
+
+    def everybody(self) -> list[PersonAnchors]:
+        """Return the anchors of all people, in order of name.
+
+        Raises:
+            TurnstileError: some cannot be read.
+        """
+        return [self._read_one(path) for path in self._listed()]
+
+    def add(self, person: str, event: str, encoding: bytes) -> None:
+        """Keep an anchor, in place of an earlier one of the same event.
+
+        Raises:
+            TurnstileError: it cannot be written, or the person has too many.
+        """
+        kept = tuple(one for one in self.of(person) if one.event != event)
+        if len(kept) >= MAX_ANCHORS:
+            raise TurnstileError(f"{person} has {len(kept)} anchors, which is the most: undo some")
+        self._write(person, (*kept, Anchor(event=event, made_ns=time.time_ns(), encoding=encoding)))
+
+    def undo(self, person: str, event: str) -> None:
+        """Take back an anchor.
+
+        Raises:
+            TurnstileError: there is none, or it cannot be removed.
+        """
+        before = self.of(person)
+        kept = tuple(one for one in before if one.event != event)
+        if len(kept) == len(before):
+            known = ", ".join(one.event for one in before) or "none"
+            raise TurnstileError(f"{person} has no anchor of event {event}; there are: {known}")
+        if kept:
+            self._write(person, kept)
+        else:
+            self.remove(person)
+
+    def files_of(self, person: str) -> list[Path]:
+        """Return the files with a person's anchors, sound or damaged.
+
+        Raises:
+            TurnstileError: the folder cannot be read.
+        """
+        return [path for path in self._listed() if name_key(_person_of(path)) == name_key(person)]
+
+    def remove(self, person: str) -> int:
+        """Remove all anchors of a person, sound or damaged; return how many files that were.
+
+        Raises:
+            TurnstileError: they cannot be removed.
+        """
+        paths = self.files_of(person)
+        try:
+            for path in paths:
+                path.unlink()
+            if paths:
+                sync_folder(self._folder)
+        except OSError as error:
+            raise TurnstileError(f"{self._folder}: {why(error, about=self._folder)}") from error
+        return len(paths)
+
+    def _write(self, person: str, anchors: tuple[Anchor, ...]) -> None:
+        path = self._path_of(person) or self._folder / f"{'_'.join(person.split())}{SUFFIX}"
+        data = to_file(PersonAnchors(person=person, engine=self._engine, anchors=anchors))
+        try:
+            if not self._folder.is_dir():
+                owner = owner_of(self._like if self._like.is_dir() else self._folder.parent)
+                self._folder.mkdir(mode=0o700)
+                os.chown(self._folder, *owner)
+            close_to_others(self._folder)
+            write_whole(path, data, owner=owner_of(self._folder), durable=True)
+        except OSError as error:
+            raise TurnstileError(f"{path} cannot be written: {why(error, about=path)}") from error
+
+    def _path_of(self, person: str) -> Path | None:
+        return next(iter(self.files_of(person)), None)
+
+    def _listed(self) -> list[Path]:
+        try:
+            return self._paths()
+        except OSError as error:
+            raise TurnstileError(
+                f"{self._folder} cannot be read: {why(error, about=self._folder)}"
+            ) from error
+
+    def _paths(self) -> list[Path]:
+        try:
+            found = list(self._folder.iterdir())
+        except FileNotFoundError:
+            if self._folder.is_symlink():
+                raise
+            return []
+        if len(found) > MAX_PEOPLE:
+            raise OSError(0, f"it has {len(found)} files, and at most {MAX_PEOPLE} are read")
+        return sorted(one for one in found if one.suffix == SUFFIX and not one.name.startswith("."))
+
+    def _read_one(self, path: Path) -> PersonAnchors:
+        try:
+            data = read_file(path, at_most=MAX_BYTES + 1)
+            return from_file(data, name=_person_of(path), engine=self._engine)
+        except OSError as error:
+            raise TurnstileError(f"{path} cannot be read: {why(error, about=path)}") from error
+        except WireError as error:
+            raise TurnstileError(f"{path} cannot be used: {error}") from error
+
+
+def _person_of(path: Path) -> str:
+    return path.name.removesuffix(SUFFIX)
+
+
+def open_anchors(gallery: GallerySettings, engine: str) -> AnchorFolder:
+    """Return the anchors of a site."""
+    return AnchorFolder(Path(gallery.anchors_folder), engine, like=Path(gallery.cache))
