@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.builders import an_encoding
 from turnstile.commands.cli import main
 from turnstile.files.whole import owner_of
+from turnstile.io.people.anchors import open_anchors
+from turnstile.io.site.file import load
 
 SOMEBODY = 65_534
 
@@ -204,3 +207,15 @@ def test_a_pseudonym_is_no_name_to_erase(erase: Erase, config: Path) -> None:
     code, _ = erase("erased-0123abcd")
     assert code != 0
     assert snapshot(config.parent) == before
+
+
+def test_faces_that_are_not_the_persons_are_removed_with_the_person(erase: Erase, config: Path) -> None:
+    """Those of others stay."""
+    site = load(config)
+    anchors = open_anchors(site.gallery, site.recognition.encoding)
+    anchors.add("Ann", "aaaa:1", an_encoding())
+    anchors.add("Bob", "aaaa:2", an_encoding())
+    code, said = erase("ann")
+    assert code == 0, said
+    assert "anchors: 1 file removed" in said
+    assert [one.person for one in anchors.everybody()] == ["Bob"]
