@@ -64,8 +64,12 @@ from turnstile.protocol.public import for_everybody
 from turnstile.protocol.roles import is_instance_of
 from turnstile.protocol.topics import Outgoing, topic, work_topic
 
-DRAIN_S, MESSAGES_A_TURN = 0.003, 64
-"""How much to receive before work is handed out again: a flood delays nobody's answer by more."""
+DRAIN_S = 0.003
+"""How long to look at subscriptions before work is handed out again."""
+
+FRAMES_RECEIVED_A_TURN, COST_OF_OTHERS = 400, 10
+"""How much to receive before work is handed out again, a few milliseconds' worth. Frames are only put aside;
+anything else is looked at, which takes about as long as receiving so many frames."""
 
 FRAMES_A_TURN = 16
 """How many frames to check and pass on before work is handed out again; newer ones overtake the others."""
@@ -96,9 +100,9 @@ class BrokerNode:
         """Receive what nodes sent, then publish what is due at each desk."""
         if self.sockets.wait(0 if self.frames else min(timeout_s, 0.05)):
             self._receive_subscriptions()
-        until_s, left = time.monotonic() + DRAIN_S, MESSAGES_A_TURN
-        while left and self._receive_one() and time.monotonic() < until_s:
-            left -= 1
+        left = FRAMES_RECEIVED_A_TURN
+        while left > 0 and (cost := self._receive_one()):
+            left -= cost
         self._look_at_frames()
         self._publish(self.access.recorded())
         now_ns = time.monotonic_ns()
@@ -130,20 +134,20 @@ class BrokerNode:
             elif subscribed and kind == "status":
                 self._publish(self.board.last_beats(about, time.monotonic_ns()))
 
-    def _receive_one(self) -> bool:
-        """Receive one message, and look at it unless it is a frame; return False when there is none."""
+    def _receive_one(self) -> int:
+        """Receive one message, and look at it unless it is a frame; return its cost, 0 if there is none."""
         try:
             received = self.sockets.receive()
         except (RefusedError, WireError) as error:
             self._refuse(error, None)
-            return True
+            return COST_OF_OTHERS
         if received is None:
-            return False
+            return 0
         if received.topic.startswith("frame."):
             self.frames.put((received.connection, received.topic), received)
-        else:
-            self._look_at(received)
-        return True
+            return 1
+        self._look_at(received)
+        return COST_OF_OTHERS
 
     def _look_at_frames(self) -> None:
         """Take in some of the frames; in a flood, those that newer ones have overtaken are dropped unseen."""

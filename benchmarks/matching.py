@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     faiss.omp_set_num_threads(1)
     report = Report("matching", options)
     rows: list[list[Cell]] = []
-    thousand_ms = float("nan")
+    thousand_ms = hundred_thousand = float("nan")
     for size in QUICK_SIZES if options.quick else SIZES:
         gallery = a_gallery(size)
         index = faiss_index(gallery.encodings)
@@ -101,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 lambda: np.copyto(room, gallery.encodings),  # noqa: B023
             )
             thousand_ms = ours if (size, count) == (SIZES[0], 1) else thousand_ms
+            hundred_thousand = ours / theirs if (size, count) == (SIZES[1], 1) else hundred_thousand
             rows.append(
                 [
                     f"{size:,}",
@@ -115,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows,
     )
     report.goal(Goal(what="one face among 1,000 encodings", unit="ms", measured=thousand_ms, at_most=0.5))
+    what = "one face among 100,000 encodings, ours : faiss"
+    report.goal(Goal(what=what, unit="", measured=hundred_thousand, at_most=1.0))
     return report.finish()
 
 

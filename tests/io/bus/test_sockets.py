@@ -122,6 +122,13 @@ def test_what_is_said_arrives_and_what_is_published_is_heard(addresses: BrokerSe
         assert sockets.receive() is None
 
 
+def test_nodes_start_without_an_event_loop() -> None:
+    """Loading asyncio would take a seventh of a capture node's start."""
+    asked = "import sys, turnstile.io.bus.nodes; print('asyncio' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "False"
+
+
 def test_a_broker_is_lost_until_it_is_heard(addresses: BrokerSettings) -> None:
     """And again when it falls silent; any message of it counts."""
     clock = Clock()
