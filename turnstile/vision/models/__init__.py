@@ -1,1 +1,1 @@
-"""Network files: dlib's read, ONNX graphs written, cached, and run."""
+"""Networks: read from their files, built, quantized, cached, and run."""
