@@ -105,15 +105,17 @@ class BlazeFaceDetector:
         found: list[Detection] = []
         for part in _parts(width, height, scale=self._scale * reduced):
             found += self._run(picture_rgb, part, min_score=COARSE_DOUBT)
-        places = [_enlarged(place, reduced) for place in distinct(found)]
-        return [place for place in places if place.box_px.width >= self._min_box_px]
+        return self._large_enough([_enlarged(place, reduced) for place in distinct(found)])
 
     def settle(self, picture_rgb: PictureRgb, coarse: Sequence[Detection]) -> list[Detection]:
         """Return which of the places are faces, clipped, after another look at the doubtful ones."""
         sure = [_clipped(found, picture_rgb) for found in coarse if found.score >= SURE_SCORE]
         doubts = [found for found in coarse if found.score < SURE_SCORE]
         again = [close for doubt in doubts[:MAX_DOUBTS] for close in self.search(picture_rgb, doubt.box_px)]
-        return distinct([*sure, *again])
+        return distinct(self._large_enough([*sure, *again]))
+
+    def _large_enough(self, found: Sequence[Detection]) -> list[Detection]:
+        return [one for one in found if one.box_px.width >= self._min_box_px]
 
     def search(self, picture_rgb: PictureRgb, around: Box) -> list[Detection]:
         """Return faces at and close to a box, of about its size."""
