@@ -129,6 +129,15 @@ def test_events_come_back_numbered_from_one(journal: Journal) -> None:
     assert journal.waiting == 0
 
 
+def test_a_journal_tells_whether_there_is_anything_to_publish(journal: Journal) -> None:
+    """The broker asks at each turn of its loop."""
+    assert not journal.has_outcomes
+    journal.record(an_access(), Door())
+    wait_until(lambda: journal.has_outcomes, "the journal to have recorded the event")
+    outcomes(journal, 1)
+    assert not journal.has_outcomes
+
+
 def test_events_are_on_disk_when_they_come_back(journal: Journal, path: Path) -> None:
     """A copy of the files, taken when the event was told, holds it."""
     journal.record(an_access(visit="visit-1"), Door())

@@ -127,10 +127,13 @@ class AccessDesk:
         self._tell_lockouts()
         if enrolled is not None:
             self._warn_of_unenrolled(enrolled)
-        return self.recorded()
+        return self._outcomes()
 
     def recorded(self) -> list[Outgoing]:
-        """Return the decisions that are on disk and what loggers asked for; this costs nearly nothing."""
+        """Return the decisions that are on disk and what loggers asked for; free if there are none."""
+        return self._outcomes() if self.journal.has_outcomes else []
+
+    def _outcomes(self) -> list[Outgoing]:
         outgoing: list[Outgoing] = []
         for outcome in self.journal.outcomes():
             match outcome:

@@ -198,6 +198,11 @@ class Journal:
         """Erase a person from what was recorded before, and answer the command that asked for it."""
         self._inbox.put(erasure)
 
+    @property
+    def has_outcomes(self) -> bool:
+        """Tell whether `outcomes` has something to return, without a system call."""
+        return not self._outbox.empty()
+
     def outcomes(self) -> list[Outcome]:
         """Return what was recorded and fetched since the last call; raise what ended the thread."""
         self._worker.check()
