@@ -19,7 +19,7 @@ TABLES = {
     "decisions": ["From a result said"],
     "store": ["Batches of 1,", "Batches of 100,"],
     "encoder": ["The encoder's network alone"],
-    "doors": ["Every frame looked at", "file has it: 1 recog", "file has it: 2 recog"],
+    "doors": ["One door by processor time", "Every frame looked at", "has it: 1", "has it: 2"],
     "broker": ["there and answered", "Cores used by each process", "Flooded"],
 }
 
