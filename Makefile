@@ -51,6 +51,7 @@ bench: setup development ## run every benchmark with short settings; CLIPS=, POR
 	@set -e; for name in $(BENCHMARKS); do \
 		case $$name in \
 			accuracy|activations) need="$(LFW)" with="--lfw $(LFW)" what=LFW;; \
+			people) need="$(LFW)" with="$(LFW)" what=LFW;; \
 			engine) need="$(CLIPS)" with="$(CLIPS)" what=CLIPS;; \
 			recall) need="$(PORTRAITS)" with="$(PORTRAITS)" what=PORTRAITS;; \
 			visits) need="$(and $(CLIPS),$(PORTRAITS))" with="--clips $(CLIPS) --portraits $(PORTRAITS)" \

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from tests.support.builders import a_box, an_encoding
@@ -81,6 +82,21 @@ def test_visits_on_clips_are_judged(tmp_path: Path) -> None:
         assert goals[what]["reached"]
         assert f"reached: {what} 0" in printed
     assert goals["time from first face to verdict p50"]["measured"] <= 0.7
+
+
+def test_people_are_halved_and_promises_judged(tmp_path: Path) -> None:
+    """Encodings that were kept are judged without a model: 600 people who are easily told apart."""
+    random = np.random.default_rng(1)
+    faces = random.normal(0, 1, (600, 1, 128)) + random.normal(0, 0.1, (600, 4, 128))
+    rows = faces.reshape(-1, 128) / np.linalg.norm(faces.reshape(-1, 128), axis=1, keepdims=True)
+    encodings, kept = rows.astype(np.float32), tmp_path / "kept.npz"
+    np.savez(kept, live=encodings, enrolled=encodings, owners=np.repeat(np.arange(600), 4))
+    options = ["--keep", str(kept), "--quick"]
+    _, report = run_benchmark("people", str(tmp_path), *options, files=tmp_path / "files")
+    recognised, promised, each, alike, _ = report["tables"]
+    assert recognised["rows"][0][1:] == ["1.000 (1.000 to 1.000)", "1.000 (1.000 to 1.000)", "+0.000"]
+    assert {row[4] for row in [*promised["rows"]]} == {"0.000%"}
+    assert [len(table["rows"]) for table in (promised, each, alike)] == [12, 6, 4]
 
 
 def test_visits_without_clips_measure_nothing(tmp_path: Path) -> None:

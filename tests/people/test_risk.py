@@ -52,14 +52,14 @@ def test_more_pictures_make_a_stricter_limit() -> None:
     """Their mean is nearer to everybody."""
     one, two, three, many = far_apart(1, 2, 3, 12)
     assert one > two > three == many
-    assert three == pytest.approx(0.302, abs=0.002)
+    assert three == pytest.approx(0.307, abs=0.002)
 
 
 def test_more_people_make_stricter_limits() -> None:
     """Each bears a share of the same risk, also where the table ends."""
     found = [far_apart(*[1] * people)[0] for people in (10, 300, 1_000, 20_000, 80_000)]
     assert found == sorted(found, reverse=True)
-    assert found[2] == pytest.approx(0.30, abs=0.002)
+    assert found[2] == pytest.approx(0.291, abs=0.002)
     assert 0 < found[-1] < 0.25
 
 
@@ -98,13 +98,13 @@ def test_stricter_limits_reject_more() -> None:
 
 
 def test_people_who_lie_nearer_to_each_other_than_usual_have_stricter_limits() -> None:
-    """Of 100 people with one picture each, 15 couples are close in LFW; here 60 are."""
+    """Of 100 people with one picture each, 18 couples are close in LFW; here 60 are."""
     counts, far = np.ones(100, np.intp), [0.5] * 100
-    usual, nearer = (limits(counts, around(*far, close_couples=couples), RISK) for couples in (15, 60))
-    assert float(usual[0]) == pytest.approx(0.32)
-    assert float(nearer[0]) < 0.315
-    assert closeness(counts, 15) == 1.0
-    assert closeness(counts, 60) == pytest.approx(3.2, abs=0.2)
+    usual, nearer = (limits(counts, around(*far, close_couples=couples), RISK) for couples in (18, 60))
+    assert list(usual) == pytest.approx(far_apart(*[1] * 100))
+    assert float(nearer[0]) < float(usual[0]) - 0.01
+    assert closeness(counts, 18) == 1.0
+    assert closeness(counts, 60) == pytest.approx(2.67, abs=0.05)
 
 
 def test_few_close_couples_prove_nothing() -> None:
@@ -115,7 +115,7 @@ def test_few_close_couples_prove_nothing() -> None:
 def test_each_person_is_expected_to_be_missed_by_pictures_and_limit() -> None:
     """More pictures, fewer misses; a limit of zero misses every frame."""
     one, three, never = rejections(np.array([0.32, 0.32, 0.0], np.float32), np.array([1, 3, 3]))
-    assert (one, three, never) == pytest.approx((0.24, 0.036, 1.0))
+    assert (one, three, never) == pytest.approx((0.219, 0.039, 1.0))
 
 
 def test_nobody_enrolled_has_no_limits() -> None:
@@ -160,4 +160,4 @@ def test_a_face_is_matched_with_the_limit_of_its_person() -> None:
     ann, bob = compared.match(compared.encodings)
     assert (ann.person, bob.person) == ("Ann", "Bob")
     assert ann.limit == pytest.approx(0.32)
-    assert bob.limit == pytest.approx(0.302, abs=0.002)
+    assert bob.limit == pytest.approx(0.307, abs=0.002)

@@ -105,6 +105,17 @@ def crowding(encodings: Encodings) -> npt.NDArray[np.float32]:
     Args:
         encodings: float32 `(n, 128)` of unit length.
     """
-    nearness = (encodings @ CENTRES.T - _HALF_SQUARES).max(axis=1, initial=-np.inf)
+    return _crowding(encodings, CENTRES, _HALF_SQUARES)
+
+
+def crowding_about(encodings: Encodings, centres: Encodings) -> npt.NDArray[np.float32]:
+    """Return what `crowding` does, with other centres `(k, 128)`."""
+    return _crowding(encodings, centres, (centres**2).sum(axis=1) / 2)
+
+
+def _crowding(
+    encodings: Encodings, centres: Encodings, half_squares: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    nearness = (encodings @ centres.T - half_squares).max(axis=1, initial=-np.inf)
     squares = np.einsum("ij,ij->i", encodings, encodings) - 2 * nearness
     return np.asarray(SHARE * (USUAL - np.minimum(np.sqrt(np.maximum(squares, 0)), FARTHEST)), np.float32)

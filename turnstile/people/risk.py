@@ -5,16 +5,19 @@ to 1,500 at least. So each person bears an equal share of the risk and has a lim
 several pictures is nearer to its person, and to strangers: who has more pictures has a stricter limit.
 
 Source: the 3,443 pictures of LFW's development pairs (deep-funneled; 2,132 people), frames by policy
-``mirror``, people by the mean of ``paddings``, distances with crowds counted; 5 to 14 million comparisons of
-two people for each number of pictures, and 549 to 3,246 of one (November 2026, `benchmarks.people`). One
-frame is tried; its strangers are photographed anywhere. People before one camera, in one light, lie nearer to
-each other: that is why `max_distance` is a limit besides.
+``mirror``, people by the mean of ``paddings``, distances with crowds counted by typical faces that were made
+without the people compared; 7 to 15 million comparisons of two people for each number of pictures (November
+2026, `benchmarks.people`). One frame is tried; its strangers are photographed anywhere. People before one
+camera, in one light, lie nearer to each other: that is why `max_distance` is a limit besides.
+
+Tables made of one half of these people hold on the other, in three such splits. Of 1 stranger in 1,000
+stated, 0.10 are taken for somebody with 10 people of one picture enrolled, 0.90 with 100 and 0.77 with 500;
+with up to three pictures 0.19, 0.97 and 0.41.
 
 Where the people enrolled lie nearer to each other than LFW's, so do strangers like them. The limits are made
-stricter by as many times as there are more close couples among the enrolled. Tried on 32 galleries of 100
-people with up to three pictures, taken from the 250 nearest to one typical face, against the others of these:
-of 1 in 1,000 stated, 3.3 strangers in 1,000 are taken for somebody without that and 1.2 with it. Galleries
-drawn from everybody stay as they are.
+stricter by as many times as there are more close couples among the enrolled. Of 125 people around one
+typical face, 50 are enrolled: of 1 stranger in 1,000 stated, 2.1 of the others are taken for somebody
+without that and 1.1 with it; with up to three pictures 2.2 and 0.7. Other galleries stay as they are.
 """
 
 import math
@@ -37,25 +40,35 @@ MAX_COMPARED, AT_ONCE = 5_000, 500
 CLOSE = 0.40
 """Two people so near are a close couple."""
 
-_IN_CLOSE_COUPLES = (0.0547, 0.0990, 0.1306)
-"""By number of pictures: two people of LFW are a close couple as often as the product says, within 4 %."""
 
-_DISTANCES = (0.26, 0.28, 0.29, 0.30, 0.31, 0.32, 0.33, 0.34, 0.35, 0.36, 0.37, 0.38, 0.39, 0.40)
+class Tables(NamedTuple):
+    """What distances do, each row by number of pictures: 1, 2, 3 and more."""
 
-_TAKEN_FOR = (
-    (0.07, 0.34, 0.48, 0.95, 3.0, 6.8, 17.5, 39.8, 91.7, 195, 400, 786, 1476, 2688),
-    (0.60, 1.69, 2.17, 3.25, 7.1, 15.9, 38.0, 80.5, 185.0, 391, 772, 1472, 2708, 4740),
-    (0.87, 1.22, 1.92, 4.53, 14.3, 25.1, 56.7, 109.0, 252.0, 524, 1000, 1951, 3522, 6096),
+    distances: tuple[float, ...]
+    taken_for: tuple[tuple[float, ...], ...]
+    """How many of a million strangers are taken for a person at each distance."""
+    not_recognised: tuple[tuple[float, ...], ...]
+    """How many of a hundred pictures of a person lie beyond each distance."""
+    in_close_couples: tuple[float, ...]
+    """The product for two people is how likely they are at most `CLOSE` apart, within 4 %."""
+
+
+LFW = Tables(
+    distances=(0.26, 0.28, 0.29, 0.30, 0.31, 0.32, 0.33, 0.34, 0.35, 0.36, 0.37, 0.38, 0.39, 0.40),
+    taken_for=(
+        (0.07, 0.34, 0.9, 2.45, 5.2, 11.7, 24.5, 54.9, 126, 260, 515, 999, 1840, 3280),
+        (0.99, 1.81, 2.7, 4.4, 8.6, 22.4, 50.1, 110, 240, 480, 940, 1800, 3290, 5670),
+        (1.70, 2.48, 5.2, 8.2, 13.9, 34.4, 72, 159, 331, 674, 1310, 2440, 4320, 7350),
+    ),
+    not_recognised=(
+        (65.2, 49.9, 43.1, 34.8, 27.7, 21.9, 16.6, 13.1, 9.6, 7.2, 4.9, 3.3, 2.4, 1.6),
+        (43.3, 29.4, 22.3, 15.6, 12.3, 8.4, 5.7, 3.8, 2.6, 1.4, 0.9, 0.7, 0.6, 0.4),
+        (34.2, 20.4, 14.3, 8.7, 6.6, 3.9, 2.6, 1.8, 1.2, 0.8, 0.8, 0.5, 0.5, 0.2),
+    ),
+    in_close_couples=(0.0603, 0.1079, 0.1421),
 )
-"""By number of pictures, 1, 2, 3 and more: how many of a million strangers are taken for a person at each of
-`_DISTANCES`. With 4 pictures the rates from 0.32 on are those of 3, within 15 %."""
-
-_NOT_RECOGNISED = (
-    (66.9, 52.3, 45.3, 38.1, 30.1, 24.0, 18.6, 14.2, 10.6, 8.1, 5.6, 3.7, 2.5, 1.7),
-    (47.3, 31.4, 24.7, 19.3, 14.2, 10.0, 7.2, 4.8, 3.6, 2.4, 1.5, 0.7, 0.6, 0.4),
-    (36.2, 21.7, 14.6, 10.2, 5.8, 3.6, 2.4, 1.3, 1.3, 0.5, 0.4, 0.4, 0.4, 0.2),
-)
-"""By number of pictures: how many of a hundred pictures of a person lie beyond each distance."""
+"""Two rates were raised to the line between their neighbours: 0.34 for 1 picture at 0.29, 3.5 for 2 at 0.30.
+With 4 pictures the rates from 0.32 on are those of 3, within 15 %."""
 
 
 class Risk(NamedTuple):
@@ -96,7 +109,7 @@ class Neighbours(NamedTuple):
     """How many couples are at most `CLOSE` apart."""
 
 
-def limits(pictures: npt.NDArray[np.intp], around: Neighbours, risk: Risk) -> Limits:
+def limits(pictures: npt.NDArray[np.intp], around: Neighbours, risk: Risk, *, tables: Tables = LFW) -> Limits:
     """Return each person's limit.
 
     Nobody's limit comes nearer than `min_margin` to the nearest other person: who looks like another has a
@@ -106,29 +119,34 @@ def limits(pictures: npt.NDArray[np.intp], around: Neighbours, risk: Risk) -> Li
         pictures: `(people,)`: how many each person has.
         around: the same people's neighbours.
         risk: what the owner accepts.
+        tables: of whom.
     """
     kept_apart = around.distances - np.float32(risk.min_margin)
-    return np.asarray(np.maximum(0, np.minimum(limits_by_pictures(pictures, around, risk), kept_apart)))
+    return np.asarray(
+        np.maximum(0, np.minimum(limits_by_pictures(pictures, around, risk, tables=tables), kept_apart))
+    )
 
 
-def limits_by_pictures(pictures: npt.NDArray[np.intp], around: Neighbours, risk: Risk) -> Limits:
+def limits_by_pictures(
+    pictures: npt.NDArray[np.intp], around: Neighbours, risk: Risk, *, tables: Tables = LFW
+) -> Limits:
     """Return what each person's limit would be if nobody looked like another."""
     if not len(pictures):
         return np.zeros(0, np.float32)
-    share = risk.stranger_rate / len(pictures) / closeness(pictures, around.close_couples)
-    share = min(share, _rate_at(risk.max_distance, _TAKEN_FOR[0]))
-    by_pictures = np.array([_distance_for(share, rates) for rates in _TAKEN_FOR], np.float32)
+    share = risk.stranger_rate / len(pictures) / closeness(pictures, around.close_couples, tables=tables)
+    share = min(share, _rate_at(risk.max_distance, tables))
+    by_pictures = np.array([_distance_for(share, rates, tables) for rates in tables.taken_for], np.float32)
     return np.minimum(by_pictures[_rows(pictures)], np.float32(risk.max_distance))
 
 
-def closeness(pictures: npt.NDArray[np.intp], close_couples: int) -> float:
+def closeness(pictures: npt.NDArray[np.intp], close_couples: int, *, tables: Tables = LFW) -> float:
     """Return how many times more close couples there are than among LFW's people, at least 1.
 
     The true number exceeds it in 19 of 20 such galleries. Source: Wilson and Hilferty, 1931.
     """
     if not close_couples:
         return 1.0
-    shares = np.array(_IN_CLOSE_COUPLES)[_rows(pictures)]
+    shares = np.array(tables.in_close_couples)[_rows(pictures)]
     usual = (float(shares.sum()) ** 2 - float((shares**2).sum())) / 2
     spread = 1.645 / (3 * math.sqrt(close_couples))
     surely = close_couples * (1 - 1 / (9 * close_couples) - spread) ** 3
@@ -140,9 +158,9 @@ def expected(own_limits: Limits, pictures: npt.NDArray[np.intp]) -> Expectation:
     if not len(own_limits):
         return Expectation(0.0, 0.0)
     taken = np.zeros(len(own_limits))
-    for row, rates in enumerate(_TAKEN_FOR):
+    for row, rates in enumerate(LFW.taken_for):
         chosen = _rows(pictures) == row
-        taken[chosen] = np.exp(np.interp(own_limits[chosen], _DISTANCES, np.log(rates))) / 1e6
+        taken[chosen] = np.exp(np.interp(own_limits[chosen], LFW.distances, np.log(rates))) / 1e6
     taken[own_limits <= 0] = 0
     return Expectation(1 - math.exp(-float(taken.sum())), float(rejections(own_limits, pictures).mean()))
 
@@ -150,23 +168,25 @@ def expected(own_limits: Limits, pictures: npt.NDArray[np.intp]) -> Expectation:
 def rejections(own_limits: Limits, pictures: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
     """Return `(people,)`: the share of each person's frames expected to lie beyond their limit."""
     missed = np.ones(len(own_limits))
-    for row, shares in enumerate(_NOT_RECOGNISED):
+    for row, shares in enumerate(LFW.not_recognised):
         chosen = _rows(pictures) == row
-        missed[chosen] = np.interp(own_limits[chosen], (0.0, *_DISTANCES), (100.0, *shares)) / 100
+        missed[chosen] = np.interp(own_limits[chosen], (0.0, *LFW.distances), (100.0, *shares)) / 100
     return missed
 
 
-def neighbours(templates: Encodings) -> Neighbours:
+def neighbours(templates: Encodings, added: npt.NDArray[np.float32] | None = None) -> Neighbours:
     """Return how near people lie to each other; in a gallery of more than `MAX_COMPARED` nobody is compared.
 
     Args:
         templates: `(people, 128)`, one a person.
+        added: `(people,)`: what is added to each one's distances; by default their crowding.
     """
     people = len(templates)
     found, others, couples = np.full(people, np.inf, np.float32), np.zeros(people, np.intp), 0
     if not 1 < people <= MAX_COMPARED:
         return Neighbours(found, others)
-    added, squares = crowding(templates), np.einsum("ij,ij->i", templates, templates)
+    added = crowding(templates) if added is None else added
+    squares = np.einsum("ij,ij->i", templates, templates)
     for at in range(0, people, AT_ONCE):
         rows = slice(at, at + AT_ONCE)
         apart = np.sqrt(
@@ -181,24 +201,22 @@ def neighbours(templates: Encodings) -> Neighbours:
 
 
 def _rows(pictures: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    return np.clip(pictures, 1, len(_TAKEN_FOR)) - 1
+    return np.clip(pictures, 1, len(LFW.taken_for)) - 1
 
 
-def _rate_at(distance: float, rates: Sequence[float]) -> float:
-    """Return the share of strangers who are taken for a person at a distance."""
-    if distance >= _DISTANCES[-1]:
-        return rates[-1] / 1e6
-    return math.exp(float(np.interp(distance, _DISTANCES, np.log(rates)))) / 1e6
+def _rate_at(distance: float, tables: Tables) -> float:
+    """Return the share of strangers who are taken for a person with one picture at a distance."""
+    return math.exp(float(np.interp(distance, tables.distances, np.log(tables.taken_for[0])))) / 1e6
 
 
-def _distance_for(share: float, rates: Sequence[float]) -> float:
-    """Return the distance at which so many strangers are taken for a person."""
-    logs = np.log(rates)
+def _distance_for(share: float, rates: Sequence[float], tables: Tables) -> float:
+    """Return the distance at which so many strangers are taken for a person.
+
+    Below the table's least rate, it is taken to fall as it does at the table's end, by so much for each
+    factor e.
+    """
+    logs, at, first = np.log(rates), tables.distances, np.log(tables.taken_for[0])
     wanted = math.log(max(share * 1e6, 1e-12))
     if wanted < logs[0]:
-        return _DISTANCES[0] + (wanted - float(logs[0])) * _EACH_E_FOLD
-    return float(np.interp(wanted, logs, _DISTANCES))
-
-
-_EACH_E_FOLD = (_DISTANCES[-1] - _DISTANCES[-5]) / (math.log(_TAKEN_FOR[0][-1]) - math.log(_TAKEN_FOR[0][-5]))
-"""Beyond the table the rate is taken to fall as it does within it, by so much distance for each factor e."""
+        return at[0] + (wanted - float(logs[0])) * (at[-1] - at[-5]) / float(first[-1] - first[-5])
+    return float(np.interp(wanted, logs, at))
