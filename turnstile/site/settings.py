@@ -170,11 +170,11 @@ class DecisionSettings(Section, frozen=True, kw_only=True):
     clips of `benchmarks.visits` are taken for one another (2026-11)."""
     stranger_rate: Annotated[float, Meta(gt=0, le=1)] | None = None
     """Share of strangers at the door who may be taken for somebody, one frame each. Each enrolled person's
-    largest distance follows from it, from how many people are enrolled and from how many pictures that person
-    has (`turnstile.people.risk`); `max_distance` holds besides, for who has one picture. Of 1 in 1,000 stated,
-    0.04 to 0.10 % were taken on people apart (`benchmarks.people`, 10 to 500 enrolled, 2026-11). Empty:
-    `max_distance` alone counts, as it does where the file states that and no rate. Raw encodings have no such
-    table."""
+    largest distance follows from it, from how many people are enrolled and from how many pictures that
+    person has (`turnstile.people.risk`); `max_distance` holds besides, for who has one picture. Of 1 in
+    1,000 stated, 0.1 to 1.0 were taken on people apart (`benchmarks.people`, 10 to 500 enrolled, 2026-11).
+    Empty: `max_distance` alone counts, as it does where the file states that and no rate. Raw encodings have
+    no such table."""
     min_margin: Annotated[float, Meta(ge=0, le=2)] = 0.05
     """How much farther the second-best person must be."""
     link_distance: Annotated[float, Meta(gt=0, le=2)] = 0.45
