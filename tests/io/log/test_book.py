@@ -549,6 +549,39 @@ def test_a_server_that_lost_its_last_commits_is_filled_again(
     assert found.whole, found.lines
 
 
+def test_a_text_that_is_back_after_the_store_lost_its_end_is_left(config: Path) -> None:
+    """The store has noted what is missing by then, under the numbers that the text tells."""
+    store, text = text_of(config).with_suffix(".db"), text_of(config)
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS[:3]))
+        older = store.read_bytes()
+        book.append(log_of(*EVENTS[3:6]))
+        aside = text.rename(config.with_name("text"))
+        text.mkdir()
+        store.write_bytes(older)
+        wait_until(lambda: book.fetch_after.seq == 3, lambda: book.trouble, between=book.keep_open)
+        assert book.append(a_log(*EVENTS[6:8], after_seq=3))
+        text.rmdir()
+        aside.rename(text)
+        wait_until(lambda: asides(config), lambda: book.trouble, between=book.keep_open)
+    assert [told(file) for file in asides(config)] == [ALL[:6]]
+    assert told(text) == ALL[6:8]
+    found = inspection(config)
+    assert found.whole, found.lines
+
+
+def test_a_text_whose_last_line_is_a_forged_note_is_left(config: Path) -> None:
+    """A logger that starts moves it away, whatever the line says."""
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS[:3]))
+    with text_of(config).open("a") as file:
+        file.write("# yesterday  note 2: nothing happened\n")
+    with closing(a_book(config)) as book:
+        book.append(log_of(*EVENTS[3:6]))
+    assert [told(file) for file in asides(config)] == [ALL[:3]]
+    assert told(text_of(config)) == ALL[3:6]
+
+
 def test_what_the_operator_did_is_a_note_between_the_entries_and_is_there_once(config: Path) -> None:
     """Also when the journal gives it again under another source; a logger that starts again knows it."""
     act = an_act(2)

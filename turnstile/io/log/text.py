@@ -92,7 +92,7 @@ class TextLog:
 
     def start_over(self) -> None:
         """Find the place anew: a store that was opened again may have less than the file."""
-        if self._file.is_open and self._found is None:
+        if self._found is None:
             self._file.close()
             self.number, self._open_at = 0, 0.0
 
@@ -111,41 +111,58 @@ class TextLog:
         self._find_place(lines)
 
     def _find_place(self, lines: Sequence[str]) -> None:
-        """Take up after the newest line whose event the store knows."""
-        events = [event for line in lines if (event := event_of(line)) is not None]
-        noted = [number for line in lines if (number := note_number(line)) is not None]
-        self._there = frozenset(event for event in events if not self._store.progress.has(event))
+        """Take up after the newest line that the store has; leave a file that tells more than that."""
+        number, lost = self._newest_known(lines)
+        self._there = frozenset()
+        if lost and self._store.head.number:
+            self._leave_the_lost(number or 0, lost)
+        elif number is not None:
+            self.number = number
+        else:
+            self.number = max(self.number, self._store.text_number, self._store.floor.number)
+            self._there = frozenset(event for line in lines if (event := event_of(line)) is not None)
         if self._there:
-            log.warning(
-                "the access log has %s that the store has not: was the store lost?",
-                counted(len(self._there), "line"),
-            )
-        self._take_up(events, noted)
-        head = self._store.head.number
-        has_lost_lines = not self._there.isdisjoint(events[-1:]) or any(one > head for one in noted[-1:])
-        if head and has_lost_lines:
-            self._leave_the_lost()
+            there = counted(len(self._there), "line")
+            log.warning("the access log has %s that the store has not: was the store lost?", there)
 
-    def _leave_the_lost(self) -> None:
-        """Go on in a new file, since the store has lost what the end of this one tells."""
+    def _newest_known(self, lines: Sequence[str]) -> tuple[int | None, int]:
+        """Return the number of the newest line that the store has, and how many lines follow it.
+
+        The last numbers of journals do not tell it, as they count events that were noted as missing.
+        """
+        lost, first = 0, None
+        for line in reversed(lines):
+            event, note = event_of(line), note_number(line)
+            if note is not None and self._has_note(note, line):
+                return note, lost
+            if event is not None:
+                first = event
+                exactly = (entries.c.source == event.source) & (entries.c.seq == event.seq)
+                for link in self._store.newest(1, exactly):
+                    return link.record.number, lost
+            lost += event is not None or note is not None
+        return None if first is None else self._store.number_at(first), lost
+
+    def _has_note(self, number: int, line: str) -> bool:
+        """Tell whether a line is of the note that has its number; another version may word it otherwise."""
+        found = self._store.notes(after=number - 1, up_to=number)
+        return any(_time_of(line_of(link)) == _time_of(line) for link in found)
+
+    def _leave_the_lost(self, number: int, lost: int) -> None:
+        """Go on after an entry or note in a new file, since the store has not what this one tells then."""
+        last = self._store.newest(1, entries.c.number <= number)
+        self.number = number
         try:
             aside = self._file.move_aside()
+            log.error(
+                "the text ended with %s that the store has not: was the store put back, or the text changed? "
+                "It goes on in a new file; the old one is %s",
+                counted(lost, "line"),
+                aside,
+            )
+            self._file.open(after=_event(last[0]) if last else None)
         except LogError as error:
             self._failed(error)
-            return
-        log.error("the store has lost its end; the lines that it lost are kept in %s", aside)
-        self._there = frozenset()
-        self._open()
-
-    def _take_up(self, events: Sequence[Event], noted: Sequence[int]) -> None:
-        newest = {event.source: event for event in events}
-        for event in sorted(newest.values(), key=events.index, reverse=True):
-            number = self._store.number_at(event)
-            if number is not None:
-                following = [one for one in noted if number < one <= self._store.head.number]
-                self.number = max(number, *following, 0)
-                return
-        self.number = max(self.number, self._store.text_number, self._store.floor.number)
 
     def _write(self, links: Sequence[Link | NoteLink]) -> None:
         if not self._file.is_open:
@@ -174,6 +191,13 @@ class TextLog:
 
 def _event(link: Link) -> Event:
     return Event(link.record.source, link.record.seq)
+
+
+def _time_of(remark_line: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(remark_line.split()[1])
+    except ValueError:
+        return None
 
 
 def line_of(link: Link | NoteLink) -> str:
