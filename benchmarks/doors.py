@@ -24,7 +24,7 @@ from pathlib import Path
 import cv2
 import msgspec
 
-from benchmarks.lone_door import work_of_a_day
+from benchmarks.lone_door import decision_for, work_of_a_day
 from benchmarks.reel import FPS, HEIGHT_PX, WIDTH_PX, People, Reel, a_reel, people_of
 from benchmarks.report import Goal, Report, parser, percentiles
 from benchmarks.simulated_nodes import ticks
@@ -33,7 +33,7 @@ from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.messages import Access, Beat, Frame, Result
 from turnstile.protocol.topics import topic
 from turnstile.site.recognition import RecognitionSettings
-from turnstile.site.settings import BrokerSettings, CameraSettings, DecisionSettings, LockoutSettings
+from turnstile.site.settings import BrokerSettings, CameraSettings
 
 IN_VIEW, IN_VIEW_LOBBY = 0.2, 0.8
 COUNTS, QUICK_COUNTS = (1, 4, 8, 16, 32, 64), (2,)
@@ -139,7 +139,7 @@ def measure(
 ) -> Iterator[Service]:
     """Give how growing numbers of doors are served, up to the first that is hopeless."""
     with ProcessGroup() as processes:
-        decision = DecisionSettings(lockout=LockoutSettings(max_denials=0))
+        decision = decision_for(recognition)
         camera = {"door": CameraSettings(source=0)}
         site = a_site(processes.folder, camera, recognition=recognition, decision=decision)
         for name, picture in people.enrolled.items():

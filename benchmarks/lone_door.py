@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import PurePath
 
+import msgspec
 import numpy as np
 
 from benchmarks.reel import FPS, HEIGHT_PX, WIDTH_PX, People, Reel, Still
@@ -20,8 +21,9 @@ from turnstile.dispatch.hints import AtDoor
 from turnstile.people.gallery import build_gallery, templates
 from turnstile.protocol.messages import Frame, Result, Work
 from turnstile.protocol.topics import work_topic
+from turnstile.site.document import build
 from turnstile.site.recognition import RecognitionSettings
-from turnstile.site.settings import BrokerSettings, DecisionSettings, LockoutSettings
+from turnstile.site.settings import BrokerSettings, DecisionSettings
 from turnstile.vision.engines.desk import RecognitionDesk
 from turnstile.vision.engines.selection import make_engine
 
@@ -60,8 +62,7 @@ def work_of_a_day(recognition: RecognitionSettings, people: People, reel: Reel) 
     )
     desk.joined(work_topic(NAME, NAME))
     engine = make_engine(recognition)
-    decision = DecisionSettings(lockout=LockoutSettings(max_denials=0))
-    decider = Decider(settings=decision, encoding=engine.description.encoding)
+    decider = Decider(settings=decision_for(recognition), encoding=engine.description.encoding)
     recognizer = RecognitionDesk(name=NAME, instance=NAME, engine=engine)
     pairs = [
         (_name(file), np.asarray(engine.enrol(picture[:, :, ::-1].copy()), "<f4").tobytes())
@@ -74,6 +75,17 @@ def work_of_a_day(recognition: RecognitionSettings, people: People, reel: Reel) 
             day = DaysWork()
         _show(at, reel.stills[at % len(reel.stills)], desk, recognizer, decider, day)
     return day
+
+
+def decision_for(recognition: RecognitionSettings) -> DecisionSettings:
+    """Return how a site decides by default, but for its lockout: strangers come all the time."""
+    document = {
+        "site": "day",
+        "cameras": {CAMERA: {"source": 0}},
+        "recognition": msgspec.to_builtins(recognition),
+        "decision": {"lockout": {"max_denials": 0}},
+    }
+    return build(document).decision
 
 
 def _show(
