@@ -121,12 +121,23 @@ class Gallery:
             crowding(self.encodings) if is_averaged(self.engine) else np.zeros(len(self.owners), np.float32)
         )
 
+    @cached_property
+    def _minus_crowding(self) -> npt.NDArray[np.float32]:
+        """`(n,)`: minus `_crowding`."""
+        return -self._crowding
+
     def _nearness_with_crowds(
         self, nearness: npt.NDArray[np.float32], square: np.float32
     ) -> npt.NDArray[np.float32]:
-        """Return minus each encoding's distance and crowding, from its nearness to a face of this length."""
-        distances = np.sqrt(np.maximum(square - 2 * nearness, 0))
-        return np.asarray(-(distances + self._crowding), np.float32)
+        """Return minus each encoding's distance and crowding, from its nearness to a face of this length.
+
+        `nearness` is overwritten, because new arrays for many encodings take time of their own.
+        """
+        nearness *= -2
+        nearness += square
+        np.maximum(nearness, 0, out=nearness)
+        np.sqrt(nearness, out=nearness)
+        return np.subtract(self._minus_crowding, nearness, out=nearness)
 
     def _match_one(self, face: Encodings, nearness: npt.NDArray[np.float32], added: float) -> Match:
         """Return the match of one face from how near each encoding is, which it overwrites.
