@@ -1,12 +1,26 @@
 """Which face continues which trail: encodings before places, the nearest pairs first, each once."""
 
+import msgspec
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import a_box, a_face
 from tests.support.crowd import ANN, BOB, EVE, encoding_of, seen
-from turnstile.access.linking import MAX_RECENT, Trail, encoding_gaps, follow, followed, link
+from turnstile.access.linking import (
+    MAX_RECENT,
+    SETTLED,
+    Trail,
+    are_one_person,
+    are_two_people,
+    encoding_gaps,
+    follow,
+    followed,
+    link,
+    with_voter,
+)
+from turnstile.people.crowding import CENTRES, crowding
 from turnstile.protocol.messages import Face
 from turnstile.protocol.places import apart_widths
 
@@ -38,11 +52,21 @@ def test_another_encoding_in_the_same_place_is_somebody_else() -> None:
     assert linked([a_trail(ANN)], [seen(EVE)]) == ({}, (0,), {0: 0})
 
 
-def test_a_name_links_an_encoding_that_does_not() -> None:
-    """Somebody recognised is the same person in any pose."""
-    turned = seen(ANN, blur=0.9, left=500)
-    assert linked([a_trail(ANN, person=ANN)], [turned], [ANN])[0] == {0: 0}
-    assert linked([a_trail(ANN, person=ANN)], [turned], [None])[0] == {}
+def test_a_name_links_no_encoding_that_does_not() -> None:
+    """A look-alike is given the name of the person before, which is no evidence."""
+    look_alike = seen(EVE, as_person=ANN)
+    assert linked([a_trail(ANN, person=ANN)], [look_alike], [ANN]) == ({}, (0,), {0: 0})
+
+
+def test_a_face_far_from_the_mean_of_a_trail_is_somebody_else() -> None:
+    """However near its latest encoding: else one face would become another in small steps."""
+    latest = encoding_of(ANN, blur=0.4)
+    trail = msgspec.structs.replace(a_trail(ANN), encodings=(latest,))
+    for take in range(SETTLED):
+        trail = with_voter(trail, seen(ANN, take=take))
+    farther = msgspec.structs.replace(seen(ANN), encoding=encoding_of(ANN, blur=0.8))
+    assert encoding_gaps([trail], [farther])[0, 0] < LINK
+    assert linked([trail], [farther]) == ({}, (0,), {0: 0})
 
 
 def test_another_name_never_continues_a_trail_with_a_verdict() -> None:
@@ -68,12 +92,50 @@ def test_without_encodings_places_link() -> None:
 
 
 def test_a_trail_remembers_few_encodings() -> None:
-    """The latest, and only those it is told to keep."""
+    """The latest."""
     trail = a_trail(ANN)
     for take in range(5):
-        trail = follow(trail, seen(ANN, take=take), person=None, keep_encoding=take != 4)
-    assert trail.encodings == tuple(encoding_of(ANN, take=take) for take in (1, 2, 3))
+        trail = follow(trail, seen(ANN, take=take), person=None)
+    assert trail.encodings == tuple(encoding_of(ANN, take=take) for take in (2, 3, 4))
     assert len(trail.encodings) == MAX_RECENT
+
+
+def test_crowds_count_between_encodings_of_unit_length_only() -> None:
+    """Raw ones are longer, and no centres of theirs are known."""
+    centre, other = CENTRES[0], CENTRES[1]
+    one, two = (row / np.linalg.norm(row) for row in (centre, other))
+    for length, added in ((1.0, float(crowding(np.stack([one, two])).sum())), (1.4, 0.0)):
+        trail = msgspec.structs.replace(a_trail(ANN), encodings=((length * one).tobytes(),))
+        face = msgspec.structs.replace(seen(ANN), encoding=(length * two).tobytes())
+        plain = length * float(np.linalg.norm(one - two))
+        assert encoding_gaps([trail], [face])[0, 0] == pytest.approx(plain + added, abs=1e-4)
+
+
+def a_settled_trail(who: str | None, *, blur: float = 0.05, frames: int = SETTLED) -> Trail:
+    """Return a trail with the encodings of some voters."""
+    trail = a_trail(who)
+    for take in range(frames):
+        trail = with_voter(trail, seen(who, blur=blur, take=7 * take))
+    return trail
+
+
+def test_the_means_of_two_people_are_far_apart_and_those_of_one_are_near() -> None:
+    """Badly seen frames of one person lie between: nobody can tell."""
+    ann, eve = a_settled_trail(ANN), a_settled_trail(EVE)
+    blurred = a_settled_trail(ANN, blur=1.0)
+    assert are_two_people(ann, eve, link_distance=LINK)
+    assert not are_one_person(ann, eve, link_distance=LINK)
+    assert are_one_person(ann, a_settled_trail(ANN, blur=0.2), link_distance=LINK)
+    assert not are_two_people(ann, blurred, link_distance=LINK)
+    assert not are_one_person(ann, blurred, link_distance=LINK)
+
+
+def test_the_mean_of_few_frames_tells_nothing() -> None:
+    """One frame may be a hand."""
+    few = a_settled_trail(EVE, frames=SETTLED - 1)
+    assert not are_two_people(a_settled_trail(ANN), few, link_distance=LINK)
+    assert not are_one_person(few, few, link_distance=LINK)
+    assert with_voter(few, a_face(None)) == few
 
 
 def test_gaps_are_nan_where_an_encoding_is_missing_or_broken() -> None:

@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple
 from tests.support.builders import START_NS, a_box, an_access, an_act, write_site
 from tests.support.logs import EVENTS, LOGGER, write_log
 from tests.support.waiting import wait_until
+from turnstile.access.door import Door, Visit
 from turnstile.access.linking import Trail
-from turnstile.access.visits import Door, Visit
 from turnstile.commands.log.opened import open_log
 from turnstile.errors import JournalError, TurnstileError
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal

@@ -11,7 +11,7 @@ from tests.support.builders import an_access, write_site
 from tests.support.monitored import MonitoredSite
 from tests.support.processes import Programs
 from tests.support.waiting import wait_until
-from turnstile.access.visits import Door
+from turnstile.access.door import Door
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.journal.journal import Journal
 from turnstile.io.site.file import load

@@ -1,6 +1,6 @@
 """Advice: what the people at a door could do to be recognised, from why they are not."""
 
-from turnstile.access.visits import Door, Visit
+from turnstile.access.door import Door, Visit
 from turnstile.protocol.fields import Advised
 from turnstile.protocol.messages import Guide, Result
 from turnstile.protocol.reasons import ADVICE_FOR, Advice

@@ -15,9 +15,12 @@ clock, wrong or set, makes a visit longer or shorter.
   ends without a verdict after `votes_needed` votes is denied.
 - A verdict is final for the visit and covers one person only. A face that takes that person's place has a
   visit of its own from its first frame on.
-- The new visit only shadows the first one while both may be the same face seen badly, such as behind a hand.
-  It ends without an entry when the first face is back. It is denied only after `SHADOW_PATIENCE` times as
-  many votes.
+- The new visit only shadows the first one while both may be the same face seen badly, such as behind a hand
+  or turned away: until both are in view, or their means are too far apart. Meanwhile the first one is not
+  absent. The new one ends without an entry when the first face is back. It is granted like any other, and
+  denied when it ends, or after `DOUBTFUL_S`.
+- A person who is recognised while a visit of the same name is open continues that one, unless the two are
+  two faces. Then nobody can tell who is who, and the second is denied.
 - A visit ends after `absence_s` of observed absence: the time between results in which it was not seen. Each
   step counts as at most `MAX_STEP_NS`, so an outage of any length is a short absence. Somebody with a verdict
   who is recognised again before the end is not decided upon again.
@@ -25,23 +28,32 @@ clock, wrong or set, makes a visit longer or shorter.
   ends a visit. A frame counts once however often its result comes.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from turnstile.access.linking import Trail, follow, followed, is_alike, link
-from turnstile.access.votes import Ballot, Conclusion, Grounds, Vote, ballots, denial, grant, with_frame
-from turnstile.protocol.messages import Face, Result, Verdict
-from turnstile.protocol.names import same_name
+from turnstile.access.door import Door, Visit
+from turnstile.access.linking import (
+    Trail,
+    are_one_person,
+    are_two_people,
+    follow,
+    followed,
+    is_settled,
+    link,
+    with_voter,
+)
+from turnstile.access.votes import Ballot, Conclusion, Vote, ballots, denial, grant, with_frame
+from turnstile.protocol.messages import Face, Result
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
 
 MAX_STEP_NS = 500_000_000
 """The longest gap between two results that counts in full as observed."""
 
-SHADOW_PATIENCE = 2
-"""How many times the votes a visit needs to be denied while it may be another's face seen badly."""
+DOUBTFUL_S = 4.0
+"""How long a visit that may be another's face seen badly is in view before it is denied. Unmeasured."""
 
 MAX_FOLDED = 512
 """Frames remembered as folded, so that none counts twice: over 5 s at 100 results a second."""
@@ -53,43 +65,8 @@ MAX_VISITS = 64
 """Visits open at a door. Linking takes time by faces and visits, and a broken recognizer may begin visits
 without end."""
 
-_Holder = TypeVar("_Holder", Vote, Grounds)
-
 Objection = Callable[[Conclusion], Reason | None]
 """Returns a further reason to deny, or `None` if there is none."""
-
-
-class Visit(msgspec.Struct, frozen=True, kw_only=True):
-    """One person at one camera, from the first frame until an observed absence."""
-
-    visit: str
-    trail: Trail
-    votes: tuple[Vote, ...] = ()
-    """The latest, at most `votes_of`, in the order in which their frames came."""
-    votes_seen: int = 0
-    reasons: dict[Reason, Grounds] = {}
-    """Reason → the frames that gave it."""
-    reason: Reason | None = None
-    """The latest frame's reason; `None` if another face was nearer (`nearest_only`)."""
-    in_view_ns: int = 0
-    read_ns: int = 0
-    """When the newest frame came in which its face was encoded; 0 if none."""
-    absent_ns: int = 0
-    shadows: str = ""
-    """The visit whose place this one took, while both may be the same person."""
-    verdict: Verdict | None = None
-    person: str | None = None
-    """The person of the verdict; `None` means unknown."""
-
-
-class Door(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one camera: its open visits, and which frames they are from."""
-
-    visits: tuple[Visit, ...] = ()
-    newest_ns: int = 0
-    """When the newest frame came; 0 before the first."""
-    folded: tuple[tuple[int, int], ...] = ()
-    """Number and time of the latest frames, at most `MAX_FOLDED`."""
 
 
 class Decision(NamedTuple):
@@ -152,63 +129,17 @@ def fold(
     visits, sights, gone = _carry_on(door, result, cast, step, settings)
     decisions = [_unfinished(visit, settings, objection) for visit in gone if _was_tried(visit, settings)]
     for name in [name for name in visits if name in sights]:
-        patience = SHADOW_PATIENCE if visits[name].shadows in visits else 1
-        conclusion = _find(visits[name], sights[name].ballot, settings, patience=patience)
+        shadowed = visits.get(visits[name].shadows)
+        doubtful = shadowed is not None and is_settled(shadowed.trail)
+        conclusion = _find(visits[name], sights[name].ballot, settings, doubtful=doubtful)
         if conclusion is not None:
-            decisions += _conclude(visits, name, conclusion, sights, objection)
+            decisions += _conclude(visits, name, conclusion, sights, settings, objection)
     after = Door(
         visits=tuple(visits.values()),
         newest_ns=max(door.newest_ns, came_ns),
         folded=(*door.folded, frame)[-MAX_FOLDED:],
     )
     return after, decisions
-
-
-def visits_of(person: str, door: Door) -> tuple[Visit, ...]:
-    """Return a door's visits that name a person, and those that shadow them: they may be the same face."""
-    named = {visit.visit for visit in door.visits if _names(visit, person)}
-    return tuple(visit for visit in door.visits if visit.visit in named or visit.shadows in named)
-
-
-def without_visits_of(person: str, door: Door) -> Door:
-    """Return a door without a person's visits; no other one tells whose face was near that person's."""
-    gone = visits_of(person, door)
-    kept = tuple(_without_nearest(visit, person) for visit in door.visits if visit not in gone)
-    return msgspec.structs.replace(door, visits=kept)
-
-
-def without(door: Door, visits: Collection[str]) -> Door:
-    """Return a door without some visits."""
-    kept = tuple(visit for visit in door.visits if visit.visit not in visits)
-    return msgspec.structs.replace(door, visits=kept)
-
-
-def _names(visit: Visit, person: str) -> bool:
-    names = {visit.person, visit.trail.person, *(vote.person for vote in visit.votes)} - {None}
-    return any(name is not None and same_name(name, person) for name in names)
-
-
-def _without_nearest(visit: Visit, person: str) -> Visit:
-    def cleaned(holder: _Holder) -> _Holder:
-        nearest = holder.measure.nearest
-        if nearest is None or not same_name(nearest, person):
-            return holder
-        return msgspec.structs.replace(holder, measure=msgspec.structs.replace(holder.measure, nearest=None))
-
-    return msgspec.structs.replace(
-        visit,
-        votes=tuple(cleaned(vote) for vote in visit.votes),
-        reasons={reason: cleaned(grounds) for reason, grounds in visit.reasons.items()},
-    )
-
-
-def resumed(door: Door) -> Door:
-    """Return a door as a broker that starts takes it over: the clock of the one before may be another.
-
-    Decided visits stay, so that nobody in view has a second entry. Undecided ones need new votes.
-    """
-    visits = tuple(msgspec.structs.replace(visit, votes=(), read_ns=0) for visit in door.visits)
-    return Door(visits=visits)
 
 
 def _step(door: Door, came_ns: int) -> _Step:
@@ -231,22 +162,53 @@ def _carry_on(
         name = f"{result.camera}-{step.came_ns}-{result.seq}-{len(begun) + 1}"
         begun.append(Visit(visit=name, trail=Trail(box_px=result.faces[f].box_px), shadows=shadowed))
         sights[name] = _Sight(result.faces[f], cast[f])
+    held = {visit.shadows for visit in before if visit.visit in sights} | {one.shadows for one in begun}
     visits: dict[str, Visit] = {}
-    gone: list[Visit] = []
     for visit in (*before, *begun):
         sight = sights.get(visit.visit)
         if sight is not None:
             visits[visit.visit] = _see(visit, sight, step, settings)
-            continue
-        missed = _miss(visit, step, settings, displaced=visit.visit in rivals)
-        mistaken = missed.verdict is None and missed.shadows in sights
-        if mistaken:
-            continue
-        if missed.absent_ns < settings.absence_s * 1e9:
-            visits[visit.visit] = missed
         else:
-            gone.append(missed)
+            visits[visit.visit] = _miss(
+                visit, step, settings, displaced=visit.visit in rivals, held=visit.visit in held
+            )
+    gone = _end(visits, {} if step.late else sights, settings)
     return _newest(visits, sights), sights, gone
+
+
+def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: DecisionSettings) -> list[Visit]:
+    """Remove the visits that are over, and return those that were of a person of their own.
+
+    A visit whose place the person before has taken again was that person, seen badly.
+    """
+    for name, visit in list(visits.items()):
+        shadowed = visits.get(visit.shadows)
+        if shadowed is None or _are_two(visit, shadowed, sights, settings):
+            visits[name] = msgspec.structs.replace(visit, shadows="")
+        elif name not in sights and shadowed.visit in sights:
+            del visits[name]
+    gone: list[Visit] = []
+    for visit in [one for one in visits.values() if one.absent_ns >= settings.absence_s * 1e9]:
+        del visits[visit.visit]
+        if not _goes_on(visit, (*visits.values(), *gone), settings):
+            gone.append(visit)
+    return gone
+
+
+def _are_two(visit: Visit, shadowed: Visit, sights: Mapping[str, _Sight], settings: DecisionSettings) -> bool:
+    """Tell whether a visit and the one that it shadows are of two people for certain."""
+    if visit.visit in sights and shadowed.visit in sights:
+        return True
+    return are_two_people(visit.trail, shadowed.trail, link_distance=settings.link_distance)
+
+
+def _goes_on(visit: Visit, others: Sequence[Visit], settings: DecisionSettings) -> bool:
+    """Tell whether one of the other visits is of the same face, for which an entry stands there already."""
+    return any(
+        are_one_person(visit.trail, one.trail, link_distance=settings.link_distance)
+        for one in others
+        if one.visit == visit.shadows or one.shadows == visit.visit
+    )
 
 
 def _newest(visits: dict[str, Visit], sights: Mapping[str, _Sight]) -> dict[str, Visit]:
@@ -265,12 +227,8 @@ def _shadowed(visit: Visit) -> str:
 
 
 def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -> Visit:
-    """Return a visit after a frame that shows its face.
-
-    A late frame only votes. A face linked by its name alone does not: it may be somebody else's.
-    """
+    """Return a visit after a frame that shows its face. A late frame only votes."""
     face, ballot = sight
-    alike = is_alike(visit.trail, face, link_distance=settings.link_distance)
     step_ns = step.step_ns if visit.reasons else 0
     if visit.verdict is None and ballot.reason is not None:
         counted = {
@@ -278,25 +236,29 @@ def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -
             ballot.reason: with_frame(visit.reasons.get(ballot.reason), ballot.measure),
         }
         visit = msgspec.structs.replace(visit, reasons=counted, in_view_ns=visit.in_view_ns + step_ns)
-    if visit.verdict is None and ballot.counts and alike:
-        visit = msgspec.structs.replace(visit, votes_seen=visit.votes_seen + 1)
+    if visit.verdict is None and ballot.counts:
+        trail = with_voter(visit.trail, face)
+        visit = msgspec.structs.replace(visit, votes_seen=visit.votes_seen + 1, trail=trail)
         visit = _with_vote(visit, ballot, step, settings)
     if step.late:
         return visit
-    clear = visit.verdict != "granted" or (ballot.person == visit.person and alike)
-    trail = follow(visit.trail, face, person=ballot.person, keep_encoding=clear)
+    trail = follow(visit.trail, face, person=ballot.person)
     read_ns = visit.read_ns if face.unread else step.came_ns
     return msgspec.structs.replace(visit, trail=trail, reason=ballot.reason, absent_ns=0, read_ns=read_ns)
 
 
-def _miss(visit: Visit, step: _Step, settings: DecisionSettings, *, displaced: bool) -> Visit:
-    """Return a visit after a frame without its face. Another face in its place speaks against it."""
+def _miss(visit: Visit, step: _Step, settings: DecisionSettings, *, displaced: bool, held: bool) -> Visit:
+    """Return a visit after a frame without its face. Another face in its place speaks against it.
+
+    While that may be its own face seen badly (`held`), it is not absent.
+    """
     if displaced and visit.verdict is None:
         visit = _with_vote(visit, _AGAINST, step, settings)
     if step.late:
         return visit
     trail = msgspec.structs.replace(visit.trail, in_view=False) if visit.trail.in_view else visit.trail
-    return msgspec.structs.replace(visit, trail=trail, absent_ns=visit.absent_ns + step.step_ns)
+    absent_ns = visit.absent_ns + (0 if held else step.step_ns)
+    return msgspec.structs.replace(visit, trail=trail, absent_ns=absent_ns)
 
 
 def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: DecisionSettings) -> Visit:
@@ -305,25 +267,29 @@ def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: DecisionSett
     return msgspec.structs.replace(visit, votes=tuple(votes))
 
 
-def _find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, patience: int) -> Conclusion | None:
-    """Return the conclusion of a visit's votes with this frame's; `None` while it stays open."""
+def _find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, doubtful: bool) -> Conclusion | None:
+    """Return the conclusion of a visit's votes with this frame's; `None` while it stays open.
+
+    A visit that may be another's face seen badly (`doubtful`) is denied later.
+    """
     if visit.verdict is not None or ballot.reason is None:
         return None
     promising = ballot.counts and ballot.person is not None
     found = grant(visit.votes, ballot.person, settings) if promising else None
     if found is not None:
         return found
-    bound = settings.deny_after_votes * patience + (settings.votes_needed - 1 if promising else 0)
-    by_votes = visit.votes_seen >= bound and visit.in_view_ns >= settings.deny_not_before_s * 1e9
+    bound = settings.deny_after_votes + (settings.votes_needed - 1 if promising else 0)
+    not_before_s = DOUBTFUL_S if doubtful else settings.deny_not_before_s
+    by_votes = visit.votes_seen >= bound and visit.in_view_ns >= not_before_s * 1e9
     by_time = not promising and visit.in_view_ns >= settings.deny_after_s * 1e9
     return denial(visit.votes, visit.reasons, settings) if by_votes or by_time else None
 
 
 def _was_tried(visit: Visit, settings: DecisionSettings) -> bool:
-    """Tell whether a visit that ended undecided becomes an entry: no shadow, and in enough frames."""
+    """Tell whether a visit that ended undecided becomes an entry: in enough frames."""
     seen_enough = visit.votes_seen >= settings.votes_needed
     stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
-    return visit.verdict is None and not visit.shadows and seen_enough and stayed
+    return visit.verdict is None and seen_enough and stayed
 
 
 def _unfinished(visit: Visit, settings: DecisionSettings, objection: Objection) -> Decision:
@@ -343,9 +309,10 @@ def _conclude(
     name: str,
     conclusion: Conclusion,
     sights: Mapping[str, _Sight],
+    settings: DecisionSettings,
     objection: Objection,
 ) -> list[Decision]:
-    """Settle a visit and return its decision; no decision if its person has a verdict already."""
+    """Settle a visit and return its decision; no decision if it goes on with one that has a verdict."""
     visit = visits[name]
     doubles = [
         one
@@ -353,17 +320,27 @@ def _conclude(
         if conclusion.person is not None and one.verdict and one.person == conclusion.person
     ]
     for double in doubles:
-        if double.visit not in sights:
-            trail = msgspec.structs.replace(visit.trail, person=double.person, certain=True)
+        if double.visit not in sights and not _are_two(visit, double, sights, settings):
+            trail = msgspec.structs.replace(
+                visit.trail,
+                person=double.person,
+                certain=True,
+                total=double.trail.total,
+                summed=double.trail.summed,
+            )
             visits[double.visit] = msgspec.structs.replace(double, trail=trail, absent_ns=visit.absent_ns)
             del visits[name]
             return []
     conclusion = _overruled(conclusion, Reason.AMBIGUOUS if doubles else objection(conclusion))
     person = None if doubles else conclusion.person
+    for other in [one for one in visits.values() if one.visit not in sights and one.verdict is None]:
+        if _goes_on(other, [visit], settings):
+            del visits[other.visit]
     visits[name] = msgspec.structs.replace(
         visit,
         trail=msgspec.structs.replace(visit.trail, person=person, certain=person is not None),
         votes=(),
+        shadows="",
         verdict=conclusion.verdict,
         person=person,
     )

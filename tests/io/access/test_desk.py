@@ -13,9 +13,9 @@ import pytest
 from tests.support.builders import START_NS, a_frame, a_result, a_site, an_access
 from tests.support.crowd import ANN, BOB, EVE, STEP_NS, seen
 from tests.support.waiting import pause, wait_until
+from turnstile.access.door import Door
 from turnstile.access.lockout import Tries
 from turnstile.access.replay import RecordedResult, RecordedVerdict
-from turnstile.access.visits import Door
 from turnstile.dispatch.desk import Recognized
 from turnstile.dispatch.dispatcher import Assignment, Job
 from turnstile.io.access.desk import open_access_desk

@@ -13,8 +13,8 @@ import pytest
 from tests.support.builders import a_box, an_access
 from tests.support.processes import ROOT
 from tests.support.waiting import pause, wait_until
+from turnstile.access.door import Door, Visit
 from turnstile.access.linking import Trail
-from turnstile.access.visits import Door, Visit
 from turnstile.access.votes import Grounds, Measure
 from turnstile.errors import JournalError
 from turnstile.files.whole import owner_of

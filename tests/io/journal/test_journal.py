@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.builders import a_box, an_access
 from tests.support.waiting import wait_until
+from turnstile.access.door import Door, Visit
 from turnstile.access.linking import Trail
-from turnstile.access.visits import Door, Visit
 from turnstile.errors import JournalError
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.protocol.messages import Access, Fetch, Log
@@ -27,7 +27,7 @@ from pathlib import Path
 from tests.support.builders import an_access
 from tests.io.journal.test_journal import outcomes
 from turnstile.io.journal.journal import Journal
-from turnstile.access.visits import Door
+from turnstile.access.door import Door
 
 point, after = sys.argv[2], int(sys.argv[3])
 seen = 0

@@ -16,8 +16,8 @@ from tests.io.journal.test_journal import answer_to, decide, outcomes
 from tests.support.builders import a_box, an_access
 from tests.support.journals import make_version_1
 from tests.support.waiting import pause, wait_until
+from turnstile.access.door import Door, Visit
 from turnstile.access.linking import Trail
-from turnstile.access.visits import Door, Visit
 from turnstile.errors import JournalError
 from turnstile.io.journal.journal import Fetched, Journal
 from turnstile.protocol.messages import Access, Fetch, Log

@@ -18,9 +18,9 @@ from pathlib import Path
 import msgspec
 
 from turnstile.access.decider import Decider, Now
+from turnstile.access.door import Door, resumed
 from turnstile.access.replay import taken, told
 from turnstile.access.rules import Rules, unenrolled
-from turnstile.access.visits import Door, resumed
 from turnstile.counts import counted
 from turnstile.dispatch.desk import Recognized
 from turnstile.dispatch.hints import AtDoor

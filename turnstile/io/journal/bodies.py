@@ -8,7 +8,7 @@ import hashlib
 
 import msgspec
 
-from turnstile.access.visits import Door
+from turnstile.access.door import Door
 from turnstile.protocol.messages import Access, Act
 
 _MARK = b"\xc1"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnstile.access.visits import Door, visits_of, without_visits_of
+from turnstile.access.door import Door, visits_of, without_visits_of
 from turnstile.errors import JournalError
 from turnstile.files.whole import owner_of, write_whole
 from turnstile.io.journal.bodies import read_door, read_event, write_door, write_event

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from turnstile.access.visits import Door
+from turnstile.access.door import Door
 from turnstile.errors import JournalError
 from turnstile.files.private import close_to_others
 from turnstile.io.journal.bodies import read_clock, read_door

@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnstile.access.visits import Door
+from turnstile.access.door import Door
 from turnstile.errors import JournalError
 from turnstile.files.space import Space
 from turnstile.health.steady import Steady

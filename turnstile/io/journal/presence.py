@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnstile.access.visits import Door
+from turnstile.access.door import Door
 from turnstile.io.journal.bodies import read_event, write_event
 from turnstile.io.journal.file import read_doors
 from turnstile.io.journal.sources import begin_source, is_known, read_extent

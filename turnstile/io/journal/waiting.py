@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnstile.access.visits import Door
+from turnstile.access.door import Door
 from turnstile.io.journal.bodies import read_event, write_clock, write_door, write_event
 from turnstile.protocol.messages import Access, Act
 from turnstile.protocol.reasons import Reason
