@@ -116,6 +116,12 @@ def encode_all(files: Sequence[Path], people: Sequence[str]) -> Faces:
     )
 
 
+def face_in(file: Path) -> tuple[PictureRgb, Box]:
+    """Return a picture, and the face nearest to its middle."""
+    picture = picture_of(file)
+    return picture, _face_in_the_middle(_tools()[0], picture)[0]
+
+
 @functools.cache
 def _tools() -> tuple[HogDetector, Mapping[PrecisionName, Encoder]]:
     """Return one process's detector, and encoders that leave each chip's output as it is."""
