@@ -1,7 +1,10 @@
-"""The demo's camera: a clip of people who walk up to a door, stay and leave, rendered from stills."""
+"""The demo's camera: a clip of people who walk up to a door, stay and leave, rendered from stills.
+
+At its end somebody takes the place of the one before.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -28,12 +31,15 @@ class Appearance:
     person: str | None
     """Whom the access log should name; nobody means not enrolled."""
     stay_s: float
+    follows: bool = False
+    """They take the place of the one before, without an empty frame between them."""
 
 
 APPEARANCES = (
     Appearance(still="obama2.jpg", face_px=(171, 290, 438, 558), person="Barack Obama", stay_s=9.0),
     Appearance(still="biden.jpg", face_px=(419, 241, 740, 562), person=None, stay_s=9.0),
     Appearance(still="obama3.jpg", face_px=(633, 277, 954, 598), person="Barack Obama", stay_s=15.0),
+    Appearance(still="biden.jpg", face_px=(419, 241, 740, 562), person=None, stay_s=3.5, follows=True),
 )
 
 
@@ -50,9 +56,13 @@ class Span:
 
 def timetable(appearances: tuple[Appearance, ...] = APPEARANCES) -> tuple[Span, ...]:
     """Return when each appearance happens; the clip ends `EMPTY_S` after the last."""
-    spans, now_s = [], EMPTY_S / 2
+    spans: list[Span] = []
+    now_s = EMPTY_S / 2
     for appearance in appearances:
-        arrives_s = now_s + WALK_S
+        if appearance.follows:
+            spans[-1] = replace(spans[-1], gone_s=spans[-1].leaves_s)
+            now_s = spans[-1].leaves_s
+        arrives_s = now_s + (0.0 if appearance.follows else WALK_S)
         leaves_s = arrives_s + appearance.stay_s
         gone_s = leaves_s + LEAVE_S
         spans.append(
@@ -92,7 +102,7 @@ def view(appearance: Appearance | None, *, stills: Path) -> Picture:
     """
     frame = _hall()
     if appearance is not None:
-        span = timetable((appearance,))[0]
+        span = timetable((replace(appearance, follows=False),))[0]
         _place(frame, _card(appearance, stills), span, span.arrives_s)
     return frame
 
@@ -153,7 +163,8 @@ def _card(appearance: Appearance, stills: Path) -> _Card:
 
 def _place(frame: Picture, card: _Card, span: Span, now_s: float) -> None:
     """Paste the person where and as big as they are at that time."""
-    near = min(1.0, (now_s - span.appears_s) / WALK_S)
+    walk_s = span.arrives_s - span.appears_s
+    near = min(1.0, (now_s - span.appears_s) / walk_s) if walk_s else 1.0
     gone = max(0.0, (now_s - span.leaves_s) / LEAVE_S)
     scale = (FAR_FACE_PX + (NEAR_FACE_PX - FAR_FACE_PX) * near**1.5) / card.face_width_px
     height_px, width_px, _ = card.picture.shape

@@ -1,9 +1,9 @@
 """Run the five programs as separate processes on real faces, and check them against the clip they see.
 
-A clip of three visits plays at one door. Barack Obama is enrolled from one picture and comes in two others;
-Joe Biden is not enrolled. One recognizer is killed and replaced half-way. Later all are paused, so that
-the display falls back to local detection. The demo fails if the access log is not what the clip shows, each
-visit once.
+A clip of four visits plays at one door. Barack Obama is enrolled from one picture and comes in two others;
+Joe Biden is not enrolled. The second time he takes Obama's place from one frame to the next. One recognizer
+is killed and replaced half-way. Later all are paused, so that the display falls back to local detection. The
+demo fails if the access log is not what the clip shows, each visit once.
 """
 
 import argparse
