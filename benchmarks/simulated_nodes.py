@@ -18,7 +18,6 @@ from turnstile.errors import PictureError
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.node import Stop
-from turnstile.people.encodings import Encodings
 from turnstile.protocol.fields import Hint
 from turnstile.protocol.messages import Frame
 from turnstile.protocol.topics import topic, work_topic
@@ -26,7 +25,7 @@ from turnstile.site.recognition import RecognitionSettings
 from turnstile.site.settings import BrokerSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.engines.desk import RecognitionDesk
-from turnstile.vision.engines.engine import Analysis, Engine, EngineDescription
+from turnstile.vision.engines.engine import Analysis, EncodedFace, Engine, EngineDescription
 
 Start = tuple[int, int, int]
 """Camera's number, `captured_ns` of a frame, and when work on it began, both on this machine's clock."""
@@ -52,7 +51,7 @@ class SleepingEngine:
             time.sleep(self.work_s)
         return Analysis(boxes_px=(), encodings=np.empty((0, 128), np.float32), sharpness=())
 
-    def enrol(self, picture_rgb: PictureRgb) -> Encodings:
+    def enrol(self, picture_rgb: PictureRgb) -> EncodedFace:
         """Refuse: this engine knows no faces."""
         raise PictureError(f"a picture of {picture_rgb.shape} cannot be encoded asleep")
 

@@ -302,7 +302,7 @@ def portraits_in(folder: Path, engine: Engine) -> Iterator[tuple[str, bytes]]:
         scale = min(1.0, PORTRAIT_LONG_SIDE_PX / max(picture.shape[:2]))
         small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         try:
-            yield path.stem, engine.enrol(np.asarray(small, np.uint8)).astype("<f4").tobytes()
+            yield path.stem, engine.enrol(np.asarray(small, np.uint8)).encoding.astype("<f4").tobytes()
         except PictureError:
             continue
 

@@ -21,6 +21,7 @@ from tests.support.builders import (
     a_template,
     a_work,
     an_access,
+    some_looks,
     some_people,
 )
 from turnstile.errors import WireError
@@ -63,7 +64,7 @@ EXAMPLES: list[Message] = [
     ),
     a_picture(),
     a_result(a_face(), a_face(None), problem="a problem"),
-    a_template(encoding=128 * ONE),
+    msgspec.structs.replace(a_template(encoding=128 * ONE), looks=some_looks()),
     Taken(token="00ff"),
     msgspec.structs.replace(some_people(), persons=("Ann", "Bob"), owners=(0, 1, 1), encodings=3 * 128 * ONE),
     an_access(),
@@ -295,7 +296,7 @@ def test_a_distance_is_a_distance(distance: float) -> None:
         (a_ready(), "credits", 0),
         (a_ready(), "credits", 65),
         (Query(asker="a"), "last", 10_001),
-        (a_template(), "encoding", bytes(ENCODING_BYTES + 1)),
+        (msgspec.structs.replace(a_template(), looks=some_looks()), "encoding", bytes(ENCODING_BYTES + 1)),
         (a_frame(), "width_px", 0),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Message) else str(value)[:12],

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -13,7 +14,7 @@ from PIL import Image
 from turnstile.io.site.file import load
 from turnstile.log.chain import START, Head, Link, Salts, extend
 from turnstile.people.gallery import Gallery, build_gallery
-from turnstile.protocol.fields import Box, Hint, Timings
+from turnstile.protocol.fields import Box, Hint, Looks, Timings
 from turnstile.protocol.messages import (
     Access,
     Act,
@@ -176,6 +177,21 @@ def some_encodings(count: int, *, seed: int = 1) -> npt.NDArray[np.float32]:
     """Return `(count, 128)` encodings of unit length."""
     rows = np.random.default_rng(seed).normal(size=(count, 128))
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def some_looks(**others: float) -> Looks:
+    """Return what a good picture looks like, but for what is named."""
+    good = {
+        "width_px": 150,
+        "sharpness": 120.0,
+        "brightness": 130.0,
+        "contrast": 40.0,
+        "side_light": 0.1,
+        "turn": 0.05,
+        "nod": 0.75,
+        "spread": 0.08,
+    }
+    return msgspec.convert({**good, **others}, Looks)
 
 
 def a_template(

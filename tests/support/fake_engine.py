@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tests.support.builders import a_box, some_encodings
+from tests.support.builders import a_box, some_encodings, some_looks
 from turnstile.errors import PictureError
 from turnstile.people.encodings import Encodings
 from turnstile.protocol.fields import Box, Hint
 from turnstile.protocol.jpeg import check_jpeg
 from turnstile.vision.arrays import PictureRgb
-from turnstile.vision.engines.engine import Analysis, EngineDescription
+from turnstile.vision.engines.engine import Analysis, EncodedFace, EngineDescription
 
 ENGINE = "a-test-engine/raw"
 
@@ -51,9 +51,9 @@ class FakeEngine:
             picture_rgb=np.zeros((48, 64, 3), np.uint8),
         )
 
-    def enrol(self, picture_rgb: PictureRgb) -> Encodings:
+    def enrol(self, picture_rgb: PictureRgb) -> EncodedFace:
         """Return the encoding of seed 1, or fail."""
         assert picture_rgb.shape == (48, 64, 3)
         if self.error:
             raise self.error
-        return some_encodings(1)
+        return EncodedFace(some_encodings(1), some_looks())

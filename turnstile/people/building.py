@@ -12,7 +12,9 @@ import numpy as np
 
 from turnstile.people.agreement import EnrolledPicture, bounds_of, by_person, disagreeing
 from turnstile.people.gallery import EMPTY, Gallery, build_gallery, templates, to_message
+from turnstile.people.quality import in_words, spoils, weaknesses
 from turnstile.people.risk import Risk
+from turnstile.protocol.fields import Looks
 from turnstile.protocol.messages import People
 from turnstile.protocol.names import name_key
 
@@ -36,6 +38,8 @@ class Ingredients(NamedTuple):
     """Keys of names: who is left out though there are pictures."""
     barred: frozenset[str] = frozenset()
     """The same, as nobody can tell which faces are not theirs."""
+    looks: Mapping[str, Looks] = {}
+    """Hash → what that face looks like, where it is known."""
 
 
 class MadeGallery(NamedTuple):
@@ -51,6 +55,8 @@ class MadeGallery(NamedTuple):
     """Those that the gallery is made of."""
     disagreeing: Mapping[str, str] = {}
     """Path → why that picture, or another, cannot be its person's."""
+    spoiling: Mapping[str, str] = {}
+    """Path → why that picture is left out, as its person has better ones."""
     settled: Collection[str] = ()
     """Paths of those whose person's pictures are all encoded."""
     surplus: int = 0
@@ -59,6 +65,11 @@ class MadeGallery(NamedTuple):
     """Keys of the names that were to be left out."""
     still_there: frozenset[str] = frozenset()
     """Those of them that there are pictures of."""
+
+    @property
+    def left_out_pictures(self) -> Collection[str]:
+        """Return the paths of pictures that could be encoded and are not used."""
+        return self.disagreeing.keys() | self.spoiling.keys()
 
 
 class GalleryBuilder:
@@ -88,7 +99,8 @@ class GalleryBuilder:
             and not (there and name_key(person) in there)
         ]
         wrong = self._judge(pictures)
-        used = tuple(one for one in pictures if one.file not in wrong)
+        spoiling = _spoiling([one for one in pictures if one.file not in wrong], ingredients.looks)
+        used = tuple(one for one in pictures if one.file not in wrong and one.file not in spoiling)
         taken = used[: self._max_pictures]
         gallery = build_gallery(self._engine, ((one.person, one.encoding) for one in taken))
         compared = templates(gallery, self._risk)
@@ -98,6 +110,7 @@ class GalleryBuilder:
             message=to_message(compared),
             pictures=taken,
             disagreeing=wrong,
+            spoiling=spoiling,
             settled=_settled(wrong, ingredients),
             surplus=len(used) - len(taken),
             left_out=erased,
@@ -144,6 +157,16 @@ def _without(gallery: Gallery, gone: Collection[str]) -> Gallery:
         encodings=gallery.encodings[rows],
         limits=None if gallery.limits is None else gallery.limits[kept],
     )
+
+
+def _spoiling(pictures: Collection[EnrolledPicture], looks: Mapping[str, Looks]) -> dict[str, str]:
+    """Return which pictures are left out because their person has better ones, and why."""
+    bad = [one for one in pictures if spoils(looks.get(one.digest))]
+    if not bad:
+        return {}
+    files = {one.file for one in bad}
+    better = {one.person for one in pictures if one.file not in files}
+    return {one.file: in_words(weaknesses(looks[one.digest])) for one in bad if one.person in better}
 
 
 def _settled(wrong: Collection[str], ingredients: Ingredients) -> Collection[str]:

@@ -27,6 +27,7 @@ Pixel = Annotated[int, Meta(ge=-65536, le=65536)]
 Size = Annotated[int, Meta(ge=1, le=65536)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Distance = Annotated[float, Meta(ge=0, le=4)]
+Level = Annotated[float, Meta(ge=0, le=255)]
 Text = Annotated[str, Meta(max_length=500)]
 STEERING = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 """Characters that steer a terminal or the direction of writing, for use inside ``[]`` of a pattern."""
@@ -97,3 +98,23 @@ class Advised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     advice: Advice
     box_px: Box | None = None
     """The face it is for; `None` if it is for everybody."""
+
+
+class Looks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was measured of the face in an enrolment picture."""
+
+    width_px: Size
+    sharpness: Annotated[float, Meta(ge=0, le=1e12)]
+    """As `Face.sharpness`."""
+    brightness: Level
+    """Mean of the grey face."""
+    contrast: Level
+    """Standard deviation of the grey face."""
+    side_light: Annotated[float, Meta(ge=0, le=512)]
+    """Difference between its left and right half, as a part of its brightness."""
+    turn: Distance
+    """How far the base of the nose lies beside the middle of the eyes, in distances of the eyes."""
+    nod: Distance
+    """How far it lies below them."""
+    spread: Distance
+    """Mean distance of the encodings of several cut-outs to their mean; 0 if there is one."""

@@ -52,6 +52,7 @@ from turnstile.protocol.fields import (
     Distance,
     Hint,
     Label,
+    Looks,
     Milliseconds,
     Name,
     Nanoseconds,
@@ -175,7 +176,7 @@ class Result(Message, frozen=True, kw_only=True, tag="result/4"):
     """Why the frame could not be recognized; empty when it was."""
 
 
-class Template(Message, frozen=True, kw_only=True, tag="template/1"):
+class Template(Message, frozen=True, kw_only=True, tag="template/2"):
     """The encoding of an enrolment picture, or why there is none."""
 
     token: Token
@@ -185,6 +186,8 @@ class Template(Message, frozen=True, kw_only=True, tag="template/1"):
     """Which engine and policy made it; only encodings of one such name may be compared."""
     encoding: Annotated[bytes, Meta(max_length=ENCODING_BYTES)] = b""
     """Little-endian float32 `(128,)`; empty when there is a problem."""
+    looks: Looks | None = None
+    """What the face looks like, for whoever is to take a better picture."""
     problem: Text = ""
 
 

@@ -67,7 +67,7 @@ def test_raw_encodings_of_both_engines_may_be_compared(
 def test_the_same_person_is_nearer_than_another(engine: AcceleratedEngine, faces: Path) -> None:
     """Enrolled pictures of one person lie together."""
     first, second, other = (
-        engine.enrol(decode_enrolment((faces / name).read_bytes()))
+        engine.enrol(decode_enrolment((faces / name).read_bytes())).encoding
         for name in ("obama.jpg", "obama2.jpg", "biden.jpg")
     )
     assert first.shape == (1, 128)
@@ -212,8 +212,8 @@ def test_enrolment_is_in_float32_whatever_frames_are_encoded_in(obama: PictureRg
         AcceleratedEngine(RecognitionSettings(precision=name, enrol_policy="mirror"))
         for name in ("float32", "int8")
     )
-    template = exact.enrol(obama)
-    assert np.array_equal(fast.enrol(obama), template)
+    template = exact.enrol(obama).encoding
+    assert np.array_equal(fast.enrol(obama).encoding, template)
     moved = np.linalg.norm(fast.analyse(as_jpeg(obama)).encodings - template)
     assert 0.001 < moved < 0.15
     assert "(int8), as recognition.precision says" in fast.description.runtime

@@ -24,7 +24,7 @@ def scaled(picture: PictureRgb, scale: float) -> PictureRgb:
 def test_the_same_person_is_nearer_than_another(reference: ReferenceEngine, faces: Path) -> None:
     """Two pictures of one person lie under 0.6, of two people above it: face_recognition's own rule."""
     first, second, other = (
-        reference.enrol(decode_enrolment((faces / name).read_bytes()))
+        reference.enrol(decode_enrolment((faces / name).read_bytes())).encoding
         for name in ("obama.jpg", "obama2.jpg", "biden.jpg")
     )
     assert first.shape == (1, 128)

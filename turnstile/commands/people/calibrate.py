@@ -223,7 +223,7 @@ def _encoded(
             if known is not None:
                 yield file, np.frombuffer(known, "<f4").astype(np.float32)[None]
             else:
-                yield file, engine.enrol(decode_enrolment(data))
+                yield file, engine.enrol(decode_enrolment(data)).encoding
         except OSError as error:
             sys.stderr.write(f"{printable(file)} is left out: {error.strerror}\n")
         except (PictureError, ValueError) as error:

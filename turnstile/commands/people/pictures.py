@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from turnstile.errors import PictureError, TurnstileError
 from turnstile.files.reading import is_absent, why
-from turnstile.io.people.cache import EncodingCache
+from turnstile.io.people.cache import EncodingCache, Made
 from turnstile.io.people.folder import files_in, read_picture
 from turnstile.io.site.progress import progress
 from turnstile.people.gallery import persons_of
+from turnstile.protocol.fields import Looks
 from turnstile.protocol.names import same_name
 from turnstile.site.settings import Site
-from turnstile.vision.engines.engine import Engine
+from turnstile.vision.engines.engine import EncodedFace, Engine
 from turnstile.vision.engines.selection import make_engine
 from turnstile.vision.pictures import decode_enrolment
 
@@ -27,6 +28,8 @@ class EnrolledFile(NamedTuple):
     digest: str = ""
     encoding: bytes = b""
     """Empty if none can be made of it."""
+    looks: Looks | None = None
+    """`None` where it was encoded before looks were measured."""
     problem: str = ""
     """Why not."""
 
@@ -59,13 +62,18 @@ def read_enrolled(
         try:
             data = read_picture(folder / file)
             digest = hashlib.sha256(data).hexdigest()
-            encoding = cache.get(digest)
-            if encoding is None:
+            made = cache.find(digest)
+            if made is None:
                 picture = decode_enrolment(data)
                 engine = engine or make_engine(site.recognition)
-                encoding = engine.enrol(picture).astype("<f4").tobytes()
-            yield EnrolledFile(person, file, digest, encoding)
+                made = made_of(engine.enrol(picture))
+            yield EnrolledFile(person, file, digest, made.encoding, made.looks)
         except OSError as error:
             yield EnrolledFile(person, file, problem=f"it cannot be read: {error.strerror}")
         except (PictureError, ValueError) as error:
             yield EnrolledFile(person, file, problem=str(error))
+
+
+def made_of(face: EncodedFace) -> Made:
+    """Return what the cache would hold of a face."""
+    return Made(face.encoding.astype("<f4").tobytes(), looks=face.looks)

@@ -214,7 +214,7 @@ def _encoded(site: Site, files: Sequence[str], problems: dict[str, str]) -> Iter
             if encoding is None:
                 picture = decode_enrolment(data)
                 engine = engine or make_engine(site.recognition)
-                encoding = engine.enrol(picture).astype("<f4").tobytes()
+                encoding = engine.enrol(picture).encoding.astype("<f4").tobytes()
             yield EnrolledPicture(file, person, digest, encoding)
         except (PictureError, ValueError) as error:
             problems[file] = str(error)

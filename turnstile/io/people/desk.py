@@ -191,7 +191,8 @@ class PeopleDesk:
         if template.problem:
             self.enrolment.keep_problem(picture.digest, template.problem)
         elif template.engine == self.enrolment.engine and is_encoding(template.encoding):
-            self.enrolment.keep_encoding(picture.digest, template.encoding, self._maker(template))
+            maker = self._maker(template)
+            self.enrolment.keep_encoding(picture.digest, template.encoding, maker, template.looks)
         else:
             self.enrolment.keep_problem(picture.digest, f"{template.name} answered with no encoding of it")
             raise WireError("a template that is no encoding, or of another engine than the site's")

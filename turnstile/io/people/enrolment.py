@@ -7,12 +7,13 @@ from pathlib import Path
 
 from turnstile.counts import counted, named
 from turnstile.io.people.anchors import open_anchors
-from turnstile.io.people.cache import EncodingCache
+from turnstile.io.people.cache import EncodingCache, Made
 from turnstile.io.people.folder import FaceFolder, Listing
 from turnstile.people.agreement import by_reason
 from turnstile.people.anchors import NO_ANCHORS, Anchored
 from turnstile.people.building import Ingredients, MadeGallery, without
 from turnstile.people.encodings import Unencoded
+from turnstile.protocol.fields import Looks
 from turnstile.protocol.names import name_key
 from turnstile.site.settings import GallerySettings
 
@@ -36,6 +37,8 @@ class Enrolment:
     encodings: dict[str, bytes] = field(default_factory=dict)
     makers: dict[str, str] = field(default_factory=dict)
     """Hash → the key of the recognizer that made that encoding."""
+    looks: dict[str, Looks] = field(default_factory=dict)
+    """Hash → what that face looks like, where it is known."""
     trusted: frozenset[str] | None = None
     """The keys of recognizers; `None` when the bus has no keys, and all encodings are used."""
     problems: dict[str, str] = field(default_factory=dict)
@@ -54,8 +57,8 @@ class Enrolment:
     _gone: set[str] = field(default_factory=set)
     _wanted: frozenset[str] = frozenset()
     """The hashes of all pictures."""
-    _kept: dict[str, tuple[bytes, str]] = field(default_factory=dict)
-    """Hash → encoding and maker, for those that the folder's thread has not told of yet."""
+    _kept: dict[str, Made] = field(default_factory=dict)
+    """Hash → what was made, for those that the folder's thread has not told of yet."""
     _read: bool = False
     _changed: bool = False
     _in_use: bool = False
@@ -74,7 +77,7 @@ class Enrolment:
     def refused(self) -> int:
         """Return how many files and pictures are not used."""
         unusable = sum(one in self.problems for one in self.hashes.values()) if self.problems else 0
-        return len(self.unread) + unusable + len(self.made.disagreeing) + self.made.surplus
+        return len(self.unread) + unusable + len(self.made.left_out_pictures) + self.made.surplus
 
     @property
     def in_use(self) -> bool:
@@ -118,15 +121,20 @@ class Enrolment:
             )
             self._changed = True
 
-    def keep_encoding(self, digest: str, encoding: bytes, maker: str = "") -> None:
+    def keep_encoding(
+        self, digest: str, encoding: bytes, maker: str = "", looks: Looks | None = None
+    ) -> None:
         """Keep the encoding of a picture, unless it was removed, or its maker's key revoked, meanwhile."""
         if digest not in self._wanted:
             return
         if self.trusted is not None and maker not in self.trusted:
             self.folder.encode_again(digest)
             return
-        self.folder.keep(digest, encoding, maker)
-        self.encodings[digest], self.makers[digest] = self._kept[digest] = encoding, maker
+        made = self._kept[digest] = Made(encoding, maker, looks)
+        self.folder.keep(digest, made)
+        self.encodings[digest], self.makers[digest] = encoding, maker
+        if looks is not None:
+            self.looks[digest] = looks
         self._changed = True
 
     def keep_problem(self, digest: str, problem: str) -> None:
@@ -153,6 +161,7 @@ class Enrolment:
             unusable=self.problems.keys(),
             erased=frozenset(self.erased),
             barred=frozenset(self.anchored.barred),
+            looks=self.looks,
         )
 
     def use(self, made: MadeGallery) -> bool:
@@ -167,6 +176,8 @@ class Enrolment:
             )
         for why, files in by_reason({file: made.disagreeing[file] for file in made.settled}).items():
             self._report(files, why, why)
+        for why, files in by_reason(made.spoiling).items():
+            self._report(files, why, f"{why}; the person's other pictures are better without")
         before, self._in_use = self.made.gallery.version, True
         self.made = without(made, self.erased - made.left_out)
         return self.made.gallery.version != before
@@ -201,8 +212,10 @@ class Enrolment:
             for digest, one in self._kept.items()
             if digest in self._wanted and digest not in encodings
         }
-        self.encodings = encodings | {digest: encoding for digest, (encoding, _) in self._kept.items()}
-        self.makers = {**makers, **{digest: maker for digest, (_, maker) in self._kept.items()}}
+        kept = self._kept.items()
+        self.encodings = encodings | {digest: made.encoding for digest, made in kept}
+        self.makers = {**makers, **{digest: made.maker for digest, made in kept}}
+        self.looks = {**listing.looks, **{digest: made.looks for digest, made in kept if made.looks}}
 
     def _note(self, listing: Listing) -> None:
         before, now = self.trouble or self.absent, listing.trouble or listing.absent

@@ -26,6 +26,7 @@ from turnstile.io.site.descriptors import are_used_up
 from turnstile.people.anchors import NO_ANCHORS, Anchored
 from turnstile.people.encodings import Unencoded
 from turnstile.people.gallery import is_picture, persons_of, why_not_used
+from turnstile.protocol.fields import Looks
 
 MAX_PICTURE_BYTES = 24 * 2**20
 MAX_FOLDERS = 2
@@ -54,6 +55,8 @@ class Listing:
     """Hash → encoding, for those in the cache."""
     makers: Mapping[str, str] = field(default_factory=dict)
     """Hash → the key of the recognizer that made that encoding."""
+    looks: Mapping[str, Looks] = field(default_factory=dict)
+    """Hash → what that face looks like, where it is known."""
     problems: dict[str, str]
     """Path → why it cannot be used."""
     wanted: frozenset[str] = frozenset()
@@ -122,9 +125,9 @@ class FaceFolder:
         """Begin to watch; the first listing comes as soon as the folder has been read."""
         self._worker.start()
 
-    def keep(self, digest: str, encoding: bytes, maker: str = "") -> None:
+    def keep(self, digest: str, made: Made) -> None:
         """Write an encoding into the cache, from the folder's thread: the disk may be slow."""
-        self._encoded.put((digest, Made(encoding, maker)))
+        self._encoded.put((digest, made))
 
     def trust(self, makers: frozenset[str]) -> None:
         """Use only cached encodings that these keys made."""
@@ -221,6 +224,7 @@ class FaceFolder:
             persons=persons_of(hashes),
             encodings={digest: made.encoding for digest, made in self._encodings.items()},
             makers={digest: made.maker for digest, made in self._encodings.items()},
+            looks={digest: made.looks for digest, made in self._encodings.items() if made.looks},
             problems=problems,
             wanted=wanted,
             trouble=trouble,

@@ -57,7 +57,7 @@ class Encoder:
     def __init__(self, network: Network, policy: Policy) -> None:
         self._network = network
         self._policy = policy
-        self._landmarks = Landmarks()
+        self.landmarks = Landmarks()
         self._landmarks_68 = Landmarks(cache.LANDMARKS_68_FILE) if policy.paddings_68 else None
 
     def encode(self, picture_rgb: PictureRgb, boxes_px: Sequence[Box]) -> Encodings:
@@ -67,9 +67,17 @@ class Encoder:
         chips = np.concatenate([self._chips(picture_rgb, box) for box in boxes_px])
         return self.encode_chips(chips)
 
+    def encode_with_chips(self, picture_rgb: PictureRgb, box_px: Box) -> tuple[Encodings, Encodings]:
+        """Return the row of one face, and the network's own output for each of its chips."""
+        each = self.encode_each_chip(picture_rgb, box_px)
+        return self._mean(each), each
+
     def encode_chips(self, chips: Chips) -> Encodings:
         """Return one row for each face; the chips of a face follow one another."""
-        means = self._run(chips).reshape(-1, self._policy.chips, ENCODING_SIZE).mean(axis=1)
+        return self._mean(self._run(chips))
+
+    def _mean(self, each: Encodings) -> Encodings:
+        means = each.reshape(-1, self._policy.chips, ENCODING_SIZE).mean(axis=1)
         if self._policy.unit_length:
             means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.finfo(np.float32).tiny)
         return np.ascontiguousarray(means, np.float32)
@@ -84,7 +92,7 @@ class Encoder:
         return np.concatenate([np.empty((0, ENCODING_SIZE), np.float32), *batches])
 
     def _chips(self, picture_rgb: PictureRgb, box: Box) -> Chips:
-        chips = self._landmarks.chips(picture_rgb, box, paddings=self._policy.paddings)
+        chips = self.landmarks.chips(picture_rgb, box, paddings=self._policy.paddings)
         if self._landmarks_68 is not None:
             more = self._landmarks_68.chips(picture_rgb, box, paddings=self._policy.paddings_68)
             chips = np.concatenate([chips, more])

@@ -35,9 +35,17 @@ class Landmarks:
             box_px: where the face is in it.
             paddings: the margins to add, as parts of the face's size; the network was trained on 0.25.
         """
-        place = dlib.rectangle(box_px.left, box_px.top, box_px.right, box_px.bottom)
-        points = self._model(picture_rgb, place)
+        found = self._find(picture_rgb, box_px)
         chips = [
-            dlib.get_face_chip(picture_rgb, points, size=CHIP_PX, padding=padding) for padding in paddings
+            dlib.get_face_chip(picture_rgb, found, size=CHIP_PX, padding=padding) for padding in paddings
         ]
         return np.asarray(chips, np.uint8)
+
+    def points(self, picture_rgb: PictureRgb, box_px: Box) -> npt.NDArray[np.float64]:
+        """Return where the model's points lie in the picture: float64 `(points, 2)`, across and down."""
+        found = self._find(picture_rgb, box_px)
+        return np.array([(point.x, point.y) for point in found.parts()], np.float64)
+
+    def _find(self, picture_rgb: PictureRgb, box_px: Box) -> dlib.full_object_detection:
+        place = dlib.rectangle(box_px.left, box_px.top, box_px.right, box_px.bottom)
+        return self._model(picture_rgb, place)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from turnstile.people.encodings import ENCODING_SIZE, Encodings
+from turnstile.people.encodings import ENCODING_SIZE
 from turnstile.protocol.fields import MAX_FACES, Box, Hint
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
@@ -27,8 +27,9 @@ from turnstile.vision.detect.search import (
 from turnstile.vision.encode.crowd import encode_in_time, to_encode
 from turnstile.vision.encode.encoder import POLICIES, Encoder
 from turnstile.vision.encode.known import unknown_faces
+from turnstile.vision.encode.looks import looks_of
 from turnstile.vision.engines.detectors import Detectors
-from turnstile.vision.engines.engine import Analysis, EngineDescription
+from turnstile.vision.engines.engine import Analysis, EncodedFace, EngineDescription
 from turnstile.vision.models import cache, precision
 from turnstile.vision.pictures import decode_frame, decode_frame_grey, sharpness
 
@@ -138,8 +139,8 @@ class AcceleratedEngine:
             return in_full(self.detector.settle(frame, glance.places))
         return find(self.detector, frame, hint, full_scan_every=self._recognition.full_scan_every)
 
-    def enrol(self, picture_rgb: PictureRgb) -> Encodings:
-        """Return the encoding `(1, 128)` of the one face in an enrolment picture.
+    def enrol(self, picture_rgb: PictureRgb) -> EncodedFace:
+        """Return the encoding of the one face in an enrolment picture, and what it looks like.
 
         Raises:
             PictureError: there is no face, more than one, or it is too small; the text says which.
@@ -148,7 +149,8 @@ class AcceleratedEngine:
             picture_rgb, find=self._faces_to_enrol, find_small=self._small_faces
         )
         face = the_one_face(boxes, picture_rgb, min_face_px=self._recognition.min_enrol_face_px)
-        return self._pictures.encode(picture_rgb, [face])
+        encoding, chips = self._pictures.encode_with_chips(picture_rgb, face)
+        return EncodedFace(encoding, looks_of(picture_rgb, face, self._pictures.landmarks, chips))
 
     @functools.cached_property
     def _pictures(self) -> Encoder:

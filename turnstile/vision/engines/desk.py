@@ -143,9 +143,10 @@ class RecognitionDesk:
 
     def _encode(self, picture: Picture) -> Template:
         self.counts["pictures_in"] += 1
-        encoding, problem = b"", ""
+        encoding, problem, looks = b"", "", None
         try:
-            encoding = self.engine.enrol(decode_enrolment(picture.data)).astype("<f4").tobytes()
+            face = self.engine.enrol(decode_enrolment(picture.data))
+            encoding, looks = face.encoding.astype("<f4").tobytes(), face.looks
         except PictureError as error:
             self.counts["bad_pictures"] += 1
             problem = str(error)[:MAX_PROBLEM_CHARS]
@@ -155,5 +156,6 @@ class RecognitionDesk:
             instance=self.instance,
             engine=self.engine.description.encoding,
             encoding=encoding,
+            looks=looks,
             problem=problem,
         )

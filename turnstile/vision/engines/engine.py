@@ -1,10 +1,10 @@
 """What a recognizer calls to find and encode faces."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from turnstile.people.encodings import Encodings
-from turnstile.protocol.fields import Box, Hint
+from turnstile.protocol.fields import Box, Hint, Looks
 from turnstile.vision.arrays import PictureRgb
 
 
@@ -28,6 +28,14 @@ class Analysis:
     full_scan: bool = True
     picture_rgb: PictureRgb | None = None
     """The frame's pixels as captured, for thumbnails; `None` from an engine that does not keep them."""
+
+
+class EncodedFace(NamedTuple):
+    """The face of an enrolment picture."""
+
+    encoding: Encodings
+    """`(1, 128)`."""
+    looks: Looks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +64,8 @@ class Engine(Protocol):
         """
         ...
 
-    def enrol(self, picture_rgb: PictureRgb) -> Encodings:
-        """Return the encoding `(1, 128)` of the one face in an enrolment picture.
+    def enrol(self, picture_rgb: PictureRgb) -> EncodedFace:
+        """Return the encoding of the one face in an enrolment picture, and what it looks like.
 
         Raises:
             PictureError: there is no face, more than one, or it is too small; the text says which.

@@ -1,5 +1,6 @@
 """The reference engine: the `face_recognition` library as it comes, on dlib."""
 
+import functools
 import math
 import secrets
 import time
@@ -17,7 +18,9 @@ from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.search import missed_faces, the_one_face
 from turnstile.vision.encode.crowd import encode_in_time, to_encode
 from turnstile.vision.encode.known import unknown_faces
-from turnstile.vision.engines.engine import Analysis, EngineDescription
+from turnstile.vision.encode.landmarks import Landmarks
+from turnstile.vision.encode.looks import looks_of
+from turnstile.vision.engines.engine import Analysis, EncodedFace, EngineDescription
 from turnstile.vision.pictures import biggest_first, decode_frame, sharpness
 
 with warnings.catch_warnings():
@@ -97,8 +100,8 @@ class ReferenceEngine:
             picture_rgb=frame,
         )
 
-    def enrol(self, picture_rgb: PictureRgb) -> Encodings:
-        """Return the encoding `(1, 128)` of the one face in an enrolment picture.
+    def enrol(self, picture_rgb: PictureRgb) -> EncodedFace:
+        """Return the encoding of the one face in an enrolment picture, and what it looks like.
 
         Raises:
             PictureError: there is no face, more than one, or it is too small; the text says which.
@@ -112,7 +115,13 @@ class ReferenceEngine:
             find_small=self._small_faces,
         )
         face = the_one_face(boxes, picture_rgb, min_face_px=self._min_enrol_face_px)
-        return self._encode(picture_rgb, [face])
+        encoding = self._encode(picture_rgb, [face])
+        return EncodedFace(encoding, looks_of(picture_rgb, face, self._landmarks, encoding))
+
+    @functools.cached_property
+    def _landmarks(self) -> Landmarks:
+        """Return the model for what pictures look like, which frames do without."""
+        return Landmarks()
 
     def _small_faces(self, picture_rgb: PictureRgb) -> Sequence[Box]:
         large = max(picture_rgb.shape[:2]) > MAX_UPSAMPLED_PX
