@@ -136,6 +136,7 @@ COMMANDS: dict[str, set[str]] = {
         "people",
         "site",
         "vision",
+        "vision.encode",
         "vision.engines",
     },
     "commands.site": {

@@ -56,6 +56,8 @@ GROUPS: Mapping[str, Mapping[str, CommandModule]] = {
         "top": CommandModule("health.top", "watch rates, ages, drops and busy shares of nodes and cameras"),
     },
     "people and decisions": {
+        "people": CommandModule("people.everybody", "list who is enrolled: pictures, limits, last visits"),
+        "enrol": CommandModule("people.enrol", "judge pictures and enrol a person by them, or by a visit"),
         "calibrate": CommandModule("people.calibrate", "say how well the enrolled people are told apart"),
         "not": CommandModule("people.mistaken", "say that a visit was not of the person it was granted to"),
         "unlock": CommandModule("access.unlock", "end a lockout, or say that the broker's clock is right"),

@@ -65,13 +65,14 @@ def weaknesses(looks: Looks | None) -> list[Weakness]:
     if looks is None:
         return []
     at = BOUNDS
-    smeared = looks.sharpness < at.min_sharpness_to_use
+    flat = looks.contrast < at.min_contrast
+    blurred = looks.sharpness < at.min_sharpness and not flat  # a flat face has no edges to tell by
     found = (
         (looks.width_px < at.min_width_px, Weakness(f"the face is small: {looks.width_px} px wide")),
-        (looks.sharpness < at.min_sharpness, Weakness("it is blurred", smeared and not _is_flat(looks))),
+        (blurred, Weakness("it is blurred", spoils=looks.sharpness < at.min_sharpness_to_use)),
         (looks.brightness < at.min_brightness, Weakness("it is dark")),
         (looks.brightness > at.max_brightness, Weakness("it is overexposed", spoils=True)),
-        (looks.contrast < at.min_contrast, Weakness("it has little contrast")),
+        (flat, Weakness("it has little contrast")),
         (looks.side_light > at.max_side_light, Weakness("the light comes from one side")),
         (looks.turn > at.max_turn, Weakness("the head is turned to one side")),
         (looks.nod < at.min_nod, Weakness("the head is tilted up")),
@@ -89,8 +90,3 @@ def in_words(found: list[Weakness]) -> str:
 def spoils(looks: Looks | None) -> bool:
     """Tell whether a picture is better left out beside another one."""
     return any(one.spoils for one in weaknesses(looks))
-
-
-def _is_flat(looks: Looks) -> bool:
-    """Tell whether a face has so little contrast that its edges say nothing of sharpness."""
-    return looks.contrast < BOUNDS.min_contrast

@@ -20,7 +20,7 @@ from turnstile.access.decider import Decider
 from turnstile.access.replay import AnyRecord, RecordedResult, replay
 from turnstile.commands.access.replay import report, rules_of
 from turnstile.commands.log.opened import add_log, open_log
-from turnstile.commands.people.pictures import EnrolledFile, read_enrolled
+from turnstile.commands.people.pictures import read_enrolled
 from turnstile.commands.people.visit import encoding_of, event, granted_to, grants_of, visit_of
 from turnstile.counts import counted
 from turnstile.errors import ConfigError, PictureError, TurnstileError
@@ -35,6 +35,7 @@ from turnstile.io.store.store import Store
 from turnstile.people.anchors import deny_anchored, nearest_anchor
 from turnstile.people.encodings import Encodings
 from turnstile.people.gallery import build_gallery, templates
+from turnstile.people.register import Encoded
 from turnstile.protocol.messages import Access
 from turnstile.protocol.names import name_key, near_names, same_name
 from turnstile.site.settings import Site
@@ -123,7 +124,7 @@ def _anchor(site: Site, options: argparse.Namespace) -> Iterator[str]:
     yield f"kept: a face nearer to this one than to {person} is unknown; --undo takes it back"
 
 
-def _pictures_of(site: Site, person: str) -> list[EnrolledFile]:
+def _pictures_of(site: Site, person: str) -> list[Encoded]:
     """Return the usable pictures of a person, of whom there must be some."""
     everybody = set[str]()
     found = [one for one in read_enrolled(site, only=person, names=everybody) if one.encoding]
@@ -134,7 +135,7 @@ def _pictures_of(site: Site, person: str) -> list[EnrolledFile]:
 
 
 def _by_pictures(
-    store: Store, event_name: str, face: Encodings, enrolled: list[EnrolledFile], engine: Engine
+    store: Store, event_name: str, face: Encodings, enrolled: list[Encoded], engine: Engine
 ) -> Iterator[str]:
     """Say which of the person's latest grants would be denied, by the picture that each has in the log."""
     person, about = enrolled[0].person, engine.description.encoding

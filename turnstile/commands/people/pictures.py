@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from turnstile.errors import PictureError, TurnstileError
 from turnstile.files.reading import is_absent, why
@@ -11,7 +10,7 @@ from turnstile.io.people.cache import EncodingCache, Made
 from turnstile.io.people.folder import files_in, read_picture
 from turnstile.io.site.progress import progress
 from turnstile.people.gallery import persons_of
-from turnstile.protocol.fields import Looks
+from turnstile.people.register import Encoded
 from turnstile.protocol.names import same_name
 from turnstile.site.settings import Site
 from turnstile.vision.engines.engine import EncodedFace, Engine
@@ -19,24 +18,7 @@ from turnstile.vision.engines.selection import make_engine
 from turnstile.vision.pictures import decode_enrolment
 
 
-class EnrolledFile(NamedTuple):
-    """One picture."""
-
-    person: str
-    file: str
-    """Its path below the faces folder."""
-    digest: str = ""
-    encoding: bytes = b""
-    """Empty if none can be made of it."""
-    looks: Looks | None = None
-    """`None` where it was encoded before looks were measured."""
-    problem: str = ""
-    """Why not."""
-
-
-def read_enrolled(
-    site: Site, *, only: str | None = None, names: set[str] | None = None
-) -> Iterator[EnrolledFile]:
+def read_enrolled(site: Site, *, only: str | None = None, names: set[str] | None = None) -> Iterator[Encoded]:
     """Give each picture that names somebody, in order of path.
 
     Args:
@@ -67,11 +49,11 @@ def read_enrolled(
                 picture = decode_enrolment(data)
                 engine = engine or make_engine(site.recognition)
                 made = made_of(engine.enrol(picture))
-            yield EnrolledFile(person, file, digest, made.encoding, made.looks)
+            yield Encoded(person, file, digest, made.encoding, made.looks)
         except OSError as error:
-            yield EnrolledFile(person, file, problem=f"it cannot be read: {error.strerror}")
+            yield Encoded(person, file, problem=f"it cannot be read: {error.strerror}")
         except (PictureError, ValueError) as error:
-            yield EnrolledFile(person, file, problem=str(error))
+            yield Encoded(person, file, problem=str(error))
 
 
 def made_of(face: EncodedFace) -> Made:
