@@ -41,6 +41,8 @@ PersonName = Annotated[
 Label = Annotated[str, Meta(max_length=64)]
 """The name of a counter."""
 
+Gauge = Annotated[float, Meta(ge=-1e15, le=1e15)]
+
 MAX_FACES = 256
 MAX_LABELS = 128
 MAX_THUMBNAIL_BYTES = 16 * 1024

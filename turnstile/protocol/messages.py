@@ -28,10 +28,9 @@ message        said by               leaves the broker on        heard by
 `Rivals`       broker                ``status.<node>.``          capture: another process has its name
 =============  ====================  ==========================  =================================
 
-Ordering: messages of one sender arrive in the order said, with gaps allowed for `Frame`, `Beat` and
-`Ready`. `Ready` is repeated until work comes, so its loss heals by itself. A `Work` or `Picture` is
-answered by one `Result` or `Template` with the same token, which is repeated until `Taken` comes; the broker
-takes it once, and refuses tokens that it did not give.
+Ordering: one sender's messages arrive in order, with gaps allowed for `Frame`, `Beat` and `Ready`. `Ready`
+is repeated until work comes. A `Work` or `Picture` is answered by one `Result` or `Template` with its token,
+repeated until `Taken` comes; the broker takes it once, and refuses tokens that it did not give.
 
 Clocks: ``*_ns`` are the named machine's nanoseconds since 1970. They may jump: durations use running clocks.
 """
@@ -50,6 +49,7 @@ from turnstile.protocol.fields import (
     Box,
     Count,
     Distance,
+    Gauge,
     Hint,
     Label,
     Looks,
@@ -187,7 +187,6 @@ class Template(Message, frozen=True, kw_only=True, tag="template/2"):
     encoding: Annotated[bytes, Meta(max_length=ENCODING_BYTES)] = b""
     """Little-endian float32 `(128,)`; empty when there is a problem."""
     looks: Looks | None = None
-    """What the face looks like, for whoever is to take a better picture."""
     problem: Text = ""
 
 
@@ -358,9 +357,7 @@ class Beat(Message, frozen=True, kw_only=True, tag="beat/2"):
     """Why, for people: ``read timed out after 5 s``."""
     counts: Annotated[dict[Label, Count], Meta(max_length=MAX_LABELS)] = {}
     """Totals since the node started: ``frames_in``, ``dropped_no_credit``."""
-    gauges: Annotated[
-        dict[Label, Annotated[float, Meta(ge=-1e15, le=1e15)]], Meta(max_length=MAX_LABELS)
-    ] = {}
+    gauges: Annotated[dict[Label, Gauge], Meta(max_length=MAX_LABELS)] = {}
     """Values now: ``fps_out``, ``queue_age_ms``."""
     age_s: Seconds = 0.0
     """0 when live; when the broker replays a node's last beat to a newcomer, how old it is."""
