@@ -48,7 +48,7 @@ def test_a_broker_that_works_is_healthy_and_soon_ready(site: MonitoredSite) -> N
     assert site.get("/healthz")[0] == 200
     while site.get("/readyz")[0] != 200:
         assert site.broker.poll() is None
-    assert site.get("/readyz")[1] == "loop: ok\njournal: ok\nrules: ok\ngallery: ok\n"
+    assert site.get("/readyz")[1] == "loop: ok\njournal: ok\nclock: ok\nrules: ok\ngallery: ok\n"
 
 
 HANGING = """

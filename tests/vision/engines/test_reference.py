@@ -104,7 +104,7 @@ def test_a_face_that_is_too_small_is_not_called_no_face(
 
 def test_the_smallest_face_sets_how_often_a_frame_is_doubled() -> None:
     """HOG needs 80 pixels: 40 is one doubling, as face_recognition does by default."""
-    assert "upsampled 1 times" in ReferenceEngine(RecognitionSettings(min_face_px=40)).description.detector
+    assert "upsampled 1 time" in ReferenceEngine(RecognitionSettings(min_face_px=40)).description.detector
     assert "upsampled 0 times" in ReferenceEngine(RecognitionSettings(min_face_px=100)).description.detector
     assert "upsampled 2 times" in ReferenceEngine(RecognitionSettings(min_face_px=39)).description.detector
 
