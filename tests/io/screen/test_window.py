@@ -79,7 +79,11 @@ def test_a_desktop_of_wayland_does_not_keep_the_window_away(virtual_screen: str)
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a screen")
 @pytest.mark.parametrize(
     ("display", "says"),
-    [("", "DISPLAY is not set"), (":4242", "no display at :4242 yet"), ("nonsense", "not the name of a display")],
+    [
+        ("", "DISPLAY is not set"),
+        (":4242", "no display at :4242 yet"),
+        ("nonsense", "not the name of a display"),
+    ],
 )
 def test_without_a_screen_there_is_an_error_instead_of_an_abort(
     monkeypatch: pytest.MonkeyPatch, display: str, says: str
