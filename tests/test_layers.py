@@ -140,6 +140,7 @@ COMMANDS: dict[str, set[str]] = {
         "vision.engines",
     },
     "commands.site": {
+        "commands.people",
         "access",
         "io.cameras",
         "io.people",

@@ -37,7 +37,8 @@ def test_a_valid_site_is_summed_up(folder: Path, capsys: pytest.CaptureFixture[s
     )
     code, printed, said = check(config, capsys)
     assert (code, said) == (0, "")
-    *lines, limits_said, closest = printed.splitlines()
+    *lines, limits_said, closest, few = printed.splitlines()
+    assert "2 people have fewer than 3 good pictures (Ann Lee and Bob Hope): `turnstile people`" in few
     assert limits_said.startswith("limits      people are recognised up to a distance of 0.313 to 0.320: ")
     assert closest.startswith("limits      the two closest people, Ann Lee and Bob Hope, are 0.")
     assert lines == [

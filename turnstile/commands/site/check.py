@@ -8,31 +8,29 @@ write, and an address that two cameras read.
 """
 
 import argparse
-import hashlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from turnstile.access.rules import unenrolled
 from turnstile.commands.options import add_config
+from turnstile.commands.people.pictures import read_enrolled
 from turnstile.commands.site.destinations import foreign_files, unwritable_files
 from turnstile.counts import counted, named
-from turnstile.errors import ConfigError, PictureError
+from turnstile.errors import ConfigError
 from turnstile.files.reading import is_absent, why
 from turnstile.io.access import rules_file
 from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.cameras.source import order_for
 from turnstile.io.integrations.sent import read_progress
 from turnstile.io.integrations.webhook import read_secret
-from turnstile.io.people.cache import EncodingCache
-from turnstile.io.people.folder import files_in, read_picture
+from turnstile.io.people.folder import files_in
 from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.machine import this_host
-from turnstile.io.site.progress import progress
 from turnstile.io.site.terminal import printable
 from turnstile.people.agreement import (
     EnrolledPicture,
@@ -40,20 +38,17 @@ from turnstile.people.agreement import (
     bounds_of,
     by_person,
     by_reason,
-    disagreeing,
     groups_in_words,
 )
-from turnstile.people.gallery import build_gallery, files_by_person, persons_of, templates, why_not_used
+from turnstile.people.gallery import build_gallery, files_by_person, templates, why_not_used
 from turnstile.people.outlook import in_words, outlook
+from turnstile.people.register import PictureState, few_in_words, names_of, register
 from turnstile.people.risk import risk_of
 from turnstile.protocol.names import near_names
 from turnstile.site.addresses import clashing_ports, shared_addresses, shared_devices
 from turnstile.site.plan import processes_on
 from turnstile.site.secrecy import hint, masked
 from turnstile.site.settings import CameraSettings, Site
-from turnstile.vision.engines.engine import Engine
-from turnstile.vision.engines.selection import make_engine
-from turnstile.vision.pictures import decode_enrolment
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -183,43 +178,40 @@ def enrolled(site: Site) -> Iterator[tuple[str, str]]:
         yield "faces", f"{folder} cannot be read, so nobody is enrolled: {why(error, about=folder)}"
         return
     problems |= {file: reason for file in files if (reason := why_not_used(file))}
-    bounds, pictures = bounds_of(site.recognition.encoding), list(_encoded(site, files, problems))
-    apart: dict[str, str] = {}
-    for own in by_person(pictures).values():
-        apart |= disagreeing(own, bounds)
-    used = [picture for picture in pictures if picture.file not in apart]
+    encoded, encoding = list(read_enrolled(site)), site.recognition.encoding
+    problems |= {one.file: one.problem for one in encoded if one.problem}
+    everybody = register(encoded, encoding, site.decision)
+    states = {one.file: one for person in everybody for one in person.pictures}
+    used = [
+        EnrolledPicture(one.file, one.person, one.digest, one.encoding)
+        for one in encoded
+        if states[one.file].is_used
+    ]
     people = counted(len(by_person(used)), "person", "people")
     yield "faces", f"{folder}: {people}, {counted(len(used), 'picture')}"
-    gallery = build_gallery(site.recognition.encoding, ((one.person, one.encoding) for one in used))
+    gallery = build_gallery(encoding, ((one.person, one.encoding) for one in used))
     compared = templates(gallery, risk_of(site.decision))
     for said in in_words(outlook(compared, np.bincount(gallery.owners), site.decision)):
         yield "limits", said
-    for file, problem in sorted(problems.items()):
-        yield "", f"{file} cannot be used: {problem}"
+    remarks = [
+        *(f"{file} cannot be used: {problem}" for file, problem in sorted(problems.items())),
+        *_about(state for file, state in states.items() if file not in problems),
+        *groups_in_words(alike(used, used, bounds_of(encoding))),
+        few_in_words(names_of(everybody)),
+    ]
+    yield from (("", said) for said in remarks if said)
+
+
+def _about(states: Iterable[PictureState]) -> Iterator[str]:
+    """Say of pictures with a face what is wrong with them."""
+    apart: dict[str, str] = {}
+    for one in states:
+        if one.state == "unusable":
+            apart[one.file] = one.reason
+        elif one.state in ("weak", "left out"):
+            yield f"{one.file} is {one.state}: {one.reason}"
     for reason, together in by_reason(apart).items():
-        yield "", f"{named(together)} cannot be used: {reason}"
-    for said in groups_in_words(alike(used, used, bounds)):
-        yield "", said
-
-
-def _encoded(site: Site, files: Sequence[str], problems: dict[str, str]) -> Iterator[EnrolledPicture]:
-    """Yield the usable pictures, encoded here unless the broker's cache has them; note why others are not."""
-    cache = EncodingCache(Path(site.gallery.cache), site.recognition.encoding)
-    engine: Engine | None = None
-    for file, person in progress([*persons_of(files).items()], "looking for faces"):
-        try:
-            data = read_picture(Path(site.gallery.faces, file))
-            digest = hashlib.sha256(data).hexdigest()
-            encoding = cache.get(digest)
-            if encoding is None:
-                picture = decode_enrolment(data)
-                engine = engine or make_engine(site.recognition)
-                encoding = engine.enrol(picture).encoding.astype("<f4").tobytes()
-            yield EnrolledPicture(file, person, digest, encoding)
-        except (PictureError, ValueError) as error:
-            problems[file] = str(error)
-        except OSError as error:
-            problems[file] = f"it cannot be read: {error.strerror}"
+        yield f"{named(together)} cannot be used: {reason}"
 
 
 def source_in_words(camera: CameraSettings) -> str:

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from turnstile.counts import counted, named
 from turnstile.dispatch.desk import DispatchDesk, Recognized
 from turnstile.dispatch.dispatcher import Job
@@ -26,6 +28,7 @@ from turnstile.people.building import MadeGallery
 from turnstile.people.encodings import is_encoding
 from turnstile.people.gallery import Gallery
 from turnstile.people.naming import false_claims, name_faces
+from turnstile.people.register import few_in_words
 from turnstile.protocol.messages import Ready, Template
 from turnstile.protocol.roles import Identity, is_own_name
 from turnstile.protocol.topics import Outgoing, work_topic
@@ -64,6 +67,8 @@ class PeopleDesk:
     """Recognizer → the version that it was sent, and when."""
     _used_ns: int | None = None
     _said: str = ""
+    _few: str = ""
+    """What was said last of people with too few pictures."""
     _keys: Mapping[str, Identity] | None = None
     """Those that were looked at last."""
 
@@ -125,6 +130,11 @@ class PeopleDesk:
         if gallery.version == self._said:
             return
         log.info("%s", _in_words(gallery, self.enrolled))
+        counts = np.bincount(gallery.owners, minlength=len(gallery.persons))
+        few = few_in_words(dict(zip(gallery.persons, counts.tolist(), strict=True)))
+        if few and few != self._few:
+            log.info("%s", few)
+        self._few = few
         self.enrolled, self._said = gallery.persons, gallery.version
         if gallery.persons:
             self.rate.ask(made)
