@@ -44,7 +44,7 @@ def a_recording(*frames: tuple[Face, ...]) -> list[AnyRecord]:
 
 
 DAY = a_recording(
-    *[(seen(ANN, distance=0.42),)] * 10,
+    *[(seen(ANN, distance=0.40),)] * 10,
     *[()] * 25,
     *[(seen(EVE),)] * 10,
     *[()] * 25,
@@ -63,7 +63,7 @@ def test_the_same_settings_change_nothing() -> None:
 
 def test_other_settings_show_what_they_change() -> None:
     """A stricter distance denies, no margin admits, and the stranger stays one."""
-    stricter = msgspec.structs.replace(SETTINGS, max_distance=0.4, min_margin=0.0)
+    stricter = msgspec.structs.replace(SETTINGS, max_distance=0.38, min_margin=0.0)
     found = differences(*replay(DAY, a_decider(stricter), local=lambda _: LOCAL))
     changed = [
         (one.change, one.before and one.before.verdict, one.after and one.after.verdict) for one in found

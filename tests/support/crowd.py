@@ -25,7 +25,7 @@ def seen(
     person: str | None,
     *,
     as_person: str | None = "",
-    distance: float = 0.3,
+    distance: float = 0.2,
     margin: float = 0.3,
     left: int = 100,
     size: int = 60,
@@ -76,6 +76,8 @@ class Doorway:
         self.settings, self.objection = settings, objection
         self.door = Door()
         self.decisions: list[Decision] = []
+        self.too_short = self.joined = 0
+        """Visits that were considered and not decided."""
         self.seq = 0
         self.now_ns = START_NS
         self.set_by_s = 0.0
@@ -93,9 +95,11 @@ class Doorway:
     def take(self, *faces: Face, seq: int, came_ns: int, age_s: float = 0.1) -> list[Decision]:
         """Fold one result of a frame of any time."""
         result = a_result(*faces, seq=seq, captured_ns=max(0, came_ns + round(self.set_by_s * 1e9)))
-        self.door, decided = fold(
+        self.door, decided, too_short, joined = fold(
             self.door, result, self.settings, came_ns=came_ns, age_s=age_s, objection=self.objection
         )
+        self.too_short += too_short
+        self.joined += joined
         self.decisions += decided
         return decided
 

@@ -1,6 +1,7 @@
 """The decider: the doors, the rules, and each door's lockout. Pure: times are arguments."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -44,6 +45,8 @@ class Decider:
     tries: dict[str, Tries] = field(default_factory=dict)
     glimpses: dict[str, dict[str, bytes]] = field(default_factory=dict)
     """Camera → visit → the latest picture of somebody without a verdict."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """What was considered and not decided: `visits_too_short` and `visits_joined` (`Folded`)."""
     _guides: Guides = field(default_factory=Guides)
 
     @property
@@ -76,7 +79,7 @@ class Decider:
             return judge(self.rules, person, camera, now.local)
 
         settings = self.settings_at(camera)
-        self.doors[camera], decisions = fold(
+        self.doors[camera], decisions, too_short, joined = fold(
             self.doors.get(camera, Door()),
             result,
             settings,
@@ -84,6 +87,7 @@ class Decider:
             age_s=age_s,
             objection=objection,
         )
+        self.counts.update(visits_too_short=too_short, visits_joined=joined)
         for decision in decisions:
             found = decision.conclusion
             tries = lockout.after(

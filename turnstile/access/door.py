@@ -1,11 +1,11 @@
-"""The state of a camera's door: its open visits, and what is forgotten of them."""
+"""The state of a camera's door: its open visits, which may be of one face, and what is forgotten of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
 
-from turnstile.access.linking import Trail
+from turnstile.access.linking import Trail, are_one_person
 from turnstile.access.votes import Grounds, Vote
 from turnstile.protocol.messages import Verdict
 from turnstile.protocol.names import same_name
@@ -45,6 +45,28 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     """When the newest frame came; 0 before the first."""
     folded: tuple[tuple[int, int], ...] = ()
     """Number and time of the latest frames, at most `MAX_FOLDED`."""
+
+
+def shadowed_by(visits: Mapping[str, Visit], visit: Visit) -> Iterator[Visit]:
+    """Give the visit that another one shadows, the one that this one shadows, and so on."""
+    while (shadowed := visits.get(visit.shadows)) is not None:
+        yield shadowed
+        visit = shadowed
+
+
+def remove(visits: dict[str, Visit], name: str) -> None:
+    """Remove a visit; those that shadowed it shadow what it shadowed."""
+    gone = visits.pop(name)
+    for other in [one for one in visits.values() if one.shadows == name]:
+        visits[other.visit] = msgspec.structs.replace(other, shadows=gone.shadows)
+
+
+def are_of_one_face(visit: Visit, other: Visit, visits: Mapping[str, Visit], *, link_distance: float) -> bool:
+    """Tell whether a visit is of the same face as another one that it shadows, or that shadows it."""
+    shadowed = {one.visit for one in (*shadowed_by(visits, visit), *shadowed_by(visits, other))}
+    if not shadowed & {visit.visit, other.visit}:
+        return False
+    return are_one_person(visit.trail, other.trail, link_distance=link_distance)
 
 
 def visits_of(person: str, door: Door) -> tuple[Visit, ...]:

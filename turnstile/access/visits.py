@@ -10,7 +10,7 @@ clock, wrong or set, makes a visit longer or shorter.
   person is at least `min_margin` farther. Otherwise it votes for unknown. Too small, blurred or late frames
   do not vote.
 - Granted: `votes_needed` of the last `votes_of` votes within `window_s` are for one person, and there is no
-  objection.
+  objection. Who is near the limit needs `MORE_VOTES` more, and `deny_not_before_s` in view.
 - Denied: after `deny_after_votes` votes or `deny_after_s` in view, for the most frequent reason. A visit that
   ends without a verdict after `votes_needed` votes is denied.
 - A verdict is final for the visit and covers one person only. A face that takes that person's place has a
@@ -33,10 +33,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnstile.access.door import Door, Visit
+from turnstile.access.door import Door, Visit, are_of_one_face, remove, shadowed_by
 from turnstile.access.linking import (
     Trail,
-    are_one_person,
     are_two_people,
     follow,
     followed,
@@ -44,7 +43,16 @@ from turnstile.access.linking import (
     link,
     with_voter,
 )
-from turnstile.access.votes import Ballot, Conclusion, Vote, ballots, denial, grant, with_frame
+from turnstile.access.votes import (
+    MORE_VOTES,
+    Ballot,
+    Conclusion,
+    Vote,
+    ballots,
+    denial,
+    grant,
+    with_frame,
+)
 from turnstile.protocol.messages import Face, Result
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
@@ -78,6 +86,17 @@ class Decision(NamedTuple):
     """The face in the deciding frame; of a visit that ended undecided, only its last box."""
 
 
+class Folded(NamedTuple):
+    """What came of a result."""
+
+    door: Door
+    decisions: list[Decision]
+    too_short: int = 0
+    """Visits that ended undecided in too few frames for an entry."""
+    joined: int = 0
+    """Visits that were of a face which another visit has an entry for, or will have."""
+
+
 class _Step(NamedTuple):
     """How a result stands in time."""
 
@@ -107,7 +126,7 @@ def fold(
     came_ns: int,
     age_s: float = 0.0,
     objection: Objection = nobody_objects,
-) -> tuple[Door, list[Decision]]:
+) -> Folded:
     """Return the door after a result, and the decisions that the result brought about.
 
     Args:
@@ -120,17 +139,20 @@ def fold(
     """
     frame = (result.seq, came_ns)
     if came_ns <= door.newest_ns and frame in door.folded:
-        return door, []
+        return Folded(door, [])
     faces = followed([visit.trail for visit in door.visits], result.faces, at_most=MAX_FACES_LINKED)
     result = msgspec.structs.replace(result, faces=tuple(faces))
     too_old = age_s > settings.max_result_age_s
     step = _step(door, came_ns)
     cast = ballots(result, settings, too_old=too_old)
-    visits, sights, gone = _carry_on(door, result, cast, step, settings)
-    decisions = [_unfinished(visit, settings, objection) for visit in gone if _was_tried(visit, settings)]
+    visits, sights, begun = _carry_on(door, result, cast, step, settings)
+    gone = _end(visits, {} if step.late else sights, settings)
+    joined = len(door.visits) + begun - len(visits) - len(gone)
+    visits = _newest(visits, sights)
+    before = len(visits)
+    decisions = [_unfinished(visit, objection) for visit in gone if _was_tried(visit, settings)]
     for name in [name for name in visits if name in sights]:
-        shadowed = visits.get(visits[name].shadows)
-        doubtful = shadowed is not None and is_settled(shadowed.trail)
+        doubtful = any(is_settled(one.trail) for one in shadowed_by(visits, visits[name]))
         conclusion = _find(visits[name], sights[name].ballot, settings, doubtful=doubtful)
         if conclusion is not None:
             decisions += _conclude(visits, name, conclusion, sights, settings, objection)
@@ -139,7 +161,8 @@ def fold(
         newest_ns=max(door.newest_ns, came_ns),
         folded=(*door.folded, frame)[-MAX_FOLDED:],
     )
-    return after, decisions
+    too_short = sum(visit.verdict is None and not _was_tried(visit, settings) for visit in gone)
+    return Folded(after, decisions, too_short, joined + before - len(visits))
 
 
 def _step(door: Door, came_ns: int) -> _Step:
@@ -149,20 +172,22 @@ def _step(door: Door, came_ns: int) -> _Step:
 
 def _carry_on(
     door: Door, result: Result, cast: Sequence[Ballot], step: _Step, settings: DecisionSettings
-) -> tuple[dict[str, Visit], dict[str, _Sight], list[Visit]]:
-    """Return the visits open after a result, those seen in it, and those that ended."""
+) -> tuple[dict[str, Visit], dict[str, _Sight], int]:
+    """Return the visits after a result, the faces of those seen in it, and how many began."""
     before = door.visits
     trails, names = [visit.trail for visit in before], [ballot.person for ballot in cast]
     links = link(trails, result.faces, names, link_distance=settings.link_distance)
-    sights = {before[v].visit: _Sight(result.faces[f], cast[f]) for v, f in links.face_of.items()}
+    face_of = _given_back(before, links.face_of, result.faces, names, settings)
+    sights = {before[v].visit: _Sight(result.faces[f], cast[f]) for v, f in face_of.items()}
     rivals = {before[v].visit for f, v in links.displaced.items() if cast[f].counts}
     begun: list[Visit] = []
     for f in () if step.late else links.fresh:
-        shadowed = _shadowed(before[links.displaced[f]]) if f in links.displaced else ""
+        shadowed = before[links.displaced[f]].visit if f in links.displaced else ""
         name = f"{result.camera}-{step.came_ns}-{result.seq}-{len(begun) + 1}"
         begun.append(Visit(visit=name, trail=Trail(box_px=result.faces[f].box_px), shadows=shadowed))
         sights[name] = _Sight(result.faces[f], cast[f])
-    held = {visit.shadows for visit in before if visit.visit in sights} | {one.shadows for one in begun}
+    by_name = {visit.visit: visit for visit in (*before, *begun)}
+    held = {one.visit for name in sights for one in shadowed_by(by_name, by_name[name])}
     visits: dict[str, Visit] = {}
     for visit in (*before, *begun):
         sight = sights.get(visit.visit)
@@ -172,8 +197,30 @@ def _carry_on(
             visits[visit.visit] = _miss(
                 visit, step, settings, displaced=visit.visit in rivals, held=visit.visit in held
             )
-    gone = _end(visits, {} if step.late else sights, settings)
-    return _newest(visits, sights), sights, gone
+    return visits, sights, len(begun)
+
+
+def _given_back(
+    visits: Sequence[Visit],
+    face_of: Mapping[int, int],
+    faces: Sequence[Face],
+    names: Sequence[str | None],
+    settings: DecisionSettings,
+) -> dict[int, int]:
+    """Return which faces continue which visits, those of two visits given to the one that is shadowed.
+
+    A face near both a visit and its shadow tells that they are one person.
+    """
+    given = dict(face_of)
+    at = {visit.visit: v for v, visit in enumerate(visits)}
+    by_name = {visit.visit: visit for visit in visits}
+    for v, f in face_of.items():
+        for one in shadowed_by(by_name, visits[v]) if faces[f].encoding else ():
+            near = link([one.trail], [faces[f]], [names[f]], link_distance=settings.link_distance).face_of
+            if near and at[one.visit] not in given:
+                given[at[one.visit]] = given.pop(v)
+                break
+    return given
 
 
 def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: DecisionSettings) -> list[Visit]:
@@ -181,18 +228,25 @@ def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: Decis
 
     A visit whose place the person before has taken again was that person, seen badly.
     """
-    for name, visit in list(visits.items()):
-        shadowed = visits.get(visit.shadows)
-        if shadowed is None or _are_two(visit, shadowed, sights, settings):
-            visits[name] = msgspec.structs.replace(visit, shadows="")
-        elif name not in sights and shadowed.visit in sights:
-            del visits[name]
-    gone: list[Visit] = []
+    for name in list(visits):
+        for one in list(shadowed_by(visits, visits[name])):
+            if _are_two(visits[name], one, sights, settings):
+                visits[name] = msgspec.structs.replace(visits[name], shadows=one.shadows)
+            else:
+                break
+        mistaken = visits[name].verdict is None and name not in sights
+        if mistaken and any(one.visit in sights for one in shadowed_by(visits, visits[name])):
+            remove(visits, name)
+    gone: dict[str, Visit] = {}
     for visit in [one for one in visits.values() if one.absent_ns >= settings.absence_s * 1e9]:
-        del visits[visit.visit]
-        if not _goes_on(visit, (*visits.values(), *gone), settings):
-            gone.append(visit)
-    return gone
+        others = {**gone, **visits}
+        if not any(
+            are_of_one_face(visit, one, others, link_distance=settings.link_distance)
+            for one in others.values()
+        ):
+            gone[visit.visit] = visit
+        remove(visits, visit.visit)
+    return list(gone.values())
 
 
 def _are_two(visit: Visit, shadowed: Visit, sights: Mapping[str, _Sight], settings: DecisionSettings) -> bool:
@@ -200,15 +254,6 @@ def _are_two(visit: Visit, shadowed: Visit, sights: Mapping[str, _Sight], settin
     if visit.visit in sights and shadowed.visit in sights:
         return True
     return are_two_people(visit.trail, shadowed.trail, link_distance=settings.link_distance)
-
-
-def _goes_on(visit: Visit, others: Sequence[Visit], settings: DecisionSettings) -> bool:
-    """Tell whether one of the other visits is of the same face, for which an entry stands there already."""
-    return any(
-        are_one_person(visit.trail, one.trail, link_distance=settings.link_distance)
-        for one in others
-        if one.visit == visit.shadows or one.shadows == visit.visit
-    )
 
 
 def _newest(visits: dict[str, Visit], sights: Mapping[str, _Sight]) -> dict[str, Visit]:
@@ -219,11 +264,6 @@ def _newest(visits: dict[str, Visit], sights: Mapping[str, _Sight]) -> dict[str,
     newest_first.sort(key=lambda name: (name not in sights, visits[name].absent_ns))
     kept = set(newest_first[:MAX_VISITS])
     return {name: visit for name, visit in visits.items() if name in kept}
-
-
-def _shadowed(visit: Visit) -> str:
-    """Return the visit that a new one shadows: the displaced one, or what that one shadows."""
-    return visit.shadows if visit.verdict is None and visit.shadows else visit.visit
 
 
 def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -> Visit:
@@ -263,7 +303,7 @@ def _miss(visit: Visit, step: _Step, settings: DecisionSettings, *, displaced: b
 
 def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: DecisionSettings) -> Visit:
     vote = Vote(person=ballot.person, measure=ballot.measure, came_ns=step.came_ns)
-    votes = sorted((*visit.votes, vote), key=lambda one: one.came_ns)[-settings.votes_of :]
+    votes = sorted((*visit.votes, vote), key=lambda one: one.came_ns)[-(settings.votes_of + MORE_VOTES) :]
     return msgspec.structs.replace(visit, votes=tuple(votes))
 
 
@@ -275,14 +315,15 @@ def _find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, doubtful:
     if visit.verdict is not None or ballot.reason is None:
         return None
     promising = ballot.counts and ballot.person is not None
-    found = grant(visit.votes, ballot.person, settings) if promising else None
+    stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
+    found = grant(visit.votes, ballot.person, settings, stayed=stayed) if promising else None
     if found is not None:
         return found
-    bound = settings.deny_after_votes + (settings.votes_needed - 1 if promising else 0)
+    bound = settings.deny_after_votes + (settings.votes_needed + MORE_VOTES - 1 if promising else 0)
     not_before_s = DOUBTFUL_S if doubtful else settings.deny_not_before_s
     by_votes = visit.votes_seen >= bound and visit.in_view_ns >= not_before_s * 1e9
     by_time = not promising and visit.in_view_ns >= settings.deny_after_s * 1e9
-    return denial(visit.votes, visit.reasons, settings) if by_votes or by_time else None
+    return _denied(visit) if by_votes or by_time else None
 
 
 def _was_tried(visit: Visit, settings: DecisionSettings) -> bool:
@@ -292,9 +333,13 @@ def _was_tried(visit: Visit, settings: DecisionSettings) -> bool:
     return visit.verdict is None and seen_enough and stayed
 
 
-def _unfinished(visit: Visit, settings: DecisionSettings, objection: Objection) -> Decision:
+def _denied(visit: Visit) -> Conclusion:
+    return denial(visit.reasons, people=len({vote.person for vote in visit.votes} - {None}))
+
+
+def _unfinished(visit: Visit, objection: Objection) -> Decision:
     """Deny a visit that ended without a verdict."""
-    conclusion = denial(visit.votes, visit.reasons, settings)
+    conclusion = _denied(visit)
     conclusion = _overruled(conclusion, objection(conclusion))
     return Decision(visit.visit, conclusion, Face(box_px=visit.trail.box_px))
 
@@ -329,13 +374,13 @@ def _conclude(
                 summed=double.trail.summed,
             )
             visits[double.visit] = msgspec.structs.replace(double, trail=trail, absent_ns=visit.absent_ns)
-            del visits[name]
+            remove(visits, name)
             return []
     conclusion = _overruled(conclusion, Reason.AMBIGUOUS if doubles else objection(conclusion))
     person = None if doubles else conclusion.person
     for other in [one for one in visits.values() if one.visit not in sights and one.verdict is None]:
-        if _goes_on(other, [visit], settings):
-            del visits[other.visit]
+        if are_of_one_face(visit, other, visits, link_distance=settings.link_distance):
+            remove(visits, other.visit)
     visits[name] = msgspec.structs.replace(
         visit,
         trail=msgspec.structs.replace(visit.trail, person=person, certain=person is not None),

@@ -233,7 +233,7 @@ class Access(Message, frozen=True, kw_only=True, tag="access/3"):
     """Who that was, of somebody not recognised. For loggers; the broker does not publish it."""
     votes: Count
     of: Count
-    """`votes` of the last `of` votes agreed."""
+    """A grant: so many of the last votes agreed. A denial: so many of all frames gave the reason."""
     visit: Text
     decided_ns: Nanoseconds
     captured_ns: Nanoseconds

@@ -168,6 +168,7 @@ class AccessDesk:
         now = Now(wall_ns, recognized.now_ns, self.rules.local(wall_ns / 1e9))
         self.decider.clock_behind = self.clock.is_behind(wall_ns)
         events = self.decider.decide(result, came_ns=came_ns, age_s=age_s, now=now)
+        self.counts |= self.decider.counts
         self.meter.decided(result.camera, time.monotonic_ns() - began_ns)
         if self.recording is not None:
             self.recording.write(taken(result, came_ns=came_ns, age_s=age_s, at_ns=wall_ns))
