@@ -41,6 +41,9 @@ SECONDS, QUICK_SECONDS = 25.0, 5.0
 WARM_UP_S, START_S = 5.0, 120.0
 SERVED_MS, HOPELESS_MS = 200.0, 1000.0
 GOAL_DOORS = 60
+ANSWERED = 0.95
+"""With fewer frames answered, processor time tells nothing of what doors cost."""
+
 LATE_S = 3.5
 """A visit that ends undecided is denied so much later at most."""
 
@@ -88,6 +91,11 @@ class Service:
     right: int
     whole: int
     """Visits that were seen whole, and of those the ones with their one verdict."""
+
+    @property
+    def doors_a_core(self) -> float | None:
+        """Return doors by their recognizers' processor time; `None` where frames were dropped."""
+        return self.doors / self.recognizers_cpu if self.answered >= ANSWERED else None
 
     @property
     def is_served(self) -> bool:
@@ -262,7 +270,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 (
                     *(str(one.doors), one.age_p95_ms, one.answered, one.looks_share),
                     *(one.recognizers_cpu, one.broker_cpu),
-                    *(one.doors / one.recognizers_cpu, one.right, one.whole),
+                    *(one.doors_a_core, one.right, one.whole),
                 )
                 for one in services
             ],
