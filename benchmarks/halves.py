@@ -14,7 +14,7 @@ from turnstile.people.risk import CLOSE, LFW, Tables
 CENTRES = 32
 STEPS_A_UNIT = 400
 """Centres are rounded to so many steps, as those that are shipped."""
-DRAWS = (2, 4, 8)
+DRAWS = (4, 6, 8)
 """How often pictures are drawn for people of 1, 2 and 3 pictures."""
 RESAMPLES = 500
 PARTS = 10

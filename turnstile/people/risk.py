@@ -4,20 +4,20 @@ The rate at which strangers are taken for somebody grows in proportion to how ma
 to 1,500 at least. So each person bears an equal share of the risk and has a limit of their own. The mean of
 several pictures is nearer to its person, and to strangers: who has more pictures has a stricter limit.
 
-Source: the 3,443 pictures of LFW's development pairs (deep-funneled; 2,132 people), frames by policy
+Source: the 3,443 pictures of LFW's development pairs (deep-funneled; 2,131 people), frames by policy
 ``mirror``, people by the mean of ``paddings``, distances with crowds counted by typical faces that were made
-without the people compared; 7 to 15 million comparisons of two people for each number of pictures (November
+without the people compared; 5 to 15 million comparisons of two people for each number of pictures (November
 2026, `benchmarks.people`). One frame is tried; its strangers are photographed anywhere. People before one
 camera, in one light, lie nearer to each other: that is why `max_distance` is a limit besides.
 
-Tables made of one half of these people hold on the other, in three such splits. Of 1 stranger in 1,000
-stated, 0.10 are taken for somebody with 10 people of one picture enrolled, 0.90 with 100 and 0.77 with 500;
-with up to three pictures 0.19, 0.97 and 0.41.
+Tables made of one half of these people hold on the other, in five such splits. Of 1 stranger in 1,000
+stated, 0.11 are taken for somebody with 10 people of one picture enrolled, 0.72 with 100 and 0.97 with 500;
+with up to three pictures 0.10, 0.78 and 0.71.
 
 Where the people enrolled lie nearer to each other than LFW's, so do strangers like them. The limits are made
-stricter by as many times as there are more close couples among the enrolled. Of 125 people around one
-typical face, 50 are enrolled: of 1 stranger in 1,000 stated, 2.1 of the others are taken for somebody
-without that and 1.1 with it; with up to three pictures 2.2 and 0.7. Other galleries stay as they are.
+stricter by as many times as there are surely more close couples among the enrolled. Of 125 people around one
+typical face, 50 are enrolled: of 1 stranger in 1,000 stated, 2.8 of the others are taken for somebody
+without that and 1.5 with it; with up to three pictures 2.4 and 1.0. Other galleries stay as they are.
 """
 
 import math
@@ -56,19 +56,19 @@ class Tables(NamedTuple):
 LFW = Tables(
     distances=(0.26, 0.28, 0.29, 0.30, 0.31, 0.32, 0.33, 0.34, 0.35, 0.36, 0.37, 0.38, 0.39, 0.40),
     taken_for=(
-        (0.07, 0.34, 0.9, 2.45, 5.2, 11.7, 24.5, 54.9, 126, 260, 515, 999, 1840, 3280),
-        (0.99, 1.81, 2.7, 4.4, 8.6, 22.4, 50.1, 110, 240, 480, 940, 1800, 3290, 5670),
-        (1.70, 2.48, 5.2, 8.2, 13.9, 34.4, 72, 159, 331, 674, 1310, 2440, 4320, 7350),
+        (0.07, 0.25, 0.48, 0.92, 4.36, 11.0, 23.4, 55.9, 125, 264, 518, 996, 1850, 3310),
+        (0.18, 0.66, 1.39, 2.96, 8.81, 19.6, 47.4, 108, 242, 488, 962, 1810, 3310, 5700),
+        (0.52, 1.05, 2.35, 6.28, 15.0, 33.6, 73.5, 165, 338, 674, 1310, 2490, 4400, 7460),
     ),
     not_recognised=(
-        (65.2, 49.9, 43.1, 34.8, 27.7, 21.9, 16.6, 13.1, 9.6, 7.2, 4.9, 3.3, 2.4, 1.6),
-        (43.3, 29.4, 22.3, 15.6, 12.3, 8.4, 5.7, 3.8, 2.6, 1.4, 0.9, 0.7, 0.6, 0.4),
-        (34.2, 20.4, 14.3, 8.7, 6.6, 3.9, 2.6, 1.8, 1.2, 0.8, 0.8, 0.5, 0.5, 0.2),
+        (64.7, 50.0, 42.6, 33.7, 27.5, 21.3, 16.8, 13.0, 9.5, 6.9, 4.6, 3.3, 2.0, 1.4),
+        (44.7, 29.5, 22.3, 15.9, 11.6, 8.0, 5.6, 4.5, 3.1, 1.7, 1.1, 0.7, 0.5, 0.3),
+        (32.8, 19.0, 14.1, 9.4, 6.6, 4.7, 2.8, 2.0, 1.2, 0.7, 0.5, 0.4, 0.3, 0.2),
     ),
-    in_close_couples=(0.0603, 0.1079, 0.1421),
+    in_close_couples=(0.0604, 0.1080, 0.1433),
 )
-"""Two rates were raised to the line between their neighbours: 0.34 for 1 picture at 0.29, 3.5 for 2 at 0.30.
-With 4 pictures the rates from 0.32 on are those of 3, within 15 %."""
+"""One rate was raised to the line between its neighbours: 0.07 for 1 picture at 0.28. With 4 pictures the
+rates from 0.32 on are those of 3, within 15 %."""
 
 
 class Risk(NamedTuple):
