@@ -158,3 +158,27 @@ def test_what_cannot_be_a_name_is_refused(run: Run, config: Path, person: str) -
     code, said = run("enrol", person, sample("obama"))
     assert (code, enrolled(config)) == (1, [])
     assert "cannot be a person's name" in said
+
+
+def test_what_is_shown_before_an_anchor_is_kept(run: Run, config: Path) -> None:
+    """Which of the person's grants would be denied; only a visit that was granted to the person counts."""
+    assert run("enrol", "Barack Obama", sample("obama"))[0] == 0
+    write_log(
+        config,
+        visit_of("Barack Obama", "biden", 1),
+        visit_of("Barack Obama", "obama2", 2),
+        visit_of(None, "biden", 3),
+        an_access(4),
+    ).close()
+    code, said = run("not", "Barack Obama", "--event", "1", "--yes")
+    assert code == 0, said
+    assert "of Barack Obama's latest 2 grants with a picture, 1 would be denied" in said
+    assert "1 visit was not of this person" in run("people")[1]
+    for number, words in (("3", "denied to unknown"), ("4", "has no picture any more"), ("9", "no event 9")):
+        code, said = run("not", "Barack Obama", "--event", number)
+        assert code == 1
+        assert words in said
+    assert "nobody called 'Barak Obama' is enrolled" in run("not", "Barak Obama", "--event", "1")[1]
+    (file,) = (config.parent / "faces.anchors").iterdir()
+    file.write_bytes(b"damage")
+    assert "NOT LET IN: " in run("people")[1]

@@ -25,10 +25,12 @@ from turnstile.commands.people.pictures import read_enrolled
 from turnstile.commands.people.visit import helpful, last_seen
 from turnstile.counts import counted
 from turnstile.errors import ConfigError, LogError, TurnstileError
+from turnstile.io.people.anchors import open_anchors
 from turnstile.io.runner.member import choose_name
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
+from turnstile.people.anchors import NO_ANCHORS, Anchored
 from turnstile.people.quality import ENOUGH_PICTURES
 from turnstile.people.register import PersonState, names_of, register
 from turnstile.protocol.names import name_key, near_names, same_name
@@ -39,12 +41,13 @@ NAME_COLUMNS = 28
 
 
 class SeenPeople(NamedTuple):
-    """What the log says of people, by key of the name."""
+    """What the log and the anchors say of people, by key of the name."""
 
     last_ns: Mapping[str, int] = {}
     helpful: Mapping[str, Sequence[str]] = {}
     problem: str = ""
-    """Why nothing is known."""
+    """Why the log says nothing."""
+    anchored: Anchored = NO_ANCHORS
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +68,8 @@ def run(options: argparse.Namespace) -> int:
     people = register(read_enrolled(site), site.recognition.encoding, site.decision)
     if options.person is not None:
         people = _only(people, options.person)
-    seen = _seen(site, options.name, people)
+    anchors = open_anchors(site.gallery, site.recognition.encoding)
+    seen = _seen(site, options.name, people)._replace(anchored=anchors.read())
     if options.json:
         text = json.dumps([_as_json(one, seen) for one in people], indent=1, ensure_ascii=False) + "\n"
     else:
@@ -91,6 +95,7 @@ def lines(people: Sequence[PersonState], seen: SeenPeople, *, everything: bool) 
             _moment(seen.last_ns.get(name_key(one.person))),
             "-" if one.closest is None else f"{one.closest.distance:.3f} {one.closest.person}",
         )
+        yield from (f"    {told}" for told in _anchors(one, seen.anchored))
         for picture in one.pictures:
             if everything or picture.reason:
                 reason = f": {picture.reason}" if picture.reason else ""
@@ -100,6 +105,16 @@ def lines(people: Sequence[PersonState], seen: SeenPeople, *, everything: bool) 
     if seen.problem:
         yield f"last seen is not known: {seen.problem}"
     yield from _few(people, seen)
+
+
+def _anchors(one: PersonState, anchored: Anchored) -> Iterator[str]:
+    """Say which faces are not the person's, or that this cannot be read."""
+    key = name_key(one.person)
+    if anchored.trouble or key in anchored.barred:
+        yield f"NOT LET IN: {anchored.trouble or anchored.barred[key]}"
+    elif key in anchored.encodings:
+        faces = counted(len(anchored.encodings[key]), "visit was", "visits were")
+        yield f"{faces} not of this person: `turnstile not --list`"
 
 
 def _few(people: Sequence[PersonState], seen: SeenPeople) -> Iterator[str]:
@@ -162,4 +177,6 @@ def _as_json(one: PersonState, seen: SeenPeople) -> dict[str, object]:
         if last_ns is None
         else dt.datetime.fromtimestamp(last_ns / 1e9, dt.UTC).isoformat(),
         "helpful_events": list(seen.helpful.get(key, ())),
+        "anchors": len(seen.anchored.encodings.get(key, ())),
+        "barred": seen.anchored.trouble or seen.anchored.barred.get(key, ""),
     }
