@@ -12,7 +12,6 @@ from itertools import count
 from pathlib import PurePath
 
 import msgspec
-import numpy as np
 
 from benchmarks.reel import FPS, HEIGHT_PX, WIDTH_PX, People, Reel, Still
 from turnstile.access.decider import Decider, Now
@@ -65,7 +64,7 @@ def work_of_a_day(recognition: RecognitionSettings, people: People, reel: Reel) 
     decider = Decider(settings=decision_for(recognition), encoding=engine.description.encoding)
     recognizer = RecognitionDesk(name=NAME, instance=NAME, engine=engine)
     pairs = [
-        (_name(file), np.asarray(engine.enrol(picture[:, :, ::-1].copy()), "<f4").tobytes())
+        (_name(file), engine.enrol(picture[:, :, ::-1].copy()).encoding.astype("<f4").tobytes())
         for file, picture in people.enrolled.items()
     ]
     recognizer.gallery = templates(build_gallery(engine.description.encoding, pairs))
