@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import an_encoding
+from tests.support.builders import an_encoding, some_looks
 from tests.support.rights import shut_out_of
 from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.nodes import MAX_HEARD_BYTES
-from turnstile.io.people.cache import EncodingCache
+from turnstile.io.people.cache import EncodingCache, Made
 from turnstile.io.people.enrolment import MAX_SAID, Enrolment
 from turnstile.io.people.folder import MAX_PICTURE_BYTES, FaceFolder, Listing, files_in, watch
 from turnstile.people.building import MAX_PICTURES, GalleryBuilder
@@ -707,3 +707,25 @@ def test_of_very_many_files_that_are_no_pictures_the_first_are_named_and_the_oth
     assert [line for line in caplog.messages if "not used" in line][len(said) :] == [
         line for line in caplog.messages if "late.pdf" in line
     ]
+
+
+def test_a_weak_picture_is_named_when_it_comes(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """It is used; what it looks like is in the cache, and is known after a restart."""
+    put(place.faces / "ann.jpg", "ann")
+    enrolment = place.enrolment()
+    looks = some_looks(turn=0.5)
+    enrolment.keep_encoding(next_unencoded(enrolment).digest, an_encoding(), looks=looks)
+    assert "faces/ann.jpg: a weak picture: the head is turned to one side" in caplog.text
+    place.wait_until_cached("ann")
+    rebuild(enrolment)
+    assert enrolment.made.gallery.persons == ("Ann",)
+    assert list(place.enrolment().looks.values()) == [looks]
+
+
+def test_a_cached_encoding_whose_looks_are_damaged_is_made_again(place: Place) -> None:
+    """The digest covers them, too."""
+    place.cache.put("ab", an_encoding(), "a-key", some_looks())
+    assert place.cache.find("ab") == Made(an_encoding(), "a-key", some_looks())
+    (file,) = place.cache_folder.iterdir()
+    file.write_bytes(file.read_bytes()[:-1])
+    assert place.cache.find("ab") is None

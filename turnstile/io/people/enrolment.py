@@ -13,6 +13,7 @@ from turnstile.people.agreement import by_reason
 from turnstile.people.anchors import NO_ANCHORS, Anchored
 from turnstile.people.building import Ingredients, MadeGallery, without
 from turnstile.people.encodings import Unencoded
+from turnstile.people.quality import in_words, weaknesses
 from turnstile.protocol.fields import Looks
 from turnstile.protocol.names import name_key
 from turnstile.site.settings import GallerySettings
@@ -135,7 +136,15 @@ class Enrolment:
         self.encodings[digest], self.makers[digest] = encoding, maker
         if looks is not None:
             self.looks[digest] = looks
+            self._name_if_weak(digest, looks)
         self._changed = True
+
+    def _name_if_weak(self, digest: str, looks: Looks) -> None:
+        """Say what is wrong with a picture that just came, for whoever is to take a better one."""
+        told = in_words(weaknesses(looks))
+        if told:
+            files = named([f"faces/{file}" for file, other in self.hashes.items() if other == digest])
+            log.warning("%s: a weak picture: %s", _printable(files), told)
 
     def keep_problem(self, digest: str, problem: str) -> None:
         """Say, once for each file, why a picture cannot be used."""
@@ -249,8 +258,11 @@ class Enrolment:
         names = named([f"faces/{file}" for file in files])
         if (names, about) not in self._reported:
             self._reported.add((names, about))
-            printable = "".join(one if one.isprintable() else "?" for one in names)
-            log.warning("%s %s not used: %s", printable, "is" if len(files) == 1 else "are", problem)
+            log.warning("%s %s not used: %s", _printable(names), "is" if len(files) == 1 else "are", problem)
+
+
+def _printable(names: str) -> str:
+    return "".join(one if one.isprintable() else "?" for one in names)
 
 
 def open_enrolment(gallery: GallerySettings, engine: str) -> Enrolment:
