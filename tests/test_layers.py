@@ -159,6 +159,7 @@ COMMANDS: dict[str, set[str]] = {
         "protocol",
         "site",
         "vision",
+        "vision.detect",
         "vision.engines",
     },
     "commands.supervise": {"commands", "io.runner", "io.site", "io.supervise", "site"},

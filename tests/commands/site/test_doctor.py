@@ -21,6 +21,7 @@ from turnstile.io.bus.broker import BrokerSockets
 from turnstile.protocol.messages import Beat, encode
 from turnstile.protocol.permissions import BROKER_TOPIC
 from turnstile.site.settings import BrokerSettings
+from turnstile.vision.detect.haar import CASCADE
 
 NOBODY = 65534
 
@@ -63,6 +64,7 @@ def test_a_set_up_machine_is_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0, text
     assert "everything that is needed is here" in text
     assert "one face" in text
+    assert CASCADE in text
 
 
 def test_a_wrong_site_file_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

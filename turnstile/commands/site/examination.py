@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from turnstile import __version__
 from turnstile.commands.demo import samples
 from turnstile.counts import counted
-from turnstile.errors import ConfigError
+from turnstile.errors import ConfigError, ModelError
 from turnstile.protocol.messages import Beat
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.site.settings import BrokerSettings, Site
@@ -45,7 +45,6 @@ MODELS = (
 
 INSTALL_ANEW = "make distclean setup"
 
-CASCADE = "haarcascade_frontalface_default.xml"
 WINDOW_TIMEOUT_S = 15.0
 OPEN_A_WINDOW = "import cv2; cv2.namedWindow('turnstile doctor'); cv2.waitKey(1); cv2.destroyAllWindows()"
 
@@ -82,18 +81,19 @@ def opencv() -> Iterator[ReportLine]:
     """Tell what OpenCV was built with and whether its Haar cascade is there."""
     require_opencv()
     import cv2
-    import cv2.data
+
+    from turnstile.vision.detect.haar import CASCADE, HaarDetector
 
     registry = cv2.videoio_registry
     backends = sorted({registry.getBackendName(each) for each in registry.getCameraBackends()})
     yield ReportLine(subject="OpenCV cameras", found=", ".join(backends) or "none")
     yield ReportLine(subject="OpenCV windows", found=cv2.currentUIFramework() or "none")
-    cascade = Path(cv2.data.haarcascades) / CASCADE
-    if cascade.is_file() and not cv2.CascadeClassifier(str(cascade)).empty():
-        yield ReportLine(subject="Haar cascade", found=CASCADE)
+    try:
+        HaarDetector()
+    except ModelError as error:
+        yield ReportLine(level="problem", subject="Haar cascade", found=str(error), advice=INSTALL_ANEW)
     else:
-        found = f"missing or broken: {cascade}"
-        yield ReportLine(level="problem", subject="Haar cascade", found=found, advice=INSTALL_ANEW)
+        yield ReportLine(subject="Haar cascade", found=CASCADE)
 
 
 def models(folder: Path | None = None) -> Iterator[ReportLine]:
