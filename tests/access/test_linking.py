@@ -95,9 +95,17 @@ def test_a_trail_remembers_few_encodings() -> None:
     """The latest."""
     trail = a_trail(ANN)
     for take in range(5):
-        trail = follow(trail, seen(ANN, take=take), person=None)
+        trail = follow(trail, seen(ANN, take=take), person=None, link_distance=LINK)
     assert trail.encodings == tuple(encoding_of(ANN, take=take) for take in (2, 3, 4))
     assert len(trail.encodings) == MAX_RECENT
+
+
+def test_a_trail_remembers_no_encoding_far_from_its_mean() -> None:
+    """One frame of a look-alike that is near enough leads to no other."""
+    trail = a_settled_trail(ANN)
+    far = seen(ANN, blur=0.6)
+    assert follow(trail, far, person=None, link_distance=LINK).encodings == trail.encodings
+    assert follow(a_trail(ANN), far, person=None, link_distance=LINK).encodings[-1] == far.encoding
 
 
 def test_crowds_count_between_encodings_of_unit_length_only() -> None:

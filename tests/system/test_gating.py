@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sites import DENIED, GRANTED, RealSite
+from tests.support.sites import ABSENCE_S, DENIED, GRANTED, RealSite
 from tests.support.views import BIDEN, OBAMA, OBAMA_AGAIN
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
@@ -54,8 +54,15 @@ def test_whoever_takes_a_decided_persons_place_is_noticed(site: RealSite) -> Non
         site.wait_for(lambda: len(site.accesses) == visits)  # noqa: B023 - called at once
         heard = len(site.results)
         site.wait_for(lambda: found_only(site, heard) >= 3)  # noqa: B023 - called at once
+        site.wait_for(lambda: seconds_shown(site, heard) > 2 * ABSENCE_S)  # noqa: B023 - called at once
     assert site.visits == [("door", *GRANTED), ("door", *DENIED), ("door", *GRANTED)]
     assert all(not face.person for result in site.results for face in result.faces if face.unread)
+
+
+def seconds_shown(site: RealSite, since: int) -> float:
+    """Return for how long there have been results since then: whoever was there before is gone at last."""
+    shown = site.results[since:]
+    return (shown[-1].captured_ns - shown[0].captured_ns) / 1e9 if shown else 0.0
 
 
 def found_only(site: RealSite, since: int) -> int:

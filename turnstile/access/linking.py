@@ -53,7 +53,7 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
 
     box_px: Box
     encodings: tuple[bytes, ...] = ()
-    """The latest, newest last, at most `MAX_RECENT`: little-endian float32 `(128,)` each."""
+    """The latest near the mean, newest last, at most `MAX_RECENT`: little-endian float32 `(128,)` each."""
     total: bytes = b""
     """The sum of those that voted before the verdict, float32 `(128,)`; empty if there is none."""
     summed: int = 0
@@ -126,10 +126,14 @@ def followed(trails: Sequence[Trail], faces: Sequence[Face], *, at_most: int) ->
     return sorted(faces, key=precedence)[:at_most]
 
 
-def follow(trail: Trail, face: Face, *, person: str | None) -> Trail:
-    """Return the trail after one more face."""
+def follow(trail: Trail, face: Face, *, person: str | None, link_distance: float) -> Trail:
+    """Return the trail after one more face.
+
+    An encoding farther from the mean than a link may be leads nowhere: else one frame of a look-alike would
+    lead to all others.
+    """
     encodings = trail.encodings
-    if is_encoding(face.encoding):
+    if is_encoding(face.encoding) and not mean_gaps([trail], [face])[0, 0] > link_distance:
         encodings = (*encodings, face.encoding)[-MAX_RECENT:]
     return msgspec.structs.replace(
         trail,

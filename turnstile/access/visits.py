@@ -177,8 +177,7 @@ def _carry_on(
     before = door.visits
     trails, names = [visit.trail for visit in before], [ballot.person for ballot in cast]
     links = link(trails, result.faces, names, link_distance=settings.link_distance)
-    face_of = _given_back(before, links.face_of, result.faces, names, settings)
-    sights = {before[v].visit: _Sight(result.faces[f], cast[f]) for v, f in face_of.items()}
+    sights = {before[v].visit: _Sight(result.faces[f], cast[f]) for v, f in links.face_of.items()}
     rivals = {before[v].visit for f, v in links.displaced.items() if cast[f].counts}
     begun: list[Visit] = []
     for f in () if step.late else links.fresh:
@@ -198,29 +197,6 @@ def _carry_on(
                 visit, step, settings, displaced=visit.visit in rivals, held=visit.visit in held
             )
     return visits, sights, len(begun)
-
-
-def _given_back(
-    visits: Sequence[Visit],
-    face_of: Mapping[int, int],
-    faces: Sequence[Face],
-    names: Sequence[str | None],
-    settings: DecisionSettings,
-) -> dict[int, int]:
-    """Return which faces continue which visits, those of two visits given to the one that is shadowed.
-
-    A face near both a visit and its shadow tells that they are one person.
-    """
-    given = dict(face_of)
-    at = {visit.visit: v for v, visit in enumerate(visits)}
-    by_name = {visit.visit: visit for visit in visits}
-    for v, f in face_of.items():
-        for one in shadowed_by(by_name, visits[v]) if faces[f].encoding else ():
-            near = link([one.trail], [faces[f]], [names[f]], link_distance=settings.link_distance).face_of
-            if near and at[one.visit] not in given:
-                given[at[one.visit]] = given.pop(v)
-                break
-    return given
 
 
 def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: DecisionSettings) -> list[Visit]:
@@ -282,7 +258,7 @@ def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -
         visit = _with_vote(visit, ballot, step, settings)
     if step.late:
         return visit
-    trail = follow(visit.trail, face, person=ballot.person)
+    trail = follow(visit.trail, face, person=ballot.person, link_distance=settings.link_distance)
     read_ns = visit.read_ns if face.unread else step.came_ns
     return msgspec.structs.replace(visit, trail=trail, reason=ballot.reason, absent_ns=0, read_ns=read_ns)
 
