@@ -548,6 +548,24 @@ def test_a_look_alike_with_one_frame_near_the_person_before_has_an_entry(doorway
     assert doorway.verdicts == [GRANTED_ANN, DENIED]
 
 
+def test_a_person_whose_place_is_taken_is_not_in_view(doorway: Doorway) -> None:
+    """Though not absent either, as the other face may be the person's: its frames are to be encoded."""
+    doorway.see(seen(ANN), times=5)
+    doorway.see(seen(ANN, as_person=None, blur=TURNED_BLUR, take=1))
+    ann, other = doorway.door.visits
+    assert (ann.absent_ns, ann.trail.in_view, other.trail.in_view) == (0, False, True)
+
+
+def test_a_site_that_grants_on_one_vote_knows_a_look_alike_after_three() -> None:
+    """The mean of a visit settles after the verdict, too."""
+    doorway = Doorway(msgspec.structs.replace(SETTINGS, votes_needed=1, votes_of=1))
+    doorway.see(seen(ANN), times=5)
+    doorway.see(times=5)
+    doorway.see(seen(EVE), times=3)
+    doorway.see(seen(EVE, as_person=ANN), times=5)
+    assert doorway.verdicts == [GRANTED_ANN, DENIED]
+
+
 def test_two_faces_in_view_at_once_are_of_two_people(doorway: Doorway) -> None:
     """However badly one is seen: who took a place is not taken for its owner when she is back."""
     turned = seen(ANN, as_person=None, blur=TURNED_BLUR, take=1)

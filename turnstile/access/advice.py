@@ -19,7 +19,7 @@ def guide(door: Door, result: Result, settings: DecisionSettings, *, locked: boo
         settings: the site's, with the rules of this door.
         locked: whether decisions at this door are denied now.
     """
-    open_now = {visit.trail.box_px: visit for visit in door.visits if not visit.absent_ns}
+    open_now = {visit.trail.box_px: visit for visit in door.visits if visit.trail.in_view}
     undecided = any(visit.verdict is None for visit in open_now.values())
     advised: list[Advised] = []
     if undecided and locked:

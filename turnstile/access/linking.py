@@ -55,7 +55,7 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
     encodings: tuple[bytes, ...] = ()
     """The latest near the mean, newest last, at most `MAX_RECENT`: little-endian float32 `(128,)` each."""
     total: bytes = b""
-    """The sum of those that voted before the verdict, float32 `(128,)`; empty if there is none."""
+    """The sum of the voters before the verdict, or of the first `SETTLED`: float32 `(128,)`; may be empty."""
     summed: int = 0
     """How many these are."""
     person: str | None = None

@@ -252,9 +252,10 @@ def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -
             ballot.reason: with_frame(visit.reasons.get(ballot.reason), ballot.measure),
         }
         visit = msgspec.structs.replace(visit, reasons=counted, in_view_ns=visit.in_view_ns + step_ns)
+    if ballot.counts and (visit.verdict is None or not is_settled(visit.trail)):
+        visit = msgspec.structs.replace(visit, trail=with_voter(visit.trail, face))
     if visit.verdict is None and ballot.counts:
-        trail = with_voter(visit.trail, face)
-        visit = msgspec.structs.replace(visit, votes_seen=visit.votes_seen + 1, trail=trail)
+        visit = msgspec.structs.replace(visit, votes_seen=visit.votes_seen + 1)
         visit = _with_vote(visit, ballot, step, settings)
     if step.late:
         return visit

@@ -112,7 +112,7 @@ class AccessDesk:
     def at_door(self, camera: str) -> AtDoor:
         """Return who is at a door after its latest result."""
         visits = self.decider.doors.get(camera, Door()).visits
-        decided = [visit for visit in visits if visit.verdict is not None and not visit.absent_ns]
+        decided = [visit for visit in visits if visit.verdict is not None and visit.trail.in_view]
         return AtDoor(bool(visits), {visit.trail.box_px: visit.read_ns for visit in decided})
 
     def due(self, *, enrolled: Sequence[str] | None) -> list[Outgoing]:
