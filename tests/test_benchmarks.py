@@ -82,6 +82,31 @@ def test_visits_on_clips_are_judged(tmp_path: Path) -> None:
         assert goals[what]["reached"]
         assert f"reached: {what} 0" in printed
     assert goals["time from first face to verdict p50"]["measured"] <= 0.7
+    assert goals["to a grant p50"]["measured"] <= 0.5
+
+
+def test_look_alikes_are_judged(tmp_path: Path) -> None:
+    """Encodings that were kept are played without a model: 80 people, half of whom may be enrolled."""
+    random = np.random.default_rng(1)
+    faces = random.normal(0, 1, (80, 1, 128)) + random.normal(0, 0.1, (80, 7, 128))
+    unit = np.asarray(faces / np.linalg.norm(faces, axis=2, keepdims=True), np.float32)
+    means, kept = unit[:, 0].copy(), tmp_path / "kept.npz"
+    means[::2] = 0
+    people = np.array([f"person {at}" for at in range(80)])
+    np.savez(kept, people=people, visits=np.repeat(unit[:, 1:], 2, axis=1), means=means)
+    options = ["--people", str(tmp_path), "--keep", str(kept), "--quick"]
+    _, report = run_benchmark("look_alikes", *options, files=tmp_path / "files")
+    visits, places = report["tables"]
+    assert visits["rows"][0][2:] == [1.0, 0.0, 0.0, 0.0, 0.0]
+    assert [row[1] == row[-1] for row in places["rows"]] == [True] * 4
+    assert all(goal["reached"] for goal in report["goals"])
+
+
+def test_look_alikes_without_people_measure_nothing(tmp_path: Path) -> None:
+    """The pictures are no part of the project."""
+    printed, report = run_benchmark("look_alikes", files=tmp_path / "files")
+    assert "needs --people" in printed
+    assert report["tables"] == []
 
 
 def test_people_are_halved_and_promises_judged(tmp_path: Path) -> None:
