@@ -23,14 +23,16 @@ LIBRARIES = sorted((Path(zmq.__file__).parent.parent / "pyzmq.libs").glob("libso
 
 
 class CurvePeer:
-    """A connection with a key to the broker's ingress."""
+    """A connection with a key to one of the broker's ports."""
 
-    def __init__(self, host: str, port: int, public: bytes, secret: bytes, server: bytes) -> None:
-        """Connect and shake hands as a PUSH socket; the keys are in Z85."""
+    def __init__(
+        self, connected: socket.socket, public: bytes, secret: bytes, server: bytes, *, kind: bytes = b"PUSH"
+    ) -> None:
+        """Shake hands as a socket of a kind; the keys are in Z85."""
         self._sodium = ctypes.CDLL(str(LIBRARIES[0]))
         self._counter = 0
         own, own_secret, server_key = map(z85.decode, (public, secret, server))
-        self.socket = socket.create_connection((host, port), timeout=30)
+        self.socket = connected
         self.socket.sendall(_GREETING)
         self._receive(len(_GREETING))
         self._secret, brief = ctypes.create_string_buffer(_KEY_BYTES), ctypes.create_string_buffer(_KEY_BYTES)
@@ -43,7 +45,7 @@ class CurvePeer:
         self._server, cookie = opened[:_KEY_BYTES], opened[_KEY_BYTES:]
         vouched = os.urandom(16)
         vouch = self._box(brief.raw + server_key, b"VOUCH---" + vouched, self._server, own_secret)
-        metadata = b"\x0bSocket-Type" + (4).to_bytes(4, "big") + b"PUSH"
+        metadata = b"\x0bSocket-Type" + len(kind).to_bytes(4, "big") + kind
         nonce = self._nonce()
         said = own + vouched + vouch + metadata
         initiate = self._box(said, b"CurveZMQINITIATE" + nonce, self._server, self._secret.raw)

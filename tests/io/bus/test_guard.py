@@ -1,9 +1,11 @@
 """The guard: only keys of the folder get in, each to its own, and a revoked one is out at once."""
 
 import resource
+import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 import zmq
 
 from tests.support.builders import a_beat, a_frame, a_result
+from tests.support.curve_peer import LIBRARIES, CurvePeer
 from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.dispatch import limits as shares
 from turnstile.errors import RefusedError, TurnstileError
@@ -206,6 +209,58 @@ def test_the_last_subscribers_end_is_told_and_a_refused_ones_is_not(place: Place
         assert (work, False) not in place.heard
         place.sockets.publish(work, BODY)
         assert [topic for topic, _ in pool.receive(PATIENCE_S)] == [work]
+    place.turn_until(lambda: (work, False) in place.heard)
+
+
+@contextmanager
+def a_peer_by_hand(place: Place, who: Identity) -> Iterator[CurvePeer]:
+    """Give a subscriber with somebody's key that says what libzmq would not."""
+    connected = socket.socket(socket.AF_UNIX)
+    connected.settimeout(PATIENCE_S)
+    connected.connect(place.broker.egress.removeprefix("ipc://"))
+    key = place.key(who)
+    with ThreadPoolExecutor(1) as pool:
+        shaking = pool.submit(
+            CurvePeer, connected, key.own.public, key.own.secret, key.broker_public, kind=b"SUB"
+        )
+        place.turn_until(shaking.done)
+    with shaking.result() as peer:
+        yield peer
+
+
+by_hand = pytest.mark.skipif(not LIBRARIES, reason="pyzmq brings no libsodium here")
+
+
+@by_hand
+def test_nobody_gives_up_anothers_subscription(place: Place) -> None:
+    """A display that says it has left a recognizer's work would leave the site without that recognizer."""
+    work = "work.pool.pool-a1b2c3d4."
+    with closing(place.bus(POOL, work)) as pool:
+        place.turn_until(lambda: (work, True) in place.heard)
+        with a_peer_by_hand(place, PORTER) as hostile:
+            hostile.send_part(b"\0" + work.encode(), more=False)
+            hostile.send_part(b"\1frame.front_door.", more=False)
+            place.turn_until(lambda: ("frame.front_door.", True) in place.heard)
+        assert (work, False) not in place.heard
+        assert place.guard.refusals.worst(1) == {"porter": 1}
+        place.sockets.publish(work, BODY)
+        assert [topic for topic, _ in pool.receive(PATIENCE_S)] == [work]
+    place.turn_until(lambda: (work, False) in place.heard)
+
+
+@by_hand
+def test_asking_often_for_anothers_work_hides_no_death(place: Place) -> None:
+    """A connection holds a topic once, and gives it up once."""
+    work = "work.pool.pool-a1b2c3d4."
+    with closing(place.bus(POOL, work)):
+        place.turn_until(lambda: (work, True) in place.heard)
+        with a_peer_by_hand(place, PORTER) as hostile:
+            for _ in range(3):
+                hostile.send_part(b"\1" + work.encode(), more=False)
+            hostile.send_part(b"\1frame.front_door.", more=False)
+            place.turn_until(lambda: ("frame.front_door.", True) in place.heard)
+        place.turn_until(lambda: ("frame.front_door.", False) in place.heard)
+        assert (work, False) not in place.heard
     place.turn_until(lambda: (work, False) in place.heard)
 
 

@@ -142,7 +142,12 @@ def endless_message(place: Place, until_s: float) -> int:
     (host, port), part, sent = ports(place)[0], bytes(LARGE_BYTES), 0
     cut_off = False
     while time.monotonic() < until_s:
-        with suppress(OSError), CurvePeer(host, port, *place.credentials("rogue_camera")) as peer:
+        with (
+            suppress(OSError),
+            CurvePeer(
+                socket.create_connection((host, port), timeout=30), *place.credentials("rogue_camera")
+            ) as peer,
+        ):
             while time.monotonic() < until_s:
                 if not peer.send_part(part, more=True):
                     cut_off = True

@@ -211,27 +211,44 @@ class BrokerSockets:
         """Let a subscription take effect if its sender may hear the topic."""
         if self._astray:
             guard.cut(frame)
-        if self._astray or not guard.admits(frame, topic):
+        granted = not self._astray and guard.admits(frame, topic)
+        topics = guard.topics_of(frame)
+        before = topics.get(topic)
+        if not granted:
             self.refused += 1
-            self._turned_away[topic] += 1
+            if before is None:
+                topics[topic] = False
+                self._turned_away[topic] += 1
             return False
         self.xpub.setsockopt(zmq.SUBSCRIBE, topic.encode())
-        self._subscribers[topic] += 1
+        if before is False:
+            _count_down(self._turned_away, topic)
+        if not before:
+            topics[topic] = True
+            self._subscribers[topic] += 1
         return True
 
     def _let_go(self, guard: Guard, frame: zmq.Frame, topic: str) -> bool:
         """End a subscription; return whether it was the topic's last.
 
-        When a connection closes, libzmq does not say whose the subscription was. It is taken for one that was
+        libzmq passes on what a peer gives up though it never subscribed to it, so only its own counts. When a
+        connection closes, libzmq does not say whose the subscription was. It is taken for one that was
         refused, if there are any: then a recognizer's death shows a lease later, but nobody can feign it.
         """
         if _has_sender(frame):
-            guard.unsubscribed(frame)
             if self._astray:
                 guard.cut(frame)
-            else:
+            granted = guard.topics_of(frame).pop(topic, None)
+            if granted is None:
+                self.refused += 1
+                guard.refuse(frame, "gave up a topic that it is not subscribed to")
+                return False
+            if not granted:
+                _count_down(self._turned_away, topic)
+                return False
+            if not self._astray:
                 self.xpub.setsockopt(zmq.UNSUBSCRIBE, topic.encode())
-        if _count_down(self._turned_away, topic):
+        elif _count_down(self._turned_away, topic):
             return False
         return _count_down(self._subscribers, topic) and topic not in self._subscribers
 

@@ -65,7 +65,8 @@ log = logging.getLogger("turnstile")
 @dataclass(kw_only=True)
 class _Connection:
     inode: int
-    subscriptions: int = 0
+    topics: dict[str, bool] = field(default_factory=dict)
+    """What it subscribed to, as libzmq keeps it → whether that was granted."""
 
 
 @dataclass(kw_only=True)
@@ -195,11 +196,14 @@ class Guard:
             return False
         return True
 
-    def unsubscribed(self, frame: zmq.Frame) -> None:
-        """Note that a connection gave up one of its subscriptions."""
-        with contextlib.suppress(RefusedError):
-            connection = self._connection(self._peer(frame), frame, "egress")
-            connection.subscriptions = max(0, connection.subscriptions - 1)
+    def topics_of(self, frame: zmq.Frame) -> dict[str, bool]:
+        """Return what the connection of a message is subscribed to, for the caller to keep.
+
+        Each topic with whether it was granted; nothing of a connection that is not known.
+        """
+        peer, descriptor = self._known(frame), descriptor_of(frame)
+        known = None if peer is None else peer.connections["egress"].get(descriptor)
+        return known.topics if known is not None and known.inode == inode_of(descriptor) else {}
 
     def cut(self, frame: zmq.Frame) -> None:
         """End the connection that a message came from.
@@ -263,8 +267,7 @@ class Guard:
         connection = self._connection(peer, frame, "egress")
         if descriptor_of(frame) < 0:
             raise self._refuse(peer, frame, "a connection that could not be cut off")
-        connection.subscriptions += 1
-        too_many = connection.subscriptions > MAX_SUBSCRIPTIONS
+        too_many = len(connection.topics) >= MAX_SUBSCRIPTIONS and prefix not in connection.topics
         if too_many or not peer.share.subscriptions.take(1, time.monotonic()):
             self.cut(frame)
             raise self._refuse(peer, frame, "too many subscriptions")
