@@ -26,7 +26,8 @@ PURE: dict[str, set[str]] = {
     "site": {"protocol"},
     "people": {"protocol", "site"},
     "dispatch": {"people", "protocol", "site"},
-    "access": {"people", "protocol", "site"},
+    "access": {"liveness", "people", "protocol", "site"},
+    "liveness": {"people", "protocol"},
     "log": {"protocol"},
     "health": {"protocol", "site"},
 }

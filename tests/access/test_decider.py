@@ -251,3 +251,11 @@ def test_visits_that_are_closed_are_decided_again(site: Site) -> None:
     assert site.decider.doors["front_door"].visits == ()
     assert [event.person for event in site.see(seen(ANN), times=3)] == [ANN]
     assert site.see(seen(ANN), times=3, camera="store") == []
+
+
+def test_rules_ask_one_door_for_living_faces(site: Site) -> None:
+    """The still that opens the other door is denied there."""
+    site.decider.rules = build({"doors": {"store": {"liveness": "passive"}}}, doors=DOORS)
+    (event,) = site.see(seen(ANN), times=40, camera="store")
+    assert (event.verdict, event.person, event.reason) == ("denied", ANN, Reason.NOT_ALIVE)
+    assert [event.verdict for event in site.see(seen(ANN), times=5)] == ["granted"]

@@ -5,8 +5,8 @@ import pytest
 
 from tests.support.builders import START_NS, a_box, a_face, a_stranger
 from tests.support.crowd import ANN, BOB, EVE, SETTINGS, STEP_NS, Doorway, seen
-from turnstile.access.door import Door, resumed, visits_of, without_visits_of
-from turnstile.access.visits import MAX_FOLDED, MAX_VISITS
+from turnstile.access.door import MAX_VISITS, Door, resumed, visits_of, without_visits_of
+from turnstile.access.visits import MAX_FOLDED
 from turnstile.access.votes import grant
 from turnstile.protocol.messages import Face
 from turnstile.protocol.reasons import Reason
@@ -699,3 +699,67 @@ def test_a_broker_that_starts_knows_of_no_face_when_it_was_encoded(doorway: Door
     """Its clock may be another."""
     doorway.see(seen(ANN), times=3)
     assert [visit.read_ns for visit in resumed(doorway.door).visits] == [0]
+
+
+PASSIVE = msgspec.structs.replace(SETTINGS, liveness="passive")
+
+
+def moving(take: int, *, moves: float) -> Face:
+    """Return Ann's face of one frame, its encoding as far from the others as this."""
+    return seen(ANN, blur=moves, take=take)
+
+
+def test_passive_liveness_grants_a_face_that_moves_after_eight_frames() -> None:
+    """The third vote alone does not."""
+    doorway = Doorway(PASSIVE)
+    for take in range(7):
+        assert doorway.see(moving(take, moves=0.15)) == []
+    doorway.see(moving(7, moves=0.15))
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_passive_liveness_denies_a_still_by_name() -> None:
+    """However sure the recognition; once."""
+    doorway = Doorway(PASSIVE)
+    doorway.see(seen(ANN), times=60)
+    assert doorway.verdicts == [("denied", ANN)]
+    assert doorway.reasons == [Reason.NOT_ALIVE]
+
+
+def test_a_blurred_or_unknown_frame_does_not_end_the_wait() -> None:
+    """Without it, the visit would be denied after eight votes."""
+    doorway = Doorway(PASSIVE)
+    doorway.see(seen(ANN), times=10)
+    doorway.see(seen(ANN, as_person=None))
+    doorway.see(seen(ANN, sharpness=5))
+    assert doorway.verdicts == []
+    for take in range(8):
+        doorway.see(moving(take, moves=0.25))
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_who_leaves_before_the_face_has_moved_is_denied_for_it() -> None:
+    """A photograph shown for a second leaves an entry."""
+    doorway = Doorway(PASSIVE)
+    doorway.see(seen(ANN), times=10)
+    doorway.see(times=30)
+    assert doorway.verdicts == [("denied", ANN)]
+    assert doorway.reasons == [Reason.NOT_ALIVE]
+
+
+def test_passive_liveness_admits_nobody_else() -> None:
+    """A stranger who moves stays a stranger, and an objection stays one."""
+    doorway = Doorway(PASSIVE, objection=lambda found: Reason.BLOCKED if found.person == ANN else None)
+    for take in range(12):
+        doorway.see(seen(EVE, blur=0.15, take=take, left=600), moving(take, moves=0.15))
+    assert sorted(doorway.reasons) == [Reason.BLOCKED, Reason.UNKNOWN]
+
+
+def test_a_decided_visit_keeps_no_frames_of_the_face() -> None:
+    """The journal holds doors."""
+    doorway = Doorway(PASSIVE)
+    doorway.see(seen(ANN), times=10)
+    assert doorway.door.visits[0].sequence.encodings
+    assert not resumed(doorway.door).visits[0].sequence.encodings
+    doorway.see(seen(ANN), times=30)
+    assert not doorway.door.visits[0].sequence.encodings

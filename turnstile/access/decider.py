@@ -147,7 +147,11 @@ class Decider:
         rule = None if self.rules is None else self.rules.doors.get(camera)
         if rule is None:
             return self.settings
-        said = {"nearest_only": rule.nearest_only, "min_face_px": rule.min_face_px}
+        said = {
+            "nearest_only": rule.nearest_only,
+            "min_face_px": rule.min_face_px,
+            "liveness": rule.liveness,
+        }
         return msgspec.structs.replace(
             self.settings, **{name: value for name, value in said.items() if value is not None}
         )

@@ -6,12 +6,18 @@ from typing import TypeVar
 import msgspec
 
 from turnstile.access.linking import Trail, are_one_person
-from turnstile.access.votes import Grounds, Vote
+from turnstile.access.votes import Conclusion, Grounds, Vote, grant
+from turnstile.liveness.sequence import FaceSequence, is_alive
 from turnstile.protocol.messages import Verdict
 from turnstile.protocol.names import same_name
 from turnstile.protocol.reasons import Reason
+from turnstile.site.settings import DecisionSettings
 
 _Holder = TypeVar("_Holder", Vote, Grounds)
+
+MAX_VISITS = 64
+"""Visits open at a door. Linking takes time by faces and visits, and a broken recognizer may begin visits
+without end."""
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +32,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """Reason → the frames that gave it."""
     reason: Reason | None = None
     """The latest frame's reason; `None` if another face was nearer (`nearest_only`)."""
+    sequence: FaceSequence = FaceSequence()
+    """The frames that recognised somebody, at doors where the face must be alive; empty after the verdict."""
     in_view_ns: int = 0
     read_ns: int = 0
     """When the newest frame came in which its face was encoded; 0 if none."""
@@ -112,5 +120,39 @@ def resumed(door: Door) -> Door:
 
     Decided visits stay, so that nobody in view has a second entry. Undecided ones need new votes.
     """
-    visits = tuple(msgspec.structs.replace(visit, votes=(), read_ns=0) for visit in door.visits)
+    visits = tuple(
+        msgspec.structs.replace(visit, votes=(), read_ns=0, sequence=FaceSequence()) for visit in door.visits
+    )
     return Door(visits=visits)
+
+
+def newest_of(visits: dict[str, Visit], *, in_view: Collection[str]) -> dict[str, Visit]:
+    """Return at most `MAX_VISITS` visits: those in view first, then those seen latest."""
+    if len(visits) <= MAX_VISITS:
+        return visits
+    newest_first = list(visits)[::-1]
+    newest_first.sort(key=lambda name: (name not in in_view, visits[name].absent_ns))
+    kept = set(newest_first[:MAX_VISITS])
+    return {name: visit for name, visit in visits.items() if name in kept}
+
+
+def if_alive(found: Conclusion, visit: Visit, settings: DecisionSettings) -> Conclusion | None:
+    """Return a grant as the door's liveness has it: as it is, denied, or `None` while that is open."""
+    alive = settings.liveness == "off" or is_alive(visit.sequence)
+    if alive is None or alive:
+        return found if alive else None
+    return found._replace(verdict="denied", reason=Reason.NOT_ALIVE)
+
+
+def is_awaited(visit: Visit, settings: DecisionSettings) -> bool:
+    """Tell whether a visit would be granted if its face were known to be alive, and may yet be."""
+    return not_alive(visit, settings) is not None and is_alive(visit.sequence) is None
+
+
+def not_alive(visit: Visit, settings: DecisionSettings) -> Conclusion | None:
+    """Return the denial of a visit that would be granted if its face were known to be alive; else `None`."""
+    if settings.liveness == "off":
+        return None
+    stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
+    found = grant(visit.votes, visit.trail.person, settings, stayed=stayed)
+    return None if found is None else found._replace(verdict="denied", reason=Reason.NOT_ALIVE)

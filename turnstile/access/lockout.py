@@ -12,7 +12,14 @@ from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import LockoutSettings
 
 COUNTED = frozenset(
-    {Reason.UNKNOWN, Reason.AMBIGUOUS, Reason.OUTSIDE_SCHEDULE, Reason.NOT_ALLOWED, Reason.BLOCKED}
+    {
+        Reason.UNKNOWN,
+        Reason.AMBIGUOUS,
+        Reason.OUTSIDE_SCHEDULE,
+        Reason.NOT_ALLOWED,
+        Reason.BLOCKED,
+        Reason.NOT_ALIVE,
+    }
 )
 """Denials that count as tries: those of a face seen well. Denials while the door is locked do not count."""
 

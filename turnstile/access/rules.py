@@ -9,6 +9,7 @@
       front_door:
         nearest_only: true        # only the biggest face in view is decided upon
         min_face_px: 80           # and not before it is this wide
+        liveness: passive         # nor is a photograph that is held before the camera
       store:
         allow:
           - groups: [staff]
@@ -40,6 +41,7 @@ from turnstile.protocol.fields import Name, PersonName
 from turnstile.protocol.names import name_key
 from turnstile.protocol.reasons import Reason
 from turnstile.site.problems import structured
+from turnstile.site.settings import Liveness
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY = "|".join(DAYS)
@@ -82,6 +84,8 @@ class DoorRules(RulesSection, frozen=True, kw_only=True):
     """Only people of these entries may use the door; without it, everyone enrolled may."""
     nearest_only: bool | None = None
     min_face_px: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    liveness: Liveness | None = None
+    """``passive``: who is recognised is denied if the face may be a picture, and granted later else."""
 
 
 class Validity(RulesSection, frozen=True, kw_only=True, rename={"from_": "from"}):

@@ -11,6 +11,7 @@ clock, wrong or set, makes a visit longer or shorter.
   do not vote.
 - Granted: `votes_needed` of the last `votes_of` votes within `window_s` are for one person, and there is no
   objection. Who is near the limit needs `MORE_VOTES` more, and `deny_not_before_s` in view.
+- With `liveness` ``passive``, a grant waits until the face is known to be alive, or becomes a denial.
 - Denied: after `deny_after_votes` votes or `deny_after_s` in view, for the most frequent reason. A visit that
   ends without a verdict after `votes_needed` votes is denied.
 - A verdict is final for the visit and covers one person only. A face that takes that person's place has a
@@ -33,7 +34,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnstile.access.door import Door, Visit, are_of_one_face, remove, shadowed_by
+from turnstile.access.door import (
+    Door,
+    Visit,
+    are_of_one_face,
+    if_alive,
+    is_awaited,
+    newest_of,
+    not_alive,
+    remove,
+    shadowed_by,
+)
 from turnstile.access.linking import (
     Trail,
     are_two_people,
@@ -53,6 +64,7 @@ from turnstile.access.votes import (
     grant,
     with_frame,
 )
+from turnstile.liveness.sequence import FaceSequence, with_face
 from turnstile.protocol.messages import Face, Result
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
@@ -68,10 +80,6 @@ MAX_FOLDED = 512
 
 MAX_FACES_LINKED = 32
 """Faces of a frame that are linked to visits, see `followed`."""
-
-MAX_VISITS = 64
-"""Visits open at a door. Linking takes time by faces and visits, and a broken recognizer may begin visits
-without end."""
 
 Objection = Callable[[Conclusion], Reason | None]
 """Returns a further reason to deny, or `None` if there is none."""
@@ -148,9 +156,9 @@ def fold(
     visits, sights, begun = _carry_on(door, result, cast, step, settings)
     gone = _end(visits, {} if step.late else sights, settings)
     joined = len(door.visits) + begun - len(visits) - len(gone)
-    visits = _newest(visits, sights)
+    visits = newest_of(visits, in_view=sights)
     before = len(visits)
-    decisions = [_unfinished(visit, objection) for visit in gone if _was_tried(visit, settings)]
+    decisions = [_unfinished(visit, settings, objection) for visit in gone if _was_tried(visit, settings)]
     for name in [name for name in visits if name in sights]:
         doubtful = any(is_settled(one.trail) for one in shadowed_by(visits, visits[name]))
         conclusion = _find(visits[name], sights[name].ballot, settings, doubtful=doubtful)
@@ -232,16 +240,6 @@ def _are_two(visit: Visit, shadowed: Visit, sights: Mapping[str, _Sight], settin
     return are_two_people(visit.trail, shadowed.trail, link_distance=settings.link_distance)
 
 
-def _newest(visits: dict[str, Visit], sights: Mapping[str, _Sight]) -> dict[str, Visit]:
-    """Return at most `MAX_VISITS` visits: those in view first, then those seen latest."""
-    if len(visits) <= MAX_VISITS:
-        return visits
-    newest_first = list(visits)[::-1]
-    newest_first.sort(key=lambda name: (name not in sights, visits[name].absent_ns))
-    kept = set(newest_first[:MAX_VISITS])
-    return {name: visit for name, visit in visits.items() if name in kept}
-
-
 def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -> Visit:
     """Return a visit after a frame that shows its face. A late frame only votes."""
     face, ballot = sight
@@ -257,6 +255,9 @@ def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -
     if visit.verdict is None and ballot.counts:
         visit = msgspec.structs.replace(visit, votes_seen=visit.votes_seen + 1)
         visit = _with_vote(visit, ballot, step, settings)
+        if settings.liveness == "passive" and ballot.person is not None:
+            sequence = with_face(visit.sequence, face, step.came_ns)
+            visit = msgspec.structs.replace(visit, sequence=sequence)
     if step.late:
         return visit
     trail = follow(visit.trail, face, person=ballot.person, link_distance=settings.link_distance)
@@ -295,7 +296,9 @@ def _find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, doubtful:
     stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
     found = grant(visit.votes, ballot.person, settings, stayed=stayed) if promising else None
     if found is not None:
-        return found
+        return if_alive(found, visit, settings)
+    if is_awaited(visit, settings):
+        return None
     bound = settings.deny_after_votes + (settings.votes_needed + MORE_VOTES - 1 if promising else 0)
     not_before_s = DOUBTFUL_S if doubtful else settings.deny_not_before_s
     by_votes = visit.votes_seen >= bound and visit.in_view_ns >= not_before_s * 1e9
@@ -314,9 +317,9 @@ def _denied(visit: Visit) -> Conclusion:
     return denial(visit.reasons, people=len({vote.person for vote in visit.votes} - {None}))
 
 
-def _unfinished(visit: Visit, objection: Objection) -> Decision:
+def _unfinished(visit: Visit, settings: DecisionSettings, objection: Objection) -> Decision:
     """Deny a visit that ended without a verdict."""
-    conclusion = _denied(visit)
+    conclusion = not_alive(visit, settings) or _denied(visit)
     conclusion = _overruled(conclusion, objection(conclusion))
     return Decision(visit.visit, conclusion, Face(box_px=visit.trail.box_px))
 
@@ -362,6 +365,7 @@ def _conclude(
         visit,
         trail=msgspec.structs.replace(visit.trail, person=person, certain=person is not None),
         votes=(),
+        sequence=FaceSequence(),
         shadows="",
         verdict=conclusion.verdict,
         person=person,

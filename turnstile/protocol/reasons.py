@@ -30,6 +30,8 @@ class Reason(StrEnum):
     """Nobody can tell what the rules are, so nobody enters."""
     CLOCK_BEHIND = "clock_behind"
     """The broker's clock stands before the newest time on record, so nobody enters."""
+    NOT_ALIVE = "not_alive"
+    """The face may be a picture of somebody: it was too constant, see `turnstile.liveness`."""
     NO_RECORD = "no_record"
     """The decision could not be put on record, so nobody enters."""
 
@@ -57,6 +59,7 @@ WORDS: dict[Reason, str] = {
     Reason.TOO_MANY_TRIES: "too many tries, please wait",
     Reason.RULES_UNKNOWN: "the rules cannot be read",
     Reason.CLOCK_BEHIND: "the clock is wrong",
+    Reason.NOT_ALIVE: "not alive",
     Reason.NO_RECORD: "the log cannot be written",
 }
 """A few words for the person at the door."""

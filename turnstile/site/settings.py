@@ -161,6 +161,9 @@ pictures taken years apart and 0.003 % of 99,224 impostor pairs; raw encodings a
 lie within 0.30 of them and of one of the three frames before; the nearest other person's frame at 0.306."""
 
 
+Liveness = Literal["off", "passive"]
+
+
 class DecisionSettings(Section, frozen=True, kw_only=True):
     """When a visit is granted or denied. Defaults of distances are those for raw dlib encodings."""
 
@@ -204,6 +207,10 @@ class DecisionSettings(Section, frozen=True, kw_only=True):
     """Faces less sharp than this do not vote: variance of the Laplacian of the face at 100x100 pixels."""
     nearest_only: bool = False
     """Only the biggest face in view votes. The rules file may set it for a door."""
+    liveness: Liveness = "off"
+    """``passive``: who is recognised is granted only when the face has moved as living ones do, after at
+    least 8 frames, and denied otherwise. It stops stills, not replays. The rules file may set it for a
+    door."""
     max_stranger_rate: Annotated[float, Meta(ge=0, le=1)] = 0.01
     """Share of trials among the enrolled pictures in which somebody is taken for somebody else, above which
     the broker warns."""
