@@ -14,9 +14,9 @@ from turnstile.access.linking import (
     Trail,
     are_one_person,
     are_two_people,
-    encoding_gaps,
     follow,
     followed,
+    gaps_between,
     link,
     with_voter,
 )
@@ -38,7 +38,7 @@ def linked(
     trails: list[Trail], faces: list[Face], names: list[str | None] | None = None
 ) -> tuple[dict[int, int], tuple[int, ...], dict[int, int]]:
     """Return the links of faces that are taken for nobody, unless names are given."""
-    return link(trails, faces, names or [None] * len(faces), link_distance=LINK)
+    return link(trails, faces, names or [None] * len(faces), link_distance=LINK)[:3]
 
 
 def test_encodings_link_across_the_picture() -> None:
@@ -65,7 +65,7 @@ def test_a_face_far_from_the_mean_of_a_trail_is_somebody_else() -> None:
     for take in range(SETTLED):
         trail = with_voter(trail, seen(ANN, take=take))
     farther = msgspec.structs.replace(seen(ANN), encoding=encoding_of(ANN, blur=0.8))
-    assert encoding_gaps([trail], [farther])[0, 0] < LINK
+    assert gaps_between([trail], [farther]).to_latest[0, 0] < LINK
     assert linked([trail], [farther]) == ({}, (0,), {0: 0})
 
 
@@ -95,17 +95,21 @@ def test_a_trail_remembers_few_encodings() -> None:
     """The latest."""
     trail = a_trail(ANN)
     for take in range(5):
-        trail = follow(trail, seen(ANN, take=take), person=None, link_distance=LINK)
+        trail = follow(trail, seen(ANN, take=take), person=None)
     assert trail.encodings == tuple(encoding_of(ANN, take=take) for take in (2, 3, 4))
     assert len(trail.encodings) == MAX_RECENT
 
 
 def test_a_trail_remembers_no_encoding_far_from_its_mean() -> None:
-    """One frame of a look-alike that is near enough leads to no other."""
-    trail = a_settled_trail(ANN)
-    far = seen(ANN, blur=0.6)
-    assert follow(trail, far, person=None, link_distance=LINK).encodings == trail.encodings
-    assert follow(a_trail(ANN), far, person=None, link_distance=LINK).encodings[-1] == far.encoding
+    """One frame of a look-alike that is near enough to one of its latest leads to no other."""
+    latest = encoding_of(ANN, blur=0.4)
+    trail = msgspec.structs.replace(a_settled_trail(ANN), encodings=(latest,))
+    far = msgspec.structs.replace(seen(ANN), encoding=encoding_of(ANN, blur=0.55))
+    links = link([trail], [far], [None], link_distance=LINK)
+    assert links.face_of == {0: 0}
+    assert links.strayed == {0}
+    assert follow(trail, far, person=None, strayed=True).encodings == trail.encodings
+    assert follow(trail, far, person=None).encodings[-1] == far.encoding
 
 
 def test_crowds_count_between_encodings_of_unit_length_only() -> None:
@@ -116,7 +120,7 @@ def test_crowds_count_between_encodings_of_unit_length_only() -> None:
         trail = msgspec.structs.replace(a_trail(ANN), encodings=((length * one).tobytes(),))
         face = msgspec.structs.replace(seen(ANN), encoding=(length * two).tobytes())
         plain = length * float(np.linalg.norm(one - two))
-        assert encoding_gaps([trail], [face])[0, 0] == pytest.approx(plain + added, abs=1e-4)
+        assert gaps_between([trail], [face]).to_latest[0, 0] == pytest.approx(plain + added, abs=1e-4)
 
 
 def a_settled_trail(who: str | None, *, blur: float = 0.05, frames: int = SETTLED) -> Trail:
@@ -155,12 +159,12 @@ def test_gaps_are_nan_where_an_encoding_is_missing_or_broken() -> None:
         Face(box_px=a_box(), encoding=b"short"),
         Face(box_px=a_box(), encoding=broken),
     ]
-    gaps = encoding_gaps([a_trail(ANN), Trail(box_px=a_box())], faces)
+    gaps = gaps_between([a_trail(ANN), Trail(box_px=a_box())], faces).to_latest
     assert gaps.shape == (2, 4)
     assert gaps[0, 0] < LINK
     assert np.isnan(gaps[0, 1:]).all()
     assert np.isnan(gaps[1]).all()
-    assert encoding_gaps([], []).shape == (0, 0)
+    assert gaps_between([], []).to_latest.shape == (0, 0)
 
 
 def test_distance_in_the_picture_is_measured_in_faces() -> None:
@@ -184,7 +188,7 @@ def test_each_face_and_each_trail_is_used_once(
     made = [a_trail(who, left=left, person=who if named else None) for who, left, named in trails]
     shown = [seen(who, left=left, take=left) for who, left, _ in faces]
     names = [who if named else None for who, _, named in faces]
-    face_of, fresh, displaced = link(made, shown, names, link_distance=LINK)
+    face_of, fresh, displaced, _ = link(made, shown, names, link_distance=LINK)
     assert sorted((*face_of.values(), *fresh)) == list(range(len(faces)))
     assert set(displaced) <= set(fresh)
     assert not set(displaced.values()) & set(face_of)

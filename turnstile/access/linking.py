@@ -44,8 +44,10 @@ lie within 0.35 (`head_turns`). Of pictures of two people, 1 % lie within it (No
 _BY_PLACE = 10.0
 """Cost of a link by place alone: above any link by person."""
 
-_UNIT_WITHIN = 0.01
-"""How far from 1 the square of a unit encoding's length may be."""
+_UNIT_AT_MOST = 1.1
+"""Encodings up to this length, and their means, are of unit length; raw ones are 1.3 to 1.5 long."""
+
+_TINY = 1e-6
 
 
 class Trail(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +77,17 @@ class Links(NamedTuple):
     """Faces that continue no trail."""
     displaced: dict[int, int]
     """New face → the unseen trail whose place it takes."""
+    strayed: frozenset[int] = frozenset()
+    """Trails whose face is farther from their mean than a link may be."""
+
+
+class Gaps(NamedTuple):
+    """Distances `(trails, faces)`; NaN where there is nothing to compare."""
+
+    to_latest: npt.NDArray[np.float64]
+    """To the nearest of a trail's latest encodings."""
+    to_mean: npt.NDArray[np.float64]
+    """To the mean of a trail that has settled."""
 
 
 def link(
@@ -83,14 +96,16 @@ def link(
     """Return which faces continue which trails; `names[i]` is the person `faces[i]` would vote for."""
     if not trails and not faces:
         return Links({}, (), {})
-    gaps = encoding_gaps(trails, faces)
-    strange = mean_gaps(trails, faces) > _APART * link_distance
+    gaps = gaps_between(trails, faces)
+    strange = gaps.to_mean > _APART * link_distance
     costs = [
         (cost, t, f)
         for t, trail in enumerate(trails)
         for f, face in enumerate(faces)
         if not strange[t, f]
-        and (cost := _cost(trail, face, names[f], gap=float(gaps[t, f]), link_distance=link_distance))
+        and (
+            cost := _cost(trail, face, names[f], gap=float(gaps.to_latest[t, f]), link_distance=link_distance)
+        )
         is not None
     ]
     face_of: dict[int, int] = {}
@@ -107,7 +122,8 @@ def link(
     ):
         if apart < NEAR and f not in displaced and t not in displaced.values():
             displaced[f] = t
-    return Links(face_of, fresh, displaced)
+    strayed = frozenset(t for t, f in face_of.items() if gaps.to_mean[t, f] > link_distance)
+    return Links(face_of, fresh, displaced, strayed)
 
 
 def followed(trails: Sequence[Trail], faces: Sequence[Face], *, at_most: int) -> Sequence[Face]:
@@ -126,14 +142,14 @@ def followed(trails: Sequence[Trail], faces: Sequence[Face], *, at_most: int) ->
     return sorted(faces, key=precedence)[:at_most]
 
 
-def follow(trail: Trail, face: Face, *, person: str | None, link_distance: float) -> Trail:
+def follow(trail: Trail, face: Face, *, person: str | None, strayed: bool = False) -> Trail:
     """Return the trail after one more face.
 
-    An encoding farther from the mean than a link may be leads nowhere: else one frame of a look-alike would
-    lead to all others.
+    An encoding farther from the mean than a link may be (`strayed`) leads nowhere: else one frame of a
+    look-alike would lead to all others.
     """
     encodings = trail.encodings
-    if is_encoding(face.encoding) and not mean_gaps([trail], [face])[0, 0] > link_distance:
+    if not strayed and is_encoding(face.encoding):
         encodings = (*encodings, face.encoding)[-MAX_RECENT:]
     return msgspec.structs.replace(
         trail,
@@ -164,28 +180,20 @@ def are_one_person(one: Trail, other: Trail, *, link_distance: float) -> bool:
     return gap is not None and gap <= link_distance
 
 
-def encoding_gaps(trails: Sequence[Trail], faces: Sequence[Face]) -> npt.NDArray[np.float64]:
-    """Return distances `(trails, faces)` to the nearest of each trail's encodings; NaN where one has none."""
-    gaps = np.full((len(trails), len(faces)), np.nan)
+def gaps_between(trails: Sequence[Trail], faces: Sequence[Face]) -> Gaps:
+    """Return how far faces are from trails."""
+    gaps = Gaps(*(np.full((len(trails), len(faces)), np.nan) for _ in Gaps._fields))
     seen = [f for f, face in enumerate(faces) if is_encoding(face.encoding)]
     known = [t for t, trail in enumerate(trails) if trail.encodings]
+    settled = [t for t in known if is_settled(trails[t])]
     if not seen or not known:
         return gaps
-    recent = matrix(b"".join(encoding for t in known for encoding in trails[t].encodings))
-    apart = _apart(recent, matrix(b"".join(faces[f].encoding for f in seen)))
+    latest = matrix(b"".join(encoding for t in known for encoding in trails[t].encodings))
+    rows = np.concatenate([latest, *(_mean(trails[t]) for t in settled)])
+    apart = _apart(rows, matrix(b"".join(faces[f].encoding for f in seen)))
     starts = np.cumsum([0, *(len(trails[t].encodings) for t in known[:-1])])
-    gaps[np.ix_(known, seen)] = np.minimum.reduceat(apart, starts, axis=0)
-    return gaps
-
-
-def mean_gaps(trails: Sequence[Trail], faces: Sequence[Face]) -> npt.NDArray[np.float64]:
-    """Return distances `(trails, faces)` to the mean of each settled trail; NaN where there is none."""
-    gaps = np.full((len(trails), len(faces)), np.nan)
-    seen = [f for f, face in enumerate(faces) if is_encoding(face.encoding)]
-    known = [t for t, trail in enumerate(trails) if is_settled(trail)]
-    if seen and known:
-        means = np.concatenate([_mean(trails[t]) for t in known])
-        gaps[np.ix_(known, seen)] = _apart(means, matrix(b"".join(faces[f].encoding for f in seen)))
+    gaps.to_latest[np.ix_(known, seen)] = np.minimum.reduceat(apart[: len(latest)], starts, axis=0)
+    gaps.to_mean[np.ix_(settled, seen)] = apart[len(latest) :]
     return gaps
 
 
@@ -213,20 +221,15 @@ def _gap_of_means(one: Trail, other: Trail) -> float | None:
 
 def _mean(trail: Trail) -> Encodings:
     """Return the mean of a trail's encodings, of unit length if they are."""
-    mean = matrix(trail.total) / trail.summed
-    is_unit = _are_unit(matrix(trail.encodings[-1]))[0] if trail.encodings else False
-    return np.asarray(mean / np.linalg.norm(mean) if is_unit else mean, np.float32)
+    mean = matrix(trail.total) / np.float32(trail.summed)
+    length = float(np.linalg.norm(mean))
+    return mean if length > _UNIT_AT_MOST else mean / np.float32(max(length, _TINY))
 
 
 def _apart(rows: Encodings, columns: Encodings) -> npt.NDArray[np.float64]:
     """Return the distances `(rows, columns)`, with crowds counted where encodings are of unit length."""
+    both = np.concatenate([rows, columns])
+    are_unit = np.einsum("ij,ij->i", both, both) <= _UNIT_AT_MOST**2
+    added = crowding(both) * are_unit
     apart = np.linalg.norm(rows[:, None].astype(np.float64) - columns[None], axis=2)
-    return np.asarray(apart + _added(rows)[:, None] + _added(columns)[None])
-
-
-def _added(rows: Encodings) -> npt.NDArray[np.float32]:
-    return np.where(_are_unit(rows), crowding(rows), np.float32(0))
-
-
-def _are_unit(rows: Encodings) -> npt.NDArray[np.bool_]:
-    return np.asarray(np.abs(np.einsum("ij,ij->i", rows, rows) - 1) <= _UNIT_WITHIN)
+    return np.asarray(apart + added[: len(rows), None] + added[len(rows) :])

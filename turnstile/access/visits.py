@@ -119,6 +119,8 @@ class _Sight(NamedTuple):
 
     face: Face
     ballot: Ballot
+    strayed: bool = False
+    """See `Links.strayed`."""
 
 
 def nobody_objects(conclusion: Conclusion) -> Reason | None:  # noqa: ARG001 - an Objection
@@ -185,7 +187,10 @@ def _carry_on(
     before = door.visits
     trails, names = [visit.trail for visit in before], [ballot.person for ballot in cast]
     links = link(trails, result.faces, names, link_distance=settings.link_distance)
-    sights = {before[v].visit: _Sight(result.faces[f], cast[f]) for v, f in links.face_of.items()}
+    sights = {
+        before[v].visit: _Sight(result.faces[f], cast[f], v in links.strayed)
+        for v, f in links.face_of.items()
+    }
     rivals = {before[v].visit for f, v in links.displaced.items() if cast[f].counts}
     begun: list[Visit] = []
     for f in () if step.late else links.fresh:
@@ -242,7 +247,7 @@ def _are_two(visit: Visit, shadowed: Visit, sights: Mapping[str, _Sight], settin
 
 def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -> Visit:
     """Return a visit after a frame that shows its face. A late frame only votes."""
-    face, ballot = sight
+    face, ballot, strayed = sight
     step_ns = step.step_ns if visit.reasons else 0
     if visit.verdict is None and ballot.reason is not None:
         counted = {
@@ -260,7 +265,7 @@ def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -
             visit = msgspec.structs.replace(visit, sequence=sequence)
     if step.late:
         return visit
-    trail = follow(visit.trail, face, person=ballot.person, link_distance=settings.link_distance)
+    trail = follow(visit.trail, face, person=ballot.person, strayed=strayed)
     read_ns = visit.read_ns if face.unread else step.came_ns
     return msgspec.structs.replace(visit, trail=trail, reason=ballot.reason, absent_ns=0, read_ns=read_ns)
 
