@@ -31,6 +31,7 @@ from benchmarks.report import Cell, Goal, Report, parse, percentiles
 from turnstile.access.decider import Decider, Now
 from turnstile.errors import PictureError
 from turnstile.people.gallery import Gallery, build_gallery, templates
+from turnstile.people.risk import risk_of
 from turnstile.protocol.fields import Box, Timings
 from turnstile.protocol.messages import Access, Face, Result
 from turnstile.site.document import build
@@ -123,7 +124,7 @@ class Trial:
             enrolled = [(SOMEBODY, clear[int(one)].encodings[0]) for one in at]
             portraits = [(name, encoding) for name, encoding in self.material.portraits.items()]
             pictures = build_gallery(self.material.encoding, [*enrolled, *portraits])
-            self._galleries[clip] = templates(pictures)
+            self._galleries[clip] = templates(pictures, risk_of(self.settings))
         return self._galleries[clip]
 
     def looks(self, clip: str, phase: int) -> list[Look]:
