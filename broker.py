@@ -75,7 +75,7 @@ FRAMES_A_TURN = 16
 """How many frames to check and pass on before work is handed out again; newer ones overtake the others."""
 
 UPKEEP_NS = 10_000_000
-"""How often to look at what no message tells of: rules, faces, leases, lockouts."""
+"""How often to check rules, faces, leases and lockouts: no message announces a change of these."""
 
 log = logging.getLogger("turnstile")
 

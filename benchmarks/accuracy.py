@@ -1,10 +1,10 @@
 """How well each encoding policy tells people apart: one to one, and one to many with a gallery of strangers.
 
-One to one: the pairs of `LFW/pairs.csv`, accuracy by ten-fold cross-validation of the threshold, and the
-share of true pairs accepted at distances that accept one in 1,000 and one in 10,000 of all impostor pairs
-that the pictures make. One to many: galleries of 100 people drawn at random, live faces encoded by one
-policy and enrolment pictures by another as the site file has it; a stranger who is taken for anybody is a
-false accept. `benchmarks.precisions` adds what int8 and bfloat16 cost.
+One to one: the pairs of `LFW/pairs.csv`. Accuracy is by ten-fold cross-validation of the threshold. True
+pairs are accepted at distances that accept one in 1,000 and one in 10,000 of all impostor pairs. One to
+many: galleries of 100 people drawn at random. Live faces and enrolment pictures have a policy each, as in a
+site file. A stranger who is taken for anybody is a false accept. `benchmarks.precisions` adds what int8 and
+bfloat16 cost.
 
     python -m benchmarks.accuracy --lfw FOLDER [--strangers FOLDER] [--quick] [--json FILE]
 """

@@ -2,10 +2,10 @@
 
 All of them see the same frames, one after the other and on one core. Times are processor time, so that
 whatever else the machine does slows all alike. Frames are those of the clips in a folder, as JPEG of quality
-85, ten a second. A face counts as there when two of the three ways to detect (face_recognition's, ours by
-HOG, CNN) see it in a frame, or in the nearest frame of the clip when none do; a box where no face is there
+85, ten a second. A face counts as there when two of three detectors see it: face_recognition's, ours by
+HOG, and CNN. When none do in a frame, the nearest frame of the clip counts. A box where no face is there
 counts as false. Followed faces come with a hint of their own last boxes, as the broker gives it. Decided
-faces need not be encoded but once in half a second.
+faces are encoded once in half a second.
 
     taskset -c 1 python -m benchmarks.engine CLIPS [--quick] [--json FILE]
 """

@@ -1,7 +1,7 @@
 """One door's day by processor time alone, which a busy machine does not change.
 
-The gate, the hints, the recognition desk with its real engine, and the decider are called in turn, as the
-broker and a recognizer call them, at the times at which frames would come.
+Gate, hints, recognition desk with its real engine, and decider are called in turn, as the broker and a
+recognizer call them. The times are those at which frames would come.
 """
 
 import datetime as dt

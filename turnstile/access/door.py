@@ -56,7 +56,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def shadowed_by(visits: Mapping[str, Visit], visit: Visit) -> Iterator[Visit]:
-    """Give the visit that another one shadows, the one that this one shadows, and so on."""
+    """Give the visits that one shadows: its own first, then the one which that shadows, and so on."""
     while (shadowed := visits.get(visit.shadows)) is not None:
         yield shadowed
         visit = shadowed

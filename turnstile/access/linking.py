@@ -33,11 +33,11 @@ MAX_RECENT = 3
 the same person lie within 0.433, 0.428 and 0.425 (8 clips, raw dlib encodings, November 2026)."""
 
 SETTLED = 3
-"""Encodings from which on a visit's mean tells whether it is of another person than another visit's."""
+"""A visit's mean of at least so many encodings tells whether it is of another person than another visit."""
 
 _APART = 1.4
 """Two visits whose means are farther apart than so many `link_distance`, 0.42, are of two people. Of 60 faces
-of LFW's development pictures with mouth and nose covered, 93 % lie within that of the same picture, and all
+of LFW's development pictures with mouth and nose covered, 93 % lie within that of the same picture. All do
 with one side, the mouth's corner or the chin covered. Means of three frames in which somebody turns her head
 lie within 0.35 (`head_turns`). Of pictures of two people, 1 % lie within it (November 2026)."""
 
@@ -169,13 +169,13 @@ def with_voter(trail: Trail, face: Face) -> Trail:
 
 
 def are_two_people(one: Trail, other: Trail, *, link_distance: float) -> bool:
-    """Tell whether the means of two trails are too far apart for a face seen badly in one of them."""
+    """Tell whether two trails are of two people: their means are too far apart even for a face seen badly."""
     gap = _gap_of_means(one, other)
     return gap is not None and gap > _APART * link_distance
 
 
 def are_one_person(one: Trail, other: Trail, *, link_distance: float) -> bool:
-    """Tell whether the means of two trails are as near each other as two frames of a face."""
+    """Tell whether two trails are of one person: their means are as near as two frames of one face."""
     gap = _gap_of_means(one, other)
     return gap is not None and gap <= link_distance
 

@@ -55,16 +55,16 @@ class Grounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NEAR_SHARE = 0.9
-"""Beyond so much of the limit, on average over the `votes_needed` nearest votes, a person is near it."""
+"""A person is near the limit if the mean of the nearest `votes_needed` votes is over this share of it."""
 
 MORE_VOTES = 2
-"""How many more votes are needed of who is near the limit, and among how many more.
+"""A person near the limit needs so many more votes, among as many more.
 
 Frames of one face agree with each other: more votes remove what chance gives strangers, not look-alikes.
 Stills of LFW's development pictures were shown as visits of 8 frames to people of three pictures. At a limit
-of 0.32, 28 of a million strangers are taken for a person in one frame, 33 by 3 of 5 votes, and 17 by this
-rule. Where 10 of a million are, by limits set on half of the people, it recognises .88 of the other half, and
-3 of 5 votes .84. The distance of a visit's mean encoding does no better (November 2026)."""
+of 0.32, one frame takes 28 of a million strangers for a person, 3 of 5 votes take 33, and this rule 17. With
+limits that let in 10 of a million, set on half of the people, it recognises .88 of the other half. 3 of 5
+votes recognise .84. The distance of a visit's mean encoding does no better (November 2026)."""
 
 CERTAIN_SHARE, CERTAIN_MARGINS = 0.8, 2.0
 """Beyond doubt is who is recognised in every vote of the window, each at no more than 0.8 of `max_distance`

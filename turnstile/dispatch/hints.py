@@ -20,8 +20,7 @@ class AtDoor(NamedTuple):
     any_open: bool
     """Whether any visit is open."""
     read_ns: Mapping[Box, int]
-    """Where the faces in view are whose visits are decided, and when the frame came that they were last
-    encoded in."""
+    """Box of a face in view whose visit is decided → when the frame came in which it was last encoded."""
 
 
 class Hints:

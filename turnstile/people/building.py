@@ -19,8 +19,8 @@ from turnstile.protocol.messages import People
 from turnstile.protocol.names import name_key
 
 MAX_PICTURES = 80_000
-"""In a gallery: one travels as a message of at most 64 MB, and a picture takes up to 777 bytes of it, for its
-encoding and for a name as long as file names can be. Recognizers would be cut off by a larger one."""
+"""In a gallery, which travels as one message of at most 64 MB. A picture takes up to 777 bytes of it: its
+encoding, and a name as long as file names can be. A larger message would cut recognizers off."""
 
 
 class Ingredients(NamedTuple):

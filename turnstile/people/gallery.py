@@ -201,8 +201,8 @@ def templates(gallery: Gallery, risk: Risk | None = None) -> Gallery:
 
     With a risk, each person has a limit of their own (`turnstile.people.risk`).
 
-    Raw encodings are compared with each picture, as `face_recognition` does. On LFW, with 100 people of 3
-    pictures each, means recognise 88 % of the enrolled in one frame and the nearest pictures 81 %
+    Raw encodings are compared with each picture, as `face_recognition` does. With 100 people of 3
+    pictures each of LFW, one frame recognises 88 % by means and 81 % by the nearest picture
     (`benchmarks.accuracy`, 2026-11, at the distance that admits 0.1 % of strangers).
     """
     if not is_averaged(gallery.engine) or not gallery.persons:

@@ -126,7 +126,7 @@ def _expectation(found: Outlook) -> str:
         return ""
     accepted = "" if found.stated is None else f" ({found.stated:.3%} accepted)"
     return (
-        f": expected, one frame each, are {found.expected.stranger_rate:.3%} of strangers taken for somebody"
-        f"{accepted}, and {found.expected.rejection:.0%} of enrolled people's frames not recognised, years "
-        "after their pictures"
+        f"; expected of one frame: {found.expected.stranger_rate:.3%} of strangers are taken for somebody"
+        f"{accepted}, and {found.expected.rejection:.0%} of the people enrolled are not recognised, "
+        "years after their pictures"
     )

@@ -12,11 +12,13 @@ limit of 0.33; November 2026. Lowest and highest share rejected of the six halve
 The bounds were chosen on all of these pictures, so that is a description, not a promise. Of 134 copies made
 worse, blurred ones (sigma of 3 px in a face of 111) reject 60 %, overexposed 71 %, flat 34 %, dark 23 %.
 
-**A weak picture beside a good one helps more than it harms.** Of two pictures of which one is weak, 10 to
-15 % are rejected with both, 11 to 28 % with the good one alone. So weak pictures are named and used. Left
-out, where the person has others, are those by which more are rejected: cut-outs that differ (13.7 % with
-them, 10.5 % without, 62 cases), much overexposed (17 and 11 %, 44 copies) and smeared ones (27 and 11 %, 44
-copies).
+**A weak picture beside a good one helps more than it harms.** Both together reject 10 to 15 %, the good one
+alone 11 to 28 %. So weak pictures are named and used. Where a person has others, three kinds are left out,
+because more are rejected with them than without:
+
+- cut-outs that differ: 13.7 % with them, 10.5 % without, 62 cases;
+- much overexposed ones: 17 and 11 %, 44 copies;
+- smeared ones: 27 and 11 %, 44 copies.
 
 No number here finds a covered mouth: of 134 copies with a hand or a mask drawn over it, 6 and 8 % are weak.
 Where a person has other pictures, the distance to these tells.

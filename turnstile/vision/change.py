@@ -2,8 +2,8 @@
 
 A picture becomes cells of 16x16 pixels, each the mean of 16 of them. A cell has changed when it differs from
 its background by more than its own noise. The background's gain is fitted to each picture first, row by row,
-so that automatic exposure changes nothing. A cell that changes from frame to frame, under a lamp that
-flickers or in the noise of night, is held to a wider bound, but never to more than `MOST_NOISE`. An older
+so that automatic exposure changes nothing. A lamp that flickers and the noise of night change
+cells from frame to frame. These have a wider bound, of `MOST_NOISE` at most. An older
 background is remembered beside the slow one, so that nobody leaves a ghost.
 
 OpenCV's own subtractors (MOG2, KNN) were tried at quarter scale: 0.2 and 0.3 ms a frame of 640x480 against

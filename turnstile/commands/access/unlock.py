@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
                 return EXIT_STOPPED
     finally:
         bus.close()
-    raise TurnstileError(f"nothing is unlocked: the broker took no word of {asked.asker}")
+    raise TurnstileError(f"nothing is unlocked: the broker did not do what {asked.asker} asked for")
 
 
 def _is_shut(bus: Bus, gauge: str) -> bool:

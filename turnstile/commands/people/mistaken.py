@@ -96,7 +96,7 @@ def _undo(site: Site, options: argparse.Namespace) -> Iterator[str]:
             f"{options.person} has no single anchor of event {wanted.seq}; there are: {there}"
         )
     anchors.undo(options.person, named[0])
-    yield f"event {named[0]} counts for nothing any more"
+    yield f"the anchor of event {named[0]} is removed"
 
 
 def _is_called(name: str, source: str, seq: int) -> bool:

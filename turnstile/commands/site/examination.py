@@ -165,7 +165,8 @@ def encoding(recognition: RecognitionSettings) -> Iterator[ReportLine]:
     engine = make_engine(recognition)
     loaded_s = time.perf_counter() - started
     about = engine.description
-    yield ReportLine(subject="engine", found=f"{recognition.engine}: {about.runtime}, {about.detector}")
+    yield ReportLine(subject="engine", found=f"{recognition.engine}: {about.runtime}")
+    yield ReportLine(subject="detector", found=about.detector)
     yield ReportLine(subject="encoding", found=f"{about.encoding}, loaded in {loaded_s:.1f} s")
     seen = engine.analyse(picture)
     took = (
