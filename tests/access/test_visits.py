@@ -75,6 +75,16 @@ def test_what_was_considered_and_not_decided_is_counted(doorway: Doorway) -> Non
     assert doorway.verdicts == [GRANTED_ANN]
 
 
+def test_a_stranger_who_looks_away_again_and_again_has_an_entry(doorway: Doorway) -> None:
+    """The time in which a face was seen badly counts as time in view, once it is known to be the same."""
+    for at in range(4):
+        doorway.see(seen(EVE), times=2, after_s=1 / 15)
+        doorway.see(seen(EVE, blur=TURNED_BLUR, take=at), times=3, after_s=1 / 15)
+    doorway.see(seen(EVE), after_s=1 / 15)
+    doorway.see(times=30)
+    assert doorway.verdicts == [DENIED]
+
+
 def test_a_verdict_is_given_once(doorway: Doorway) -> None:
     """However long somebody stands there."""
     doorway.see(seen(ANN), times=100)

@@ -224,18 +224,31 @@ def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: Decis
             else:
                 break
         mistaken = visits[name].verdict is None and name not in sights
-        if mistaken and any(one.visit in sights for one in shadowed_by(visits, visits[name])):
+        back = next((one for one in shadowed_by(visits, visits[name]) if one.visit in sights), None)
+        if mistaken and back is not None:
+            visits[back.visit] = _joined(back, visits[name])
             remove(visits, name)
     gone: dict[str, Visit] = {}
-    for visit in [one for one in visits.values() if one.absent_ns >= settings.absence_s * 1e9]:
+    for name in [name for name, one in visits.items() if one.absent_ns >= settings.absence_s * 1e9]:
+        visit = visits[name]
         others = {**gone, **visits}
-        if not any(
-            are_of_one_face(visit, one, others, link_distance=settings.link_distance)
+        of_one_face = (
+            one
             for one in others.values()
-        ):
-            gone[visit.visit] = visit
-        remove(visits, visit.visit)
+            if are_of_one_face(visit, one, others, link_distance=settings.link_distance)
+        )
+        heir = next(of_one_face, None)
+        if heir is None:
+            gone[name] = visit
+        else:
+            (gone if heir.visit in gone else visits)[heir.visit] = _joined(heir, visit)
+        remove(visits, name)
     return list(gone.values())
+
+
+def _joined(visit: Visit, other: Visit) -> Visit:
+    """Return a visit after another one that was of the same face: it was in view for as long as both."""
+    return msgspec.structs.replace(visit, in_view_ns=visit.in_view_ns + other.in_view_ns)
 
 
 def _are_two(visit: Visit, shadowed: Visit, sights: Mapping[str, _Sight], settings: DecisionSettings) -> bool:
