@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from tests.support.builders import a_box, an_encoding
 from tests.support.processes import ROOT
+from turnstile.commands.demo import samples
 
 TABLES = {
     "dispatch": ["even recognizers of 50 and 50 ms", "uneven recognizers of 30 and 200 ms"],
@@ -122,6 +124,21 @@ def test_people_are_halved_and_promises_judged(tmp_path: Path) -> None:
     assert recognised["rows"][0][1:] == ["1.000 (1.000 to 1.000)", "1.000 (1.000 to 1.000)", "+0.000"]
     assert {row[4] for row in [*promised["rows"]]} == {"0.000%"}
     assert [len(table["rows"]) for table in (promised, each, alike)] == [12, 6, 4]
+
+
+def test_stills_that_are_moved_before_a_camera_are_judged_by_kind(tmp_path: Path) -> None:
+    """With the exact interval of the rate; without living people there is no rate of theirs."""
+    stills, clips = tmp_path / "stills", tmp_path / "clips"
+    stills.mkdir()
+    clips.mkdir()
+    shutil.copy(samples.folder() / "obama.jpg", stills)
+    options = [str(clips), "--stills", str(stills), "--quick"]
+    _, report = run_benchmark("liveness", *options, files=tmp_path / "files")
+    kinds, splits = report["tables"]
+    wrong = {row[0]: row[2] for row in kinds["rows"]}
+    assert wrong.keys() == {"bend", "glare", "shake", "still", "tilt", "walk"}
+    assert wrong["still"].startswith("0/1 (0.00 to 0.9")
+    assert {row[2] for row in splits["rows"]} == {"-"}
 
 
 def test_visits_without_clips_measure_nothing(tmp_path: Path) -> None:

@@ -70,10 +70,10 @@ def with_face(sequence: FaceSequence, face: Face, came_ns: int) -> FaceSequence:
     )
 
 
-def is_alive(sequence: FaceSequence) -> bool | None:
+def is_alive(sequence: FaceSequence, *, alive_spread: float = ALIVE_SPREAD) -> bool | None:
     """Tell whether the face of a sequence is alive; `None` while that is open."""
     frames = len(sequence.encodings)
-    if frames >= LEAST_FRAMES and spread(sequence) >= ALIVE_SPREAD:
+    if frames >= LEAST_FRAMES and spread(sequence) >= alive_spread:
         return True
     constant_s = (sequence.newest_ns - sequence.began_ns) / 1e9
     tried_s = (sequence.newest_ns - sequence.tried_since_ns) / 1e9
