@@ -37,8 +37,8 @@ def test_limits_and_what_is_expected_of_them_are_told() -> None:
     gallery = build_gallery(UNIT, named)
     limits_said, closest = in_words(outlook(templates(gallery, RISK), np.bincount(gallery.owners), SETTINGS))
     assert "up to a distance of 0.306 to 0.320: " in limits_said
-    assert "0.002% of strangers are taken for somebody (0.100% accepted)" in limits_said
-    assert "14% of enrolled people's frames not recognised" in limits_said
+    assert "0.002% of strangers are expected to be taken for somebody (0.100% accepted)" in limits_said
+    assert "14% of the people enrolled not to be recognised" in limits_said
     assert closest.startswith("the two closest people, Ann and Bob, are 1.")
 
 
@@ -69,7 +69,7 @@ def test_one_limit_for_all_is_told_with_what_it_does() -> None:
         enrolled(some_encodings(3, seed=2), None), np.ones(3, np.intp), DecisionSettings(max_distance=0.3)
     )
     said = in_words(found)[0]
-    assert "up to a distance of 0.300; expected" in said
+    assert "up to a distance of 0.300: in one frame" in said
     assert "accepted" not in said
     assert found.held_back == ()
 

@@ -126,7 +126,7 @@ def _expectation(found: Outlook) -> str:
         return ""
     accepted = "" if found.stated is None else f" ({found.stated:.3%} accepted)"
     return (
-        f"; expected of one frame: {found.expected.stranger_rate:.3%} of strangers are taken for somebody"
-        f"{accepted}, and {found.expected.rejection:.0%} of the people enrolled are not recognised, "
-        "years after their pictures"
+        f": in one frame, {found.expected.stranger_rate:.3%} of strangers are expected to be taken for "
+        f"somebody{accepted}, and {found.expected.rejection:.0%} of the people enrolled not to be "
+        "recognised, years after their pictures"
     )
