@@ -173,7 +173,11 @@ def test_what_is_shown_before_an_anchor_is_kept(run: Run, config: Path) -> None:
     code, said = run("not", "Barack Obama", "--event", "1", "--yes")
     assert code == 0, said
     assert "of Barack Obama's latest 2 grants with a picture, 1 would be denied" in said
-    assert "1 visit was not of this person" in run("people")[1]
+    listed = run("people")[1]
+    assert "1 visit was not of this person" in listed
+    assert "    Barack Obama, 1: events aaaa:2" in listed, "the anchored one would bring the stranger in"
+    code, said = run("enrol", "Barack Obama", "--from-event", "1", "--anyway")
+    assert (code, "was not of Barack Obama, as somebody said" in said) == (1, True), said
     for number, words in (("3", "denied to unknown"), ("4", "has no picture any more"), ("9", "no event 9")):
         code, said = run("not", "Barack Obama", "--event", number)
         assert code == 1

@@ -12,6 +12,7 @@ from tests.support.rights import shut_out_of
 from turnstile.errors import TurnstileError
 from turnstile.io.people.anchors import AnchorFolder, open_anchors
 from turnstile.io.people.enrolment import Enrolment, open_enrolment
+from turnstile.people.anchors import Anchor, PersonAnchors, to_file
 from turnstile.people.building import GalleryBuilder
 from turnstile.site.settings import GallerySettings
 
@@ -45,6 +46,23 @@ def test_an_anchor_is_kept_until_it_is_undone(anchors: AnchorFolder, gallery: Ga
     assert list(folder.iterdir()) == []
     with pytest.raises(TurnstileError, match="no anchor of event 9f:18; there are: none"):
         anchors.undo("Ann Lee", "9f:18")
+
+
+def test_two_files_of_one_name_both_count(anchors: AnchorFolder, gallery: GallerySettings) -> None:
+    """Somebody put one back from a backup, or from a machine that writes names in another way."""
+    anchors.add("Ann Lee", "9f:17", an_encoding(1))
+    folder = Path(gallery.anchors_folder)
+    (folder / "Ann_Lee.anchors").rename(folder / "ANN LEE.anchors")
+    anchors.add("Bob", "9f:18", an_encoding(2))
+    data = to_file(
+        PersonAnchors(
+            person="ann lee",
+            engine=ENGINE,
+            anchors=(Anchor(event="9f:19", made_ns=0, encoding=an_encoding(3)),),
+        )
+    )
+    (folder / "ann_lee.anchors").write_bytes(data)
+    assert anchors.read().encodings["ann lee"].tobytes() == an_encoding(1) + an_encoding(3)
 
 
 def test_a_damaged_file_keeps_its_person_out(anchors: AnchorFolder, gallery: GallerySettings) -> None:

@@ -23,6 +23,7 @@ from turnstile.commands.people.visit import event, visit_of
 from turnstile.errors import ConfigError, PictureError, TurnstileError
 from turnstile.files.reading import why
 from turnstile.files.whole import owner_of, write_whole
+from turnstile.io.people.anchors import open_anchors
 from turnstile.io.people.folder import read_picture
 from turnstile.io.runner.member import choose_name
 from turnstile.io.runner.node import EXIT_STOPPED
@@ -101,7 +102,7 @@ def _of_visit(site: Site, options: argparse.Namespace) -> Iterator[Candidate]:
     """Give the picture of the visit that is asked for.
 
     Raises:
-        TurnstileError: it was granted to somebody else.
+        TurnstileError: it was granted to somebody else, or `turnstile not` says that it was not this person.
     """
     if not options.from_event:
         return
@@ -110,6 +111,12 @@ def _of_visit(site: Site, options: argparse.Namespace) -> Iterator[Candidate]:
     if visit.person is not None and not same_name(visit.person, options.person) and not options.anyway:
         raise TurnstileError(
             f"event {visit.event} ({visit.at}) was of {visit.person}; with --anyway it is {options.person}"
+        )
+    anchors = open_anchors(site.gallery, site.recognition.encoding).of(options.person)
+    if any(one.event == visit.event for one in anchors):
+        raise TurnstileError(
+            f"event {visit.event} ({visit.at}) was not of {options.person}, as somebody said; "
+            f"`turnstile not {options.person!r} --undo {visit.event}` takes that back"
         )
     yield Candidate(f"event {visit.event}, {visit.at}", ".jpg", visit.picture)
 

@@ -158,9 +158,19 @@ def _seen(site: Site, logger: str | None, people: Sequence[PersonState]) -> Seen
         log = open_log(site, choose_name(site, "logger", logger))
         with closing(log.store) as store:
             proposed = helpful(store, few, since_ns=since_ns, min_face_px=site.recognition.min_enrol_face_px)
-            return SeenPeople(last_seen(store), proposed)
+            return SeenPeople(last_seen(store), _without_anchored(proposed, site))
     except (ConfigError, LogError) as error:
         return SeenPeople(problem=str(error))
+
+
+def _without_anchored(proposed: Mapping[str, Sequence[str]], site: Site) -> Mapping[str, Sequence[str]]:
+    """Return visits to enrol from without those that were not of that person; none while nobody can tell."""
+    try:
+        known = open_anchors(site.gallery, site.recognition.encoding).everybody()
+    except TurnstileError:
+        return {}
+    anchored = {(name_key(one.person), anchor.event) for one in known for anchor in one.anchors}
+    return {key: [one for one in events if (key, one) not in anchored] for key, events in proposed.items()}
 
 
 def _as_json(one: PersonState, seen: SeenPeople) -> dict[str, object]:

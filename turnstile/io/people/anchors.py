@@ -7,11 +7,14 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
+
 from turnstile.errors import TurnstileError, WireError
 from turnstile.files.private import close_to_others
 from turnstile.files.reading import read_file, why
 from turnstile.files.whole import owner_of, sync_folder, write_whole
 from turnstile.people.anchors import MAX_ANCHORS, Anchor, Anchored, PersonAnchors, from_file, rows_of, to_file
+from turnstile.people.encodings import Encodings
 from turnstile.protocol.names import name_key
 from turnstile.site.settings import GallerySettings
 
@@ -43,12 +46,15 @@ class AnchorFolder:
 
     def read(self) -> Anchored:
         """Return everybody's anchors."""
-        encodings, barred = {}, {}
+        encodings: dict[str, Encodings] = {}
+        barred: dict[str, str] = {}
         try:
             for path in self._paths():
                 person = _person_of(path)
                 try:
-                    encodings[name_key(person)] = rows_of(self._read_one(path))
+                    rows = rows_of(self._read_one(path))
+                    before = encodings.get(name_key(person), rows[:0])
+                    encodings[name_key(person)] = np.concatenate([before, rows])
                 except TurnstileError as error:
                     barred[name_key(person)] = str(error)
         except OSError as error:
