@@ -92,7 +92,12 @@ class Office:
             put(self.faces / file, file)
             template = a_template(token=self.next_token(), encoding=an_encoding(seed))
             assert self.desk.take(template, self.now_ns) == []
-        return self.turn_until(lambda: len(self.enrolment.made.gallery.owners) == len(files))
+        return self.turn_until(lambda: self.all_are_enrolled(len(files)))
+
+    def all_are_enrolled(self, pictures: int) -> bool:
+        """Tell whether the desk has said who is enrolled, with so many pictures."""
+        gallery = self.enrolment.made.gallery
+        return len(gallery.owners) == pictures and self.desk.enrolled == gallery.persons
 
 
 @pytest.fixture
