@@ -186,7 +186,8 @@ class DecisionSettings(Section, frozen=True, kw_only=True):
     included; of 12,392 pairs of frames of two people none lies below 0.45 (`benchmarks.visits`,
     2026-11, raw dlib encodings)."""
     votes_needed: Annotated[int, Meta(ge=1, le=100)] = 3
-    """Frames that must agree on the person."""
+    """Frames that must agree on the person. Two more are needed of two more where the person is near the
+    limit, and `deny_not_before_s` in view."""
     votes_of: Annotated[int, Meta(ge=1, le=100)] = 5
     """Among this many latest frames of the visit."""
     window_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
