@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+import zmq
+
 import broker
 import recognizer_node
 from benchmarks.simulated_nodes import SleepingEngine, a_recognizer
@@ -42,9 +44,9 @@ class StampedSockets:
         """Return what the broker counts."""
         return self.inner.refused
 
-    def wait(self, timeout_s: float) -> None:
+    def wait(self, timeout_s: float) -> bool:
         """Wait as the broker does."""
-        self.inner.wait(timeout_s)
+        return self.inner.wait(timeout_s)
 
     def subscription(self, until_s: float = float("inf")) -> tuple[str, bool] | None:
         """Pass a subscription on."""
@@ -57,12 +59,12 @@ class StampedSockets:
             self.notes.append(("taken", time.time_ns(), said.body))
         return said
 
-    def publish(self, topic: str, body: bytes) -> None:
+    def publish(self, topic: str, body: bytes | zmq.Frame) -> None:
         """Note when work and a result leave."""
         if topic.startswith("work."):
-            self.notes.append(("handed out", time.time_ns(), body))
+            self.notes.append(("handed out", time.time_ns(), body if isinstance(body, bytes) else body.bytes))
         elif topic.startswith("result."):
-            self.notes.append(("published", time.time_ns(), body))
+            self.notes.append(("published", time.time_ns(), body if isinstance(body, bytes) else body.bytes))
         self.inner.publish(topic, body)
 
     def refuse(self, said: Received, why: str) -> RefusedError:
@@ -74,9 +76,9 @@ class StampedSockets:
         """Return what the ports count by name."""
         return self.inner.refusals
 
-    def note_unusable(self, why: str) -> None:
+    def note_unusable(self, why: str, said: Received | None = None) -> None:
         """Name the sender as the broker does."""
-        self.inner.note_unusable(why)
+        self.inner.note_unusable(why, said)
 
     def close(self, *, linger_s: float = 0.0) -> None:
         """Close as the broker does."""

@@ -265,7 +265,8 @@ def test_a_site_runs_once(site: Upstairs) -> None:
 def test_an_edited_site_file_is_said_once_and_reload_applies_it_where_it_differs(site: Upstairs) -> None:
     """A file that is not valid changes nothing; who is not concerned runs on."""
     site.up("--only", "broker", "--only", "cameras", "--only", "recognizers")
-    site.wait_for(r"door: live")
+    for read_the_file in (r"door: live", r"broker +\|.* ingress", r"pool +\|.* starts"):
+        site.wait_for(read_the_file)
     before = site.nodes()
     good = site.config.read_text()
     site.config.write_text(good.replace("max_fps: 5", "max_fsp: 5"))
