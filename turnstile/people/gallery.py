@@ -16,7 +16,7 @@ import numpy.typing as npt
 from turnstile.errors import WireError
 from turnstile.people.crowding import crowding
 from turnstile.people.encodings import MAX_LENGTH, Encodings, are_encodings, matrix
-from turnstile.people.risk import Limits, Risk, limits, neighbours
+from turnstile.people.risk import Limits, Neighbours, Risk, limits, neighbours
 from turnstile.protocol.fields import ENCODING_BYTES, STEERING
 from turnstile.protocol.messages import People
 from turnstile.protocol.names import name_key
@@ -76,6 +76,8 @@ class Gallery:
     encodings: Encodings
     limits: Limits | None = None
     """Largest distance at which each of `persons` is recognised; `None` where the site has one for all."""
+    around: Neighbours | None = None
+    """How near `persons` lie to each other, where `limits` were made of it."""
 
     def match(self, faces: Encodings) -> list[Match]:
         """Return the nearest person of each row of `faces` `(k, 128)`.
@@ -208,6 +210,7 @@ def templates(gallery: Gallery, risk: Risk | None = None) -> Gallery:
     if not is_averaged(gallery.engine) or not gallery.persons:
         return gallery
     encodings = means(gallery.encodings, gallery.owners)
+    around = None if risk is None else neighbours(encodings)
     pictures = np.bincount(gallery.owners, minlength=len(gallery.persons))
     return Gallery(
         version=gallery.version,
@@ -215,7 +218,8 @@ def templates(gallery: Gallery, risk: Risk | None = None) -> Gallery:
         persons=gallery.persons,
         owners=np.arange(len(gallery.persons)),
         encodings=encodings,
-        limits=None if risk is None else limits(pictures, neighbours(encodings), risk),
+        limits=None if risk is None or around is None else limits(pictures, around, risk),
+        around=around,
     )
 
 

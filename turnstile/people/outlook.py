@@ -65,7 +65,8 @@ def outlook(compared: Gallery, pictures: npt.NDArray[np.intp], decision: Decisio
     own = one_for_all if compared.limits is None else compared.limits
     if not is_averaged(compared.engine):
         return Outlook(own, None, None, None, (), 0, 1.0)
-    around, risk = neighbours(compared.encodings), risk_of(decision)
+    around = neighbours(compared.encodings) if compared.around is None else compared.around
+    risk = risk_of(decision)
     stricter = (
         np.zeros(0, np.intp)
         if risk is None
