@@ -30,6 +30,7 @@ from benchmarks.precisions import show_precisions
 from benchmarks.report import Cell, Goal, Report, parser
 from turnstile.people.calibration import Admissions, Pictures, admissions, distance_for, false_accepts
 from turnstile.people.crowding import crowding
+from turnstile.people.encodings import distances_between
 from turnstile.people.gallery import means
 from turnstile.vision.encode.encoder import POLICIES
 
@@ -100,13 +101,11 @@ def cross_validated(distances: Floats, same: npt.NDArray[np.bool_]) -> float:
 def impostor_quantiles(encodings: Floats, people: Sequence[str], rates: Sequence[float]) -> list[float]:
     """Return the distances below which these shares of all pairs of different people lie."""
     owners = np.unique(np.asarray(people), return_inverse=True)[1]
-    squares = (encodings**2).sum(axis=1)
     found = []
     for at in range(0, len(encodings), 512):
         rows = slice(at, at + 512)
-        products = encodings[rows] @ encodings.T
-        distances = np.sqrt(np.maximum(squares[rows, None] + squares[None] - 2 * products, 0))
-        later = np.arange(len(encodings))[None] > np.arange(at, at + len(products))[:, None]
+        distances = distances_between(encodings[rows], encodings)
+        later = np.arange(len(encodings))[None] > np.arange(at, at + len(distances))[:, None]
         found.append(distances[later & (owners[rows, None] != owners[None])])
     return [float(value) for value in np.quantile(np.concatenate(found), rates)]
 

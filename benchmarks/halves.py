@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from benchmarks.face_folders import Floats
 from turnstile.people.crowding import crowding_about
+from turnstile.people.encodings import distances_between
 from turnstile.people.risk import CLOSE, LFW, Tables
 
 CENTRES = 32
@@ -137,8 +138,7 @@ def draw(half: Half, people: int, pictures: int, random: np.random.Generator) ->
 
 def distances(rows: Floats, columns: Floats, centres: Floats | None) -> Floats:
     """Return how far each row is from each column, `(n, m)`; without centres, plainly."""
-    squares = (rows**2).sum(1)[:, None] + (columns**2).sum(1)[None] - 2 * rows @ columns.T
-    apart = np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
+    apart = distances_between(rows, columns)
     if centres is not None:
         apart += crowding_about(rows, centres)[:, None] + crowding_about(columns, centres)[None]
     return apart

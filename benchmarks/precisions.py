@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from benchmarks.face_folders import Faces, Floats, Pairs
 from benchmarks.report import Cell, Goal, Report
+from turnstile.people.encodings import distances_between
 from turnstile.vision.encode.encoder import POLICIES
 from turnstile.vision.models.runtime import PrecisionName
 
@@ -44,8 +45,7 @@ class Compared:
 
 def compared(live: Floats, enrolled: Floats, owners: Whole, pairs: Pairs) -> Compared:
     """Return the distances of all pairs, each picture once as a frame and once as enrolled."""
-    squares = (live**2).sum(axis=1)[:, None] + (enrolled**2).sum(axis=1)[None]
-    distances = np.sqrt(np.maximum(squares - 2 * live @ enrolled.T, 0))
+    distances = distances_between(live, enrolled)
     others = owners[:, None] != owners[None]
     bound = np.quantile(distances[others][::7], NEAREST_PART)
     rows, columns = np.nonzero(others & (distances <= bound))

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from turnstile.counts import named
-from turnstile.people.encodings import Encodings, matrix
+from turnstile.people.encodings import Encodings, distances_between, matrix
 from turnstile.people.gallery import is_averaged
 
 
@@ -81,7 +81,7 @@ def disagreeing(pictures: Sequence[EnrolledPicture], bounds: AgreementBounds) ->
     }
     pictures = pictures[:MAX_OF_A_PERSON]
     rows = encodings_of(pictures)
-    distances = _between(rows, rows)
+    distances = distances_between(rows, rows)
     groups = _groups(distances <= bounds.same_person)
     largest = max(groups, key=len)
     if 2 * len(largest) <= len(pictures):
@@ -223,8 +223,3 @@ def _groups(near: npt.NDArray[np.bool_]) -> list[set[int]]:
             waiting += found
         groups.append(group)
     return groups
-
-
-def _between(rows: Encodings, columns: Encodings) -> Encodings:
-    squares = (rows**2).sum(1)[:, None] + (columns**2).sum(1)[None] - 2 * rows @ columns.T
-    return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)

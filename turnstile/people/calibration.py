@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from turnstile.people.crowding import crowding
-from turnstile.people.encodings import Encodings
+from turnstile.people.encodings import Encodings, distances_between
 from turnstile.people.gallery import Gallery, is_averaged, means
 from turnstile.people.risk import Limits, Risk, limits, neighbours
 from turnstile.site.settings import DecisionSettings
@@ -230,8 +230,7 @@ _STEPS = tuple(share * 10.0**-digits for digits in range(7) for share in (1.0, 0
 
 def _distances(rows: Encodings, columns: Encodings, *, crowded: bool = False) -> Distances:
     """Return the distance of each row to each column; `crowded` adds what `Gallery.match` adds."""
-    squares = (rows**2).sum(axis=1)[:, None] + (columns**2).sum(axis=1)[None] - 2 * rows @ columns.T
-    distances = np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
+    distances = distances_between(rows, columns)
     if crowded:
         distances += crowding(rows)[:, None] + crowding(columns)[None]
     return np.maximum(distances, 0, out=distances)

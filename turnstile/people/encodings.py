@@ -36,6 +36,12 @@ def are_encodings(rows: Encodings) -> bool:
     return bounded and bool(((rows**2).sum(1) <= MAX_LENGTH**2).all())
 
 
+def distances_between(rows: Encodings, columns: Encodings) -> Encodings:
+    """Return float32 `(n, m)`: the Euclidean distance of each of `n` rows to each of `m` columns."""
+    squares = np.einsum("ij,ij->i", rows, rows)[:, None] + np.einsum("ij,ij->i", columns, columns)
+    return np.asarray(np.sqrt(np.maximum(squares - 2 * rows @ columns.T, 0)), np.float32)
+
+
 def matrix(data: bytes) -> Encodings:
     """Return encodings `(n, 128)` from little-endian float32."""
     return np.frombuffer(data, dtype="<f4").astype(np.float32).reshape(-1, ENCODING_SIZE)

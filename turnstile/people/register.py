@@ -9,6 +9,7 @@ from turnstile.counts import counted, named
 from turnstile.people.agreement import by_person, encodings_of
 from turnstile.people.building import GalleryBuilder, Ingredients, MadeGallery
 from turnstile.people.crowding import crowding
+from turnstile.people.encodings import distances_between
 from turnstile.people.gallery import Gallery, is_averaged
 from turnstile.people.quality import ENOUGH_PICTURES, FAR_FROM_OTHERS, in_words, weaknesses
 from turnstile.people.risk import expected, risk_of
@@ -167,12 +168,11 @@ def _closest(gallery: Gallery) -> list[Closest | None]:
     if people < 2:
         return [None] * people
     added = crowding(rows) if is_averaged(gallery.engine) else np.zeros(len(rows), np.float32)
-    squares = np.einsum("ij,ij->i", rows, rows)
     best = np.full(people, np.inf, np.float32)
     whose = np.zeros(people, np.intp)
     for at in range(0, len(rows), AT_ONCE):
         some = slice(at, at + AT_ONCE)
-        apart = np.sqrt(np.maximum(squares[some, None] + squares[None] - 2 * rows[some] @ rows.T, 0))
+        apart = distances_between(rows[some], rows)
         apart += added[some, None] + added[None]
         apart[owners[some, None] == owners[None]] = np.inf
         for row, column in enumerate(apart.argmin(axis=1)):

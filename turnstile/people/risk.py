@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from turnstile.people.crowding import crowding
-from turnstile.people.encodings import Encodings
+from turnstile.people.encodings import Encodings, distances_between
 from turnstile.site.settings import DecisionSettings
 
 Limits = npt.NDArray[np.float32]
@@ -186,12 +186,9 @@ def neighbours(templates: Encodings, added: npt.NDArray[np.float32] | None = Non
     if not 1 < people <= MAX_COMPARED:
         return Neighbours(found, others)
     added = crowding(templates) if added is None else added
-    squares = np.einsum("ij,ij->i", templates, templates)
     for at in range(0, people, AT_ONCE):
         rows = slice(at, at + AT_ONCE)
-        apart = np.sqrt(
-            np.maximum(squares[rows, None] + squares[None] - 2 * templates[rows] @ templates.T, 0)
-        )
+        apart = distances_between(templates[rows], templates)
         apart += added[rows, None] + added[None]
         np.fill_diagonal(apart[:, at:], np.inf)
         others[rows] = apart.argmin(axis=1)
