@@ -4,12 +4,17 @@ On one core an encoding takes 3 to 80 ms. A poster of 84 faces at one door took 
 frame, and the next door's verdict waited as long. So a frame's encodings are bounded in number and in time.
 """
 
+import secrets
+import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from turnstile.people.encodings import ENCODING_SIZE, Encodings
-from turnstile.protocol.fields import Box
+from turnstile.protocol.fields import Box, Hint
+from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.encode.known import unknown_faces
 
 MAX_ENCODED = 8
 """Faces of a frame that are encoded; more than anybody ever stands at a door."""
@@ -19,6 +24,44 @@ NEAREST = 4
 
 AT_THE_CORNER = 0.5
 """What the size of a face in the corner counts, against one in the middle; unmeasured."""
+
+
+class FacesRead(NamedTuple):
+    """Which faces of a frame were to be encoded, and which were in time."""
+
+    wanted: tuple[int, ...]
+    encoded: tuple[int, ...]
+    encodings: Encodings
+    """A row for each of `encoded`."""
+
+
+def read_faces(
+    frame: PictureRgb,
+    boxes: Sequence[Box],
+    hint: Hint | None,
+    encode: Callable[[Box], Encodings],
+    *,
+    budget_s: float,
+) -> FacesRead:
+    """Encode the faces of a frame that nobody knows yet, those first that matter most, within a time.
+
+    Args:
+        frame: uint8 `(height, width, 3)`.
+        boxes: of all faces found.
+        hint: which of them need not be encoded.
+        encode: returns the row `(1, 128)` of one face.
+        budget_s: no face is begun after so long.
+    """
+    wanted, turn = unknown_faces(boxes, hint), secrets.randbelow(2**30)
+    height_px, width_px = frame.shape[:2]
+    order = to_encode([boxes[at] for at in wanted], width_px=width_px, height_px=height_px, turn=turn)
+    encoded, encodings = encode_in_time(
+        [wanted[at] for at in order],
+        lambda at: encode(boxes[at]),
+        budget_s=budget_s,
+        clock=time.perf_counter,
+    )
+    return FacesRead(tuple(wanted), encoded, encodings)
 
 
 def to_encode(boxes: Sequence[Box], *, width_px: int, height_px: int, turn: int) -> list[int]:

@@ -1,7 +1,6 @@
 """The accelerated engine: dlib's own networks on a model runtime, and a search near hinted faces."""
 
 import functools
-import secrets
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,9 +23,8 @@ from turnstile.vision.detect.search import (
     missed_faces,
     the_one_face,
 )
-from turnstile.vision.encode.crowd import encode_in_time, to_encode
+from turnstile.vision.encode.crowd import read_faces
 from turnstile.vision.encode.encoder import POLICIES, Encoder
-from turnstile.vision.encode.known import unknown_faces
 from turnstile.vision.encode.looks import looks_of
 from turnstile.vision.engines.detectors import Detectors
 from turnstile.vision.engines.engine import Analysis, EncodedFace, EngineDescription
@@ -96,23 +94,18 @@ class AcceleratedEngine:
         sighting = self._find(frame, hint, glance)
         boxes = sighting.boxes_px[:MAX_FACES]
         detected = time.perf_counter()
-        height_px, width_px = frame.shape[:2]
-        wanted = unknown_faces(boxes, hint)
-        turn = secrets.randbelow(2**30)
-        order = to_encode([boxes[at] for at in wanted], width_px=width_px, height_px=height_px, turn=turn)
-        encoded_faces, encodings = encode_in_time(
-            [wanted[at] for at in order],
-            lambda at: self._frames.encode(frame, [boxes[at]]),
-            budget_s=self._encode_budget_s,
-            clock=time.perf_counter,
+        read = read_faces(
+            frame, boxes, hint, lambda box: self._frames.encode(frame, [box]), budget_s=self._encode_budget_s
         )
         encoded = time.perf_counter()
         return Analysis(
             boxes_px=boxes,
-            encodings=encodings,
-            encoded=encoded_faces,
-            left_out=len(wanted) - len(encoded_faces),
-            sharpness=tuple(sharpness(frame, box) if at in wanted else 0.0 for at, box in enumerate(boxes)),
+            encodings=read.encodings,
+            encoded=read.encoded,
+            left_out=len(read.wanted) - len(read.encoded),
+            sharpness=tuple(
+                sharpness(frame, box) if at in read.wanted else 0.0 for at, box in enumerate(boxes)
+            ),
             decode_ms=glance.decode_ms + (decoded - started) * 1e3,
             detect_ms=glance.detect_ms + (detected - decoded) * 1e3,
             encode_ms=(encoded - detected) * 1e3,

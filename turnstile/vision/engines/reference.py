@@ -2,7 +2,6 @@
 
 import functools
 import math
-import secrets
 import time
 import warnings
 from collections.abc import Sequence
@@ -16,8 +15,7 @@ from turnstile.protocol.fields import MAX_FACES, Box, Hint
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.search import missed_faces, the_one_face
-from turnstile.vision.encode.crowd import encode_in_time, to_encode
-from turnstile.vision.encode.known import unknown_faces
+from turnstile.vision.encode.crowd import read_faces
 from turnstile.vision.encode.landmarks import Landmarks
 from turnstile.vision.encode.looks import looks_of
 from turnstile.vision.engines.engine import Analysis, EncodedFace, EngineDescription
@@ -77,23 +75,18 @@ class ReferenceEngine:
         decoded = time.perf_counter()
         boxes = self._find(frame, upsamplings=self._upsamplings)[:MAX_FACES]
         detected = time.perf_counter()
-        height_px, width_px = frame.shape[:2]
-        wanted = unknown_faces(boxes, hint)
-        turn = secrets.randbelow(2**30)
-        order = to_encode([boxes[at] for at in wanted], width_px=width_px, height_px=height_px, turn=turn)
-        encoded_faces, encodings = encode_in_time(
-            [wanted[at] for at in order],
-            lambda at: self._encode(frame, [boxes[at]]),
-            budget_s=self._encode_budget_s,
-            clock=time.perf_counter,
+        read = read_faces(
+            frame, boxes, hint, lambda box: self._encode(frame, [box]), budget_s=self._encode_budget_s
         )
         encoded = time.perf_counter()
         return Analysis(
             boxes_px=tuple(boxes),
-            encodings=encodings,
-            encoded=encoded_faces,
-            left_out=len(wanted) - len(encoded_faces),
-            sharpness=tuple(sharpness(frame, box) if at in wanted else 0.0 for at, box in enumerate(boxes)),
+            encodings=read.encodings,
+            encoded=read.encoded,
+            left_out=len(read.wanted) - len(read.encoded),
+            sharpness=tuple(
+                sharpness(frame, box) if at in read.wanted else 0.0 for at, box in enumerate(boxes)
+            ),
             decode_ms=(decoded - started) * 1e3,
             detect_ms=(detected - decoded) * 1e3,
             encode_ms=(encoded - detected) * 1e3,
