@@ -28,8 +28,8 @@ import numpy as np
 from benchmarks.encoder import show_encoder
 from benchmarks.report import Cell, Goal, Report, parser, stay_on_one_core
 from turnstile.protocol.fields import Box, Hint
+from turnstile.protocol.places import overlap_of
 from turnstile.site.recognition import RecognitionSettings
-from turnstile.vision.detect.search import overlap
 from turnstile.vision.engines.engine import Analysis, Engine
 from turnstile.vision.engines.selection import make_engine
 from turnstile.vision.pictures import decode_frame
@@ -188,8 +188,8 @@ def _agreed(boxes_of_each: Sequence[Sequence[Box]]) -> list[Box]:
     for at, boxes in enumerate(boxes_of_each):
         others = [box for index, other in enumerate(boxes_of_each) if index != at for box in other]
         for box in boxes:
-            is_new = all(overlap(box, other) <= SAME_PLACE for other in agreed)
-            if is_new and any(overlap(box, other) > SAME_PLACE for other in others):
+            is_new = all(overlap_of(box, other) <= SAME_PLACE for other in agreed)
+            if is_new and any(overlap_of(box, other) > SAME_PLACE for other in others):
                 agreed.append(box)
     return agreed
 
@@ -198,8 +198,8 @@ def found_and_false(contender: Contender, truth: Sequence[Sequence[Box]]) -> tup
     """Return the share of faces found, and false boxes a frame."""
     hits = faces = false = 0
     for analysis, boxes in zip(contender.analyses, truth, strict=True):
-        hits += sum(any(overlap(box, mine) > SAME_PLACE for mine in analysis.boxes_px) for box in boxes)
-        false += sum(all(overlap(box, mine) <= SAME_PLACE for box in boxes) for mine in analysis.boxes_px)
+        hits += sum(any(overlap_of(box, mine) > SAME_PLACE for mine in analysis.boxes_px) for box in boxes)
+        false += sum(all(overlap_of(box, mine) <= SAME_PLACE for box in boxes) for mine in analysis.boxes_px)
         faces += len(boxes)
     return hits / max(1, faces), false / len(truth)
 

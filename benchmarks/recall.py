@@ -26,11 +26,12 @@ import numpy as np
 from benchmarks.face_folders import pictures_in
 from benchmarks.report import Report, parser, stay_on_one_core
 from turnstile.protocol.fields import Box
+from turnstile.protocol.places import overlap_of
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.blazeface import BlazeFaceDetector
 from turnstile.vision.detect.cnn import CnnDetector
 from turnstile.vision.detect.hog import HogDetector
-from turnstile.vision.detect.search import Detector, overlap
+from turnstile.vision.detect.search import Detector
 from turnstile.vision.models import cache
 
 CANVAS_PX = (320, 240)
@@ -97,7 +98,7 @@ class Contender:
 
     def see(self, picture: PictureRgb, truth: Box) -> None:
         """Look at a picture and keep what came of it."""
-        there = [overlap(box, truth) > SAME_PLACE for box in self.boxes(picture)]
+        there = [overlap_of(box, truth) > SAME_PLACE for box in self.boxes(picture)]
         self.hits.append(any(there))
         self.false += there.count(False)
 
@@ -163,7 +164,7 @@ def contenders(ours: Ours) -> list[Contender]:
 def face_of(picture: PictureRgb, ours: Ours) -> Box | None:
     """Return where both detectors see the only face; none if they do not agree."""
     mine, theirs = ours.hog.scan(picture), ours.cnn.scan(picture)
-    if len(mine) != 1 or len(theirs) != 1 or overlap(mine[0].box_px, theirs[0].box_px) <= SAME_PLACE:
+    if len(mine) != 1 or len(theirs) != 1 or overlap_of(mine[0].box_px, theirs[0].box_px) <= SAME_PLACE:
         return None
     return mine[0].box_px
 
@@ -249,12 +250,12 @@ def judge(picture: PictureRgb, everybody: Sequence[Contender]) -> None:
     for at, boxes in enumerate(seen):
         others = [box for other, there in enumerate(seen) if other != at for box in there]
         for box in boxes:
-            if not any(overlap(box, other) > SAME_PLACE for other in others):
+            if not any(overlap_of(box, other) > SAME_PLACE for other in others):
                 everybody[at].false += 1
-            elif not any(overlap(box, face) > SAME_PLACE for face in faces):
+            elif not any(overlap_of(box, face) > SAME_PLACE for face in faces):
                 faces.append(box)
     for contender, boxes in zip(everybody, seen, strict=True):
-        contender.hits += [any(overlap(box, face) > SAME_PLACE for box in boxes) for face in faces]
+        contender.hits += [any(overlap_of(box, face) > SAME_PLACE for box in boxes) for face in faces]
 
 
 def show_frames(report: Report, folder: Path, ours: Ours, *, limit: int) -> None:

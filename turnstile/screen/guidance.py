@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from turnstile.protocol.fields import Advised, Box
+from turnstile.protocol.places import overlap_of
 from turnstile.protocol.reasons import ADVICE_WORDS
-from turnstile.screen.verdicts import overlap_of
 
 BETWEEN = "  ·  "
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from turnstile.protocol.messages import Face
-from turnstile.screen.verdicts import overlap_of
+from turnstile.protocol.places import overlap_of
 
 SAME_PLACE = 0.4
 """Intersection over union of a face's boxes in two results in a row. Unmeasured."""

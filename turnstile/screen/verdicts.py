@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Access, Face, Verdict
+from turnstile.protocol.places import overlap_of
 
 GONE_S = 2.0
 """A decision whose face was not seen for so long is forgotten."""
@@ -63,13 +64,3 @@ def _likeness(one: _Followed, box_px: Box, name: str | None) -> float:
     if name is not None and name == one.access.person:
         return 1.0 + overlap
     return 0.0 if one.access.verdict == "granted" else same_place
-
-
-def overlap_of(one: Box, other: Box) -> float:
-    """Return the intersection of two boxes over their union."""
-    across = min(one.right, other.right) - max(one.left, other.left)
-    down = min(one.bottom, other.bottom) - max(one.top, other.top)
-    if across <= 0 or down <= 0:
-        return 0.0
-    both = across * down
-    return both / (one.width * one.height + other.width * other.height - both)

@@ -9,10 +9,11 @@ import pytest
 
 from turnstile.errors import ModelError
 from turnstile.protocol.fields import Box
+from turnstile.protocol.places import overlap_of
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.blazeface import TILE_PX, BlazeFaceDetector
 from turnstile.vision.detect.hog import HogDetector
-from turnstile.vision.detect.search import Detection, overlap
+from turnstile.vision.detect.search import Detection
 from turnstile.vision.encode.encoder import POLICIES, Encoder
 from turnstile.vision.models import blazeface_file, cache, runtime
 from turnstile.vision.pictures import decode_enrolment
@@ -65,7 +66,7 @@ def test_a_portrait_has_one_face_where_hog_sees_it(faces: Path, name: str) -> No
     picture = decode_enrolment((faces / name).read_bytes())
     (face,) = a_detector(min_face_px=60).scan(picture)
     (hogs,) = HogDetector(min_face_px=60, second_look=Asked()).scan(picture)
-    assert overlap(face.box_px, hogs.box_px) > 0.6
+    assert overlap_of(face.box_px, hogs.box_px) > 0.6
 
 
 @pytest.mark.parametrize("name", ["obama_partial_face.jpg", "obama_partial_face2.jpg"])
@@ -164,8 +165,8 @@ def test_a_followed_face_is_found_where_it_moved_to(two_people: PictureRgb) -> N
         left=first.left + step, top=first.top - step, right=first.right + step, bottom=first.bottom - step
     )
     (again,) = detector.search(two_people, moved)
-    assert overlap(again.box_px, first) > 0.7
-    assert overlap(again.box_px, second) == 0
+    assert overlap_of(again.box_px, first) > 0.7
+    assert overlap_of(again.box_px, second) == 0
 
 
 def test_nobody_is_found_where_nobody_is(two_people: PictureRgb) -> None:

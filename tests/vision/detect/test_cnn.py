@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from turnstile.protocol.fields import Box
+from turnstile.protocol.places import overlap_of
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect import pyramid
 from turnstile.vision.detect.cnn import CnnDetector
-from turnstile.vision.detect.search import overlap
 from turnstile.vision.models import cache
 from turnstile.vision.pictures import decode_enrolment
 
@@ -54,7 +54,7 @@ def test_int8_moves_scores_by_little(detector: CnnDetector, two_people: PictureR
     ours, theirs = fast.scan(two_people), detector.scan(two_people)
     assert len(ours) == len(theirs) == 2
     for one, other in zip(ours, theirs, strict=True):
-        assert overlap(one.box_px, other.box_px) > 0.6
+        assert overlap_of(one.box_px, other.box_px) > 0.6
         assert 0 < abs(one.score - other.score) < 0.03
 
 
@@ -62,7 +62,7 @@ def test_two_people_are_found_and_boxes_clipped(detector: CnnDetector, two_peopl
     """Boxes come in pixels of the picture and stay within it."""
     boxes = [found.box_px for found in detector.scan(two_people)]
     assert len(boxes) == 2
-    assert overlap(*boxes) == 0
+    assert overlap_of(*boxes) == 0
     for box in boxes:
         assert 0 <= box.left < box.right <= two_people.shape[1]
 
@@ -71,7 +71,7 @@ def test_a_face_is_found_near_a_hint(detector: CnnDetector, two_people: PictureR
     """Only the face that was asked for is looked at."""
     first = detector.scan(two_people)[0].box_px
     (near,) = detector.search(two_people, first)
-    assert overlap(near.box_px, first) > 0.5
+    assert overlap_of(near.box_px, first) > 0.5
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (30, 400), (400, 3)])

@@ -7,8 +7,9 @@ import pytest
 
 from turnstile.errors import PictureError
 from turnstile.protocol.fields import Box, Hint
+from turnstile.protocol.places import overlap_of
 from turnstile.vision.arrays import PictureRgb
-from turnstile.vision.detect.search import Detection, distinct, find, overlap, part_around, the_one_face
+from turnstile.vision.detect.search import Detection, distinct, find, part_around, the_one_face
 
 PICTURE: PictureRgb = np.zeros((480, 640, 3), np.uint8)
 
@@ -46,7 +47,7 @@ class FakeDetector:
         """Return the faces that touch a box."""
         assert picture_rgb is PICTURE
         self.searched.append(around)
-        return [face for face in self.faces if overlap(face.box_px, around) > 0]
+        return [face for face in self.faces if overlap_of(face.box_px, around) > 0]
 
 
 def test_without_a_hint_the_whole_picture_is_searched() -> None:
@@ -139,9 +140,11 @@ def test_of_overlapping_boxes_the_surest_stays() -> None:
 
 def test_overlap_is_intersection_over_union() -> None:
     """0 for boxes that only touch, 1 for equal ones."""
-    assert overlap(a_box(), a_box()) == 1
-    assert overlap(a_box(left=0, side=10), a_box(left=10, side=10)) == 0
-    assert overlap(Box(left=0, top=0, right=10, bottom=10), Box(left=5, top=0, right=15, bottom=10)) == 1 / 3
+    assert overlap_of(a_box(), a_box()) == 1
+    assert overlap_of(a_box(left=0, side=10), a_box(left=10, side=10)) == 0
+    assert (
+        overlap_of(Box(left=0, top=0, right=10, bottom=10), Box(left=5, top=0, right=15, bottom=10)) == 1 / 3
+    )
 
 
 @pytest.mark.parametrize("left", [-60, 0, 300, 600, 2000])

@@ -13,11 +13,12 @@ from PIL import Image
 
 from turnstile.errors import PictureError
 from turnstile.protocol.fields import Box, Hint
+from turnstile.protocol.places import overlap_of
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.blazeface import BlazeFaceDetector
 from turnstile.vision.detect.hog import HogDetector
-from turnstile.vision.detect.search import Detection, overlap
+from turnstile.vision.detect.search import Detection
 from turnstile.vision.encode.crowd import MAX_ENCODED
 from turnstile.vision.engines.accelerated import AcceleratedEngine
 from turnstile.vision.engines.reference import ReferenceEngine
@@ -45,7 +46,7 @@ def test_it_sees_the_faces_that_the_reference_engine_sees(
     theirs, ours = reference.analyse(jpeg), engine.analyse(jpeg)
     assert len(ours.boxes_px) == len(theirs.boxes_px) == 2
     for mine in ours.boxes_px:
-        assert max(overlap(mine, other) for other in theirs.boxes_px) > 0.4
+        assert max(overlap_of(mine, other) for other in theirs.boxes_px) > 0.4
     assert ours.encodings.shape == (2, 128)
     assert len(ours.sharpness) == 2
     assert ours.full_scan
@@ -86,7 +87,7 @@ def test_a_hint_spares_the_full_scan_and_finds_the_same_faces(
     assert not near.full_scan
     assert len(near.boxes_px) == 2
     for mine, other in zip(near.boxes_px, full.boxes_px, strict=True):
-        assert overlap(mine, other) > 0.5
+        assert overlap_of(mine, other) > 0.5
     elsewhere = np.zeros_like(two_people)
     elsewhere[:, :750] = two_people[:, 250:]
     gone = engine.analyse(as_jpeg(elsewhere), hint=hint)
@@ -127,7 +128,7 @@ def test_large_frames_are_decoded_no_larger_than_the_smallest_face_needs(
     full = [found.box_px for found in engine.detector.scan(large)]
     assert len(analysis.boxes_px) == len(full) == 2
     for mine in analysis.boxes_px:
-        assert max(overlap(mine, other) for other in full) > 0.7
+        assert max(overlap_of(mine, other) for other in full) > 0.7
         assert 0 <= mine.left < mine.right <= large.shape[1]
         assert 0 <= mine.top < mine.bottom <= large.shape[0]
     assert analysis.full_scan
@@ -261,7 +262,7 @@ def test_a_sure_face_needs_no_second_look(obama: PictureRgb) -> None:
     found = HogDetector(min_face_px=100, second_look=second).scan(obama)
     sure = [face for face in found if face.score > 0.5]
     assert len(sure) == 1
-    assert all(overlap(sure[0].box_px, asked) < 0.3 for asked in second.asked)
+    assert all(overlap_of(sure[0].box_px, asked) < 0.3 for asked in second.asked)
 
 
 def test_a_face_that_is_doubted_gets_a_second_look(obama: PictureRgb) -> None:
@@ -279,7 +280,7 @@ def test_a_face_that_is_doubted_gets_a_second_look(obama: PictureRgb) -> None:
         )
         second = OneFace()
         HogDetector(min_face_px=57, second_look=second).scan(small)
-        outcomes.append(any(overlap(asked, place) > 0.3 for asked in second.asked))
+        outcomes.append(any(overlap_of(asked, place) > 0.3 for asked in second.asked))
     assert any(outcomes)
     assert not outcomes[-1]
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from turnstile.errors import PictureError
 from turnstile.protocol.fields import Box, Hint
+from turnstile.protocol.places import overlap_of
 from turnstile.vision.arrays import ENROLMENT_LONG_SIDE_PX, PictureRgb
 
 MAX_HINT_AGE_S = 1.0
@@ -99,7 +100,7 @@ def is_worth_following(hint: Hint, *, full_scan_every: int) -> bool:
 
 def _best(candidates: Sequence[Detection], around: Box) -> Detection | None:
     """Return the surest face that touches a box, or `None`."""
-    touching = [found for found in candidates if overlap(found.box_px, around) > 0]
+    touching = [found for found in candidates if overlap_of(found.box_px, around) > 0]
     return max(touching, key=lambda found: found.score, default=None)
 
 
@@ -113,7 +114,7 @@ def distinct(found: Sequence[Detection]) -> list[Detection]:
     """Return the surest of each group of overlapping faces, surest first."""
     kept: list[Detection] = []
     for face in sorted(found, key=lambda face: -face.score):
-        if all(overlap(face.box_px, other.box_px) <= SAME_FACE_OVERLAP for other in kept):
+        if all(overlap_of(face.box_px, other.box_px) <= SAME_FACE_OVERLAP for other in kept):
             kept.append(face)
     return kept
 
@@ -149,16 +150,6 @@ def missed_faces(picture_rgb: PictureRgb, *, find: FindBoxes, find_small: FindBo
         if find(np.ascontiguousarray(np.rot90(picture_rgb, quarters))):
             raise PictureError("the face is not upright; turn the picture and save it")
     return find_small(picture_rgb)
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Return the intersection of two boxes over their union, 0 to 1."""
-    width = min(one.right, other.right) - max(one.left, other.left)
-    height = min(one.bottom, other.bottom) - max(one.top, other.top)
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / (one.width * one.height + other.width * other.height - shared)
 
 
 @dataclass(frozen=True, kw_only=True)
