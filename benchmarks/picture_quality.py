@@ -3,7 +3,7 @@
 Each picture of a person enrols alone, and the person's other pictures stand for frames. Then two enrol of
 which one is weak: with both, and with the good one alone. Figures are of the halves of three splits.
 
-    python -m benchmarks.picture_quality ../shared/data/lfw_dev
+    python -m benchmarks.picture_quality LFW_FOLDER
 """
 
 import functools
