@@ -8,8 +8,6 @@ import ctypes
 import os
 import socket
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import zmq
 from zmq.utils import z85
@@ -52,12 +50,8 @@ class CurvePeer:
         self._send(b"\x08INITIATE" + cookie + nonce + initiate, _COMMAND)
         self._command()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End the connection."""
         self.socket.close()
 
     def send_part(self, body: bytes, *, more: bool) -> bool:

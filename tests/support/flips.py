@@ -4,6 +4,7 @@ python -m tests.support.flips [--journal] [--all]
 """
 
 import logging
+import random
 import select
 import sys
 import tempfile
@@ -171,6 +172,13 @@ def _outcomes(journal: Journal, count: int = 1) -> list[Access | Act | Log]:
 
     wait_until(lambda: len(found) >= count or journal.problem, lambda: found, between=turn)
     return found
+
+
+def outcomes_of_a_sample(kept: FlippedStore | FlippedJournal, *, flips: int) -> set[Outcome]:
+    """Flip bits of bytes in use, chosen the same way each time, and return what came of it."""
+    used = [at for at, byte in enumerate(kept.data) if byte]
+    chance = random.Random(7)
+    return {kept.try_bit(chance.choice(used) * 8 + chance.randrange(8)) for _ in range(flips)}
 
 
 def main(*, every: int, journal: bool) -> None:

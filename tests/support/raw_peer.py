@@ -1,8 +1,6 @@
 """A peer that speaks ZMTP by hand, so that it can do what libzmq never does."""
 
 import socket
-from types import TracebackType
-from typing import Self
 
 _GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 MORE, LONG, COMMAND = 1, 2, 4
@@ -20,12 +18,8 @@ class RawPeer:
         self.socket.sendall(bytes([COMMAND, len(ready)]) + ready)
         self._receive(self._receive(2)[1])
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End the connection."""
         self.socket.close()
 
     def _receive(self, count: int) -> bytes:

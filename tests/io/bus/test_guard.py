@@ -224,7 +224,7 @@ def a_peer_by_hand(place: Place, who: Identity) -> Iterator[CurvePeer]:
             CurvePeer, connected, key.own.public, key.own.secret, key.broker_public, kind=b"SUB"
         )
         place.turn_until(shaking.done)
-    with shaking.result() as peer:
+    with closing(shaking.result()) as peer:
         yield peer
 
 

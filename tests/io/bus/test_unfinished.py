@@ -63,7 +63,7 @@ def test_a_message_of_endless_parts_ends_its_connection(
     sockets: BrokerSockets, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After twice the largest message and what was on its way; it is said, and counted."""
-    with RawPeer(port(sockets.pull), b"PUSH") as peer:
+    with closing(RawPeer(port(sockets.pull), b"PUSH")) as peer:
         assert parts_sent(peer, sockets, PART, at_most=400) < 100
     assert sockets.unfinished.cut == 1
     assert "that are no whole message; its connection is closed" in caplog.text
@@ -71,7 +71,7 @@ def test_a_message_of_endless_parts_ends_its_connection(
 
 def test_a_subscription_of_endless_parts_ends_its_connection(sockets: BrokerSockets) -> None:
     """The egress takes small parts only, and few of them."""
-    with RawPeer(port(sockets.xpub), b"SUB") as peer:
+    with closing(RawPeer(port(sockets.xpub), b"SUB")) as peer:
         assert parts_sent(peer, sockets, bytes(240), at_most=40_000) < 40_000
     assert sockets.unfinished.cut == 1
 
@@ -81,7 +81,7 @@ def test_whole_messages_end_no_connection(sockets: BrokerSockets) -> None:
     body = encode(a_frame(jpeg=bytes(MAX_FRAME_BYTES)))
     about = topic("frame", "front_door")
     came: list[str] = []
-    with RawPeer(port(sockets.pull), b"PUSH") as peer:
+    with closing(RawPeer(port(sockets.pull), b"PUSH")) as peer:
         for _ in range(100):
             assert peer.send_part(about.encode(), more=True)
             assert peer.send_part(body, more=False)

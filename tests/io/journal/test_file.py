@@ -1,13 +1,12 @@
 """The journal's file is its owner's only, and nobody else's database."""
 
-import random
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.flips import FlippedJournal
+from tests.support.flips import FlippedJournal, outcomes_of_a_sample
 from turnstile.errors import JournalError
 from turnstile.io.journal.file import open_journal
 
@@ -40,8 +39,4 @@ def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> Non
 
 def test_a_flipped_bit_is_noticed_or_harmless(tmp_path: Path) -> None:
     """A sample of the bits in use: the broker or the log says so, or all is as it was."""
-    journal = FlippedJournal(tmp_path)
-    used = [at for at, byte in enumerate(journal.data) if byte]
-    chance = random.Random(7)
-    outcomes = {journal.try_bit(chance.choice(used) * 8 + chance.randrange(8)) for _ in range(100)}
-    assert outcomes == {"noticed", "harmless"}
+    assert outcomes_of_a_sample(FlippedJournal(tmp_path), flips=100) == {"noticed", "harmless"}

@@ -4,7 +4,7 @@ import random
 import resource
 import socket
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 
 import msgspec
 import zmq
@@ -144,8 +144,10 @@ def endless_message(place: Place, until_s: float) -> int:
     while time.monotonic() < until_s:
         with (
             suppress(OSError),
-            CurvePeer(
-                socket.create_connection((host, port), timeout=30), *place.credentials("rogue_camera")
+            closing(
+                CurvePeer(
+                    socket.create_connection((host, port), timeout=30), *place.credentials("rogue_camera")
+                )
             ) as peer,
         ):
             while time.monotonic() < until_s:
