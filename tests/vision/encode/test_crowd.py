@@ -1,16 +1,19 @@
 """The faces of a frame that are encoded: a bounded number, for a bounded time, and everybody in turn."""
 
-import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
 from tests.support.builders import a_box, some_encodings
 from turnstile.people.encodings import Encodings
-from turnstile.protocol.fields import Box
-from turnstile.vision.encode.crowd import MAX_ENCODED, NEAREST, encode_in_time, to_encode
+from turnstile.protocol.fields import Box, Hint
+from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.encode.crowd import MAX_ENCODED, NEAREST, FaceReader, to_encode
 
 POSTER = [a_box(left=7 * at, size=200 - at) for at in range(84)]
+FRAME = np.zeros((600, 800, 3), np.uint8)
 
 
 def chosen(boxes: list[Box], *, turn: int = 0) -> list[int]:
@@ -46,23 +49,55 @@ def test_everybody_is_first_at_times(count: int) -> None:
     assert {chosen(POSTER[:count], turn=turn)[0] for turn in range(1000)} == set(range(count))
 
 
+@dataclass(kw_only=True)
+class SlowEncoder:
+    """An encoder, and the clock that it moves on by `face_s` a face."""
+
+    face_s: float
+    now_s: float = 0.0
+    batches: list[int] = field(default_factory=list)
+    """How many faces were encoded together each time."""
+
+    def encode(self, _frame: PictureRgb, boxes: Sequence[Box]) -> Encodings:
+        """Return a row a face, which its box tells."""
+        self.now_s += self.face_s * len(boxes)
+        self.batches.append(len(boxes))
+        return some_encodings(len(POSTER))[[POSTER.index(box) for box in boxes]]
+
+    def reader(self, *, budget_s: float) -> FaceReader:
+        """Return what gives it the faces of frames."""
+        return FaceReader(encode=self.encode, budget_s=budget_s, clock=lambda: self.now_s)
+
+
 @pytest.mark.parametrize(("budget_s", "encoded"), [(0.0, 1), (1.0, 1), (1.5, 2), (100.0, 4)])
 def test_no_face_is_begun_when_the_time_is_over(budget_s: float, encoded: int) -> None:
     """One is encoded however long it takes; each takes a second here."""
-    clock = itertools.count()
-    faces, rows = encode_in_time(
-        [3, 1, 2, 0], some_encodings_of, budget_s=budget_s, clock=lambda: float(next(clock))
-    )
+    reader = SlowEncoder(face_s=1.0).reader(budget_s=budget_s)
+    faces, rows = reader.encode_in_time(FRAME, POSTER, [3, 1, 2, 0])
     assert faces == tuple(sorted((3, 1, 2, 0)[:encoded]))
-    assert np.array_equal(rows, np.concatenate([some_encodings_of(at) for at in faces]))
+    assert np.array_equal(rows, some_encodings(len(POSTER))[list(faces)])
+
+
+def test_faces_are_encoded_together_where_half_of_the_time_left_suffices() -> None:
+    """The first one ever is encoded alone, as nobody knows what it takes."""
+    encoder = SlowEncoder(face_s=1.0)
+    reader = encoder.reader(budget_s=8.0)
+    for _ in range(2):
+        faces, _ = reader.encode_in_time(FRAME, POSTER, range(6))
+        assert len(faces) == 6
+    assert encoder.batches == [1, 3, 2, 4, 2]
 
 
 def test_no_face_costs_no_time() -> None:
     """There is nothing to encode in an empty place."""
-    faces, rows = encode_in_time([], some_encodings_of, budget_s=1.0, clock=lambda: 0.0)
+    faces, rows = SlowEncoder(face_s=1.0).reader(budget_s=1.0).encode_in_time(FRAME, POSTER, [])
     assert (faces, rows.shape) == ((), (0, 128))
 
 
-def some_encodings_of(at: int) -> Encodings:
-    """Return the encoding of a face."""
-    return some_encodings(5)[at : at + 1]
+def test_known_faces_are_not_encoded() -> None:
+    """The others are, however the order falls out."""
+    boxes = [a_box(left=500, size=100), a_box(left=0, size=90)]
+    reader = FaceReader(encode=lambda _, some: some_encodings(len(some)), budget_s=1.0)
+    hint = Hint(boxes_px=tuple(boxes), age_s=0.1, frames_since_full_scan=0, find_only=(1,))
+    read = reader.read(FRAME, boxes, hint)
+    assert (read.wanted, read.encoded, read.encodings.shape) == ((0,), (0,), (1, 128))

@@ -23,7 +23,7 @@ from turnstile.vision.detect.search import (
     missed_faces,
     the_one_face,
 )
-from turnstile.vision.encode.crowd import read_faces
+from turnstile.vision.encode.crowd import FaceReader
 from turnstile.vision.encode.encoder import POLICIES, Encoder
 from turnstile.vision.encode.looks import looks_of
 from turnstile.vision.engines.detectors import Detectors
@@ -48,20 +48,21 @@ class AcceleratedEngine:
 
     def __init__(self, recognition: RecognitionSettings) -> None:
         self._recognition = recognition
-        self._encode_budget_s = recognition.encode_budget_ms / 1e3
         policy = POLICIES[recognition.frame_policy]
         choice = precision.choose(recognition.precision, batch=policy.chips)
         encoder = cache.encoder(precision=choice.precision, batch=policy.chips)
         self._detectors = Detectors(recognition, choice)
         self._runtime = f"{encoder.description}, {choice.reason}"
-        self._frames = Encoder(encoder, policy)
+        self._reader = FaceReader(
+            encode=Encoder(encoder, policy).encode, budget_s=recognition.encode_budget_ms / 1e3
+        )
         self.detector = self._detectors.for_frames()
         self._warm_up()
 
     def _warm_up(self) -> None:
         blank = np.zeros((480, 640, 3), np.uint8)
         self.detector.scan(blank)
-        self._frames.encode(blank, [Box(left=20, top=20, right=140, bottom=140)])
+        self._reader.read(blank, [Box(left=20, top=20, right=140, bottom=140)], None)
 
     @property
     def description(self) -> EngineDescription:
@@ -94,9 +95,7 @@ class AcceleratedEngine:
         sighting = self._find(frame, hint, glance)
         boxes = sighting.boxes_px[:MAX_FACES]
         detected = time.perf_counter()
-        read = read_faces(
-            frame, boxes, hint, lambda box: self._frames.encode(frame, [box]), budget_s=self._encode_budget_s
-        )
+        read = self._reader.read(frame, boxes, hint)
         encoded = time.perf_counter()
         return Analysis(
             boxes_px=boxes,

@@ -15,7 +15,7 @@ from turnstile.protocol.fields import MAX_FACES, Box, Hint
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.search import missed_faces, the_one_face
-from turnstile.vision.encode.crowd import read_faces
+from turnstile.vision.encode.crowd import FaceReader
 from turnstile.vision.encode.landmarks import Landmarks
 from turnstile.vision.encode.looks import looks_of
 from turnstile.vision.engines.engine import Analysis, EncodedFace, EngineDescription
@@ -49,7 +49,7 @@ class ReferenceEngine:
 
     def __init__(self, recognition: RecognitionSettings) -> None:
         self._upsamplings = max(0, math.ceil(math.log2(HOG_FACE_PX / recognition.min_face_px)))
-        self._encode_budget_s = recognition.encode_budget_ms / 1e3
+        self._reader = FaceReader(encode=self._encode, budget_s=recognition.encode_budget_ms / 1e3)
         self._min_enrol_face_px = recognition.min_enrol_face_px
         blank = np.zeros((160, 160, 3), np.uint8)
         face_recognition.face_locations(blank)
@@ -75,9 +75,7 @@ class ReferenceEngine:
         decoded = time.perf_counter()
         boxes = self._find(frame, upsamplings=self._upsamplings)[:MAX_FACES]
         detected = time.perf_counter()
-        read = read_faces(
-            frame, boxes, hint, lambda box: self._encode(frame, [box]), budget_s=self._encode_budget_s
-        )
+        read = self._reader.read(frame, boxes, hint)
         encoded = time.perf_counter()
         return Analysis(
             boxes_px=tuple(boxes),
