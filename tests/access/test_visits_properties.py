@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.builders import START_NS
 from tests.support.crowd import ANN, BOB, EVE, SETTINGS, STEP_NS, Doorway, seen
-from turnstile.access.visits import Decision
+from turnstile.access.verdicts import Decision
 from turnstile.protocol.messages import Face
 from turnstile.protocol.reasons import Reason
 

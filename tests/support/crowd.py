@@ -5,7 +5,8 @@ import numpy as np
 
 from tests.support.builders import START_NS, a_face, a_result, some_encodings
 from turnstile.access.door import Door
-from turnstile.access.visits import Decision, Objection, fold, nobody_objects
+from turnstile.access.verdicts import Decision, Objection, nobody_objects
+from turnstile.access.visits import fold
 from turnstile.protocol.messages import Face
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings

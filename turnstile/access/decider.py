@@ -14,7 +14,8 @@ from turnstile.access.door import Door, visits_of, without, without_visits_of
 from turnstile.access.events import Circumstances, config_hash, to_access
 from turnstile.access.lockout import Tries
 from turnstile.access.rules import NO_RULES, Rules, judge
-from turnstile.access.visits import Decision, fold
+from turnstile.access.verdicts import Decision
+from turnstile.access.visits import fold
 from turnstile.access.votes import Conclusion
 from turnstile.protocol.messages import Access, Guide, Result
 from turnstile.protocol.reasons import Reason

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from turnstile.access.linking import Trail, are_one_person
+from turnstile.access.linking import Trail, are_one_person, are_two_people
 from turnstile.access.votes import Conclusion, Grounds, Vote, grant
 from turnstile.liveness.sequence import FaceSequence, is_alive
 from turnstile.protocol.messages import Verdict
@@ -75,6 +75,13 @@ def are_of_one_face(visit: Visit, other: Visit, visits: Mapping[str, Visit], *, 
     if not shadowed & {visit.visit, other.visit}:
         return False
     return are_one_person(visit.trail, other.trail, link_distance=link_distance)
+
+
+def are_two(visit: Visit, other: Visit, *, in_view: Collection[str], link_distance: float) -> bool:
+    """Tell whether two visits are of two people for certain."""
+    if visit.visit in in_view and other.visit in in_view:
+        return True
+    return are_two_people(visit.trail, other.trail, link_distance=link_distance)
 
 
 def visits_of(person: str, door: Door) -> tuple[Visit, ...]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnstile.access.visits import Decision
+from turnstile.access.verdicts import Decision
 from turnstile.protocol.messages import Access, Result
 from turnstile.site.settings import DecisionSettings
 

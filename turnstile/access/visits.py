@@ -29,7 +29,7 @@ clock, wrong or set, makes a visit longer or shorter.
   ends a visit. A frame counts once however often its result comes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -38,33 +38,30 @@ from turnstile.access.door import (
     Door,
     Visit,
     are_of_one_face,
-    if_alive,
-    is_awaited,
+    are_two,
     newest_of,
-    not_alive,
     remove,
     shadowed_by,
 )
 from turnstile.access.linking import (
     Trail,
-    are_two_people,
     follow,
     followed,
     is_settled,
     link,
     with_voter,
 )
-from turnstile.access.votes import (
-    MORE_VOTES,
-    Ballot,
-    Conclusion,
-    Vote,
-    ballots,
-    denial,
-    grant,
-    with_frame,
+from turnstile.access.verdicts import (
+    Decision,
+    Objection,
+    conclude,
+    find,
+    nobody_objects,
+    unfinished,
+    was_tried,
 )
-from turnstile.liveness.sequence import FaceSequence, with_face
+from turnstile.access.votes import MORE_VOTES, Ballot, Vote, ballots, with_frame
+from turnstile.liveness.sequence import with_face
 from turnstile.protocol.messages import Face, Result
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
@@ -72,26 +69,11 @@ from turnstile.site.settings import DecisionSettings
 MAX_STEP_NS = 500_000_000
 """The longest gap between two results that counts in full as observed."""
 
-DOUBTFUL_S = 4.0
-"""How long a visit that may be another's face seen badly is in view before it is denied. Unmeasured."""
-
 MAX_FOLDED = 512
 """Frames remembered as folded, so that none counts twice: over 5 s at 100 results a second."""
 
 MAX_FACES_LINKED = 32
 """Faces of a frame that are linked to visits, see `followed`."""
-
-Objection = Callable[[Conclusion], Reason | None]
-"""Returns a further reason to deny, or `None` if there is none."""
-
-
-class Decision(NamedTuple):
-    """A visit was granted or denied."""
-
-    visit: str
-    conclusion: Conclusion
-    face: Face
-    """The face in the deciding frame; of a visit that ended undecided, only its last box."""
 
 
 class Folded(NamedTuple):
@@ -121,11 +103,6 @@ class _Sight(NamedTuple):
     ballot: Ballot
     strayed: bool = False
     """See `Links.strayed`."""
-
-
-def nobody_objects(conclusion: Conclusion) -> Reason | None:  # noqa: ARG001 - an Objection
-    """Let every decision stand."""
-    return None
 
 
 def fold(
@@ -160,18 +137,19 @@ def fold(
     joined = len(door.visits) + begun - len(visits) - len(gone)
     visits = newest_of(visits, in_view=sights)
     before = len(visits)
-    decisions = [_unfinished(visit, settings, objection) for visit in gone if _was_tried(visit, settings)]
+    in_view = {name: sight.face for name, sight in sights.items()}
+    decisions = [unfinished(visit, settings, objection) for visit in gone if was_tried(visit, settings)]
     for name in [name for name in visits if name in sights]:
         doubtful = any(is_settled(one.trail) for one in shadowed_by(visits, visits[name]))
-        conclusion = _find(visits[name], sights[name].ballot, settings, doubtful=doubtful)
+        conclusion = find(visits[name], sights[name].ballot, settings, doubtful=doubtful)
         if conclusion is not None:
-            decisions += _conclude(visits, name, conclusion, sights, settings, objection)
+            decisions += conclude(visits, name, conclusion, in_view, settings, objection)
     after = Door(
         visits=tuple(visits.values()),
         newest_ns=max(door.newest_ns, came_ns),
         folded=(*door.folded, frame)[-MAX_FOLDED:],
     )
-    too_short = sum(visit.verdict is None and not _was_tried(visit, settings) for visit in gone)
+    too_short = sum(visit.verdict is None and not was_tried(visit, settings) for visit in gone)
     return Folded(after, decisions, too_short, joined + before - len(visits))
 
 
@@ -219,7 +197,7 @@ def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: Decis
     """
     for name in list(visits):
         for one in list(shadowed_by(visits, visits[name])):
-            if _are_two(visits[name], one, sights, settings):
+            if are_two(visits[name], one, in_view=sights, link_distance=settings.link_distance):
                 visits[name] = msgspec.structs.replace(visits[name], shadows=one.shadows)
             else:
                 break
@@ -249,13 +227,6 @@ def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: Decis
 def _joined(visit: Visit, other: Visit) -> Visit:
     """Return a visit after another one that was of the same face: it was in view for as long as both."""
     return msgspec.structs.replace(visit, in_view_ns=visit.in_view_ns + other.in_view_ns)
-
-
-def _are_two(visit: Visit, shadowed: Visit, sights: Mapping[str, _Sight], settings: DecisionSettings) -> bool:
-    """Tell whether a visit and the one that it shadows are of two people for certain."""
-    if visit.visit in sights and shadowed.visit in sights:
-        return True
-    return are_two_people(visit.trail, shadowed.trail, link_distance=settings.link_distance)
 
 
 def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -> Visit:
@@ -301,94 +272,6 @@ def _with_vote(visit: Visit, ballot: Ballot, step: _Step, settings: DecisionSett
     vote = Vote(person=ballot.person, measure=ballot.measure, came_ns=step.came_ns)
     votes = sorted((*visit.votes, vote), key=lambda one: one.came_ns)[-(settings.votes_of + MORE_VOTES) :]
     return msgspec.structs.replace(visit, votes=tuple(votes))
-
-
-def _find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, doubtful: bool) -> Conclusion | None:
-    """Return the conclusion of a visit's votes with this frame's; `None` while it stays open.
-
-    A visit that may be another's face seen badly (`doubtful`) is denied later.
-    """
-    if visit.verdict is not None or ballot.reason is None:
-        return None
-    promising = ballot.counts and ballot.person is not None
-    stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
-    found = grant(visit.votes, ballot.person, settings, stayed=stayed) if promising else None
-    if found is not None:
-        return if_alive(found, visit, settings)
-    if is_awaited(visit, settings):
-        return None
-    bound = settings.deny_after_votes + (settings.votes_needed + MORE_VOTES - 1 if promising else 0)
-    not_before_s = DOUBTFUL_S if doubtful else settings.deny_not_before_s
-    by_votes = visit.votes_seen >= bound and visit.in_view_ns >= not_before_s * 1e9
-    by_time = not promising and visit.in_view_ns >= settings.deny_after_s * 1e9
-    return _denied(visit) if by_votes or by_time else None
-
-
-def _was_tried(visit: Visit, settings: DecisionSettings) -> bool:
-    """Tell whether a visit that ended undecided becomes an entry: in enough frames."""
-    seen_enough = visit.votes_seen >= settings.votes_needed
-    stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
-    return visit.verdict is None and seen_enough and stayed
-
-
-def _denied(visit: Visit) -> Conclusion:
-    return denial(visit.reasons, people=len({vote.person for vote in visit.votes} - {None}))
-
-
-def _unfinished(visit: Visit, settings: DecisionSettings, objection: Objection) -> Decision:
-    """Deny a visit that ended without a verdict."""
-    conclusion = not_alive(visit, settings) or _denied(visit)
-    conclusion = _overruled(conclusion, objection(conclusion))
-    return Decision(visit.visit, conclusion, Face(box_px=visit.trail.box_px))
-
-
-def _overruled(conclusion: Conclusion, reason: Reason | None) -> Conclusion:
-    """Return a conclusion, denied for this reason instead if there is one."""
-    return conclusion if reason is None else conclusion._replace(verdict="denied", reason=reason)
-
-
-def _conclude(
-    visits: dict[str, Visit],
-    name: str,
-    conclusion: Conclusion,
-    sights: Mapping[str, _Sight],
-    settings: DecisionSettings,
-    objection: Objection,
-) -> list[Decision]:
-    """Settle a visit and return its decision; no decision if it goes on with one that has a verdict."""
-    visit = visits[name]
-    doubles = [
-        one
-        for one in visits.values()
-        if conclusion.person is not None and one.verdict and one.person == conclusion.person
-    ]
-    for double in doubles:
-        if double.visit not in sights and not _are_two(visit, double, sights, settings):
-            trail = msgspec.structs.replace(
-                visit.trail,
-                person=double.person,
-                certain=True,
-                total=double.trail.total,
-                summed=double.trail.summed,
-            )
-            visits[double.visit] = msgspec.structs.replace(double, trail=trail, absent_ns=visit.absent_ns)
-            remove(visits, name)
-            return []
-    conclusion = _overruled(conclusion, Reason.AMBIGUOUS if doubles else objection(conclusion))
-    person = None if doubles else conclusion.person
-    for other in [one for one in visits.values() if one.visit not in sights and one.verdict is None]:
-        if are_of_one_face(visit, other, visits, link_distance=settings.link_distance):
-            remove(visits, other.visit)
-    visits[name] = msgspec.structs.replace(
-        visit,
-        trail=msgspec.structs.replace(visit.trail, person=person, certain=person is not None),
-        votes=(),
-        sequence=FaceSequence(),
-        shadows="",
-        verdict=conclusion.verdict,
-        person=person,
-    )
-    return [Decision(name, conclusion._replace(person=person), sights[name].face)]
 
 
 _AGAINST = Ballot(person=None, reason=Reason.UNKNOWN, counts=True)

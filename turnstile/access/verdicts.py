@@ -1,0 +1,140 @@
+"""What the votes of a visit come to, and when: a grant, a denial, or nothing yet."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from turnstile.access.door import (
+    Visit,
+    are_of_one_face,
+    are_two,
+    if_alive,
+    is_awaited,
+    not_alive,
+    remove,
+)
+from turnstile.access.votes import MORE_VOTES, Ballot, Conclusion, denial, grant
+from turnstile.liveness.sequence import FaceSequence
+from turnstile.protocol.messages import Face
+from turnstile.protocol.reasons import Reason
+from turnstile.site.settings import DecisionSettings
+
+DOUBTFUL_S = 4.0
+"""How long a visit that may be another's face seen badly is in view before it is denied. Unmeasured."""
+
+Objection = Callable[[Conclusion], Reason | None]
+"""Returns a further reason to deny, or `None` if there is none."""
+
+
+class Decision(NamedTuple):
+    """A visit was granted or denied."""
+
+    visit: str
+    conclusion: Conclusion
+    face: Face
+    """The face in the deciding frame; of a visit that ended undecided, only its last box."""
+
+
+def nobody_objects(conclusion: Conclusion) -> Reason | None:  # noqa: ARG001 - an Objection
+    """Let every decision stand."""
+    return None
+
+
+def find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, doubtful: bool) -> Conclusion | None:
+    """Return the conclusion of a visit's votes with this frame's; `None` while it stays open.
+
+    A visit that may be another's face seen badly (`doubtful`) is denied later.
+    """
+    if visit.verdict is not None or ballot.reason is None:
+        return None
+    promising = ballot.counts and ballot.person is not None
+    stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
+    found = grant(visit.votes, ballot.person, settings, stayed=stayed) if promising else None
+    if found is not None:
+        return if_alive(found, visit, settings)
+    if is_awaited(visit, settings):
+        return None
+    bound = settings.deny_after_votes + (settings.votes_needed + MORE_VOTES - 1 if promising else 0)
+    not_before_s = DOUBTFUL_S if doubtful else settings.deny_not_before_s
+    by_votes = visit.votes_seen >= bound and visit.in_view_ns >= not_before_s * 1e9
+    by_time = not promising and visit.in_view_ns >= settings.deny_after_s * 1e9
+    return _denied(visit) if by_votes or by_time else None
+
+
+def was_tried(visit: Visit, settings: DecisionSettings) -> bool:
+    """Tell whether a visit that ended undecided becomes an entry: in enough frames."""
+    seen_enough = visit.votes_seen >= settings.votes_needed
+    stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
+    return visit.verdict is None and seen_enough and stayed
+
+
+def _denied(visit: Visit) -> Conclusion:
+    return denial(visit.reasons, people=len({vote.person for vote in visit.votes} - {None}))
+
+
+def unfinished(visit: Visit, settings: DecisionSettings, objection: Objection) -> Decision:
+    """Deny a visit that ended without a verdict."""
+    conclusion = not_alive(visit, settings) or _denied(visit)
+    conclusion = _overruled(conclusion, objection(conclusion))
+    return Decision(visit.visit, conclusion, Face(box_px=visit.trail.box_px))
+
+
+def _overruled(conclusion: Conclusion, reason: Reason | None) -> Conclusion:
+    """Return a conclusion, denied for this reason instead if there is one."""
+    return conclusion if reason is None else conclusion._replace(verdict="denied", reason=reason)
+
+
+def conclude(
+    visits: dict[str, Visit],
+    name: str,
+    conclusion: Conclusion,
+    in_view: Mapping[str, Face],
+    settings: DecisionSettings,
+    objection: Objection,
+) -> list[Decision]:
+    """Settle a visit and return its decision; no decision if it goes on with one that has a verdict.
+
+    Args:
+        visits: the door's; changed.
+        name: of the one to settle.
+        conclusion: of its votes.
+        in_view: the faces of those that the frame shows.
+        settings: the door's.
+        objection: why a recognised person may not enter.
+    """
+    visit = visits[name]
+    doubles = [
+        one
+        for one in visits.values()
+        if conclusion.person is not None and one.verdict and one.person == conclusion.person
+    ]
+    for double in doubles:
+        if double.visit not in in_view and not are_two(
+            visit, double, in_view=in_view, link_distance=settings.link_distance
+        ):
+            trail = msgspec.structs.replace(
+                visit.trail,
+                person=double.person,
+                certain=True,
+                total=double.trail.total,
+                summed=double.trail.summed,
+            )
+            visits[double.visit] = msgspec.structs.replace(double, trail=trail, absent_ns=visit.absent_ns)
+            remove(visits, name)
+            return []
+    conclusion = _overruled(conclusion, Reason.AMBIGUOUS if doubles else objection(conclusion))
+    person = None if doubles else conclusion.person
+    for other in [one for one in visits.values() if one.visit not in in_view and one.verdict is None]:
+        if are_of_one_face(visit, other, visits, link_distance=settings.link_distance):
+            remove(visits, other.visit)
+    visits[name] = msgspec.structs.replace(
+        visit,
+        trail=msgspec.structs.replace(visit.trail, person=person, certain=person is not None),
+        votes=(),
+        sequence=FaceSequence(),
+        shadows="",
+        verdict=conclusion.verdict,
+        person=person,
+    )
+    return [Decision(name, conclusion._replace(person=person), in_view[name])]
