@@ -155,7 +155,7 @@ def wire(start: node.Start) -> DisplayNode:
                 for camera in panes
                 for kind in ("frame", "result", "access", "guide", "status")
             ],
-            wake_fd=start.stop.fileno,
+            wake_fds=(start.stop.fileno,),
         ),
         heart=Heart(
             node=start.name, instance=start.instance, role="display", rates=("frames_in", "frames_shown")

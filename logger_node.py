@@ -91,7 +91,7 @@ def wire(start: node.Start) -> LoggerNode:
             broker,
             key=start.key,
             topics=[log_topic(start.name, start.instance), "query."],
-            wake_fd=start.stop.fileno,
+            wake_fds=(start.stop.fileno,),
         ),
         heart=Heart(node=start.name, instance=start.instance, role="logger", rates=("entries",)),
         book=Book(

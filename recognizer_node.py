@@ -125,7 +125,7 @@ class RecognizerNode:
 def wire(start: node.Start) -> RecognizerNode:
     """Join the bus, which connects while the models are loaded."""
     topics = ("gallery.", work_topic(start.name, start.instance))
-    bus = Bus(start.site.broker, key=start.key, topics=topics, wake_fd=start.stop.fileno)
+    bus = Bus(start.site.broker, key=start.key, topics=topics, wake_fds=(start.stop.fileno,))
     try:
         engine = make_engine(start.site.recognition)
     except BaseException:  # an interrupt too

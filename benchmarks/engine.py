@@ -27,8 +27,7 @@ import numpy as np
 
 from benchmarks.encoder import show_encoder
 from benchmarks.report import Cell, Goal, Report, parser, stay_on_one_core
-from turnstile.protocol.fields import Box, Hint
-from turnstile.protocol.places import overlap_of
+from turnstile.protocol.fields import Box, Hint, overlap_of
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.engines.engine import Analysis, Engine
 from turnstile.vision.engines.selection import make_engine

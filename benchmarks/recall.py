@@ -25,8 +25,7 @@ import numpy as np
 
 from benchmarks.face_folders import pictures_in
 from benchmarks.report import Report, parser, stay_on_one_core
-from turnstile.protocol.fields import Box
-from turnstile.protocol.places import overlap_of
+from turnstile.protocol.fields import Box, overlap_of
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.blazeface import BlazeFaceDetector
 from turnstile.vision.detect.cnn import CnnDetector

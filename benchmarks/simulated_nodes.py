@@ -65,7 +65,11 @@ def a_recognizer(
 ) -> RecognizerNode:
     """Return the real node around another engine."""
     return RecognizerNode(
-        bus=Bus(broker, topics=("gallery.", work_topic(name, instance)), wake_fd=wake_fd),
+        bus=Bus(
+            broker,
+            topics=("gallery.", work_topic(name, instance)),
+            wake_fds=() if wake_fd is None else (wake_fd,),
+        ),
         desk=RecognitionDesk(name=name, instance=instance, engine=engine),
         credits=1,
         heart=Heart(node=name, instance=instance, role="recognizer"),

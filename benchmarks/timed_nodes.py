@@ -25,7 +25,8 @@ from turnstile.errors import RefusedError
 from turnstile.io.bus.broker import BrokerSockets, Received
 from turnstile.io.bus.nodes import Bus, Heard
 from turnstile.io.runner import node
-from turnstile.protocol.messages import Frame, Message, Result, Work, decode
+from turnstile.protocol.envelope import Message
+from turnstile.protocol.messages import Frame, Result, Work, decode
 from turnstile.protocol.roles import NodeRole
 
 Stamps = dict[str, dict[int, int]]

@@ -30,6 +30,8 @@ PURE: dict[str, set[str]] = {
     "liveness": {"people", "protocol"},
     "log": {"protocol"},
     "health": {"protocol", "site"},
+    "requests": {"protocol"},
+    "web": set(),
 }
 """Room -> the rooms it may import; every room may import `turnstile.errors`."""
 
@@ -70,12 +72,13 @@ WORLD: dict[str, set[str]] = {
     "io.cameras": {"io.runner", "protocol", "site", "vision"},
     "io.health": {"dispatch", "health", "io.access", "io.metrics", "io.people", "io.runner", "protocol"},
     "io.integrations": {"files", "io.bus", "io.runner", "log", "protocol", "site"},
-    "io.journal": {"files", "access", "health", "io.runner", "protocol", "site"},
+    "io.journal": {"files", "access", "health", "io.runner", "protocol"},
     "io.store": {"files", "log", "protocol"},
     "io.log": {"io.site", "files", "health", "io.runner", "io.store", "log", "protocol", "site"},
     "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
     "io.people": {"files", "dispatch", "io.runner", "io.site", "people", "protocol", "site"},
     "io.screen": {"files", "io.runner", "protocol", "screen", "site", "vision"},
+    "io.web": {"io.bus", "io.runner", "protocol", "requests", "site"},
     "io.supervise": {"io.bus", "io.runner", "io.site", "site"},
 }
 
@@ -163,6 +166,7 @@ COMMANDS: dict[str, set[str]] = {
         "vision.detect",
         "vision.engines",
     },
+    "commands.web": {"commands", "io.web"},
     "commands.supervise": {"commands", "io.runner", "io.site", "io.supervise", "site"},
 }
 

@@ -16,12 +16,12 @@ from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.node import Stop
 from turnstile.people.gallery import build_gallery, to_message
+from turnstile.protocol.envelope import Message
 from turnstile.protocol.fields import Hint
 from turnstile.protocol.messages import (
     AnyMessage,
     Beat,
     Bye,
-    Message,
     Ready,
     Result,
     Taken,

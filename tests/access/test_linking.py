@@ -21,8 +21,8 @@ from turnstile.access.linking import (
     with_voter,
 )
 from turnstile.people.crowding import CENTRES, crowding
+from turnstile.protocol.fields import apart_widths
 from turnstile.protocol.messages import Face
-from turnstile.protocol.places import apart_widths
 
 LINK = 0.45
 

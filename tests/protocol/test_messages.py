@@ -25,6 +25,7 @@ from tests.support.builders import (
     some_people,
 )
 from turnstile.errors import WireError
+from turnstile.protocol.envelope import Message
 from turnstile.protocol.fields import ENCODING_BYTES, MAX_FACES, MAX_LABELS, Advised, Hint
 from turnstile.protocol.messages import (
     ALL_MESSAGES,
@@ -35,7 +36,6 @@ from turnstile.protocol.messages import (
     Frame,
     Guide,
     Log,
-    Message,
     Query,
     Rivals,
     Taken,
@@ -45,8 +45,11 @@ from turnstile.protocol.messages import (
 )
 from turnstile.protocol.public import for_everybody
 from turnstile.protocol.reasons import Advice
+from turnstile.protocol.requests import Reply, Request
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic, topic, work_topic
+from turnstile.requests.answers import Done, encode_answer
+from turnstile.requests.wishes import ReadPeople, encode_wish
 
 GOLDEN = Path(__file__).with_name("golden_messages.json")
 """Tag → body in hexadecimal. A body that changes is another version of the message: give it a new tag."""
@@ -88,6 +91,16 @@ EXAMPLES: list[Message] = [
     a_beat(),
     Unlock(asker="operator-a1b2c3d4", camera="front_door"),
     Rivals(node="front_door", served="front_door-a1b2c3d4", refused="front_door-00000000"),
+    Request(
+        asker="web-a1b2c3d4",
+        token="00ff",
+        to="broker",
+        by="Ann",
+        role="clerk",
+        doors=("front_door",),
+        wish=encode_wish(ReadPeople()),
+    ),
+    Reply(asker="web-a1b2c3d4", token="00ff", sender="broker", answer=encode_answer(Done(words="done"))),
 ]
 
 examples = pytest.mark.parametrize("message", EXAMPLES, ids=lambda one: type(one).__name__)

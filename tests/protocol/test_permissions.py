@@ -30,6 +30,7 @@ from turnstile.protocol.messages import (
     Unlock,
 )
 from turnstile.protocol.permissions import may_subscribe, sent_under, why_not_send
+from turnstile.protocol.requests import Reply, Request
 from turnstile.protocol.roles import ROLES, Identity, Role
 
 NAMES: dict[Role, str] = {
@@ -38,6 +39,7 @@ NAMES: dict[Role, str] = {
     "logger": "log",
     "display": "porter",
     "observer": "operator",
+    "web": "web",
 }
 
 
@@ -67,6 +69,8 @@ def own_messages(name: str, role: Role) -> list[AnyMessage]:
         Entries(asker="operator-a1b2c3d4", logger=name, log="", cursor=0, lines=()),
         replace(a_beat(node=name, instance=instance), role=role),
         Unlock(asker=instance, camera="front_door"),
+        Request(asker=instance, token="00ff", to="broker", by="Ann", role="clerk", wish=b""),
+        Reply(asker="web-a1b2c3d4", token="00ff", sender=name, answer=b""),
         Rivals(node=name, served=instance, refused=f"{name}-00000000"),
     ]
 
@@ -74,9 +78,10 @@ def own_messages(name: str, role: Role) -> list[AnyMessage]:
 SAYS: dict[Role, set[str]] = {
     "capture": {"Frame", "Beat"},
     "recognizer": {"Ready", "Bye", "Result", "Template", "Beat"},
-    "logger": {"Fetch", "Entries", "Beat"},
+    "logger": {"Fetch", "Entries", "Reply", "Beat"},
     "display": {"Beat"},
     "observer": {"Query", "Unlock", "Beat"},
+    "web": {"Request", "Beat"},
 }
 
 
@@ -154,25 +159,25 @@ def test_no_other_role_has_numbered_names() -> None:
 HEARD: dict[str, set[str]] = {
     "": set(),
     "s": set(),
-    "status.": {"display", "observer"},
+    "status.": {"display", "web", "observer"},
     "status.broker.": set(ROLES),
     "status.broker": {"observer"},
-    "status.front_door.": {"capture", "display", "observer"},
+    "status.front_door.": {"capture", "display", "web", "observer"},
     "status.front_door": {"observer"},
-    "status.pool.": {"recognizer", "display", "observer"},
-    "status.log.": {"logger", "display", "observer"},
-    "status.porter.": {"display", "observer"},
-    "status.operator.": {"display", "observer"},
-    "frame.": {"display"},
+    "status.pool.": {"recognizer", "display", "web", "observer"},
+    "status.log.": {"logger", "display", "web", "observer"},
+    "status.porter.": {"display", "web", "observer"},
+    "status.operator.": {"display", "web", "observer"},
+    "frame.": {"display", "web"},
     "frame": set(),
-    "frame.front_door.": {"display"},
+    "frame.front_door.": {"display", "web"},
     "frame.front_door": set(),
     "frame.a.b.": set(),
-    "result.": {"display"},
-    "result.front_door.": {"display"},
-    "access.": {"display", "observer"},
-    "access.front_door.": {"display", "observer"},
-    "guide.front_door.": {"display"},
+    "result.": {"display", "web"},
+    "result.front_door.": {"display", "web"},
+    "access.": {"display", "web", "observer"},
+    "access.front_door.": {"display", "web", "observer"},
+    "guide.front_door.": {"display", "web"},
     "gallery.": {"recognizer"},
     "gallery": set(),
     "work.": set(),
@@ -192,6 +197,12 @@ HEARD: dict[str, set[str]] = {
     "entries.operator-a1b2c3d4.": {"observer"},
     "entries.other-a1b2c3d4.": set(),
     "entries.operator.": set(),
+    "request.": set(),
+    "request.log.": {"logger"},
+    "request.other.": set(),
+    "reply.": set(),
+    "reply.web-a1b2c3d4.": {"web"},
+    "reply.other-a1b2c3d4.": set(),
     "ready.": set(),
     "something.": set(),
 }

@@ -67,4 +67,8 @@ def test_every_section_of_a_site_is_somebodys_part() -> None:
     """A section that is added to the site file is added here."""
     of_all = {"site", "hosts", "keys", "broker"}
     own = {"gallery", "decision", "metrics", "recognition", "recognizers", "cameras", "loggers", "displays"}
-    assert {field.name for field in msgspec.structs.fields(Site)} == of_all | own | {"webhooks"}
+    assert {field.name for field in msgspec.structs.fields(Site)} == of_all | own | {
+        "webhooks",
+        "web",
+        "unknowns",
+    }

@@ -16,7 +16,8 @@ from tests.support.processes import Process, Programs
 from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.site.file import load
-from turnstile.protocol.messages import Access, AnyMessage, Beat, Message, Work
+from turnstile.protocol.envelope import Message
+from turnstile.protocol.messages import Access, AnyMessage, Beat, Work
 from turnstile.protocol.topics import topic, work_topic
 
 RECOGNIZER, INSTANCE = "recognizer-1", "recognizer-1-a1b2c3d4"

@@ -35,6 +35,7 @@ from tests.support.enrolled import enrol, picture_of
 from tests.support.processes import Process, Programs, stop
 from tests.support.waiting import PATIENCE_S, wait_until
 from turnstile.io.bus.nodes import Bus
+from turnstile.protocol.envelope import Message
 from turnstile.protocol.messages import (
     Access,
     AnyMessage,
@@ -45,7 +46,6 @@ from turnstile.protocol.messages import (
     Fetch,
     Frame,
     Log,
-    Message,
     People,
     Picture,
     Query,

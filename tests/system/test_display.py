@@ -20,7 +20,8 @@ from tests.support.waiting import PATIENCE_S
 from turnstile.drawing.draw import AMBER, GREEN, MINT, MUTED
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.site.file import load
-from turnstile.protocol.messages import Access, Beat, Frame, Message, decode, encode
+from turnstile.protocol.envelope import Message
+from turnstile.protocol.messages import Access, Beat, Frame, decode, encode
 from turnstile.site.settings import BrokerSettings
 
 pytestmark = pytest.mark.system

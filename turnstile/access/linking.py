@@ -21,9 +21,8 @@ import numpy.typing as npt
 
 from turnstile.people.crowding import crowding
 from turnstile.people.encodings import Encodings, is_encoding, matrix
-from turnstile.protocol.fields import Box
+from turnstile.protocol.fields import Box, apart_widths
 from turnstile.protocol.messages import Face
-from turnstile.protocol.places import apart_widths
 
 NEAR = 1.0
 """Faces whose centres are less than this many face widths apart are in one place."""

@@ -13,9 +13,9 @@ import numpy as np
 
 from turnstile.access.decider import Decider, Now
 from turnstile.errors import WireError
+from turnstile.protocol.envelope import UNREADABLE
 from turnstile.protocol.fields import Nanoseconds, Seconds
 from turnstile.protocol.messages import Access, Result
-from turnstile.protocol.versions import UNREADABLE
 
 MATCH_NS = 5_000_000_000
 """Largest gap between two verdicts that are compared although their visits began in other frames."""

@@ -71,6 +71,9 @@ GROUPS: Mapping[str, Mapping[str, CommandModule]] = {
         "log verify": CommandModule("log.verify", "look for changed, removed or reordered entries"),
         "log head": CommandModule("log.head", "print the newest entry's number and hash, to keep elsewhere"),
     },
+    "the site in a browser": {
+        "web": CommandModule("web.serve", "serve the site's pages to whoever is signed in"),
+    },
     "doors and other programs": {
         "on-access": CommandModule(
             "integrations.on_access", "run a program when a camera's visitor is granted or denied"

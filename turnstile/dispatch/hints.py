@@ -7,9 +7,8 @@ The recognizer encodes it all the same if it is not where it was (`turnstile.vis
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from turnstile.protocol.fields import Box, Hint
+from turnstile.protocol.fields import Box, Hint, stands_alone
 from turnstile.protocol.messages import Result
-from turnstile.protocol.places import stands_alone
 
 MAX_AGE_NS = 2_000_000_000
 

@@ -17,10 +17,10 @@ from turnstile.people.crowding import crowding
 from turnstile.people.encodings import Encodings, is_encoding, matrix
 from turnstile.people.gallery import is_averaged
 from turnstile.people.naming import MAX_NAMED
+from turnstile.protocol.envelope import UNREADABLE
 from turnstile.protocol.fields import PersonName
 from turnstile.protocol.messages import Face, Result
 from turnstile.protocol.names import name_key
-from turnstile.protocol.versions import UNREADABLE
 
 MAX_ANCHORS = 100
 """Of one person. Each face that comes nearest to the person is compared with all of them."""

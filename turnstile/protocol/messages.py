@@ -23,6 +23,8 @@ message        said by               leaves the broker on        heard by
 `Log`          broker                ``log.<name>.<instance>.``  that one logger
 `Query`        whoever tails         ``query.``                  loggers
 `Unlock`       the operator          (nobody)                    broker: end what keeps people out
+`Request`      web                   ``request.<logger>.``       broker, or the logger that it is for
+`Reply`        broker, logger        ``reply.<asker>.``          the web node that asked
 `Entries`      logger                ``entries.<asker>.``        the one who asked
 `Beat`         every node            ``status.<node>.``          status, displays, metrics
 `Rivals`       broker                ``status.<node>.``          capture: another process has its name
@@ -38,9 +40,10 @@ Clocks: ``*_ns`` are the named machine's nanoseconds since 1970. They may jump: 
 from typing import Annotated, Literal, get_args
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
 
 from turnstile.errors import WireError
+from turnstile.protocol.envelope import UNREADABLE, Message, another_version
 from turnstile.protocol.fields import (
     ENCODING_BYTES,
     MAX_FACES,
@@ -66,13 +69,9 @@ from turnstile.protocol.fields import (
     Token,
 )
 from turnstile.protocol.reasons import Reason
+from turnstile.protocol.requests import Reply, Request
 from turnstile.protocol.roles import NodeRole
 from turnstile.protocol.state import State
-from turnstile.protocol.versions import UNREADABLE, another_version
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="t"):
-    """What all messages share: immutable, keyword-only, tagged, no unknown fields."""
 
 
 class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -259,7 +258,7 @@ class Act(Message, frozen=True, kw_only=True, tag="act/1"):
 
     source: Token
     seq: Count
-    """Numbered as `Access` is, in one sequence."""
+    """Numbered as `Access` is."""
     visit: Text
     """What tells it from every other act and every visit."""
     camera: Name | None
@@ -355,9 +354,9 @@ class Beat(Message, frozen=True, kw_only=True, tag="beat/2"):
     state: State = State.LIVE
     detail: Text = ""
     """Why, for people: ``read timed out after 5 s``."""
-    counts: Annotated[dict[Label, Count], Meta(max_length=MAX_LABELS)] = {}
+    counts: Annotated[dict[Label, Count], Meta(max_length=MAX_LABELS)] = field(default_factory=dict)
     """Totals since the node started: ``frames_in``, ``dropped_no_credit``."""
-    gauges: Annotated[dict[Label, Gauge], Meta(max_length=MAX_LABELS)] = {}
+    gauges: Annotated[dict[Label, Gauge], Meta(max_length=MAX_LABELS)] = field(default_factory=dict)
     """Values now: ``fps_out``, ``queue_age_ms``."""
     age_s: Seconds = 0.0
     """0 when live; when the broker replays a node's last beat to a newcomer, how old it is."""
@@ -371,7 +370,7 @@ class Rivals(Message, frozen=True, kw_only=True, tag="rivals/1"):
     refused: Name
 
 
-_OfNodes = Frame | Ready | Bye | Result | Template | Fetch | Query | Entries | Unlock | Beat
+_OfNodes = Frame | Ready | Bye | Result | Template | Fetch | Query | Entries | Unlock | Request | Reply | Beat
 _OfTheBroker = Work | Picture | Taken | People | Access | Guide | Log | Rivals
 AnyMessage = _OfNodes | _OfTheBroker
 

@@ -8,12 +8,15 @@ role        says                                                  hears, besides
 capture     `Frame` and `Beat` of its own name                    ``status.<own>.``
 recognizer  `Ready`, `Result`, `Template`, `Bye`, `Beat`           ``gallery.``, ``work.<own>.<instance>.``,
             of its own name                                       ``status.<own>.``
-logger      `Fetch`, `Entries`, `Beat` of its own name            ``query.``, ``log.<own>.<instance>.``,
+logger      `Fetch`, `Entries`, `Reply`, `Beat` of its own name   ``query.``, ``request.<own>.``,
+                                                                  ``log.<own>.<instance>.``,
                                                                   ``status.<own>.``; webhooks too
 display     `Beat` of its own name                                frames, results, decisions, advice and
                                                                   status of the cameras it shows
 observer    `Query` as itself, `Beat` of its own name;            ``status.``, ``access.``, and
             the one named ``operator`` also `Unlock`              ``entries.<own instance>.``
+web         `Request` as itself, `Beat` of its own name           frames, results, decisions, advice and
+                                                                  status of all; ``reply.<own instance>.``
 ==========  ====================================================  ===========================================
 """
 
@@ -34,6 +37,7 @@ from turnstile.protocol.messages import (
     Template,
     Unlock,
 )
+from turnstile.protocol.requests import Reply, Request
 from turnstile.protocol.roles import OPERATOR, Identity, Role, is_instance_of, is_own_name
 from turnstile.protocol.topics import topic
 
@@ -62,7 +66,9 @@ def sent_under(message: AnyMessage) -> str:
             return topic("status", message.node)
         case Entries():
             return topic("entries", message.asker)
-        case Ready() | Bye() | Result() | Template() | Fetch() | Query() | Unlock():
+        case Reply():
+            return topic("reply", message.asker)
+        case Ready() | Bye() | Result() | Template() | Fetch() | Query() | Unlock() | Request():
             return f"{type(message).__name__.lower()}."
         case _:
             return ""
@@ -79,7 +85,8 @@ _SPEAKERS = {
     "frame": "a camera's message",
     "status": "a node's message",
     **dict.fromkeys(("ready", "result", "template", "bye"), "a recognizer's message"),
-    **dict.fromkeys(("fetch", "entries"), "a logger's message"),
+    **dict.fromkeys(("fetch", "entries", "reply"), "a logger's message"),
+    "request": "a message of the web node",
     **dict.fromkeys(("query", "unlock"), "a command's message"),
 }
 
@@ -105,11 +112,15 @@ def _hears(who: Identity, prefix: str, kind: str, rest: str, cameras: Collection
         case "recognizer":
             return prefix == "gallery." or (kind == "work" and _is_own_process(who, rest))
         case "logger":
-            return prefix == "query." or (kind == "log" and _is_own_process(who, rest))
+            asked = prefix in ("query.", topic("request", who.name))
+            return asked or (kind == "log" and _is_own_process(who, rest))
         case "display":
             return kind in _OF_ONE_CAMERA and _is_shown(rest, cameras)
         case "observer":
             return kind in {"status", "access"} or (kind == "entries" and is_instance_of(who.name, rest[:-1]))
+        case "web":
+            shown = kind in _OF_ONE_CAMERA and _is_shown(rest, ())
+            return shown or (kind == "reply" and is_instance_of(who.name, rest[:-1]))
 
 
 def _speaks_for(who: Identity, message: AnyMessage) -> bool:
@@ -121,10 +132,10 @@ def _speaks_for(who: Identity, message: AnyMessage) -> bool:
             return is_own and message.role in _BEATS_AS.get(who.role, (who.role,))
         case Ready() | Bye() | Result() | Template() | Fetch():
             return is_own_name(who, message.name) and is_instance_of(message.name, message.instance)
-        case Entries():
-            return message.logger == who.name
-        case Query() | Unlock():
-            may_act = isinstance(message, Query) or who.name == OPERATOR
+        case Entries() | Reply():
+            return who.name == (message.logger if isinstance(message, Entries) else message.sender)
+        case Query() | Unlock() | Request():
+            may_act = not isinstance(message, Unlock) or who.name == OPERATOR
             return may_act and is_instance_of(who.name, message.asker)
         case _:  # pragma: no cover - nobody but the broker sends others; they were refused before
             return False
@@ -150,7 +161,8 @@ _BEATS_AS: dict[Role, tuple[Role, ...]] = {"logger": ("logger", "observer")}
 _SAYS: dict[Role, tuple[type, ...]] = {
     "capture": (Frame, Beat),
     "recognizer": (Ready, Result, Template, Bye, Beat),
-    "logger": (Fetch, Entries, Beat),
+    "logger": (Fetch, Entries, Reply, Beat),
     "display": (Beat,),
     "observer": (Query, Unlock, Beat),
+    "web": (Request, Beat),
 }

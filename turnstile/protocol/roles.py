@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, get_args
 
 from turnstile.protocol.fields import NAME_PATTERN
 
-Role = Literal["capture", "recognizer", "logger", "display", "observer"]
+Role = Literal["capture", "recognizer", "logger", "display", "observer", "web"]
 """What a key is for."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -18,6 +18,9 @@ NodeRole = Literal["broker", Role]
 """What a beat says its node is."""
 
 NODE_ROLES: tuple[NodeRole, ...] = get_args(NodeRole)
+
+WEB: Literal["web"] = "web"
+"""What the site's web node is called."""
 
 OPERATOR = "operator"
 """The observer that may also act."""

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from turnstile.protocol.messages import Message
+from turnstile.protocol.envelope import Message
 
 
 class Outgoing(NamedTuple):

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from turnstile.protocol.fields import Advised, Box
-from turnstile.protocol.places import overlap_of
+from turnstile.protocol.fields import Advised, Box, overlap_of
 from turnstile.protocol.reasons import ADVICE_WORDS
 
 BETWEEN = "  ·  "

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from turnstile.protocol.fields import overlap_of
 from turnstile.protocol.messages import Face
-from turnstile.protocol.places import overlap_of
 
 SAME_PLACE = 0.4
 """Intersection over union of a face's boxes in two results in a row. Unmeasured."""

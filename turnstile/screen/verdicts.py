@@ -6,9 +6,8 @@ A face is shown as granted only while it bears the name that was granted. A deni
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from turnstile.protocol.fields import Box
+from turnstile.protocol.fields import Box, overlap_of
 from turnstile.protocol.messages import Access, Face, Verdict
-from turnstile.protocol.places import overlap_of
 
 GONE_S = 2.0
 """A decision whose face was not seen for so long is forgotten."""

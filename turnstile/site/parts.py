@@ -18,8 +18,8 @@ def part_of(site: Site, kind: str, name: str) -> tuple[object, ...]:
         case "broker":
             watched = processes(site, cores=1) if site.metrics is not None else ()
             asks = (*site.loggers, *site.webhooks)
-            own: tuple[object, ...] = (broker, site.gallery, site.decision, site.metrics, watched, asks)
-            return (*joins, *own, site.recognition.encoding, tuple(site.cameras))
+            own: tuple[object, ...] = (broker, site.gallery, site.decision, site.unknowns, watched, asks)
+            return (*joins, *own, site.metrics, site.recognition.encoding, tuple(site.cameras))
         case "recognizer":
             return (*joins, site.recognition)
         case "capture":
@@ -30,5 +30,8 @@ def part_of(site: Site, kind: str, name: str) -> tuple[object, ...]:
             shown = () if display is None else display.cameras or tuple(site.cameras)
             rates = [(camera, site.cameras[camera].max_fps) for camera in shown]
             return (*joins, display, rates)
+        case "web":
+            rates = [(name, camera.max_fps) for name, camera in site.cameras.items()]
+            return (*joins, site.web, rates, site.displays, site.decision, tuple(site.loggers))
         case _:
             return (*joins, getattr(site, SECTIONS.get(kind, "cameras")).get(name))

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, get_args
 
 from turnstile.errors import ConfigError
-from turnstile.protocol.roles import Identity, Role, is_own_name
+from turnstile.protocol.roles import WEB, Identity, Role, is_own_name
 from turnstile.site.fields import MAX_COUNT
 from turnstile.site.settings import Site
 
-ProcessKind = Literal["broker", "logger", "webhook", "recognizer", "capture", "display"]
+ProcessKind = Literal["broker", "logger", "webhook", "recognizer", "capture", "display", "web"]
 START_ORDER: tuple[ProcessKind, ...] = get_args(ProcessKind)
 """They stop the other way round: when the recognizers drain, nothing new comes and all that is decided is
 still heard and logged."""
@@ -20,6 +20,7 @@ SECTIONS: dict[str, str] = {
     "recognizer": "recognizers",
     "capture": "cameras",
     "display": "displays",
+    "web": "web",
 }
 """Process kind or role → the site file's section in which it stands."""
 
@@ -30,7 +31,8 @@ PROGRAMS: dict[ProcessKind, str] = {
     "capture": "capture_node.py",
     "display": "display_node.py",
 }
-"""The file of each, at the top of the repository; a webhook is `turnstile webhook`."""
+"""The file of each, at the top of the repository; a webhook is `turnstile webhook`, and
+the web node `turnstile web`."""
 
 
 class Process(NamedTuple):
@@ -54,6 +56,7 @@ _ROLES: dict[ProcessKind, Role] = {
     "recognizer": "recognizer",
     "capture": "capture",
     "display": "display",
+    "web": "web",
 }
 
 
@@ -130,7 +133,7 @@ def with_workers(processes: Sequence[Process], count: int, *, key: str) -> list[
 def place_of(process: Process, name: str = "") -> str:
     """Return where the site file tells of a process: ``cameras.front_door``; with `name`, of that one."""
     section = SECTIONS[process.kind]
-    return section if process.kind == "broker" else f"{section}.{name or process.key}"
+    return section if process.kind in ("broker", "web") else f"{section}.{name or process.key}"
 
 
 def worker_names(name: str, count: int) -> list[str]:
@@ -165,3 +168,5 @@ def _processes(site: Site, cores: int) -> Iterator[Process]:
         yield Process("capture", name, name, camera.host)
     for name, display in site.displays.items():
         yield Process("display", name, name, display.host)
+    if site.web is not None:
+        yield Process("web", WEB, WEB, site.web.host)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from turnstile.backoff import delay_s
 from turnstile.counts import counted
-from turnstile.site.backoff import delay_s
 
 EXIT_STOPPED, EXIT_CRASHED, EXIT_UNAVAILABLE, EXIT_NOT_YET, EXIT_CONFIG = 0, 1, 69, 75, 78
 FIRST_DELAY_S = 0.5

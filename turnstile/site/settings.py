@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from turnstile.errors import ConfigError
 from turnstile.protocol.fields import MAX_NAME_CHARS, Name
+from turnstile.protocol.roles import WEB
 from turnstile.site.fields import (
     MAX_COUNT,
     Address,
@@ -27,6 +28,7 @@ from turnstile.site.fields import (
     Url,
 )
 from turnstile.site.recognition import RecognitionSettings
+from turnstile.site.web import UnknownsSettings, WebSettings
 
 _LIKE_A_DATABASE = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:/|(?i:\b(host|user|dbname|password)\s*=)")
 """What is no path: an address, or words as libpq takes them."""
@@ -318,6 +320,9 @@ class Site(Section, frozen=True, kw_only=True):
     loggers: dict[Name, LoggerSettings] = {}
     displays: dict[Name, DisplaySettings] = {}
     webhooks: dict[Name, WebhookSettings] = {}
+    web: WebSettings | None = None
+    """Without this section there are no pages; ``web: {}`` is enough on one machine."""
+    unknowns: UnknownsSettings = UnknownsSettings()
 
     def __post_init__(self) -> None:
         """Refuse what no single field can see to be wrong."""
@@ -344,7 +349,7 @@ class Site(Section, frozen=True, kw_only=True):
                     )
 
     def _refuse_shared_names(self) -> None:
-        owners: dict[str, str] = {"broker": "the broker"}
+        owners: dict[str, str] = {"broker": "the broker", WEB: "the web node"}
         for section in ("cameras", "recognizers", "loggers", "displays", "webhooks"):
             for name in getattr(self, section):
                 if name in owners:
@@ -374,6 +379,8 @@ class Site(Section, frozen=True, kw_only=True):
         placed: dict[tuple[str, ...], str] = {("broker",): self.broker.host}
         for section in ("cameras", "recognizers", "loggers", "displays"):
             placed |= {(section, name): node.host for name, node in getattr(self, section).items()}
+        if self.web is not None:
+            placed["web",] = self.web.host
         known = ", ".join(self.hosts)
         for place, host in placed.items():
             if not host:

@@ -20,7 +20,8 @@ from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.bus.guard import Guard
 from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.bus.nodes import Bus, Heard
-from turnstile.protocol.messages import AnyMessage, Message, decode, encode
+from turnstile.protocol.envelope import Message
+from turnstile.protocol.messages import AnyMessage, decode, encode
 from turnstile.protocol.permissions import BROKER_TOPIC
 from turnstile.site.addresses import is_local
 from turnstile.site.settings import BrokerSettings
@@ -222,7 +223,7 @@ def test_waiting_ends_when_the_wake_up_is_readable(folder: Path) -> None:
     reader, writer = os.pipe()
     clock = Clock()
     sockets = BrokerSockets(ipc(folder), wake_fds=(reader,))
-    bus = Bus(ipc(folder), wake_fd=reader, clock=clock)
+    bus = Bus(ipc(folder), wake_fds=(reader,), clock=clock)
     with closing(sockets), closing(bus):
         os.write(writer, b"\x0f")
         assert bus.receive(3600.0) == []

@@ -9,8 +9,9 @@ import zmq
 
 from turnstile.io.bus.keys import KeyFolder, NodeKey
 from turnstile.io.bus.nodes import Bus
+from turnstile.protocol.envelope import Message
 from turnstile.protocol.fields import Timings
-from turnstile.protocol.messages import Frame, Message, Result
+from turnstile.protocol.messages import Frame, Result
 from turnstile.protocol.roles import Identity
 from turnstile.site.settings import BrokerSettings
 

@@ -12,7 +12,8 @@ import zmq
 from tests.support.attacks.attacker import Attack, Place, ports, raw
 from tests.support.curve_peer import LIBRARIES, CurvePeer
 from tests.support.messages import one_of_each
-from turnstile.protocol.messages import Beat, Message, Query, Ready, encode
+from turnstile.protocol.envelope import Message
+from turnstile.protocol.messages import Beat, Query, Ready, encode
 from turnstile.protocol.topics import topic
 
 CROWD = 10_000

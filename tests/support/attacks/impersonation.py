@@ -21,6 +21,7 @@ from tests.support.attacks.attacker import (
     say,
 )
 from tests.support.messages import one_of_each
+from turnstile.protocol.envelope import Message
 from turnstile.protocol.messages import (
     AnyMessage,
     Beat,
@@ -28,7 +29,6 @@ from turnstile.protocol.messages import (
     Entries,
     Fetch,
     Frame,
-    Message,
     Query,
     Ready,
     Result,

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from turnstile.errors import ModelError
-from turnstile.protocol.fields import Box
-from turnstile.protocol.places import overlap_of
+from turnstile.protocol.fields import Box, overlap_of
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.blazeface import TILE_PX, BlazeFaceDetector
 from turnstile.vision.detect.hog import HogDetector

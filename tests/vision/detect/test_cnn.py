@@ -7,8 +7,7 @@ import dlib
 import numpy as np
 import pytest
 
-from turnstile.protocol.fields import Box
-from turnstile.protocol.places import overlap_of
+from turnstile.protocol.fields import Box, overlap_of
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect import pyramid
 from turnstile.vision.detect.cnn import CnnDetector

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from turnstile.errors import PictureError
-from turnstile.protocol.fields import Box, Hint
-from turnstile.protocol.places import overlap_of
+from turnstile.protocol.fields import Box, Hint, overlap_of
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.search import Detection, distinct, find, part_around, the_one_face
 

@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from turnstile.errors import PictureError
-from turnstile.protocol.fields import Box, Hint
-from turnstile.protocol.places import overlap_of
+from turnstile.protocol.fields import Box, Hint, overlap_of
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.blazeface import BlazeFaceDetector

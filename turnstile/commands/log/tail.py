@@ -5,7 +5,7 @@ import secrets
 import select
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from turnstile.commands.options import add_config, number
 from turnstile.errors import LogError
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
             last=options.lines,
             follow=options.follow,
             until=_interrupted_or_unread(stop),
-            wake_fd=stop.fileno,
+            wake_fds=(stop.fileno,),
         )
         for line in asked:
             sys.stdout.write(f"{line}\n")
@@ -72,7 +72,7 @@ def lines(
     last: int,
     follow: bool,
     until: Callable[[], bool],
-    wake_fd: int | None = None,
+    wake_fds: Sequence[int] = (),
 ) -> Iterator[str]:
     """Yield the last lines of the access log and, to follow, each further line as it comes, each once.
 
@@ -84,13 +84,13 @@ def lines(
         last: how many lines to begin with, at most `turnstile.log.paging.MAX_LINES`.
         follow: whether to go on after the last line.
         until: says when to stop; called at least twice a second.
-        wake_fd: a descriptor that ends waiting when readable.
+        wake_fds: descriptors that end waiting when readable.
 
     Raises:
         LogError: no logger answered within 3 s.
     """
     asker = instance_of("tail" if key is None else key.who.name, secrets.token_hex(4))
-    bus = Bus(broker, key=key, topics=[topic("entries", asker)], wake_fd=wake_fd)
+    bus = Bus(broker, key=key, topics=[topic("entries", asker)], wake_fds=wake_fds)
     try:
         yield from _lines(bus, Follower(asker, last=last), follow=follow, until=until)
     finally:

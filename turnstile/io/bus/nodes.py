@@ -9,7 +9,8 @@ from turnstile.errors import ConfigError, WireError
 from turnstile.io.bus.contact import Contact
 from turnstile.io.bus.keys import HOW, NodeKey
 from turnstile.io.bus.options import make_reconnecting, new_socket, topic_of
-from turnstile.protocol.messages import AnyMessage, Message, decode, encode
+from turnstile.protocol.envelope import Message
+from turnstile.protocol.messages import AnyMessage, decode, encode
 from turnstile.protocol.permissions import BROKER_TOPIC
 from turnstile.site.addresses import is_local
 from turnstile.site.settings import BrokerSettings
@@ -47,7 +48,7 @@ class Bus:
         topics: Sequence[str] = (),
         send_hwm: int = 100,
         receive_hwm: int = 1000,
-        wake_fd: int | None = None,
+        wake_fds: Sequence[int] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Connect; returns at once whether or not the broker is there.
@@ -58,7 +59,7 @@ class Bus:
             topics: prefixes to hear, besides the broker's own beat.
             send_hwm: messages kept while the broker is slow; more are dropped, and all while it is away.
             receive_hwm: messages kept for this node before the broker drops more.
-            wake_fd: a descriptor that ends waiting when readable, such as a signal's wake-up pipe.
+            wake_fds: descriptors that end waiting when readable, such as a signal's wake-up pipe.
             clock: the monotonic time in seconds, by which the broker's silence is measured.
 
         Raises:
@@ -70,7 +71,8 @@ class Bus:
         self._broker, self._key = broker, key
         self._topics = list(dict.fromkeys([BROKER_TOPIC, *topics]))
         self._say_hwm, self._hear_hwm = send_hwm, receive_hwm
-        self._wake_fd, self._clock = wake_fd, clock
+        self._wake_fds = tuple(wake_fds)
+        self._clock = clock
         self._context = zmq.Context()
         self._heard_once = False
         self._unsaid_at = 0.0
@@ -115,8 +117,8 @@ class Bus:
     def receive(self, timeout_s: float) -> list[Heard]:
         """Wait for the first message, then return all that have come, at most 256.
 
-        Returns an empty list after `timeout_s`, or as soon as `wake_fd` is readable. Messages that are not
-        ours are counted in `refused`.
+        Returns an empty list after `timeout_s`, or as soon as one of `wake_fds` is readable. Messages that
+        are not ours are counted in `refused`.
         """
         ready = dict(self._poller.poll(max(0, round(timeout_s * 1000))))
         heard: list[Heard] = []
@@ -165,8 +167,8 @@ class Bus:
         self._open(self._sub, self._broker.egress)
         self._poller = zmq.Poller()
         self._poller.register(self._sub, zmq.POLLIN)
-        if self._wake_fd is not None:
-            self._poller.register(self._wake_fd, zmq.POLLIN)
+        for wake_fd in self._wake_fds:
+            self._poller.register(wake_fd, zmq.POLLIN)
         self._heard_at = self._clock()
         self._unsaid_at = 0.0
 

@@ -8,12 +8,12 @@ from collections import Counter
 
 import msgspec
 
+from turnstile.backoff import delay_s
 from turnstile.errors import CameraError
 from turnstile.io.cameras.child import Over, ReaderProcess
 from turnstile.io.cameras.pipe import Order, Shot
 from turnstile.io.cameras.source import describe
 from turnstile.protocol.state import State
-from turnstile.site.backoff import delay_s
 
 OPEN_TIMEOUT_S = 15.0
 """Starting a reader, reaching the camera and waiting for its first key frame may take this long."""

@@ -82,7 +82,7 @@ def wire(start: node.Start) -> "OnAccess":
         command=start.options.command_line,
         timeout_s=start.options.timeout,
         bus=Bus(
-            start.site.broker, key=start.key, topics=[topic("access", camera)], wake_fd=start.stop.fileno
+            start.site.broker, key=start.key, topics=[topic("access", camera)], wake_fds=(start.stop.fileno,)
         ),
         heart=Heart(node=start.name, instance=start.instance, role="observer"),
     )

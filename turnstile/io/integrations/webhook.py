@@ -27,6 +27,7 @@ from pathlib import Path
 
 import msgspec
 
+from turnstile.backoff import delay_s
 from turnstile.counts import counted
 from turnstile.errors import ConfigError
 from turnstile.io.bus.nodes import Bus
@@ -42,7 +43,6 @@ from turnstile.protocol.messages import Access, Act, Log
 from turnstile.protocol.public import without_nearest
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
-from turnstile.site.backoff import delay_s
 from turnstile.site.secrecy import hide, masked
 from turnstile.site.settings import Site, WebhookSettings
 
@@ -76,7 +76,7 @@ def wire(start: node.Start) -> "WebhookNode":
     return WebhookNode(
         name=start.name,
         instance=start.instance,
-        bus=Bus(start.site.broker, key=start.key, topics=topics, wake_fd=start.stop.fileno),
+        bus=Bus(start.site.broker, key=start.key, topics=topics, wake_fds=(start.stop.fileno,)),
         heart=Heart(node=start.name, instance=start.instance, role="observer"),
         sender=Sender(settings, secret),
         state_file=Path(settings.state_file),

@@ -33,6 +33,7 @@ from typing import NamedTuple
 import msgspec
 
 from turnstile.access.door import Door
+from turnstile.backoff import delay_s
 from turnstile.errors import JournalError
 from turnstile.files.space import Space
 from turnstile.health.steady import Steady
@@ -50,7 +51,6 @@ from turnstile.io.journal.sources import read_extent, read_source
 from turnstile.io.journal.waiting import Decided, Waiting
 from turnstile.io.runner.worker import Worker
 from turnstile.protocol.messages import Access, Act, Fetch, Log
-from turnstile.site.backoff import delay_s
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
 NOTICE_S, MAX_NOTICES = 600.0, 8

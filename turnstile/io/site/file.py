@@ -12,6 +12,7 @@ from turnstile.site.addresses import is_local, is_open
 from turnstile.site.document import build
 from turnstile.site.fields import ELSEWHERE
 from turnstile.site.settings import KeysSettings, LoggerSettings, MetricsSettings, Site
+from turnstile.site.web import WebSettings
 
 
 def load(path: Path) -> Site:
@@ -69,9 +70,12 @@ def _own_files(site: Site) -> Iterator[tuple[tuple[str, ...], str, str]]:
             yield ("loggers", name, "witness"), one.host, one.witness
     for name, hook in site.webhooks.items():
         yield ("webhooks", name, "state_file"), broker, hook.state_file
+    yield ("unknowns", "file"), broker, site.unknowns.file
 
 
 def _absolute(site: Site, folder: Path) -> Site:
+    replace = msgspec.structs.replace
+
     def under(path: str) -> str:
         """Keep symbolic links, which may lead elsewhere later: a camera's in ``/dev/v4l/by-id``."""
         try:
@@ -89,15 +93,24 @@ def _absolute(site: Site, folder: Path) -> Site:
         return one if isinstance(one, int) or "://" in one or one == ELSEWHERE else under(one)
 
     def logger(one: LoggerSettings) -> LoggerSettings:
-        return msgspec.structs.replace(
+        return replace(
             one,
             file=under(one.file),
             store=under(one.store) if one.store and "://" not in one.store else one.store,
             witness=under(one.witness) if one.witness else "",
         )
 
+    def web(one: WebSettings) -> WebSettings:
+        tls, proxy = one.tls, one.proxy
+        return replace(
+            one,
+            folder=under(one.folder),
+            tls=tls and replace(tls, certificate=under(tls.certificate), key=under(tls.key)),
+            proxy=proxy and replace(proxy, secret_file=under(proxy.secret_file)),
+        )
+
     keys = site.keys or (KeysSettings() if is_open(site.broker) else None)
-    replace, broker, gallery = msgspec.structs.replace, site.broker, site.gallery
+    broker, gallery = site.broker, site.gallery
     return replace(
         site,
         broker=replace(
@@ -123,6 +136,8 @@ def _absolute(site: Site, folder: Path) -> Site:
             name: replace(hook, secret_file=under(hook.secret_file), state_file=under(hook.state_file))
             for name, hook in site.webhooks.items()
         },
+        web=site.web and web(site.web),
+        unknowns=replace(site.unknowns, file=under(site.unknowns.file)),
         cameras={
             name: replace(camera, source=source(camera.source)) for name, camera in site.cameras.items()
         },

@@ -319,6 +319,6 @@ def command_line(process: Process, *, config: Path, log_level: str) -> list[str]
     die_with_us = [sys.executable, "-I", "-S", str(_DIE_WITH_PARENT), str(os.getpid())]
     words = [*die_with_us, sys.executable, "-W", "ignore"]
     node = ["--config", str(config), "--name", process.name]
-    if process.kind == "webhook":
-        return [*words, "-m", "turnstile", "webhook", *node]
+    if process.kind in ("webhook", "web"):
+        return [*words, "-m", "turnstile", process.kind, *node]
     return [*words, str(FOLDER / PROGRAMS[process.kind]), *node, "--log-level", log_level]

@@ -7,8 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from turnstile.errors import PictureError
-from turnstile.protocol.fields import Box, Hint
-from turnstile.protocol.places import overlap_of
+from turnstile.protocol.fields import Box, Hint, overlap_of
 from turnstile.vision.arrays import ENROLMENT_LONG_SIDE_PX, PictureRgb
 
 MAX_HINT_AGE_S = 1.0

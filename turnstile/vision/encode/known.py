@@ -6,8 +6,7 @@ one of those only if it did not move and stands alone. All others are encoded.
 
 from collections.abc import Sequence
 
-from turnstile.protocol.fields import Box, Hint
-from turnstile.protocol.places import apart_widths, stands_alone
+from turnstile.protocol.fields import Box, Hint, apart_widths, stands_alone
 
 MOVED_WIDTHS = 0.35
 """A face whose centre moved farther, in widths, has left its place: 0.6 m/s at 10 frames a second. Detectors

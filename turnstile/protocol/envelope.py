@@ -1,4 +1,4 @@
-"""What to say about a message of another version than ours."""
+"""What all messages have in common, and what to say about one of another version than ours."""
 
 from collections.abc import Iterable
 
@@ -6,6 +6,10 @@ import msgspec
 
 UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError)
 """What decoding raises for bytes that are no message."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="t"):
+    """What all messages share: immutable, keyword-only, tagged, no unknown fields."""
 
 
 class _Tagged(msgspec.Struct):

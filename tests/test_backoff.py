@@ -1,6 +1,6 @@
 """How long to wait before the next attempt."""
 
-from turnstile.site.backoff import delay_s
+from turnstile.backoff import delay_s
 
 
 def test_waits_double_up_to_the_longest() -> None:

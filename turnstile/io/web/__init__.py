@@ -1,0 +1,1 @@
+"""The web node: the site in a browser, for whoever is signed in."""

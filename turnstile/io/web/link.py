@@ -1,0 +1,139 @@
+"""What the pages hear of the bus and send on it: the node's loop owns the one, an event loop the other.
+
+The node's loop calls `take` with what it received and `due` for what is to be sent; the pages await `ask`.
+What comes of cameras and nodes goes to the listener, in the server's event loop.
+
+Libraries not taken: `zmq.asyncio`, since every node's sockets belong to its loop, which beats and reconnects.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from turnstile.errors import TurnstileError, WireError
+from turnstile.io.bus.nodes import Heard
+from turnstile.protocol.requests import BROKER, AccountRole, Reply, Request
+from turnstile.requests.answers import AnyAnswer, RefusedWish, decode_answer
+from turnstile.requests.wishes import AnyWish, encode_wish
+
+ANSWER_S = 8.0
+"""How long to wait for an answer."""
+
+log = logging.getLogger("turnstile")
+
+
+class Asker(NamedTuple):
+    """Who wants something."""
+
+    name: str
+    role: AccountRole
+    doors: tuple[str, ...] = ()
+    """None named: all."""
+
+
+class NoAnswerError(TurnstileError):
+    """The broker or the logger did not answer in time."""
+
+
+class RefusedWishError(TurnstileError):
+    """What was wanted is not done."""
+
+    def __init__(self, refusal: RefusedWish) -> None:
+        """Keep the refusal; its problem is the text."""
+        super().__init__(refusal.problem)
+        self.refusal = refusal
+
+
+def _to_nobody(_: Sequence[Heard]) -> None:
+    """Leave it at that."""
+
+
+@dataclass(kw_only=True)
+class BusLink:
+    """Carries requests out and what comes in to the pages. One for a process."""
+
+    instance: str
+    """Of the web node."""
+    wake: Callable[[], None]
+    """Called from the server's thread when there is something to send."""
+    listener: Callable[[Sequence[Heard]], None] = _to_nobody
+    """Called in the server's event loop with what came of cameras and nodes."""
+    _loop: asyncio.AbstractEventLoop | None = None
+    _outgoing: SimpleQueue[Request] = field(default_factory=SimpleQueue)
+    _waiting: dict[str, asyncio.Future[AnyAnswer]] = field(default_factory=dict)
+
+    def serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Deliver to this event loop from now on."""
+        self._loop = loop
+
+    def take(self, heard: Sequence[Heard]) -> None:
+        """Hand on what was received; call from the node's loop."""
+        if heard and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._deliver, heard)
+
+    def due(self) -> list[Request]:
+        """Return what is to be sent; call from the node's loop."""
+        requests: list[Request] = []
+        while True:
+            try:
+                requests.append(self._outgoing.get_nowait())
+            except Empty:
+                return requests
+
+    async def ask(
+        self, wish: AnyWish, asker: Asker, *, to: str = BROKER, within_s: float = ANSWER_S
+    ) -> AnyAnswer:
+        """Have the broker or a logger do what somebody wants, and return the answer.
+
+        Raises:
+            RefusedWishError: it was refused; nothing was changed.
+            NoAnswerError: no answer came in time. Whether it was done is not known.
+        """
+        token = secrets.token_hex(8)
+        answer: asyncio.Future[AnyAnswer] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = answer
+        try:
+            request = Request(
+                asker=self.instance,
+                token=token,
+                to=to,
+                by=asker.name,
+                role=asker.role,
+                doors=asker.doors,
+                wish=encode_wish(wish),
+            )
+            self._outgoing.put(request)
+            self.wake()
+            found = await asyncio.wait_for(answer, within_s)
+        except TimeoutError as error:
+            who = "the broker" if to == BROKER else f"the logger {to}"
+            raise NoAnswerError(f"{who} does not answer") from error
+        finally:
+            del self._waiting[token]
+        if isinstance(found, RefusedWish):
+            raise RefusedWishError(found)
+        return found
+
+    def _deliver(self, heard: Sequence[Heard]) -> None:
+        others: list[Heard] = []
+        for one in heard:
+            message = one[1]
+            if isinstance(message, Reply):
+                self._answer(message)
+            else:
+                others.append(one)
+        self.listener(others)
+
+    def _answer(self, reply: Reply) -> None:
+        waiting = self._waiting.get(reply.token)
+        if waiting is None or waiting.done():
+            return
+        try:
+            waiting.set_result(decode_answer(reply.answer))
+        except WireError as error:
+            log.warning("%s answered with what cannot be read: %s", reply.sender, error)
+            waiting.set_result(RefusedWish(problem=f"{reply.sender}'s answer cannot be read: {error}"))

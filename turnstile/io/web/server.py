@@ -1,0 +1,122 @@
+"""The HTTP server of the web node: uvicorn in a thread, whose death ends the node.
+
+Libraries not taken: hypercorn has HTTP/2, which nothing here needs, and is slower; aiohttp is both framework
+and server. uvicorn runs without its compiled parts (uvloop, httptools), as h11 refuses what is malformed.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from turnstile.errors import ConfigError
+from turnstile.io.runner.worker import Worker
+from turnstile.io.web.link import BusLink
+from turnstile.site.web import TlsSettings, WebSettings
+
+CLOSE_S = 3.0
+MAX_CONNECTIONS = 512
+BACKLOG = 128
+
+log = logging.getLogger("turnstile")
+
+
+@dataclass
+class WebServer:
+    """The server's thread.
+
+    Attributes:
+        address: where it answers, with the port that it got.
+    """
+
+    uvicorn_server: uvicorn.Server
+    link: BusLink
+    listening: socket.socket
+    address: str
+    _worker: Worker = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to serve."""
+        self._worker = Worker("web server", self._run)
+        self._worker.start()
+
+    def check(self) -> None:
+        """Raise what ended the server, if anything did."""
+        self._worker.check()
+
+    def gauges(self) -> dict[str, float]:
+        """Return the present values for the beat."""
+        return {"connections": float(len(self.uvicorn_server.server_state.connections))}
+
+    def close(self) -> None:
+        """Serve no more; open connections are closed."""
+        self.uvicorn_server.should_exit = self.uvicorn_server.force_exit = True
+        self._worker.close(within_s=CLOSE_S)
+        self.listening.close()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self.link.serve(asyncio.get_running_loop())
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.uvicorn_server.serve(sockets=[self.listening])
+
+
+def open_server(settings: WebSettings, app: Starlette, link: BusLink) -> WebServer:
+    """Open the port and begin to serve.
+
+    Raises:
+        ConfigError: the port is taken, or the certificate cannot be used.
+    """
+    host, _, port = settings.listen.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, int(port)))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(f"web.listen: {settings.listen} cannot be bound: {error.strerror}") from error
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="websockets-sansio",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=30,
+        ws_max_size=64 * 1024,
+        ws_max_queue=8,
+        ws_per_message_deflate=False,
+    )
+    if settings.tls is not None:
+        config.load()
+        config.ssl = _context(settings.tls)
+    bound = listening.getsockname()[1]
+    scheme = "http" if settings.tls is None else "https"
+    shown = f"[{host}]" if ":" in host else host
+    return WebServer(uvicorn.Server(config), link, listening, f"{scheme}://{shown}:{bound}")
+
+
+def _context(tls: TlsSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(Path(tls.certificate), Path(tls.key))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"web.tls: {error}") from error
+    return context

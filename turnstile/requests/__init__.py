@@ -1,0 +1,1 @@
+"""What people who are signed in may want of a site, what is answered, and which account may want it."""
