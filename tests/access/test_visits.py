@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.builders import START_NS, a_box, a_face, a_stranger
 from tests.support.crowd import ANN, BOB, EVE, SETTINGS, STEP_NS, Doorway, seen
-from turnstile.access.door import MAX_VISITS, Door, resumed, visits_of, without_visits_of
+from turnstile.access.door import MAX_VISITS, Door, asks_network, resumed, visits_of, without_visits_of
 from turnstile.access.visits import MAX_FOLDED
 from turnstile.access.votes import grant
 from turnstile.protocol.messages import Face
@@ -734,6 +734,36 @@ def test_passive_liveness_denies_a_still_by_name() -> None:
     doorway.see(seen(ANN), times=60)
     assert doorway.verdicts == [("denied", ANN)]
     assert doorway.reasons == [Reason.NOT_ALIVE]
+
+
+ASKING = msgspec.structs.replace(PASSIVE, liveness_network="net.pth")
+
+
+@pytest.mark.parametrize(("alive", "verdict"), [(0.9, GRANTED_ANN), (0.1, ("denied", ANN))])
+def test_a_network_denies_who_moves_and_is_shown_on_something(
+    alive: float, verdict: tuple[str, str | None]
+) -> None:
+    """Once it has answered to eight frames."""
+    doorway = Doorway(ASKING)
+    for take in range(8):
+        assert doorway.verdicts == []
+        assert asks_network(doorway.door, ASKING)
+        doorway.see(msgspec.structs.replace(moving(take, moves=0.15), alive=alive))
+    assert doorway.verdicts == [verdict]
+    assert not asks_network(doorway.door, ASKING)
+
+
+def test_a_network_is_asked_only_where_its_answer_counts() -> None:
+    """Before anybody is there too, so that the first frame counts."""
+    doorway = Doorway(ASKING)
+    assert asks_network(doorway.door, ASKING)
+    assert not asks_network(doorway.door, PASSIVE)
+    assert not asks_network(doorway.door, msgspec.structs.replace(ASKING, liveness="off"))
+    doorway.see(*[seen(EVE)], times=8)
+    assert doorway.verdicts == [DENIED]
+    assert not asks_network(doorway.door, ASKING)
+    doorway.see(seen(EVE), moving(0, moves=0.15), times=2)
+    assert asks_network(doorway.door, ASKING)
 
 
 def test_a_blurred_or_unknown_frame_does_not_end_the_wait() -> None:

@@ -193,6 +193,24 @@ def test_a_camera_that_is_silent_for_an_hour_is_forgotten() -> None:
     assert [handout.assignment.job.key for handout in desk.due(hour_ns)] == ["front_door"]
 
 
+def test_a_door_is_asked_for_its_next_frame_how_likely_its_faces_are_alive() -> None:
+    """Until it wants that no more, and not for other doors."""
+    desk = a_desk()
+    for seq, asks in ((1, True), (2, False), (3, True)):
+        desk.note_door("front_door", AtDoor(any_open=True, read_ns={}, asks_network=asks))
+        desk.take(a_frame(seq=seq), seq * 1000 * MS)
+        desk.dispatcher.ready(RECOGNIZER, credits=1)
+        ((_, work),) = desk.due(seq * 1000 * MS)
+        assert isinstance(work, Work)
+        assert work.check_alive is asks
+        desk.recognized(a_result(a_face(), work=work), seq * 1000 * MS)
+    desk.take(a_frame(camera="store"), 4000 * MS)
+    desk.dispatcher.ready(RECOGNIZER, credits=1)
+    ((_, other),) = desk.due(4000 * MS)
+    assert isinstance(other, Work)
+    assert other.check_alive is False
+
+
 def test_frames_of_a_second_process_of_a_camera_are_refused_and_counted() -> None:
     """Two cameras under one name would become one door, and people at the second never an entry."""
     desk = a_desk()

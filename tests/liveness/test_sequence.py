@@ -93,6 +93,45 @@ def test_small_faces_and_those_without_an_encoding_do_not_count(face: Face) -> N
     assert with_face(FaceSequence(), face, SECOND) == FaceSequence()
 
 
+def answered(*answers: float | None, moves: float = 0.15) -> FaceSequence:
+    """Return the sequence of a face after the network's answers to its frames; `None`: it was not asked."""
+    sequence = FaceSequence()
+    for at, alive in enumerate(answers):
+        face = msgspec.structs.replace(a_look(at, moves=moves), alive=alive)
+        sequence = with_face(sequence, face, round((at / 10 + 1) * SECOND))
+    return sequence
+
+
+def test_a_face_that_moves_is_not_alive_if_the_network_doubts_it() -> None:
+    """By the mean of eight frames, as soon as there are so many."""
+    assert is_alive(answered(*[0.4] * 7), asked=True) is None
+    assert is_alive(answered(*[0.4] * 8), asked=True) is False
+    assert is_alive(answered(*[0.6] * 8), asked=True) is True
+    assert is_alive(answered(*[0.0] * 3, *[0.9] * 5), asked=True) is True
+
+
+def test_a_still_that_the_network_believes_is_not_alive() -> None:
+    """It only ever denies."""
+    assert is_alive(answered(*[1.0] * MOST_FRAMES, moves=0.05), asked=True) is False
+
+
+def test_only_the_first_eight_answers_count() -> None:
+    """Of the visit, at whatever size its face was seen."""
+    assert is_alive(answered(*[0.9] * 8, *[0.0] * 8), asked=True) is True
+    sequence = answered(*[0.1] * 8)
+    sequence = with_face(sequence, a_look(9, moves=0.1, size=60), 3 * SECOND)
+    assert (len(sequence.encodings), len(sequence.alive)) == (1, 8)
+    assert is_alive(sequence, asked=True) is False
+
+
+def test_a_network_that_does_not_answer_lets_nobody_in() -> None:
+    """A recognizer may lack it; where the site has none nobody waits for it."""
+    silent = answered(*[None] * MOST_FRAMES)
+    assert is_alive(answered(*[None] * 20, *[1.0] * 7), asked=True) is not True
+    assert is_alive(silent, asked=True) is False
+    assert is_alive(silent) is True
+
+
 def test_nothing_seen_has_no_spread() -> None:
     """And says nothing."""
     assert spread(FaceSequence()) == 0

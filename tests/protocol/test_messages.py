@@ -61,12 +61,15 @@ EXAMPLES: list[Message] = [
     msgspec.structs.replace(a_frame(jpeg=b"\xff\xd8\xff\xd9"), change=0.25),
     a_ready(gallery_version="v1"),
     Bye(name="recognizer-1", instance="recognizer-1-a1b2c3d4"),
-    a_work(
-        a_frame(jpeg=b"\xff\xd8\xff\xd9"),
-        hint=Hint(boxes_px=(a_box(),), age_s=0.25, frames_since_full_scan=2, find_only=(0,)),
+    msgspec.structs.replace(
+        a_work(
+            a_frame(jpeg=b"\xff\xd8\xff\xd9"),
+            hint=Hint(boxes_px=(a_box(),), age_s=0.25, frames_since_full_scan=2, find_only=(0,)),
+        ),
+        check_alive=True,
     ),
     a_picture(),
-    a_result(a_face(), a_face(None), problem="a problem"),
+    a_result(msgspec.structs.replace(a_face(), alive=0.75), a_face(None), problem="a problem"),
     msgspec.structs.replace(a_template(encoding=128 * ONE), looks=some_looks()),
     Taken(token="00ff"),
     msgspec.structs.replace(some_people(), persons=("Ann", "Bob"), owners=(0, 1, 1), encodings=3 * 128 * ONE),
@@ -335,8 +338,8 @@ def test_an_error_names_the_path() -> None:
 
 
 def test_a_published_result_carries_nothing_of_a_face_but_its_place_and_name() -> None:
-    """Token, encodings and thumbnails are the broker's."""
-    face = msgspec.structs.replace(a_face(), encoding=128 * ONE, thumbnail=b"jpeg")
+    """Token, encodings, thumbnails and what the network for liveness said are the broker's."""
+    face = msgspec.structs.replace(a_face(), encoding=128 * ONE, thumbnail=b"jpeg", alive=0.5)
     far = a_face(distance=0.51)
     published = for_everybody(a_result(face, far, token="abcd"), max_distance=0.5)
     assert published == a_result(a_face(), msgspec.structs.replace(far, person=None), token="")

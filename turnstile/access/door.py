@@ -7,7 +7,7 @@ import msgspec
 
 from turnstile.access.linking import Trail, are_one_person, are_two_people
 from turnstile.access.votes import Conclusion, Grounds, Vote, grant
-from turnstile.liveness.sequence import FaceSequence, is_alive
+from turnstile.liveness.sequence import ALIVE_FRAMES, FaceSequence, is_alive
 from turnstile.protocol.messages import Verdict
 from turnstile.protocol.names import same_name
 from turnstile.protocol.reasons import Reason
@@ -145,7 +145,7 @@ def newest_of(visits: dict[str, Visit], *, in_view: Collection[str]) -> dict[str
 
 def if_alive(found: Conclusion, visit: Visit, settings: DecisionSettings) -> Conclusion | None:
     """Return a grant as the door's liveness has it: as it is, denied, or `None` while that is open."""
-    alive = settings.liveness == "off" or is_alive(visit.sequence)
+    alive = settings.liveness == "off" or _is_alive(visit, settings)
     if alive is None or alive:
         return found if alive else None
     return found._replace(verdict="denied", reason=Reason.NOT_ALIVE)
@@ -153,7 +153,7 @@ def if_alive(found: Conclusion, visit: Visit, settings: DecisionSettings) -> Con
 
 def is_awaited(visit: Visit, settings: DecisionSettings) -> bool:
     """Tell whether a visit would be granted if its face were known to be alive, and may yet be."""
-    return not_alive(visit, settings) is not None and is_alive(visit.sequence) is None
+    return not_alive(visit, settings) is not None and _is_alive(visit, settings) is None
 
 
 def not_alive(visit: Visit, settings: DecisionSettings) -> Conclusion | None:
@@ -163,3 +163,15 @@ def not_alive(visit: Visit, settings: DecisionSettings) -> Conclusion | None:
     stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
     found = grant(visit.votes, visit.trail.person, settings, stayed=stayed)
     return None if found is None else found._replace(verdict="denied", reason=Reason.NOT_ALIVE)
+
+
+def asks_network(door: Door, settings: DecisionSettings) -> bool:
+    """Tell whether a door wants the network's answer to the faces of its next frame."""
+    if settings.liveness == "off" or not settings.liveness_network:
+        return False
+    unanswered = (visit.verdict is None and len(visit.sequence.alive) < ALIVE_FRAMES for visit in door.visits)
+    return not door.visits or any(unanswered)
+
+
+def _is_alive(visit: Visit, settings: DecisionSettings) -> bool | None:
+    return is_alive(visit.sequence, asked=bool(settings.liveness_network))

@@ -67,6 +67,8 @@ class DispatchDesk:
     incumbents: Incumbents = field(default_factory=Incumbents)
     _unchanged: dict[str, tuple[Frame, int]] = field(default_factory=dict)
     """Camera → its newest frame that needs no look and is not answered yet, and when that came."""
+    _asking: set[str] = field(default_factory=set)
+    """Cameras of doors that want to know how likely the faces of the next frame are alive."""
 
     def __post_init__(self) -> None:
         """Begin with no recognizers and nothing to do."""
@@ -127,6 +129,7 @@ class DispatchDesk:
         """Note who is at a door, after each of its results."""
         self.gate.note_visits(camera, any_open=at_door.any_open)
         self.hints.note_decided(camera, at_door.read_ns)
+        (self._asking.add if at_door.asks_network else self._asking.discard)(camera)
 
     def due(self, now_ns: int) -> list[Handout]:
         """Return the work to send now."""
@@ -183,6 +186,7 @@ class DispatchDesk:
             self.gate.forget(camera)
             self.hints.forget(camera)
             self.incumbents.forget(camera)
+            self._asking.discard(camera)
         return gone
 
     def _finish(self, answer: Result | Template) -> Assignment | None:
@@ -203,6 +207,7 @@ class DispatchDesk:
             waited_ms=(now_ns - job.came_ns) / 1e6,
             jpeg=job.body.jpeg,
             hint=self.hints.hint(job.body.camera, job.came_ns),
+            check_alive=job.body.camera in self._asking,
         )
         return Handout(assignment, work)
 

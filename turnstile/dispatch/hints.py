@@ -20,6 +20,8 @@ class AtDoor(NamedTuple):
     """Whether any visit is open."""
     read_ns: Mapping[Box, int]
     """Box of a face in view whose visit is decided → when the frame came in which it was last encoded."""
+    asks_network: bool = False
+    """Whether it is to be known how likely the faces of the next frame are alive."""
 
 
 class Hints:

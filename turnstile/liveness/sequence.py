@@ -5,7 +5,12 @@ same face again and again. It is alive as soon as the spread of at least `LEAST_
 `ALIVE_SPREAD`. It is not when that has not happened after `MOST_FRAMES` frames and `PATIENCE_S`.
 
 Encodings also move when a picture comes nearer, so a face of another size begins a new sequence.
+
+Where the owner supplied a network, the face is also no longer alive if the network doubts that it is before
+the camera, on average over the visit's first `ALIVE_FRAMES` frames. Without these nothing is alive.
 """
+
+from statistics import fmean
 
 import msgspec
 import numpy as np
@@ -33,6 +38,12 @@ Halves of 11 clips give 0.0825 to 0.1, which deny 0 to 5 of 9 living people in t
 those, so that fewer are. It was seen on all clips: the errors at it are no promise (`benchmarks.liveness`,
 faces 40 to 120 pixels wide, 2026-11). Other policies are unmeasured."""
 
+ALIVE_FRAMES = 8
+LEAST_ALIVE = 0.5
+"""Mean of the network's first `ALIVE_FRAMES` answers, below which the face is shown on something.
+
+A trial denied 5 of 5 replays and 0 of 52 living people over 8 frames (2026-11); 3 frames did not suffice."""
+
 LEAST_WIDTH_PX = 50
 """Narrower faces do not count: their encodings move by the noise of the picture alone."""
 
@@ -52,6 +63,8 @@ class FaceSequence(msgspec.Struct, frozen=True, kw_only=True):
     newest_ns: int = 0
     tried_since_ns: int = 0
     """When the first frame of the visit came that counted, in this sequence or one before."""
+    alive: tuple[float, ...] = ()
+    """The network's answers to the visit's first frames, at most `ALIVE_FRAMES`."""
 
 
 def with_face(sequence: FaceSequence, face: Face, came_ns: int) -> FaceSequence:
@@ -59,11 +72,13 @@ def with_face(sequence: FaceSequence, face: Face, came_ns: int) -> FaceSequence:
     width_px = face.box_px.width
     if width_px < LEAST_WIDTH_PX or not is_encoding(face.encoding):
         return sequence
+    alive = (*sequence.alive, *([] if face.alive is None else [face.alive]))[:ALIVE_FRAMES]
     if sequence.encodings and 1 / SAME_SIZE <= width_px / sequence.width_px <= SAME_SIZE:
         return msgspec.structs.replace(
             sequence,
             encodings=(*sequence.encodings, face.encoding)[-MOST_KEPT:],
             newest_ns=max(came_ns, sequence.newest_ns),
+            alive=alive,
         )
     return FaceSequence(
         encodings=(face.encoding,),
@@ -71,14 +86,32 @@ def with_face(sequence: FaceSequence, face: Face, came_ns: int) -> FaceSequence:
         began_ns=came_ns,
         newest_ns=came_ns,
         tried_since_ns=sequence.tried_since_ns or came_ns,
+        alive=alive,
     )
 
 
-def is_alive(sequence: FaceSequence, *, alive_spread: float = ALIVE_SPREAD) -> bool | None:
-    """Tell whether the face of a sequence is alive; `None` while that is open."""
-    frames = len(sequence.encodings)
-    if frames >= LEAST_FRAMES and spread(sequence) >= alive_spread:
+def is_alive(
+    sequence: FaceSequence,
+    *,
+    asked: bool = False,
+    alive_spread: float = ALIVE_SPREAD,
+    least_alive: float = LEAST_ALIVE,
+) -> bool | None:
+    """Tell whether the face of a sequence is alive; `None` while that is open.
+
+    Args:
+        sequence: of a visit.
+        asked: whether the network has to say so, too.
+        alive_spread: least spread.
+        least_alive: least mean of the network's answers.
+    """
+    answered = len(sequence.alive) >= ALIVE_FRAMES
+    if asked and answered and fmean(sequence.alive) < least_alive:
+        return False
+    moves = len(sequence.encodings) >= LEAST_FRAMES and spread(sequence) >= alive_spread
+    if moves and (answered or not asked):
         return True
+    frames = len(sequence.encodings)
     constant_s = (sequence.newest_ns - sequence.began_ns) / 1e9
     tried_s = (sequence.newest_ns - sequence.tried_since_ns) / 1e9
     if tried_s >= GIVE_UP_S or (frames >= MOST_FRAMES and constant_s >= PATIENCE_S):

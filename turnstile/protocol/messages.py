@@ -15,8 +15,7 @@ message        said by               leaves the broker on        heard by
 `Result`       recognizer            ``result.<camera>.``        displays, anyone
 `Template`     recognizer            (nobody)                    broker: the answer to a `Picture`
 `Taken`        broker                ``work.<name>.<instance>.`` that one recognizer: need not be repeated
-`People`       broker                ``gallery.`` and, to a      recognizers
-                                     joiner, its ``work.`` topic
+`People`       broker                ``gallery.``, ``work.…``    recognizers, and those that join
 `Access`       broker                ``access.<camera>.``        displays, doors, anyone
 `Guide`        broker                ``guide.<camera>.``         displays: what people at the door could do
 `Fetch`        logger                (nobody)                    broker: events after a number, please
@@ -91,6 +90,8 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Little-endian float32 `(128,)`, for the broker, which does not publish it; may be empty."""
     thumbnail: Thumbnail = b""
     """For the broker, which publishes it with a decision only; may be empty."""
+    alive: Share | None = None
+    """How likely the face itself is before the camera, if asked (`Work.check_alive`). For the broker."""
     unread: bool = False
     """Found, not encoded: the frame has too many faces, or the broker wanted no more (`Hint.find_only`)."""
 
@@ -132,7 +133,7 @@ class Bye(Message, frozen=True, kw_only=True, tag="bye/1"):
     instance: Name
 
 
-class Work(Message, frozen=True, kw_only=True, tag="work/2"):
+class Work(Message, frozen=True, kw_only=True, tag="work/3"):
     """A frame to recognize; the answer is a `Result` with the same token within `lease_s`."""
 
     token: Token
@@ -144,6 +145,8 @@ class Work(Message, frozen=True, kw_only=True, tag="work/2"):
     """How long the frame lay in the broker before it was handed out."""
     jpeg: bytes
     hint: Hint | None = None
+    check_alive: bool = False
+    """Whether `Face.alive` is wanted."""
 
 
 class Picture(Message, frozen=True, kw_only=True, tag="picture/1"):
@@ -155,7 +158,7 @@ class Picture(Message, frozen=True, kw_only=True, tag="picture/1"):
     data: bytes
 
 
-class Result(Message, frozen=True, kw_only=True, tag="result/4"):
+class Result(Message, frozen=True, kw_only=True, tag="result/5"):
     """What a recognizer saw in a frame; published without some of it (`turnstile.protocol.public`)."""
 
     token: Token
@@ -269,10 +272,7 @@ class Act(Message, frozen=True, kw_only=True, tag="act/1"):
 
 
 class Guide(Message, frozen=True, kw_only=True, tag="guide/1"):
-    """What the people at a door could do now to be decided about.
-
-    Sent when the advice changes and repeated while there is any; empty advice takes back the last.
-    """
+    """What people at a door could do now; sent when it changes and repeated, empty to take back the last."""
 
     camera: Name
     captured_ns: Nanoseconds

@@ -62,3 +62,7 @@ PlaceOrAddress = Annotated[
 LISTEN_PATTERN = rf"\A([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(0|{_PORT})\Z"
 Listen = Annotated[str, Meta(pattern=LISTEN_PATTERN, description="an address like 127.0.0.1:9464")]
 """Where to listen: ``address:port`` or ``[IPv6 address]:port``; port 0 is any free one."""
+
+Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z", description="64 hexadecimal digits")]
+MINIFASNET_SHA256 = "a5eb02e1843f19b5386b953cc4c9f011c3f985d0ee2bb9819eea9a142099bec0"
+"""Of `2.7_80x80_MiniFASNetV2.pth` of Silent-Face."""

@@ -17,6 +17,7 @@ from turnstile.protocol.fields import MAX_NAME_CHARS, Name
 from turnstile.protocol.roles import WEB
 from turnstile.site.fields import (
     MAX_COUNT,
+    MINIFASNET_SHA256,
     Address,
     Endpoint,
     HostName,
@@ -25,6 +26,7 @@ from turnstile.site.fields import (
     PathOrAddress,
     Place,
     PlaceOrAddress,
+    Sha256,
     Url,
 )
 from turnstile.site.recognition import RecognitionSettings
@@ -214,6 +216,11 @@ class DecisionSettings(Section, frozen=True, kw_only=True):
     """``passive``: who is recognised is granted only when the face has moved as living ones do, after at
     least 8 frames, and denied otherwise. It stops stills, not replays. The rules file may set it for a
     door."""
+    liveness_network: Place = ""
+    """Silent-Face's `2.7_80x80_MiniFASNetV2.pth`, on each recognizer's machine. With it doors with `passive`
+    also deny faces that are shown on something, by their first 8 frames. Empty: none."""
+    liveness_sha256: Sha256 = MINIFASNET_SHA256
+    """SHA-256 of that file. Weights of your own have another; their errors are yours to measure."""
     max_stranger_rate: Annotated[float, Meta(ge=0, le=1)] = 0.01
     """Share of trials among the enrolled pictures in which somebody is taken for somebody else, above which
     the broker warns."""

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import yaml
 import zmq
 
 from tests.support.rights import shut_out_of
@@ -175,6 +176,21 @@ def test_a_bundle_does_not_tell_of_other_machines(site_file: Path, folder: Path)
     assert "secret@" not in packed.read_text()
     assert "votes_needed" not in packed.read_text()
     assert set(load_cameras(packed, folder / "there")) == {"front_door", "back_door"}
+
+
+def test_a_bundle_names_the_network_for_liveness(site_file: Path, folder: Path) -> None:
+    """Recognizers read it, wherever they run; its path is relative to the site file there, too."""
+    document = yaml.safe_load(site_file.read_text())
+    document["decision"] |= {"liveness_network": "net.pth", "liveness_sha256": "ab" * 32}
+    site_file.write_text(yaml.safe_dump(document))
+    main(["keys", "init", "--config", str(site_file)])
+    packed = folder / "pool.bundle"
+    main(["keys", "bundle", "pool", "--config", str(site_file), "--to", str(packed)])
+    bundle.unpack(packed, folder / "there")
+    decision = load(folder / "there" / "site.yaml").decision
+    assert decision.liveness_network == str(folder / "there" / "net.pth")
+    assert decision.liveness_sha256 == "ab" * 32
+    assert "votes_needed" not in packed.read_text()
 
 
 def load_cameras(packed: Path, into: Path) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from turnstile.access.decider import Decider, Now
-from turnstile.access.door import Door, resumed
+from turnstile.access.door import Door, asks_network, resumed
 from turnstile.access.replay import taken, told
 from turnstile.access.rules import Rules, unenrolled
 from turnstile.counts import counted
@@ -111,9 +111,13 @@ class AccessDesk:
 
     def at_door(self, camera: str) -> AtDoor:
         """Return who is at a door after its latest result."""
-        visits = self.decider.doors.get(camera, Door()).visits
-        decided = [visit for visit in visits if visit.verdict is not None and visit.trail.in_view]
-        return AtDoor(bool(visits), {visit.trail.box_px: visit.read_ns for visit in decided})
+        door = self.decider.doors.get(camera, Door())
+        decided = [visit for visit in door.visits if visit.verdict is not None and visit.trail.in_view]
+        return AtDoor(
+            bool(door.visits),
+            {visit.trail.box_px: visit.read_ns for visit in decided},
+            asks_network(door, self.decider.settings_at(camera)),
+        )
 
     def due(self, *, enrolled: Sequence[str] | None) -> list[Outgoing]:
         """Take over new rules, and return the decisions that are on disk and what loggers asked for.

@@ -28,6 +28,9 @@ SITE_FILE, KEYS = "site.yaml", "keys"
 _LEFT_OUT = ("gallery", "decision", "rules", "metrics")
 """What only the broker reads."""
 
+_NETWORK = ("liveness_network", "liveness_sha256")
+"""What recognizers read of `decision`."""
+
 Key = Annotated[str, Meta(min_length=40, max_length=40)]
 
 
@@ -155,5 +158,6 @@ def _part_for(document: object, holders: Sequence[Holder]) -> dict[str, object]:
         name: entry if ("cameras", name) in own else {**(entry or {}), "source": ELSEWHERE}
         for name, entry in (part.get("cameras") or {}).items()
     }
-    part["keys"] = {"folder": KEYS}
+    network = {key: value for key, value in (document.get("decision") or {}).items() if key in _NETWORK}
+    part |= {"keys": {"folder": KEYS}, **({"decision": network} if network else {})}
     return part

@@ -130,6 +130,7 @@ def _absolute(site: Site, folder: Path) -> Site:
             site.decision,
             rules=under(site.decision.rules) if site.decision.rules else _beside(under(gallery.faces)),
             record=under(site.decision.record) if site.decision.record else "",
+            liveness_network=under(site.decision.liveness_network) if site.decision.liveness_network else "",
         ),
         loggers={name: logger(one) for name, one in site.loggers.items()},
         webhooks={
