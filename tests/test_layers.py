@@ -78,7 +78,8 @@ WORLD: dict[str, set[str]] = {
     "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
     "io.people": {"files", "dispatch", "io.runner", "io.site", "people", "protocol", "site"},
     "io.screen": {"files", "io.runner", "protocol", "screen", "site", "vision"},
-    "io.web": {"io.bus", "io.runner", "protocol", "requests", "site"},
+    "io.web": {"io.bus", "protocol", "requests"},
+    "io.web.serving": {"io.bus", "io.runner", "io.web", "protocol", "site"},
     "io.supervise": {"io.bus", "io.runner", "io.site", "site"},
 }
 
@@ -166,7 +167,7 @@ COMMANDS: dict[str, set[str]] = {
         "vision.detect",
         "vision.engines",
     },
-    "commands.web": {"commands", "io.web"},
+    "commands.web": {"commands", "io.web.serving"},
     "commands.supervise": {"commands", "io.runner", "io.site", "io.supervise", "site"},
 }
 

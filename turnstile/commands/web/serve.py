@@ -6,7 +6,7 @@
 import argparse
 
 from turnstile.commands.options import add_config
-from turnstile.io.web import node
+from turnstile.io.web.serving import node
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -1,1 +1,1 @@
-"""The web node: the site in a browser, for whoever is signed in."""
+"""What every page of the browser needs: the link to the bus, rendering, and who may see it."""

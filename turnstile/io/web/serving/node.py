@@ -20,9 +20,9 @@ from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.member import Member, key_for
-from turnstile.io.web.app import make_app
 from turnstile.io.web.link import BusLink
-from turnstile.io.web.server import WebServer, open_server
+from turnstile.io.web.serving.app import make_app
+from turnstile.io.web.serving.server import WebServer, open_server
 from turnstile.protocol.roles import WEB
 from turnstile.protocol.topics import topic
 from turnstile.site.settings import Site

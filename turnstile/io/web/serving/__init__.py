@@ -1,0 +1,1 @@
+"""The web node itself: the application of all pages, its HTTP server, and the loop on the bus."""
