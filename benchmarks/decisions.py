@@ -1,10 +1,9 @@
 """What a durable decision costs: from a result said to `access` on the bus, alone and 200 times a second.
 
 A real broker and a real logger, cameras at a fixed rate, and a recognizer that replies at once. In "nobody"
-it sees no face and nothing is decided; in "a new person each frame" each frame is a visit of its own and its
-result decides it, so there is one event a frame, on disk before it is said. What the journal adds is the
-difference to `result`, which is said without waiting for it; what deciding costs others is the difference in
-the ages of results between the two.
+it sees no face and nothing is decided. In "a new person each frame" each frame is a visit of its own, which
+its result decides: one event a frame, on disk before it is published. What the journal adds is the difference
+to `result`, which does not wait for it. What deciding costs others is the difference in the ages of results.
 
     python -m benchmarks.decisions [--quick] [--json FILE]
 """

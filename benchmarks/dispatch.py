@@ -1,10 +1,11 @@
 """How old frames are when work on them starts, with three times more frames than recognizers can take.
 
-Four cameras say 30 frames of 50 kB a second each; two recognizers take 50 ms a frame, or one 30 and the
-other 200 ms, asleep, so that the way of handing out work is measured and not the processor. The real broker,
-which hands out work by credit, stands beside one that passes every frame on by PUSH to PULL and drops those
-that find no room, with ZeroMQ's default options and with the shortest queues that it can be told to keep.
-The broker, each recognizer, and the cameras are processes of this machine, so that one clock tells ages.
+Four cameras send 30 frames of 50 kB a second each. Two recognizers take 50 ms a frame, or one 30 and the
+other 200 ms. They sleep meanwhile, so that the way of handing out work is measured and not the processor. The
+real broker hands out work by credit. Beside it stands one that passes every frame on by PUSH to PULL and
+drops those that find no room, with ZeroMQ's default options and with the shortest queues that it can be told
+to keep. The broker, each recognizer, and the cameras are processes of this machine, so that one clock tells
+ages.
 
     python -m benchmarks.dispatch [--quick] [--json FILE]
 """

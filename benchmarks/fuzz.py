@@ -1,9 +1,9 @@
 """Damaged input through every decoder: no crash, no hang, memory flat.
 
 Valid examples of everything that is read from others (`tests.support.decoders`) are damaged at random: bits
-flipped, parts cut out, doubled, put in from another example, lengths and numbers replaced by extremes. Every
-kind of message goes the way it would in the broker (decode, rules of each role, header of the picture) and in
-a node (decode, gallery). Whatever is raised but the decoder's own errors ends the run with the bytes.
+flipped, parts cut out, doubled, put in from another example, lengths and numbers replaced by extremes. Each
+message goes its way through the broker (decode, rules of each role, header of the picture) and through a node
+(decode, gallery). Whatever is raised but the decoder's own errors ends the run with the bytes.
 
     python -m benchmarks.fuzz [--only DECODER] [--quick] [--json FILE]
 """

@@ -7,9 +7,9 @@ name, joins while everything runs. The cable of a host is cut by dropping its pa
 or one, so that neither end is told. Lost packets are drawn at random, both ways; delay and jitter are a TCP
 proxy's.
 
-Ages are from the camera's picture to the answer's arrival at the broker's host. A cut has healed when a frame
-of each camera captured after it was answered, one of them by the recognizer that is always there, and the
-display shows live results.
+Ages are from the camera's picture to the answer's arrival at the broker's host. A cut has healed when the
+display shows live results and a frame of each camera captured after it was answered. The recognizer that is
+always there must have answered one of them.
 
     python -m benchmarks.multihost [--quick]
 """

@@ -1,8 +1,8 @@
 """What a lower precision of the encoder costs in accuracy, as the site uses it.
 
 Faces of frames are encoded in the precision, enrolment pictures in float32. Every difference to float32 comes
-with its interval: people are drawn anew, all their pictures together, and for each draw the distances that
-accept one in 1,000 and one in 10,000 of all impostor pairs are found anew.
+with its interval. For it people are drawn anew, all their pictures together. For each draw the distances are
+found anew that accept one in 1,000 and one in 10,000 of all impostor pairs.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
 """Which faces the detectors find: small, turned, dark or half-covered ones; and what they take for faces.
 
-Each portrait of a folder is placed on a canvas so that its face is of a known size and place, then tilted,
-covered, darkened or lit from one side. Where the face is in the portrait is what HOG and the convolutional
-detector agree on at full size; portraits without agreement are left out and counted. Detectors look for faces
-of 40 pixels and more, on one core, and see the same pictures. Times are processor time.
+Each portrait of a folder is placed on a canvas so that its face is of a known size and place. Then it is
+tilted, covered, darkened or lit from one side. Where the face is in the portrait is what HOG and the
+convolutional detector agree on at full size; portraits without agreement are left out and counted. Detectors
+look for faces of 40 pixels and more, on one core, and see the same pictures. Times are processor time.
 
 With `--frames` they also search pictures and every sixth frame of clips, in folders of any depth. A face
 there is what at least two of them see, and a box that only one sees is listed as its own.

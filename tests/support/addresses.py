@@ -1,7 +1,7 @@
 """Loopback addresses that stay free until they are bound.
 
 A port found by binding port 0 and closing it again is somebody else's a moment later. Each address here has a
-host of its own out of 127.0.0.0/8, so that no other test, and no connection on its way out, ever has it.
+host of its own out of 127.0.0.0/8. So no other test ever has it, nor has a connection on its way out.
 """
 
 import random

@@ -1,15 +1,15 @@
 """Kill and stop processes at random while people come and go, and count lost and doubled visits.
 
 Real processes and real faces: two cameras before which people appear and leave, two recognizers, a broker and
-a logger. Faults hit one process after the other: SIGKILL, after which the process is started again like a
-supervisor would, SIGSTOP for a while, or another time on its clock (`set_clock`), as if it had a machine of
-its own. Each visit that was complete and seen (`halls`) must be in the log once, with the right verdict, and
-the log must verify, also against the heads that the logger noted meanwhile.
+a logger. Faults hit one process after the other: SIGKILL, SIGSTOP for a while, or another time on its clock
+(`set_clock`), as if it had a machine of its own. What was killed is started again as a supervisor would. Each
+visit that was complete and seen (`halls`) must be in the log once, with the right verdict. The log must
+verify, also against the heads that the logger noted meanwhile.
 
-Older copies of the journal, of the log and of the webhook's state are put back, each in place of what its
-process had when it was killed; the journal is removed under the running broker; its disk and the log's are
-filled. The journal's turn comes when nobody is in the halls: who is denied for want of a record is no fault.
-What the log had and has no more must be noted as missing. The webhook must have posted every visit.
+Older copies of the journal, of the log and of the webhook's state are put back. Each takes the place of what
+its process had when it was killed. The journal is removed under the running broker. Its disk and the log's
+are filled. The journal's turn comes when nobody is in the halls: who is denied for want of a record is no
+fault. What the log had and has no more must be noted as missing. The webhook must have posted every visit.
 
 A PostgreSQL server that keeps the log is killed and stopped, and one that lacks its last commits takes over.
 """

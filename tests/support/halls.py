@@ -1,7 +1,7 @@
 """Who stands before which camera of a site, and whether the log tells it.
 
-A visit counts as complete and seen when the broker that ran at its end had answered for enough frames with
-the face, and enough observed absence followed; people stay for as long as that takes.
+A visit counts as complete and seen when enough frames with the face were answered by the broker that ran at
+its end, and enough observed absence followed. People stay for as long as that takes.
 """
 
 import random

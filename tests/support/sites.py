@@ -1,7 +1,7 @@
 """A site of real nodes, real faces and its own bus, and an ear on that bus.
 
-Its cameras are still pictures that a test replaces while they are shown: who stands at a door changes when
-the test says so, not at a time of a clip, so that a busy machine changes nothing but how long a test takes.
+Its cameras are still pictures that a test replaces while they are shown. So who stands at a door changes when
+the test says so, not at a time of a clip. A busy machine changes nothing but how long a test takes.
 """
 
 import signal

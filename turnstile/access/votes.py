@@ -67,10 +67,11 @@ limits that let in 10 of a million, set on half of the people, it recognises .88
 votes recognise .84. The distance of a visit's mean encoding does no better (November 2026)."""
 
 CERTAIN_SHARE, CERTAIN_MARGINS = 0.8, 2.0
-"""Beyond doubt is who is recognised in every vote of the window, each at no more than 0.8 of `max_distance`
-and ahead of everybody else by at least 2 `min_margin`. Of 1,123,984 impostor comparisons of LFW, each pair of
-pictures both ways, 61 lie within 0.32 (``mirror+paddings``), 1 within 0.8 of it; raw encodings within 0.45:
-68 and none (2026-11). The share was chosen before; margin and votes, which help, are left out."""
+"""Beyond doubt is who is recognised in every vote of the window. Each is at no more than 0.8 of
+`max_distance` and ahead of everybody else by at least 2 `min_margin`. Of 1,123,984 impostor comparisons of
+LFW, each pair of pictures both ways, 61 lie within 0.32 (``mirror+paddings``), 1 within 0.8 of it; raw
+encodings within 0.45: 68 and none (2026-11). The share was chosen before; margin and votes, which help, are
+left out."""
 
 
 class Conclusion(NamedTuple):

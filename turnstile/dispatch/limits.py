@@ -1,7 +1,7 @@
 """Each key's share of the broker: how much it may say, and how often it is refused before it is cut off.
 
-Pure: times are arguments. A token bucket, filled at a rate and never fuller than its burst, holds a sender to
-the rate over any longer time while what queued in a pause may come at once.
+Pure: times are arguments. A token bucket is filled at a rate and is never fuller than its burst. So a sender
+keeps to the rate over any longer time, while what queued in a pause may come at once.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ MAX_MESSAGES_PER_S: dict[Role, float] = {
     "logger": 300.0,
     "display": 20.0,
     "observer": 50.0,
+    "web": 100.0,
 }
 """Of one key. A camera has at most 240 frames a second, and less if its site file says so, see `share_of`; a
 recognizer's key may serve a whole machine, each process with a result and a few words of readiness a frame;

@@ -1,7 +1,7 @@
 """Reading files that people put there, and telling "not there" from "cannot look".
 
-`Path.exists` and its like answer False for a dangling link, a loop of links and, from Python 3.14 on, for a
-folder that may not be entered. What is decided by absence asks `is_absent` instead.
+`Path.exists` and its like answer False for a dangling link and a loop of links. From Python 3.14 on they do
+so for a folder that may not be entered, too. What is decided by absence asks `is_absent` instead.
 """
 
 import errno

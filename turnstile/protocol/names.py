@@ -32,9 +32,9 @@ def name_key(name: str) -> str:
     spaces of any kind or by ``_``. Apostrophes, hyphens and wide letters count as the plain ones. Spaces
     around the name and characters that show nothing do not count.
 
-    It is Unicode's canonical caseless match (The Unicode Standard, 3.13, D145) with spaces folded, and with
-    the Turkish letters i with and without a dot as one: their capitals are each other's in other languages,
-    and a file's name becomes a person's by capitals.
+    It is Unicode's canonical caseless match (The Unicode Standard, 3.13, D145) with spaces folded. The
+    Turkish letters i with and without a dot are one: their capitals are each other's in other languages, and
+    a file's name becomes a person's by capitals.
     """
     shown = "".join(char for char in name if unicodedata.category(char) != "Cf")
     folded = unicodedata.normalize("NFD", _HIDDEN.sub("", shown)).casefold().translate(_PLAIN)

@@ -1,10 +1,11 @@
 """A machine's nodes as systemd units, each held to what its role needs.
 
-Every unit: its own user, all files read-only but for the folders that the node writes, a /tmp and devices of
-its own, no capability, no new privilege, a bound on memory, no core dumps (there are faces in memory), and
-only the system calls of ordinary services. systemd learns from the node itself when it is ready, and ends it
-by SIGABRT when its loop has not turned for 30 s (`turnstile.io.runner.watchdog`). What fails is started
-again, ever later; a bad site file (78) is not, nor is a display without a screen (69).
+Every unit has a user, a /tmp and devices of its own. All files are read-only but for the folders that the
+node writes. It has no capability, gets no new privilege, and may make only the system calls of ordinary
+services. Its memory is bounded, and it dumps no core (there are faces in memory). systemd learns from the
+node itself when it is ready, and ends it by SIGABRT when its loop has not turned for 30 s
+(`turnstile.io.runner.watchdog`). What fails is started again, ever later; a bad site file (78) is not, nor is
+a display without a screen (69).
 
 Recognizers are instances of one template, so that ``systemctl start turnstile-recognizer@pool-5`` adds one.
 Displays need somebody's screen: theirs are units of that person's session.

@@ -1,8 +1,8 @@
 """A running site with keys, honest nodes on it, and what they notice while it is attacked.
 
 A real broker on loopback; two honest cameras, a recognizer whose work takes no time, a display, a logger and
-an observer, in one process. They note each frame and result that the display hears and how old it is, and
-everything that any of them hears and no honest node said.
+an observer, in one process. They note each frame and result that the display hears, and how old it is. They
+also note everything that any of them hears and no honest node said.
 """
 
 import itertools

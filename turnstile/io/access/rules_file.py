@@ -14,8 +14,8 @@ bar, so nobody enters (`RulesFile.rules` is `None`) until it is put right:
 An edit with a mistake in it is refused while the broker runs, and the rules before it hold on. A broker does
 not start with such a file (`ConfigError`).
 
-A thread looks at the file four times a second, so that neither a slow disk nor a long file holds up the
-broker, and so that it works on every file system. Should the thread die, the broker dies with it: rules that
+A thread looks at the file four times a second: that works on every file system, and neither a slow disk nor
+a long file holds up the broker. Should the thread die, the broker dies with it: rules that
 are no longer watched would go on admitting whom an edit has barred.
 """
 

@@ -1,7 +1,7 @@
 """Bundles: one file with all that another machine needs to take part in a site.
 
 A bundle is JSON: the keys of the nodes that run there, the broker's public key, and the part of the site file
-that concerns them, from which cameras of other machines have lost their sources, which may hold passwords.
+that concerns them. Cameras of other machines have lost their sources in it, since these may hold passwords.
 Whoever has the file has the keys in it: it is its owner's alone, and belongs deleted once unpacked.
 """
 

@@ -7,8 +7,8 @@ sockets enforce the ZAP domain, so without an authenticator nobody gets in.
 
 A connection's User-Id is its public key. It is looked up at each message and each subscription, so that a
 key whose file is gone is refused from the next look at the folder on, whatever connections it still has;
-those are ended too. libzmq cannot end one connection of a bound socket, but it tells the descriptor that a
-message came from (``ZMQ_SRCFD``), and shutting that down looks to libzmq like the peer's own leaving. Should
+those are ended too. libzmq cannot end one connection of a bound socket. But it tells the descriptor that a
+message came from (``ZMQ_SRCFD``). Shutting that down looks to libzmq like the peer's own leaving. Should
 the descriptor be another connection's by then, that one reconnects in 50 ms.
 """
 
@@ -46,6 +46,7 @@ MAX_CONNECTIONS: dict[Role, int] = {
     "logger": 8,
     "display": 8,
     "observer": 64,
+    "web": 8,
 }
 """Of one key on one port: a recognizer's may serve a whole machine, an observer's several commands at once;
 the others have one, and for a moment those that it replaced."""

@@ -2,8 +2,8 @@
 
 libzmq's limits hold for each part and for whole messages. A peer that sends part after part, none of them the
 last, took a bare PULL from 16 to 399 MB in a second. So the bytes that the kernel received on each connection
-(`TCP_INFO`) are held against the messages that came of them, and a connection that is too far ahead is shut
-down, which frees its memory. libzmq says with each message on which descriptor it came (`ZMQ_SRCFD`).
+(`TCP_INFO`) are held against the messages that came of them. A connection that is too far ahead is shut down,
+which frees its memory. libzmq says with each message on which descriptor it came (`ZMQ_SRCFD`).
 
 Only Linux tells this of TCP. Peers on ipc and on other systems are bounded by the unit's limit on memory.
 """

@@ -4,8 +4,8 @@
 class Pace:
     """Thins frames that come at any rate to at most `max_fps`, as evenly as they come.
 
-    A frame a little early is let through and the next one waits for it, so that 30 frames a second become
-    15 and not 10 when they arrive with jitter.
+    A frame a little early is let through, and the next one waits for it. Otherwise 30 frames a second that
+    arrive with jitter would become 10, not 15.
     """
 
     def __init__(self, max_fps: float) -> None:

@@ -2,8 +2,8 @@
 
 The file itself says which events it has, so there is no second file that could disagree with it: on opening,
 a last line that a crash cut short is removed, and the lines before it are returned. A file that rotation
-moved away is opened anew under its name, and the new one begins with a remark that names the last event of
-the old.
+moved away is opened anew under its name. The new one begins with a remark that names the last event of the
+old.
 
 After a failed write or fsync nothing is known about what reached the disk, and a second fsync on the same
 descriptor would claim success (https://wiki.postgresql.org/wiki/Fsync_Errors). So the file is closed, and on

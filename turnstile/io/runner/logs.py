@@ -1,7 +1,7 @@
 """Log lines: one line a message, whoever's words are in it, and no secret of an address.
 
 Names, problems and details come from other machines. A line break or an escape code among them would forge
-lines or steer the terminal of whoever reads them, so what does not print is written as in Python's strings.
+lines or steer the reader's terminal. So what does not print is written as in Python's strings.
 
 structlog would escape as well. It brings a second way of logging beside the standard library's.
 """

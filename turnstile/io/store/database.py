@@ -1,9 +1,9 @@
 """Opening a store: a SQLite file, or a PostgreSQL database by its address.
 
-SQLite runs with a rollback journal (TRUNCATE) and ``synchronous=FULL``, not with WAL: with WAL two
-connections can damage a file before SQLite 3.51.3 (https://sqlite.org/wal.html#walresetbug), and here the
+SQLite runs with a rollback journal (TRUNCATE) and ``synchronous=FULL``, not with WAL. With WAL two
+connections can damage a file before SQLite 3.51.3 (https://sqlite.org/wal.html#walresetbug). Here the
 commands that read or erase open the file while the logger writes it. In TRUNCATE mode at FULL the truncation
-that commits is synced too (pager.c, `pager_end_transaction`), so a commit survives a power cut; it costs more
+that commits is synced too (pager.c, `pager_end_transaction`), so a commit survives a power cut. It costs more
 syncs than WAL, which `benchmarks.store` measures. ``secure_delete`` overwrites what is deleted.
 
 PostgreSQL is reached through psycopg with time-outs, because a logger must not hang on a lost network.

@@ -40,8 +40,8 @@ logs = Table(
     Column("text_number", BigInteger, nullable=False),
     UniqueConstraint("site", "logger"),
 )
-"""One row a log: its newest entry, the newest one that retention removed, the journal that the newest entry
-came from, and how far the text file was when that was written."""
+"""One row a log: its newest entry and the journal that it came from, the newest entry that retention removed,
+and how far the text file was then."""
 
 progress = Table(
     "progress",

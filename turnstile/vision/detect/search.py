@@ -71,9 +71,9 @@ class Sighting:
 def find(detector: Detector, picture_rgb: PictureRgb, hint: Hint | None, *, full_scan_every: int) -> Sighting:
     """Return the faces of a frame, looking near hinted boxes first if that is allowed.
 
-    The whole picture is searched if the hint is missing, old, empty or a crowd, if a full scan is due, or if
-    a hinted face is not found. A newcomer beside people who stay is seen after at most `full_scan_every`
-    recognized frames of that camera.
+    The whole picture is searched if the hint is missing, old, empty or a crowd. So it is if a full scan is
+    due, or a hinted face is not found. A newcomer beside people who stay is seen after at most
+    `full_scan_every` recognized frames of that camera.
     """
     if hint is not None and is_worth_following(hint, full_scan_every=full_scan_every):
         near = [_best(detector.search(picture_rgb, box), box) for box in hint.boxes_px]
