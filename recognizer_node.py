@@ -7,7 +7,8 @@ Sends: readiness, results, templates (the encodings of enrolment pictures), a go
 Policy: it takes one piece of work at a time, as the broker hands it out (`recognition.credits`). An answer is
 repeated until the broker has it, or dropped and counted when its lease is over. A frame that cannot be
 decoded is answered with the problem and counted. On SIGTERM the frame in hand is finished. It needs no file
-but the site file, so any number can be started at any time, on any machine that reaches the broker.
+but the site file and, where that names one, the network for liveness. So any number can be started at any
+time, on any machine that reaches the broker.
 
     python recognizer_node.py --config configs/local.yaml [--name recognizer-2]
 """
@@ -27,7 +28,7 @@ from turnstile.protocol.messages import AnyMessage, Bye, People, Picture, Ready,
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import work_topic
 from turnstile.vision.engines.desk import RecognitionDesk
-from turnstile.vision.engines.selection import make_engine
+from turnstile.vision.engines.selection import make_engine, network_of
 
 READY_S = 0.3
 """How often a recognizer that has nothing to do repeats that it is ready."""
@@ -128,6 +129,7 @@ def wire(start: node.Start) -> RecognizerNode:
     bus = Bus(start.site.broker, key=start.key, topics=topics, wake_fds=(start.stop.fileno,))
     try:
         engine = make_engine(start.site.recognition)
+        network = network_of(start.site.decision)
     except BaseException:  # an interrupt too
         bus.close()
         raise
@@ -135,7 +137,7 @@ def wire(start: node.Start) -> RecognizerNode:
     log.info("engine %s, detector %s, on %s", description.encoding, description.detector, description.runtime)
     return RecognizerNode(
         bus=bus,
-        desk=RecognitionDesk(name=start.name, instance=start.instance, engine=engine),
+        desk=RecognitionDesk(name=start.name, instance=start.instance, engine=engine, network=network),
         credits=start.site.recognition.credits,
         heart=Heart(
             node=start.name, instance=start.instance, role="recognizer", rates=("frames_in", "busy_ms")

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
+from tests.support.pth import write_network
 from turnstile.commands.cli import main
 from turnstile.commands.site import doctor, examination
 from turnstile.commands.site.examination import ReportLine
@@ -20,7 +22,7 @@ from turnstile.errors import SetupError
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.protocol.messages import Beat, encode
 from turnstile.protocol.permissions import BROKER_TOPIC
-from turnstile.site.settings import BrokerSettings
+from turnstile.site.settings import BrokerSettings, DecisionSettings
 from turnstile.vision.detect.haar import CASCADE
 
 NOBODY = 65534
@@ -114,6 +116,18 @@ def test_a_missing_or_empty_model_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / second).write_bytes(b"")
     levels = [finding.level for finding in examination.models(tmp_path)]
     assert levels == ["ok", "problem", "problem"]
+
+
+def test_the_network_for_liveness_is_looked_at_where_the_site_names_one(tmp_path: Path) -> None:
+    """A missing file would end each recognizer."""
+    file = tmp_path / "net.pth"
+    named = DecisionSettings(liveness_network=str(file))
+    assert list(examination.liveness(DecisionSettings())) == []
+    (missing,) = doctor.guarded("liveness", lambda: examination.liveness(named))
+    assert missing.level == "problem"
+    assert f"{file}, the network for liveness, cannot be read" in missing.found
+    right = msgspec.structs.replace(named, liveness_sha256=write_network(file))
+    assert [finding.found for finding in examination.liveness(right)] == [str(file)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="webcams are files on Linux only")

@@ -1,14 +1,18 @@
 """The recognition desk: every piece of work is answered, with what was found or with the problem."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from tests.support.builders import a_box, a_frame, a_jpeg, a_picture, a_work, some_encodings
 from tests.support.fake_engine import ENGINE, FakeEngine
+from tests.support.pth import write_network
 from turnstile.errors import ConfigError, PictureError, WireError
 from turnstile.people.gallery import build_gallery, to_message
 from turnstile.protocol.fields import MAX_FACES, Hint
 from turnstile.protocol.messages import Picture, Result, Template, Work
+from turnstile.vision.encode.liveness import AliveNetwork
 from turnstile.vision.engines.desk import MAX_THUMBNAILS, RecognitionDesk
 from turnstile.vision.engines.sideways import LOOK_EVERY
 
@@ -66,6 +70,19 @@ def test_faces_have_names_distances_and_a_few_thumbnails(desk: RecognitionDesk, 
     assert faces[0].distance == pytest.approx(0, abs=1e-3)
     assert [bool(face.thumbnail) for face in faces] == [True] * MAX_THUMBNAILS + [False]
     assert faces[1].encoding == engine.encodings[1].tobytes()
+
+
+def test_faces_are_judged_by_the_network_where_the_broker_asks(
+    desk: RecognitionDesk, engine: FakeEngine, tmp_path: Path
+) -> None:
+    """Only those that were encoded, as only they vote; without a network nobody answers."""
+    engine.boxes_px, engine.encodings, engine.encoded = (a_box(), a_box(left=300)), some_encodings(1), (1,)
+    asking = msgspec.structs.replace(a_work(), check_alive=True)
+    assert [face.alive for face in recognize(desk, asking).faces] == [None, None]
+    sha256 = write_network(tmp_path / "net.pth", alive=0.75)
+    desk.network = AliveNetwork(tmp_path / "net.pth", sha256=sha256)
+    assert [face.alive for face in recognize(desk, a_work()).faces] == [None, None]
+    assert [face.alive for face in recognize(desk, asking).faces] == [pytest.approx(0.75, abs=1e-5), None]
 
 
 def test_a_frame_that_cannot_be_decoded_is_answered_and_counted(

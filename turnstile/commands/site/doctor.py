@@ -47,6 +47,7 @@ def examine(config_path: Path | None) -> Iterator[ReportLine]:
     yield from guarded("recognition", lambda: examination.encoding(recognition))
     if site is not None:
         its = site
+        yield from guarded("liveness", lambda: examination.liveness(its.decision))
         yield from guarded("broker", lambda: examination.site_broker(its))
 
 

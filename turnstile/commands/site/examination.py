@@ -22,7 +22,7 @@ from turnstile.counts import counted
 from turnstile.errors import ConfigError, ModelError
 from turnstile.protocol.messages import Beat
 from turnstile.site.recognition import RecognitionSettings
-from turnstile.site.settings import BrokerSettings, Site
+from turnstile.site.settings import BrokerSettings, DecisionSettings, Site
 from turnstile.vision.opencv import require_opencv
 
 if TYPE_CHECKING:
@@ -178,6 +178,14 @@ def encoding(recognition: RecognitionSettings) -> Iterator[ReportLine]:
     else:
         found = f"{faces} faces found in a picture of one"
         yield ReportLine(level="problem", subject="one face", found=found, advice=INSTALL_ANEW)
+
+
+def liveness(decision: DecisionSettings) -> Iterator[ReportLine]:
+    """Tell whether the owner's network for liveness can be used, if the site file names one."""
+    from turnstile.vision.engines.selection import network_of
+
+    if network_of(decision) is not None:
+        yield ReportLine(subject="liveness", found=decision.liveness_network)
 
 
 def site_broker(site: Site) -> Iterator[ReportLine]:

@@ -12,6 +12,7 @@ from turnstile.errors import ConfigError, PictureError
 from turnstile.people.gallery import EMPTY, Gallery, from_message
 from turnstile.protocol.fields import MAX_FACES, Timings
 from turnstile.protocol.messages import Face, People, Picture, Result, Template, Work
+from turnstile.vision.encode.liveness import AliveNetwork
 from turnstile.vision.encode.thumbnails import thumbnail
 from turnstile.vision.engines.crowds import CrowdWatch
 from turnstile.vision.engines.engine import Analysis, Engine
@@ -34,6 +35,8 @@ class RecognitionDesk:
     """The recognizer's, which signs each answer."""
     instance: str
     engine: Engine
+    network: AliveNetwork | None = None
+    """Tells how likely faces are alive, where the broker asks; `None` if the owner supplied none."""
     gallery: Gallery = EMPTY
     counts: Counter[str] = field(default_factory=Counter)
     last_ms: float = 0.0
@@ -80,7 +83,7 @@ class RecognitionDesk:
         try:
             analysis = self.engine.analyse(work.jpeg, hint=work.hint)
             matching = time.perf_counter()
-            faces = self._name_faces(analysis)
+            faces = self._name_faces(analysis, check_alive=work.check_alive)
             match_ms = (time.perf_counter() - matching) * 1e3
             hint = self.crowds.note(
                 work.camera, found=len(faces), left_out=analysis.left_out, now_s=time.monotonic()
@@ -116,11 +119,12 @@ class RecognitionDesk:
             problem=problem,
         )
 
-    def _name_faces(self, analysis: Analysis) -> tuple[Face, ...]:
+    def _name_faces(self, analysis: Analysis, *, check_alive: bool) -> tuple[Face, ...]:
         """Return the faces, those first that were encoded: the broker looks at so many of a frame."""
         picture, boxes = analysis.picture_rgb, analysis.boxes_px[:MAX_FACES]
         encoded = range(len(boxes)) if analysis.encoded is None else analysis.encoded
         encodings = analysis.encodings[: len(encoded)]
+        network = self.network if check_alive else None
         faces: list[Face] = []
         for at, match, encoding in zip(encoded, self.gallery.match(encodings), encodings, strict=True):
             shown = picture is not None and len(faces) < MAX_THUMBNAILS
@@ -132,6 +136,7 @@ class RecognitionDesk:
                     second_distance=match.second_distance,
                     sharpness=analysis.sharpness[at],
                     encoding=encoding.astype("<f4").tobytes(),
+                    alive=network.alive(picture, boxes[at]) if network and picture is not None else None,
                     thumbnail=thumbnail(picture, boxes[at]) if picture is not None and shown else b"",
                 )
             )
