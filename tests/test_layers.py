@@ -31,7 +31,7 @@ PURE: dict[str, set[str]] = {
     "log": {"protocol"},
     "health": {"protocol", "site"},
     "requests": {"protocol"},
-    "web": set(),
+    "web": {"access", "people", "protocol", "requests"},
 }
 """Room -> the rooms it may import; every room may import `turnstile.errors`."""
 

@@ -176,7 +176,26 @@ def judge(rules: Rules, person: str, door: str, local: dt.datetime) -> Reason | 
     meant = [allow for allow in rule.allow if _is_meant(allow, key, rules)]
     if not meant:
         return Reason.NOT_ALLOWED
-    return None if any(_is_time(allow, local, rules) for allow in meant) else Reason.OUTSIDE_SCHEDULE
+    return None if any(is_time(allow, local, rules) for allow in meant) else Reason.OUTSIDE_SCHEDULE
+
+
+def is_time(allow: Allow, local: dt.datetime, rules: Rules) -> bool:
+    """Tell whether hours hold now: those that begin today, or those of yesterday over midnight."""
+    if not allow.hours:
+        return True
+    minute = local.hour * 60 + local.minute
+    for ago in (0, 1):
+        day = local.date() - dt.timedelta(days=ago)
+        if day in rules.holidays and not allow.on_holidays:
+            continue
+        for days, spans in allow.hours.items():
+            if day.weekday() not in _weekdays(days):
+                continue
+            for begin, end in map(_minutes, spans):
+                last = end if end > begin else end + _MINUTES_A_DAY
+                if begin <= minute + ago * _MINUTES_A_DAY < last:
+                    return True
+    return False
 
 
 def unenrolled(rules: Rules, persons: Iterable[str]) -> list[str]:
@@ -222,25 +241,6 @@ def _is_meant(allow: Allow, key: str, rules: Rules) -> bool:
     if any(key in rules.members[name_key(group)] for group in allow.groups):
         return True
     return key in map(name_key, allow.people)
-
-
-def _is_time(allow: Allow, local: dt.datetime, rules: Rules) -> bool:
-    """Tell whether hours hold now: those that begin today, or those of yesterday over midnight."""
-    if not allow.hours:
-        return True
-    minute = local.hour * 60 + local.minute
-    for ago in (0, 1):
-        day = local.date() - dt.timedelta(days=ago)
-        if day in rules.holidays and not allow.on_holidays:
-            continue
-        for days, spans in allow.hours.items():
-            if day.weekday() not in _weekdays(days):
-                continue
-            for begin, end in map(_minutes, spans):
-                last = end if end > begin else end + _MINUTES_A_DAY
-                if begin <= minute + ago * _MINUTES_A_DAY < last:
-                    return True
-    return False
 
 
 def _weekdays(days: str) -> set[int]:

@@ -37,6 +37,7 @@ from turnstile.io.site import yaml_file
 from turnstile.site.settings import Site
 
 LOOK_S = 0.25
+_KIND = "a rules file"
 
 log = logging.getLogger("turnstile")
 
@@ -168,10 +169,23 @@ def load(path: Path, *, doors: Iterable[str]) -> Rules:
         UnreadableError: it cannot be read, or is empty or no text.
         ConfigError: it does not hold rules for these doors; the text names the line.
     """
-    document = yaml_file.read(path, kind="a rules file")
+    return _rules_of(yaml_file.read(path, kind=_KIND), doors=doors)
+
+
+def parse(text: bytes, path: Path, *, doors: Iterable[str]) -> Rules:
+    """Return the rules that a text would be as the file.
+
+    Raises:
+        UnreadableError: it is empty or no text.
+        ConfigError: it does not hold rules for these doors; the text names the line.
+    """
+    return _rules_of(yaml_file.parse(text, path, kind=_KIND), doors=doors)
+
+
+def _rules_of(document: yaml_file.Document, *, doors: Iterable[str]) -> Rules:
     if document.value is None:
         words = "has only comments" if document.text.strip() else "is empty"
-        raise UnreadableError(f"{path}: {words}; write {{}} into it if there are to be no rules")
+        raise UnreadableError(f"{document.path}: {words}; write {{}} into it if there are to be no rules")
     with document.located():
         rules = build(document.value, doors=doors)
         if rules.timezone:

@@ -104,6 +104,21 @@ def read(path: Path, *, kind: str) -> Document:
         text = read_file(path, at_most=MAX_BYTES + 1)
     except OSError as error:
         raise UnreadableError(f"{path}: cannot be read: {why(error, about=path)}") from error
+    return parse(text, path, kind=kind)
+
+
+def parse(text: bytes, path: Path, *, kind: str) -> Document:
+    """Return what a text would hold as a file.
+
+    Args:
+        text: at most 256 kB.
+        path: of the file, for errors.
+        kind: as of `read`.
+
+    Raises:
+        UnreadableError: it is over 256 kB, or is no text.
+        ConfigError: it is not plain YAML.
+    """
     if len(text) > MAX_BYTES:
         raise UnreadableError(f"{path}: larger than {MAX_BYTES // 1024} kB; {kind} is a few kilobytes")
     _refuse_what_is_no_text(path, text)
