@@ -1,10 +1,10 @@
 """Broker: the meeting point of a site, and the only node that binds.
 
 Receives: frames of cameras; readiness, results and templates of recognizers; fetches and entries of loggers;
-queries of whoever tails the log; beats of all.
+queries of whoever tails the log; requests of the web node; beats of all.
 
 Sends: frames, results, decisions, advice, queries and beats to whoever subscribed to them; work and the
-gallery to recognizers; recorded decisions to loggers; entries to whoever asked.
+gallery to recognizers; recorded decisions to loggers; entries and replies to whoever asked.
 
 Policy: frames are shed, oldest first, and counted. A message that is malformed, oversized or not allowed to
 its sender is counted and dropped, and so is a frame that is not baseline JPEG; no message stops the broker.
@@ -38,6 +38,7 @@ from turnstile.io.people.building import GalleryThread
 from turnstile.io.people.desk import PeopleDesk
 from turnstile.io.people.enrolment import open_enrolment
 from turnstile.io.people.rates import StrangerRate
+from turnstile.io.requests.desk import RequestDesk
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import BROKER_PERIOD_S, Heart
 from turnstile.io.site.descriptors import raise_limit
@@ -61,6 +62,7 @@ from turnstile.protocol.messages import (
 )
 from turnstile.protocol.permissions import why_not_send
 from turnstile.protocol.public import for_everybody
+from turnstile.protocol.requests import Reply, Request
 from turnstile.protocol.roles import is_instance_of
 from turnstile.protocol.topics import Outgoing, topic, work_topic
 
@@ -88,6 +90,7 @@ class BrokerNode:
     dispatch: DispatchDesk
     people: PeopleDesk
     access: AccessDesk
+    requests: RequestDesk
     board: Board
     meter: Meter
     heart: Heart
@@ -196,10 +199,10 @@ class BrokerNode:
                 self._publish(self.people.take(message, now_ns))
             case Fetch() | Unlock():
                 self._publish(self.access.take(message))
-            case Query():
-                self.sockets.publish("query.", body)
-            case Entries():
-                self.sockets.publish(topic("entries", message.asker), body)
+            case Query() | Entries() | Reply():
+                self.sockets.publish(_passed_on_under(message), body)
+            case Request():
+                self._publish(self.requests.take(message))
             case Beat():
                 self._pass_on_beat(message, about, body, now_ns)
             case _:
@@ -288,6 +291,16 @@ class BrokerNode:
         self._publish(self.board.due(now_ns, refused_subscriptions=self.sockets.refused, refused=refused))
 
 
+def _passed_on_under(message: Query | Entries | Reply) -> str:
+    match message:
+        case Query():
+            return "query."
+        case Entries():
+            return topic("entries", message.asker)
+        case Reply():
+            return topic("reply", message.asker)
+
+
 def _check_topic(about: str, right: str) -> None:
     if about != right:
         raise WireError(f"a message for the topic {right} under the topic {about}")
@@ -324,12 +337,14 @@ def wire(start: node.Start) -> BrokerNode:
         keys=lambda: None if guard is None else guard.registry,
     )
     access = open_access_desk(site, start.options.config, journal, meter, unenrol=people.unenrol)
+    requests = RequestDesk(loggers=site.loggers.keys())
     return BrokerNode(
         sockets=sockets,
         dispatch=dispatch,
         people=people,
         access=access,
-        board=Board(heart=heart, meter=meter, desks=(dispatch, people, access)),
+        requests=requests,
+        board=Board(heart=heart, meter=meter, desks=(dispatch, people, access, requests)),
         meter=meter,
         heart=heart,
         endpoint=open_endpoint(

@@ -1,8 +1,9 @@
 """Logger: events become the access log, one line a visit, each event exactly once.
 
-Receives: its own batches of events, and queries of whoever tails the log.
+Receives: its own batches of events, queries of whoever tails the log, and requests of the web node.
 
-Sends: which event it has last (every 0.3 s, and at once after new ones), entries to whoever asked, its beat.
+Sends: which event it has last (every 0.3 s, and at once after new ones), entries and replies to whoever
+asked, its beat.
 
 Policy: an event counts as logged when its entry is durable in the store; only then does the next `Fetch` name
 it. The text is written from the store. Repeated events are left out, events after a gap are fetched again.
@@ -16,19 +17,23 @@ fetched. It tries again every second.
     python logger_node.py verify --config FILE [--against HASH]
 """
 
+import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from turnstile.commands import cli
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.log.book import Book
+from turnstile.io.log.desk import LogDesk
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
 from turnstile.io.store.store import LogName
 from turnstile.log.paging import MAX_PAGE_BYTES
 from turnstile.protocol.messages import Log, Query
+from turnstile.protocol.requests import MAX_ANSWER_BYTES, Request
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic, topic
 
@@ -44,6 +49,8 @@ class LoggerNode:
     bus: Bus
     heart: Heart
     book: Book
+    desk: LogDesk
+    wake_fd: int
     fetch_at: float = 0.0
 
     def step(self, timeout_s: float) -> None:
@@ -57,14 +64,25 @@ class LoggerNode:
                 answer = self.book.answer(message)
                 if answer is not None:
                     self.bus.send(topic("entries", message.asker), answer)
+            elif isinstance(message, Request):
+                self.desk.take(message)
+        self._reply()
         if self.book.keep_open() and time.monotonic() >= self.fetch_at:
             self._fetch()
         self._beat()
 
     def close(self) -> None:
         """Let go of the file and the sockets; all that was logged is on the disk."""
+        self.desk.close()
         self.book.close()
         self.bus.close()
+        os.close(self.wake_fd)
+
+    def _reply(self) -> None:
+        with suppress(BlockingIOError):
+            os.eventfd_read(self.wake_fd)
+        for reply in self.desk.due():
+            self.bus.send(topic("reply", reply.asker), reply)
 
     def _fetch(self) -> None:
         self.bus.send("fetch.", self.book.fetch(name=self.name, instance=self.instance))
@@ -74,6 +92,7 @@ class LoggerNode:
         trouble = self.book.trouble
         self.heart.report(State.DEGRADED if trouble else State.LIVE, trouble)
         self.heart.set_counts(self.book.counts)
+        self.heart.set_counts(self.desk.counts)
         self.heart.gauge("write_ms", round(self.book.write_ms, 3))
         self.heart.gauge("last_seq", self.book.fetch_after.seq)
         for name, value in self.book.space.gauges("log").items():
@@ -83,22 +102,27 @@ class LoggerNode:
 
 def wire(start: node.Start) -> LoggerNode:
     """Return the logger; its first step opens the file."""
-    broker = start.site.broker
+    broker, settings = start.site.broker, start.site.loggers[start.name]
+    log_name = LogName(start.site.site, start.name)
+    wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
     return LoggerNode(
         name=start.name,
         instance=start.instance,
         bus=Bus(
             broker,
             key=start.key,
-            topics=[log_topic(start.name, start.instance), "query."],
-            wake_fds=(start.stop.fileno,),
+            topics=[log_topic(start.name, start.instance), "query.", topic("request", start.name)],
+            wake_fds=(start.stop.fileno, wake_fd),
         ),
         heart=Heart(node=start.name, instance=start.instance, role="logger", rates=("entries",)),
-        book=Book(
-            start.site.loggers[start.name],
-            LogName(start.site.site, start.name),
-            max_page_bytes=min(MAX_PAGE_BYTES, broker.max_frame_bytes),
+        book=Book(settings, log_name, max_page_bytes=min(MAX_PAGE_BYTES, broker.max_frame_bytes)),
+        desk=LogDesk(
+            settings,
+            log_name,
+            max_bytes=min(MAX_ANSWER_BYTES, 2 * broker.max_frame_bytes),
+            wake=lambda: os.eventfd_write(wake_fd, 1),
         ),
+        wake_fd=wake_fd,
     )
 
 

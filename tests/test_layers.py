@@ -57,6 +57,7 @@ WORLD: dict[str, set[str]] = {
     "io": set(),
     "io.site": {"files", "site"},
     "io.bus": {"files", "dispatch", "io.site", "protocol", "site"},
+    "io.requests": {"protocol", "requests"},
     "io.runner": {"io.bus", "io.site", "protocol", "site"},
     "io.access": {
         "files",
@@ -74,7 +75,7 @@ WORLD: dict[str, set[str]] = {
     "io.integrations": {"files", "io.bus", "io.runner", "log", "protocol", "site"},
     "io.journal": {"files", "access", "health", "io.runner", "protocol"},
     "io.store": {"files", "log", "protocol"},
-    "io.log": {"io.site", "files", "health", "io.runner", "io.store", "log", "protocol", "site"},
+    "io.log": {"requests", "io.site", "files", "health", "io.runner", "io.store", "log", "protocol", "site"},
     "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
     "io.people": {"files", "dispatch", "io.runner", "io.site", "people", "protocol", "site"},
     "io.screen": {"files", "io.runner", "protocol", "screen", "site", "vision"},

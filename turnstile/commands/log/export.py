@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from turnstile.commands.log.opened import add_log, opened
-from turnstile.commands.log.selection import acts, add_selection, question_of, require_known, select
+from turnstile.commands.log.selection import add_selection, question_of, require_known
 from turnstile.errors import LogError
 from turnstile.files.whole import write_whole
+from turnstile.io.log.selection import acts, select
 from turnstile.io.log.text import local_time
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.progress import progress

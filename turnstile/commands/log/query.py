@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from heapq import merge
 
 from turnstile.commands.log.opened import add_log, opened
-from turnstile.commands.log.selection import acts, add_selection, question_of, require_known, select
+from turnstile.commands.log.selection import add_selection, question_of, require_known
+from turnstile.io.log.selection import acts, select
 from turnstile.io.log.text import line_of
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.terminal import printable

@@ -1,20 +1,14 @@
-"""The entries of a log that its reader asks for."""
+"""The options that say which entries of a log somebody asks for."""
 
 import argparse
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
-
-from sqlalchemy import ColumnElement, and_, or_
 
 from turnstile.commands.log.opened import OpenLog
 from turnstile.commands.options import number
 from turnstile.errors import LogError
 from turnstile.io.people.folder import files_in
-from turnstile.io.store.store import Store
-from turnstile.io.store.tables import entries, personal
-from turnstile.log.chain import Link
-from turnstile.log.notes import MAX_NS, NoteLink, OperatorActed
 from turnstile.log.question import TIMES, Question, moment
 from turnstile.people.gallery import files_by_person
 from turnstile.protocol.names import near_names, same_name
@@ -82,49 +76,3 @@ def _enrolled(site: Site) -> Collection[str]:
     except OSError:
         return ()
     return files_by_person(files)
-
-
-def acts(store: Store, question: Question) -> Iterator[tuple[NoteLink, OperatorActed]]:
-    """Give what operators did at the cameras and times of a question; nothing if it is about people."""
-    if any(one is not None for one in (question.person, question.verdict, question.reason)):
-        return
-    after = 0
-    if question.at_most is not None:
-        newest = store.newest(question.at_most, _condition(store, question))
-        after = newest[0].record.number if newest else 0
-    since_ns, until_ns = question.since_ns or 0, question.until_ns or MAX_NS
-    for link, fact in store.acts(after=after):
-        if question.camera in (None, fact.camera) and since_ns <= fact.at_ns < until_ns:
-            yield link, fact
-
-
-def select(store: Store, question: Question, *, pictures: bool = False) -> Iterator[Link]:
-    """Yield the entries that a question asks for, oldest first, with their pictures if wanted."""
-    where = _condition(store, question)
-    if question.at_most is None:
-        return store.links(where, pictures=pictures)
-    newest = store.newest(question.at_most, where)
-    first = newest[0].record.number if newest else 1
-    return store.links(where, after=first - 1, pictures=pictures)
-
-
-def _condition(store: Store, question: Question) -> ColumnElement[bool]:
-    """Return what a question asks as a condition on `entries` and `personal`."""
-    wanted: list[ColumnElement[bool]] = [entries.c.number > 0]
-    if question.person is not None:
-        wanted.append(_person(store, question.person))
-    for column, value in (
-        (entries.c.camera, question.camera),
-        (entries.c.verdict, question.verdict),
-        (entries.c.reason, question.reason),
-    ):
-        wanted += [] if value is None else [column == value]
-    wanted += [] if question.since_ns is None else [entries.c.decided_ns >= question.since_ns]
-    wanted += [] if question.until_ns is None else [entries.c.decided_ns < question.until_ns]
-    return and_(*wanted)
-
-
-def _person(store: Store, name: str) -> ColumnElement[bool]:
-    if same_name(name, "unknown"):
-        return and_(personal.c.person.is_(None), personal.c.pseudonym.is_(None))
-    return or_(personal.c.person.in_(store.spellings(name)), personal.c.pseudonym == name)

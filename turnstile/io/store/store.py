@@ -207,9 +207,11 @@ class Store:
         with self.database.reading() as connection:
             return [self._link(row) for row in connection.execute(query)]
 
-    def newest(self, count: int, where: ColumnElement[bool] | None = None) -> list[Link]:
+    def newest(
+        self, count: int, where: ColumnElement[bool] | None = None, *, pictures: bool = False
+    ) -> list[Link]:
         """Return the last entries, oldest first."""
-        query = self._entries(pictures=False).order_by(entries.c.number.desc()).limit(count)
+        query = self._entries(pictures=pictures).order_by(entries.c.number.desc()).limit(count)
         if where is not None:
             query = query.where(where)
         with self.database.reading() as connection:
