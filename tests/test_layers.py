@@ -79,7 +79,7 @@ WORLD: dict[str, set[str]] = {
     "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
     "io.people": {"files", "dispatch", "io.runner", "io.site", "people", "protocol", "site"},
     "io.screen": {"files", "io.runner", "protocol", "screen", "site", "vision"},
-    "io.web": {"io.bus", "protocol", "requests"},
+    "io.web": {"io.bus", "protocol", "requests", "web"},
     "io.web.serving": {"io.bus", "io.runner", "io.web", "protocol", "site"},
     "io.supervise": {"io.bus", "io.runner", "io.site", "site"},
 }

@@ -20,6 +20,7 @@ from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.member import Member, key_for
+from turnstile.io.web.admission import NobodySignedIn
 from turnstile.io.web.link import BusLink
 from turnstile.io.web.serving.app import make_app
 from turnstile.io.web.serving.server import WebServer, open_server
@@ -84,7 +85,7 @@ def wire(start: node.Start) -> WebNode:
     settings = start.site.web or WebSettings()
     wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
     link = BusLink(instance=start.instance, wake=lambda: os.eventfd_write(wake_fd, 1))
-    server = open_server(settings, make_app(start.site, link), link)
+    server = open_server(settings, make_app(start.site, link, NobodySignedIn()), link)
     log.info("pages at %s", server.address)
     return WebNode(
         bus=Bus(

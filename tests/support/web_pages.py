@@ -1,0 +1,41 @@
+"""The pages without a bus or a browser: who is signed in is what a test says."""
+
+from starlette.requests import HTTPConnection
+from starlette.testclient import TestClient
+
+from turnstile.io.web.admission import Session
+from turnstile.io.web.link import Asker, BusLink
+from turnstile.io.web.serving.app import make_app
+from turnstile.protocol.requests import AccountRole
+from turnstile.site.settings import CameraSettings, Site
+
+ORIGIN = "http://127.0.0.1:8470"
+AS_A_BROWSER = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+
+
+class SignedIn:
+    """Sessions where everybody is one account; set `asker` to `None` for nobody."""
+
+    def __init__(self, role: AccountRole = "admin", doors: tuple[str, ...] = (), name: str = "Ada") -> None:
+        self.asker: Asker | None = Asker(name, role, doors)
+
+    def find(self, _connection: HTTPConnection) -> Session | None:
+        """Return the account's only session."""
+        return None if self.asker is None else Session("session", self.asker)
+
+
+def a_site(*cameras: str) -> Site:
+    """Return a site with these doors."""
+    return Site(site="test", cameras={name: CameraSettings(source=f"{name}.jpg") for name in cameras})
+
+
+def a_client(
+    signed_in: SignedIn | None = None, *, site: Site | None = None, link: BusLink | None = None
+) -> TestClient:
+    """Return a client of the pages, which follows no redirect."""
+    app = make_app(
+        site or a_site("door"),
+        link or BusLink(instance="web-1", wake=lambda: None),
+        signed_in or SignedIn(),
+    )
+    return TestClient(app, base_url=ORIGIN, headers=AS_A_BROWSER, follow_redirects=False)

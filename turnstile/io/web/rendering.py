@@ -1,0 +1,128 @@
+"""From a template and values to a page.
+
+Everything that is put into a template is escaped. What a form did is said on the next page, by `redirect`.
+"""
+
+import datetime as dt
+from collections import OrderedDict
+from typing import Literal, NamedTuple
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from turnstile.io.web import assets
+from turnstile.io.web.link import Asker
+from turnstile.protocol.requests import AccountRole
+from turnstile.web.places import is_at_least, is_within, places_for
+
+MAX_NOTICES = 1000
+"""Sessions that have something still to be told."""
+NOTICES_EACH = 5
+
+NoticeKind = Literal["done", "problem"]
+
+
+class PageNotice(NamedTuple):
+    """A sentence that the next page of a session opens with."""
+
+    kind: NoticeKind
+    words: str
+    undo: str = ""
+    """Where a POST takes it back; empty: nowhere."""
+
+
+class Notices:
+    """What sessions are still to be told; the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, list[PageNotice]] = OrderedDict()
+
+    def add(self, session: str, notice: PageNotice) -> None:
+        """Keep a notice until the session's next page."""
+        self._waiting[session] = [*self._waiting.get(session, []), notice][-NOTICES_EACH:]
+        while len(self._waiting) > MAX_NOTICES:
+            self._waiting.popitem(last=False)
+
+    def take(self, session: str) -> list[PageNotice]:
+        """Return those of a session, and keep them no longer."""
+        return self._waiting.pop(session, [])
+
+
+def as_time(at_ns: int, form: str = "%a %d %b %Y, %H:%M:%S", zone: dt.tzinfo | None = None) -> str:
+    """Return a time in words, in a zone; `None`: this machine's."""
+    return dt.datetime.fromtimestamp(at_ns / 1e9, dt.UTC).astimezone(zone).strftime(form)
+
+
+def _when(context: jinja2.runtime.Context, at_ns: int, form: str = "%a %d %b %Y, %H:%M:%S") -> str:
+    return as_time(at_ns, form, getattr(context["request"].app.state, "zone", None))
+
+
+def _templates() -> jinja2.Environment:
+    found = jinja2.Environment(
+        loader=jinja2.PackageLoader("turnstile.io.web"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals["static"] = assets.address
+    found.globals["is_at_least"] = is_at_least
+    found.filters["when"] = jinja2.pass_context(_when)
+    return found
+
+
+_environment = _templates()
+
+
+def render(request: Request, template: str, *, status_code: int = 200, **values: object) -> Response:
+    """Return a page.
+
+    Templates have besides: `request`, `asker` (`None` before sign-in), `site` (its name), `places` (of the
+    navigation), `here` (the place of this page, or `None`), `notices`, `may(role)` and the filter `when`,
+    which shows nanoseconds in the site's zone.
+
+    Args:
+        request: what is answered.
+        template: its file below `templates`.
+        status_code: as HTTP has it.
+        values: for the template.
+    """
+    asker: Asker | None = getattr(request.state, "asker", None)
+    session = getattr(request.state, "session", None)
+    places = places_for(asker.role) if asker else ()
+
+    def may(role: AccountRole) -> bool:
+        return asker is not None and is_at_least(asker.role, role)
+
+    page = _environment.get_template(template).render(
+        request=request,
+        asker=asker,
+        site=request.app.state.site.site,
+        places=places,
+        here=next((place for place in places if is_within(place, request.url.path)), None),
+        notices=request.app.state.notices.take(session.id) if session else [],
+        may=may,
+        **values,
+    )
+    return HTMLResponse(page, status_code)
+
+
+def redirect(
+    request: Request, path: str, *, done: str = "", problem: str = "", undo: str = ""
+) -> RedirectResponse:
+    """Send the browser to another page, which opens with what was done or what is wrong.
+
+    Args:
+        request: the POST that is answered.
+        path: of this site, with its query.
+        done: what was done, in a sentence.
+        problem: why it was not.
+        undo: the path whose POST takes it back.
+    """
+    session = getattr(request.state, "session", None)
+    if session and (done or problem):
+        request.app.state.notices.add(
+            session.id, PageNotice("problem" if problem else "done", problem or done, undo)
+        )
+    return RedirectResponse(path, 303)
