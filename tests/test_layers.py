@@ -32,6 +32,7 @@ PURE: dict[str, set[str]] = {
     "health": {"protocol", "site"},
     "requests": {"protocol"},
     "web": {"access", "people", "protocol", "requests"},
+    "web.live": {"dispatch", "health", "protocol", "requests", "screen", "site"},
 }
 """Room -> the rooms it may import; every room may import `turnstile.errors`."""
 
@@ -80,7 +81,8 @@ WORLD: dict[str, set[str]] = {
     "io.people": {"files", "dispatch", "io.runner", "io.site", "people", "protocol", "site"},
     "io.screen": {"files", "io.runner", "protocol", "screen", "site", "vision"},
     "io.web": {"io.bus", "protocol", "requests", "web"},
-    "io.web.serving": {"io.bus", "io.runner", "io.web", "protocol", "site"},
+    "io.web.live": {"io.bus", "io.supervise", "io.web", "requests", "screen", "site", "web.live"},
+    "io.web.serving": {"io.bus", "io.runner", "io.web", "io.web.live", "protocol", "site", "web.live"},
     "io.supervise": {"io.bus", "io.runner", "io.site", "site"},
 }
 

@@ -142,6 +142,7 @@ def a_page(
         base_url=address,
         viewport={"width": size.width, "height": size.height},
         color_scheme=scheme,
+        reduced_motion="reduce",
         has_touch=phone,
         is_mobile=phone,
         java_script_enabled=script,

@@ -1,5 +1,7 @@
 """The pages without a bus or a browser: who is signed in is what a test says."""
 
+from pathlib import Path
+
 from starlette.requests import HTTPConnection
 from starlette.testclient import TestClient
 
@@ -37,5 +39,6 @@ def a_client(
         site or a_site("door"),
         link or BusLink(instance="web-1", wake=lambda: None),
         signed_in or SignedIn(),
+        config=Path("site.yaml"),
     )
     return TestClient(app, base_url=ORIGIN, headers=AS_A_BROWSER, follow_redirects=False)

@@ -56,7 +56,7 @@ def send_command(config: Path, host: str | None, command: str, **properties: obj
     Args:
         config: the site file it was started with.
         host: which one, if this machine plays several hosts; `None`: the only one.
-        command: ``nodes``, ``stop``, ``start``, ``scale`` or ``reload``.
+        command: ``nodes``, ``stop``, ``start``, ``restart``, ``scale`` or ``reload``.
         properties: what the command needs.
 
     Raises:

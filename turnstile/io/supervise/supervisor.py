@@ -49,9 +49,9 @@ log = logging.getLogger("turnstile.up")
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a supervisor is asked to do."""
 
-    command: Literal["nodes", "reload", "scale", "start", "stop"]
+    command: Literal["nodes", "reload", "restart", "scale", "start", "stop"]
     name: str = ""
-    """Which node to start or stop."""
+    """Which node to start, stop or start again."""
     count: Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)] = 0
     """How many recognizers are to run."""
 
@@ -139,9 +139,11 @@ class Supervisor:
             kept = self._kept.get(command.name)
             if kept is None:
                 raise TurnstileError(f"there is no such node here; there are: {', '.join(self._kept)}")
-            if command.command == "stop":
+            if command.command in ("stop", "restart"):
                 await self._stop([kept])
-            elif kept.state not in ("starting", "running"):
+            if command.command == "restart":
+                self._start(kept)
+            elif command.command == "start" and kept.state not in ("starting", "running"):
                 kept.task.cancel()  # if it waits to be started again
                 self._start(kept)
         return {}

@@ -9,6 +9,8 @@ Libraries not taken: `zmq.asyncio`, since every node's sockets belong to its loo
 import asyncio
 import logging
 import secrets
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -16,6 +18,7 @@ from typing import NamedTuple
 
 from turnstile.errors import TurnstileError, WireError
 from turnstile.io.bus.nodes import Heard
+from turnstile.protocol.messages import Frame
 from turnstile.protocol.requests import BROKER, AccountRole, Reply, Request
 from turnstile.requests.answers import AnyAnswer, RefusedWish, decode_answer
 from turnstile.requests.wishes import AnyWish, encode_wish
@@ -33,6 +36,13 @@ class Asker(NamedTuple):
     role: AccountRole
     doors: tuple[str, ...] = ()
     """None named: all."""
+
+
+class BrokerContact(NamedTuple):
+    """How the broker is heard."""
+
+    lost: bool = True
+    silent_s: float = 0.0
 
 
 class NoAnswerError(TurnstileError):
@@ -62,7 +72,13 @@ class BusLink:
     """Called from the server's thread when there is something to send."""
     listener: Callable[[Sequence[Heard]], None] = _to_nobody
     """Called in the server's event loop with what came of cameras and nodes."""
+    broker: BrokerContact = field(default_factory=BrokerContact)
+    """Set by the node's loop at every turn."""
     _loop: asyncio.AbstractEventLoop | None = None
+    _frames: dict[str, Heard] = field(default_factory=dict)
+    """The newest of each camera that the pages have not got yet."""
+    _others: deque[Heard] = field(default_factory=deque)
+    _inbox: threading.Lock = field(default_factory=threading.Lock)
     _outgoing: SimpleQueue[Request] = field(default_factory=SimpleQueue)
     _waiting: dict[str, asyncio.Future[AnyAnswer]] = field(default_factory=dict)
 
@@ -71,9 +87,21 @@ class BusLink:
         self._loop = loop
 
     def take(self, heard: Sequence[Heard]) -> None:
-        """Hand on what was received; call from the node's loop."""
-        if heard and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._deliver, heard)
+        """Hand on what was received; call from the node's loop.
+
+        Pages that are slow to take it get the newest frame of each camera only.
+        """
+        if not heard or self._loop is None or self._loop.is_closed():
+            return
+        with self._inbox:
+            waits = bool(self._frames or self._others)
+            for one in heard:
+                if isinstance(one[1], Frame):
+                    self._frames[one[1].camera] = one
+                else:
+                    self._others.append(one)
+        if not waits:
+            self._loop.call_soon_threadsafe(self._deliver)
 
     def due(self) -> list[Request]:
         """Return what is to be sent; call from the node's loop."""
@@ -118,7 +146,11 @@ class BusLink:
             raise RefusedWishError(found)
         return found
 
-    def _deliver(self, heard: Sequence[Heard]) -> None:
+    def _deliver(self) -> None:
+        with self._inbox:
+            heard = [*self._frames.values(), *self._others]
+            self._frames.clear()
+            self._others.clear()
         others: list[Heard] = []
         for one in heard:
             message = one[1]

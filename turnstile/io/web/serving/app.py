@@ -1,32 +1,38 @@
 """The pages as one Starlette application."""
 
+from pathlib import Path
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from turnstile.io.web import assets
 from turnstile.io.web.admission import Admission, Sessions
 from turnstile.io.web.failures import handlers
 from turnstile.io.web.link import BusLink
-from turnstile.io.web.rendering import Notices, render
+from turnstile.io.web.live import health, pages
+from turnstile.io.web.live.hub import LiveHub
+from turnstile.io.web.rendering import Notices
 from turnstile.site.settings import Site
+from turnstile.web.live.doors import make_live_doors
 
 
-def make_app(site: Site, link: BusLink, sessions: Sessions) -> Starlette:
+def make_app(site: Site, link: BusLink, sessions: Sessions, *, config: Path) -> Starlette:
     """Return the application.
 
     Args:
         site: whose pages these are.
         link: to the bus.
         sessions: who is signed in.
+        config: the site's file, by which the supervisor of this machine is found.
     """
-
-    async def wall(request: Request) -> Response:
-        return render(request, "wall.html", cameras=list(site.cameras))
-
-    routes: list[BaseRoute] = [*assets.routes(), Route("/", wall, name="wall")]
+    hub = LiveHub(doors=make_live_doors(site), contact=lambda: link.broker)
+    link.listener = hub.hear
+    routes: list[BaseRoute] = [
+        *assets.routes(),
+        *pages.routes(hub, link, loggers=tuple(site.loggers)),
+        *health.routes(hub, link, site=site, config=config),
+    ]
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Admission, sessions=sessions)],

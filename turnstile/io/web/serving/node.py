@@ -21,10 +21,11 @@ from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.member import Member, key_for
 from turnstile.io.web.admission import NobodySignedIn
-from turnstile.io.web.link import BusLink
+from turnstile.io.web.link import BrokerContact, BusLink
 from turnstile.io.web.serving.app import make_app
 from turnstile.io.web.serving.server import WebServer, open_server
 from turnstile.protocol.roles import WEB
+from turnstile.protocol.state import State
 from turnstile.protocol.topics import topic
 from turnstile.site.settings import Site
 from turnstile.site.web import WebSettings
@@ -57,6 +58,7 @@ class WebNode:
         self._server.check()
         heard = self._bus.receive(timeout_s)
         self._drain_wake()
+        self._link.broker = BrokerContact(self._bus.broker_lost, self._bus.silent_s)
         self._link.take(heard)
         for request in self._link.due():
             self._bus.send("request.", request)
@@ -77,6 +79,7 @@ class WebNode:
     def _beat(self) -> None:
         for name, value in self._server.gauges().items():
             self.heart.gauge(name, value)
+        self.heart.report(State.LIVE)
         self.heart.beat(self._bus)
 
 
@@ -85,7 +88,9 @@ def wire(start: node.Start) -> WebNode:
     settings = start.site.web or WebSettings()
     wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
     link = BusLink(instance=start.instance, wake=lambda: os.eventfd_write(wake_fd, 1))
-    server = open_server(settings, make_app(start.site, link, NobodySignedIn()), link)
+    server = open_server(
+        settings, make_app(start.site, link, NobodySignedIn(), config=start.options.config), link
+    )
     log.info("pages at %s", server.address)
     return WebNode(
         bus=Bus(

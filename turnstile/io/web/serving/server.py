@@ -9,8 +9,11 @@ import contextlib
 import logging
 import socket
 import ssl
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,6 +21,7 @@ from starlette.applications import Starlette
 from turnstile.errors import ConfigError
 from turnstile.io.runner.worker import Worker
 from turnstile.io.web.link import BusLink
+from turnstile.io.web.serving.stalled import SWEEP_EVERY_S, OpenConnection, StalledConnections
 from turnstile.site.web import TlsSettings, WebSettings
 
 CLOSE_S = 3.0
@@ -39,10 +43,13 @@ class WebServer:
     link: BusLink
     listening: socket.socket
     address: str
+    stalled: StalledConnections = field(init=False)
     _worker: Worker = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin to serve."""
+        connections = self.uvicorn_server.server_state.connections
+        self.stalled = StalledConnections(lambda: cast("Iterable[OpenConnection]", connections))
         self._worker = Worker("web server", self._run)
         self._worker.start()
 
@@ -52,7 +59,10 @@ class WebServer:
 
     def gauges(self) -> dict[str, float]:
         """Return the present values for the beat."""
-        return {"connections": float(len(self.uvicorn_server.server_state.connections))}
+        return {
+            "connections": float(len(self.uvicorn_server.server_state.connections)),
+            "cut_off": float(self.stalled.cut_off),
+        }
 
     def close(self) -> None:
         """Serve no more; open connections are closed."""
@@ -65,8 +75,15 @@ class WebServer:
 
     async def _serve(self) -> None:
         self.link.serve(asyncio.get_running_loop())
+        sweeping = asyncio.create_task(self._sweep())
         with contextlib.suppress(asyncio.CancelledError):
             await self.uvicorn_server.serve(sockets=[self.listening])
+        sweeping.cancel()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            self.stalled.sweep(time.monotonic())
 
 
 def open_server(settings: WebSettings, app: Starlette, link: BusLink) -> WebServer:
@@ -93,6 +110,7 @@ def open_server(settings: WebSettings, app: Starlette, link: BusLink) -> WebServ
         loop="asyncio",
         lifespan="off",
         log_config=None,
+        log_level=logging.WARNING,
         access_log=False,
         server_header=False,
         date_header=True,

@@ -1,0 +1,167 @@
+"""Doors as they are now, on pages and by WebSocket, without a bus or a browser."""
+
+import json
+import struct
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+from tests.support.builders import a_frame, an_access
+from tests.support.web_pages import SignedIn, a_client, a_site
+from turnstile.io.web.link import BrokerContact
+from turnstile.io.web.live.socket import CLOSE_NOT_UNDERSTOOD, CLOSE_TOO_MANY, MAX_PAGES_EACH
+from turnstile.protocol.envelope import Message
+
+SITE = a_site("door", "store")
+
+
+def a_live_client(signed_in: SignedIn | None = None) -> TestClient:
+    """Return a client of a site whose broker is heard."""
+    client = a_client(signed_in, site=SITE)
+    client.app.state.link.broker = BrokerContact(lost=False)  # type: ignore[attr-defined]
+    return client
+
+
+def hear(client: TestClient, *messages: Message) -> None:
+    """Let something come by the bus."""
+    client.app.state.link.listener([("", one) for one in messages])  # type: ignore[attr-defined]
+
+
+def next_of(socket: WebSocketTestSession, kind: str, **values: object) -> tuple[dict[str, Any], bytes]:
+    """Return the next message of a kind, its picture beside it, that has these values."""
+    while True:
+        data = socket.receive_bytes()
+        (length,) = struct.unpack_from(">I", data)
+        header = json.loads(data[4 : 4 + length])
+        if header["t"] == kind and values.items() <= header.items():
+            return header, data[4 + length :]
+
+
+def test_the_wall_shows_every_door_without_script() -> None:
+    """With its state in words, and the decisions that came."""
+    client = a_live_client()
+    hear(client, an_access(camera="door"), an_access(seq=2, camera="store", verdict="denied", person=None))
+    page = client.get("/").text
+    assert 'data-door="door"' in page
+    assert "waiting for the first picture" in page
+    assert page.index("somebody unknown") < page.index("Barack Obama")
+
+
+def test_names_are_escaped() -> None:
+    """Whatever somebody is called."""
+    client = a_live_client()
+    hear(client, an_access(camera="door", person="<b>Bob</b>"))
+    assert "&lt;b&gt;Bob&lt;/b&gt;" in client.get("/").text
+
+
+def test_an_account_sees_its_doors_only() -> None:
+    """On the wall, on tablets and by WebSocket."""
+    client = a_live_client(SignedIn("viewer", doors=("door",)))
+    hear(client, an_access(camera="store", person="Joe Biden"))
+    page = client.get("/").text
+    assert "store" not in page
+    assert "Joe Biden" not in page
+    assert client.get("/door/store").status_code == 404
+    with pytest.raises(WebSocketDenialResponse), client.websocket_connect("/live/store"):
+        pass
+    with client.websocket_connect("/live") as socket:
+        socket.send_json({"watch": {"door": "all", "store": "all"}})
+        hear(client, a_frame(camera="store"), an_access(seq=2, camera="store"), a_frame(camera="door", seq=3))
+        header, _ = next_of(socket, "door", seq=3)
+        assert header["camera"] == "door"
+
+
+def test_a_picture_comes_as_the_camera_made_it_once_for_each_credit() -> None:
+    """The next one is the newest when the page is ready for it."""
+    client = a_live_client()
+    with client.websocket_connect("/live") as socket:
+        hear(client, a_frame(camera="door", seq=1))
+        socket.send_json({"watch": {"door": "all"}})
+        _, jpeg = next_of(socket, "door", seq=1)
+        assert jpeg == a_frame(camera="door").jpeg
+        hear(client, a_frame(camera="door", seq=2))
+        hear(client, a_frame(camera="door", seq=3))
+        socket.send_json({"ready": ["door"]})
+        header, _ = next_of(socket, "door", camera="door", seq=3)
+        assert header["captured_ms"] == a_frame(seq=3).captured_ns / 1e6
+
+
+def test_a_decision_is_told_as_it_comes() -> None:
+    """To walls, not to tablets."""
+    client = a_live_client()
+    with client.websocket_connect("/live") as wall:
+        next_of(wall, "site")
+        hear(client, an_access(camera="door"))
+        assert next_of(wall, "decision")[0]["line"]["who"] == "Barack Obama"
+
+
+def test_a_tablet_is_told_what_the_public_may_know() -> None:
+    """Out of order, in words for everybody."""
+    client = a_live_client()
+    client.app.state.link.broker = BrokerContact(lost=True)  # type: ignore[attr-defined]
+    assert "Out of order, please ring" in client.get("/door/door").text
+    with client.websocket_connect("/live/door") as tablet:
+        header, _ = next_of(tablet, "door")
+        assert header["notice"]["title"] == "Out of order, please ring"
+        assert not header["notice"]["detail"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"watch": {"door": "fast"}}', '{"ready": ["' + "a" * 9000 + '"]}']
+)
+def test_who_says_what_no_page_says_is_closed(text: str) -> None:
+    """And nobody else is."""
+    client = a_live_client()
+    with client.websocket_connect("/live") as other, client.websocket_connect("/live") as socket:
+        socket.send_text(text)
+        with pytest.raises(WebSocketDisconnect) as closed:
+            next_of(socket, "none")
+        assert closed.value.code == CLOSE_NOT_UNDERSTOOD
+        next_of(other, "site")
+
+
+def test_an_account_has_only_so_many_pages_open() -> None:
+    """Further ones are closed at once."""
+    client = a_live_client()
+    hub_pages = [client.websocket_connect("/live") for _ in range(MAX_PAGES_EACH)]
+    for one in hub_pages:
+        one.__enter__()
+    with client.websocket_connect("/live") as further, pytest.raises(WebSocketDisconnect) as closed:
+        further.receive_bytes()
+    assert closed.value.code == CLOSE_TOO_MANY
+    for one in hub_pages:
+        one.__exit__(None, None, None)
+
+
+def test_nobody_is_told_anything_without_signing_in() -> None:
+    """Neither pictures nor words."""
+    signed_in = SignedIn()
+    client = a_live_client(signed_in)
+    signed_in.asker = None
+    for path in ("/live", "/live/door"):
+        with pytest.raises(WebSocketDenialResponse), client.websocket_connect(path):
+            pass
+
+
+def test_health_says_that_the_broker_is_not_heard() -> None:
+    """And shows cameras of the account's doors only."""
+    page = a_live_client(SignedIn("viewer", doors=("door",))).get("/health").text
+    assert "The broker is not heard" in page
+    assert "store" not in page
+
+
+@pytest.mark.parametrize("path", ["/health/scale", "/health/restart", "/health/unlock"])
+def test_only_an_admin_acts_on_nodes(path: str) -> None:
+    """Everybody else is refused."""
+    client = a_live_client(SignedIn("clerk"))
+    assert client.post(path, data={"count": "1", "name": "door", "camera": "door"}).status_code == 403
+
+
+def test_a_number_of_recognizers_that_is_none_changes_nothing() -> None:
+    """The page says what would be valid."""
+    client = a_live_client()
+    answer = client.post("/health/scale", data={"count": "-1"})
+    assert answer.headers["location"] == "/health"
+    assert "is no number of 0 to" in client.get("/health").text

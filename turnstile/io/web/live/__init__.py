@@ -1,0 +1,1 @@
+"""Doors as they are now, shown to whoever has a page open."""

@@ -1,0 +1,121 @@
+"""The page of the site's health, and what an admin can do about it.
+
+Recognizers are scaled and nodes started again through the supervisor of the web node's own machine. Both are
+put on record first, through the broker.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from turnstile.errors import TurnstileError
+from turnstile.io.supervise.control import send_command
+from turnstile.io.web.admission import asker_of, may_see, needs
+from turnstile.io.web.link import Asker, BusLink, NoAnswerError, RefusedWishError
+from turnstile.io.web.live.hub import LiveHub
+from turnstile.io.web.rendering import redirect, render
+from turnstile.requests.answers import ChainFound
+from turnstile.requests.wishes import ReadChain, RecordAct, UnlockDoor
+from turnstile.site.fields import MAX_COUNT
+from turnstile.site.settings import Site
+from turnstile.web.live.health import health_of, losses_in_words
+
+CHAIN_ANSWERS_S = 1.5
+
+
+class HealthPages:
+    """What the routes answer."""
+
+    def __init__(self, hub: LiveHub, link: BusLink, *, site: Site, config: Path) -> None:
+        self._hub, self._link, self._site, self._config = hub, link, site, config
+        self._host = site.web.host if site.web is not None and site.web.host else None
+
+    async def page(self, request: Request) -> Response:
+        """Show how nodes and cameras are."""
+        asker = asker_of(request)
+        overview = self._hub.doors.overview(self._hub.look())
+        sees_all = not asker.doors
+        here, trouble = await self._nodes_here() if asker.role == "admin" else ([], "")
+        return render(
+            request,
+            "health.html",
+            health=health_of(overview, has_keys=self._site.keys is not None),
+            nodes=overview.nodes if sees_all else [],
+            cameras=[row for row in overview.cameras if may_see(asker, row.camera)],
+            chains=[await self._chain(asker, logger) for logger in self._site.loggers],
+            losses=losses_in_words,
+            nodes_here=here,
+            trouble_here=trouble,
+            sees_all=sees_all,
+            running=sum(one["kind"] == "recognizer" and one["state"] == "running" for one in here),
+            most=MAX_COUNT,
+        )
+
+    async def scale(self, request: Request) -> Response:
+        """Change how many recognizers run on this machine."""
+        form = await request.form()
+        count = str(form.get("count", ""))
+        if not count.isdecimal() or int(count) > MAX_COUNT:
+            return redirect(request, "/health", problem=f"{count!r} is no number of 0 to {MAX_COUNT}")
+        words = f"had {count} recognizers run on the web node's machine"
+        done = f"{count} recognizers run on this machine."
+        return await self._supervise(request, words, done, "scale", count=int(count))
+
+    async def restart(self, request: Request) -> Response:
+        """Start a node of this machine again."""
+        name = str((await request.form()).get("name", ""))[:200]
+        return await self._supervise(
+            request, f"started {name} again", f"{name} was started again.", "restart", name=name
+        )
+
+    async def unlock(self, request: Request) -> Response:
+        """End a door's lockout."""
+        camera = str((await request.form()).get("camera", ""))
+        if camera not in self._site.cameras:
+            return redirect(request, "/health", problem=f"no door is named {camera!r}")
+        await self._link.ask(UnlockDoor(camera=camera), asker_of(request))
+        return redirect(request, "/health", done=f"{camera} is unlocked.")
+
+    async def _supervise(
+        self, request: Request, words: str, done: str, command: str, **properties: object
+    ) -> Response:
+        """Put it on record, then have the supervisor do it."""
+        try:
+            await self._link.ask(RecordAct(words=words), asker_of(request))
+            await run_in_threadpool(send_command, self._config, self._host, command, **properties)
+        except (TurnstileError, OSError) as error:
+            return redirect(request, "/health", problem=str(error))
+        return redirect(request, "/health", done=done)
+
+    async def _nodes_here(self) -> tuple[list[dict[str, Any]], str]:
+        """Return the nodes that a supervisor keeps on this machine, or why there are none."""
+        try:
+            answer = await run_in_threadpool(send_command, self._config, self._host, "nodes")
+        except (TurnstileError, OSError) as error:
+            return [], str(error)
+        nodes: list[dict[str, Any]] = answer["nodes"]
+        return nodes, ""
+
+    async def _chain(self, asker: Asker, logger: str) -> tuple[str, ChainFound | None]:
+        """Return a logger's name and the state of its log; `None` if it does not answer."""
+        try:
+            found = await self._link.ask(ReadChain(), asker, to=logger, within_s=CHAIN_ANSWERS_S)
+        except (NoAnswerError, RefusedWishError):
+            return logger, None
+        return logger, found if isinstance(found, ChainFound) else None
+
+
+def routes(hub: LiveHub, link: BusLink, *, site: Site, config: Path) -> list[BaseRoute]:
+    """Return the routes of the page and of its actions."""
+    pages = HealthPages(hub, link, site=site, config=config)
+    admin = needs("admin")
+    return [
+        Route("/health", pages.page, name="health"),
+        Route("/health/scale", admin(pages.scale), methods=["POST"]),
+        Route("/health/restart", admin(pages.restart), methods=["POST"]),
+        Route("/health/unlock", admin(pages.unlock), methods=["POST"]),
+    ]
