@@ -48,6 +48,27 @@ def test_a_fast_camera_grants_nobody_near_the_limit_sooner(doorway: Doorway) -> 
     assert doorway.verdicts == [GRANTED_ANN]
 
 
+def test_somebody_near_the_limit_is_not_denied_for_the_frame_that_comes_when_votes_are_enough(
+    doorway: Doorway,
+) -> None:
+    """At 15 a second the time in view is up after ten frames, and the tenth may be beyond the limit."""
+    near, beyond = seen(ANN, distance=0.95 * SETTINGS.max_distance), seen(ANN, as_person=None)
+    for face in (*[near] * 8, beyond, beyond, near):
+        doorway.see(face, after_s=1 / 15)
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+def test_somebody_whom_half_of_the_frames_name_is_denied_in_the_end(doorway: Doorway) -> None:
+    """A stranger whom some frames name waits twice as long, not for ever."""
+    near, beyond = seen(ANN, distance=0.95 * SETTINGS.max_distance), seen(ANN, as_person=None)
+    for face in [near, beyond] * 9:
+        doorway.see(face, after_s=1 / 15)
+    assert doorway.verdicts == []
+    doorway.see(near, beyond, after_s=1 / 15)
+    doorway.see(near, after_s=1 / 15)
+    assert doorway.verdicts == [DENIED]
+
+
 def test_three_frames_within_the_limit_do_not_grant_somebody_near_it(doorway: Doorway) -> None:
     """A stranger's frames come within it by chance. The entry says by how much the person was missed."""
     near = seen(ANN, distance=0.95 * SETTINGS.max_distance)

@@ -12,8 +12,8 @@ clock, wrong or set, makes a visit longer or shorter.
 - Granted: `votes_needed` of the last `votes_of` votes within `window_s` are for one person, and there is no
   objection. Who is near the limit needs `MORE_VOTES` more, and `deny_not_before_s` in view.
 - With `liveness` ``passive``, a grant waits until the face is known to be alive, or becomes a denial.
-- Denied: after `deny_after_votes` votes or `deny_after_s` in view, for the most frequent reason. A visit that
-  ends without a verdict after `votes_needed` votes is denied.
+- Denied: after `deny_after_votes` votes or `deny_after_s` in view, for the most frequent reason; later while
+  the latest votes name somebody. A visit that ends without a verdict after `votes_needed` votes is denied.
 - A verdict is final for the visit and covers one person only. A face that takes that person's place has a
   visit of its own from its first frame on.
 - The new visit only shadows the first one while both may be the same face seen badly, such as behind a hand

@@ -1,5 +1,6 @@
 """What one frame says about a face, and what several frames say together."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -146,6 +147,12 @@ def grant(
         if len(agreeing) >= needed and (more or _are_far_inside(agreeing[:needed], settings)):
             return _granted(person, agreeing, valid, settings)
     return None
+
+
+def most_votes(votes: Sequence[Vote]) -> int:
+    """Return how many votes the person has whom most of them name; 0 if they name nobody."""
+    named = Counter(vote.person for vote in votes if vote.person is not None)
+    return max(named.values(), default=0)
 
 
 def _granted(

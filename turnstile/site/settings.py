@@ -199,7 +199,8 @@ class DecisionSettings(Section, frozen=True, kw_only=True):
     deny_after_votes: Annotated[int, Meta(ge=1, le=1000)] = 8
     """Usable frames of a visit without a grant after which it is denied. Unmeasured."""
     deny_not_before_s: Annotated[float, Meta(ge=0, le=60)] = 0.6
-    """Time in view before that, so that a fast camera does not deny in the blink of an eye. Unmeasured."""
+    """Time in view before that, so that a fast camera does not deny in the blink of an eye. Twice as long
+    while `votes_needed` of the latest votes name one person. Unmeasured."""
     deny_after_s: Annotated[float, Meta(gt=0, le=600)] = 10.0
     """Time in view without a grant after which a visit is denied whatever its frames were. Unmeasured."""
     absence_s: Annotated[float, Meta(gt=0, le=600)] = 2.0
