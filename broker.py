@@ -24,7 +24,7 @@ import zmq
 
 from turnstile.dispatch.desk import DispatchDesk, Recognized
 from turnstile.dispatch.dispatcher import Job
-from turnstile.dispatch.newest import NewestOfEach
+from turnstile.dispatch.newest import HeldBack, NewestOfEach, QueuedFrame, Watched
 from turnstile.errors import PictureError, RefusedError, TurnstileError, WireError
 from turnstile.io.access.desk import AccessDesk, open_access_desk
 from turnstile.io.bus.broker import BrokerSockets, Received
@@ -73,6 +73,10 @@ FRAMES_RECEIVED_A_TURN, COST_OF_OTHERS = 400, 10
 """How much to receive before work is handed out again, a few milliseconds' worth. Frames are only put aside;
 anything else is looked at, which takes about as long as receiving so many frames."""
 
+LEAST_A_ROUND = 16
+"""Received before a second frame of one connection ends a turn's receiving: ZeroMQ takes from connections in
+turn, so then all that recognizers had to say has been heard."""
+
 FRAMES_A_TURN = 16
 """How many frames to check and pass on before work is handed out again; newer ones overtake the others."""
 
@@ -97,15 +101,18 @@ class BrokerNode:
     endpoint: Endpoint | None
     frames: NewestOfEach[Received] = field(default_factory=lambda: NewestOfEach(room=FRAMES_A_TURN))
     """Those that came and were not looked at yet."""
+    held: HeldBack[Received] = field(default_factory=HeldBack)
+    """Those that are looked at when it is their camera's turn, or at the next beat."""
+    watched: Watched = field(default_factory=Watched)
+    _is_flooded: bool = False
+    """Whether more had come in the last turn than was received."""
     _upkeep_ns: int = 0
 
     def step(self, timeout_s: float) -> None:
         """Receive what nodes sent, then publish what is due at each desk."""
-        if self.sockets.wait(0 if self.frames else min(timeout_s, 0.05)):
+        if self.sockets.wait(0 if self.frames or self._is_flooded else min(timeout_s, 0.05)):
             self._receive_subscriptions()
-        left = FRAMES_RECEIVED_A_TURN
-        while left > 0 and (cost := self._receive_one()):
-            left -= cost
+        self._is_flooded = self._receive()
         self._look_at_frames()
         self._publish(self.access.recorded())
         now_ns = time.monotonic_ns()
@@ -127,6 +134,7 @@ class BrokerNode:
         until = time.monotonic() + DRAIN_S
         while (event := self.sockets.subscription(until)) is not None:
             about, subscribed = event
+            self.watched.note(about, subscribed=subscribed)
             kind, *names = about.split(".")
             if kind == "work" and len(names) == 3 and all(names[:2]) and not names[2]:
                 if subscribed:
@@ -137,27 +145,48 @@ class BrokerNode:
             elif subscribed and kind == "status":
                 self._publish(self.board.last_beats(about, time.monotonic_ns()))
 
-    def _receive_one(self) -> int:
-        """Receive one message, and look at it unless it is a frame; return its cost, 0 if there is none."""
-        try:
-            received = self.sockets.receive()
-        except (RefusedError, WireError) as error:
-            self._refuse(error, None)
-            return COST_OF_OTHERS
-        if received is None:
-            return 0
-        if received.topic.startswith("frame."):
+    def _receive(self) -> bool:
+        """Receive one round from all connections, or what there is; return whether there may be more."""
+        left, count, heard = FRAMES_RECEIVED_A_TURN, 0, set[int]()
+        while left > 0:
+            try:
+                received = self.sockets.receive()
+            except (RefusedError, WireError) as error:
+                self._refuse(error, None)
+                left -= COST_OF_OTHERS
+                continue
+            if received is None:
+                return False
+            count += 1
+            if not received.topic.startswith("frame."):
+                self._look_at(received)
+                left -= COST_OF_OTHERS
+                continue
             self.frames.put((received.connection, received.topic), received)
-            return 1
-        self._look_at(received)
-        return COST_OF_OTHERS
+            left -= 1
+            if received.connection in heard and count >= LEAST_A_ROUND:
+                break
+            heard.add(received.connection)
+        return True
 
     def _look_at_frames(self) -> None:
         """Take in some of the frames; in a flood, those that newer ones have overtaken are dropped unseen."""
-        for _ in range(min(len(self.frames), FRAMES_A_TURN)):
+        left = FRAMES_A_TURN
+        while left and self.frames:
             waiting = self.frames.take()
-            self.dispatch.counts["dropped_unseen"] += waiting.dropped
-            self._look_at(waiting.newest)
+            about = waiting.newest.topic
+            camera = about.removeprefix("frame.").removesuffix(".")
+            if self.dispatch.dispatcher.has_waiting(camera) and about not in self.watched:
+                self.held.put(about, waiting)
+                continue
+            for older in self.held.take(about):
+                self.dispatch.counts["dropped_unseen"] += older.dropped + 1
+            self._look_at_frame(waiting)
+            left -= 1
+
+    def _look_at_frame(self, waiting: QueuedFrame[Received]) -> None:
+        self.dispatch.counts["dropped_unseen"] += waiting.dropped
+        self._look_at(waiting.newest)
 
     def _look_at(self, received: Received) -> None:
         try:
@@ -212,7 +241,8 @@ class BrokerNode:
         _check_topic(about, topic("frame", frame.camera))
         if self.dispatch.take(frame, now_ns):
             self.meter.came(frame, now_ns)
-            self.sockets.publish(about, body)
+            if about in self.watched:
+                self.sockets.publish(about, body)
 
     def _pass_on_beat(self, beat: Beat, about: str, body: zmq.Frame, now_ns: int) -> None:
         _check_topic(about, topic("status", beat.node))
@@ -264,6 +294,9 @@ class BrokerNode:
             self._beat(now_ns)
 
     def _hand_out_work(self, now_ns: int) -> None:
+        for camera in self.dispatch.dispatcher.due_cameras():
+            for waiting in self.held.take(topic("frame", camera)):
+                self._look_at_frame(waiting)
         for assignment, message in self.dispatch.due(now_ns):
             if assignment.job.kind == "frame":
                 self.meter.handed_out(assignment)
@@ -281,6 +314,8 @@ class BrokerNode:
             self.sockets.publish(about, encode(message))
 
     def _beat(self, now_ns: int) -> None:
+        for waiting in self.held.take_all():
+            self._look_at_frame(waiting)
         if self.endpoint is not None:
             self.endpoint.check()
         for camera in self.dispatch.forget_silent(now_ns):

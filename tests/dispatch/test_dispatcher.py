@@ -102,6 +102,15 @@ def test_the_camera_that_waited_longest_is_served_first() -> None:
     assert all(len(set(served[at : at + 3])) == 3 for at in range(10))
 
 
+def test_the_cameras_whose_turn_is_next_are_known_before_anything_is_handed_out() -> None:
+    """As many as recognizers have credits, so that their newest frames can be looked at first."""
+    pool = a_pool("r1", "r2")
+    offer(pool, "a", "b", "c")
+    assert pool.due_cameras() == ["a", "b"]
+    assert keys(pool.assign(0)) == ["a", "b"]
+    assert (pool.due_cameras(), pool.has_waiting("b"), pool.has_waiting("c")) == ([], False, True)
+
+
 def test_recognizers_take_turns() -> None:
     """Work spreads over the pool also when one would do."""
     pool = a_pool("r1", "r2", "r3")

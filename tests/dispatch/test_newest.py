@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnstile.dispatch.newest import NewestOfEach
+from turnstile.dispatch.newest import HeldBack, NewestOfEach, QueuedFrame, Watched
 
 
 def drained(queue: NewestOfEach[int]) -> list[tuple[object, int, int]]:
@@ -55,3 +55,28 @@ def test_each_is_queued_or_counted_and_the_queue_is_bounded(senders: list[str], 
     assert sum(1 + dropped for _, _, dropped in left) == len(senders)
     newest = {sender: number for number, sender in enumerate(senders)}
     assert {sender: number for sender, number, _ in left} == newest
+
+
+def test_of_what_is_held_back_the_newest_of_each_sender_is_kept() -> None:
+    """Those before it are counted, also those that it had overtaken itself."""
+    held = HeldBack[int]()
+    for sender, newest, dropped in (("a", 1, 0), ("b", 2, 0), ("a", 3, 4), ("a", 5, 0)):
+        held.put("frame.door.", QueuedFrame(sender=sender, newest=newest, dropped=dropped))
+    held.put("frame.gate.", QueuedFrame(sender="c", newest=6))
+    assert [(one.newest, one.dropped) for one in held.take("frame.door.")] == [(2, 0), (5, 6)]
+    assert held.take("frame.door.") == []
+    assert [one.newest for one in held.take_all()] == [6]
+    assert held.take_all() == []
+
+
+@pytest.mark.parametrize(
+    ("subscription", "is_watched"),
+    [("frame.door.", True), ("frame.", True), ("", True), ("frame.do", True), ("frame.doo.", False)],
+)
+def test_a_topic_is_watched_while_a_subscription_matches_it(subscription: str, *, is_watched: bool) -> None:
+    """Subscriptions match by prefix."""
+    watched = Watched()
+    watched.note(subscription, subscribed=True)
+    assert ("frame.door." in watched) == is_watched
+    watched.note(subscription, subscribed=False)
+    assert "frame.door." not in watched

@@ -1,6 +1,7 @@
 """Which JPEGs are let through to a decoder, judged by their header alone."""
 
 import io
+from typing import TypedDict
 
 import cv2
 import numpy as np
@@ -12,9 +13,17 @@ from PIL import Image
 from tests.support.builders import a_jpeg
 from turnstile.commands.demo import samples
 from turnstile.errors import PictureError
-from turnstile.protocol.jpeg import JpegSize, check_jpeg
+from turnstile.protocol.jpeg import MAX_SEEN_BYTES, JpegSize, SeenHeader, check_jpeg
 
-LIMITS = {"max_bytes": 2_000_000, "max_px": 3_000_000}
+
+class Limits(TypedDict):
+    """What is accepted."""
+
+    max_bytes: int
+    max_px: int
+
+
+LIMITS = Limits(max_bytes=2_000_000, max_px=3_000_000)
 SOF0, DHT, SOS, COMMENT = 0xC0, 0xC4, 0xDA, 0xFE
 
 PICTURES = [
@@ -228,3 +237,26 @@ def test_any_bytes_are_refused_or_have_a_size(data: bytes) -> None:
     except PictureError:
         return
     assert 0 < size.width_px * size.height_px <= 1000
+
+
+def test_a_header_that_was_seen_is_known_again_and_nothing_else_is_taken_on_trust() -> None:
+    """What stands behind the header and the limits are checked each time."""
+    seen, data = SeenHeader(), a_jpeg(64, 48)
+    assert check_jpeg(data, **LIMITS, seen=seen) == (64, 48)
+    assert data.startswith(seen.octets)
+    assert check_jpeg(data, **LIMITS, seen=seen) == (64, 48)
+    with pytest.raises(PictureError, match="several scans"):
+        check_jpeg(data[:-2] + b"\xff\xda\xff\xd9", **LIMITS, seen=seen)
+    with pytest.raises(PictureError, match="truncated"):
+        check_jpeg(data[:-2], **LIMITS, seen=seen)
+    with pytest.raises(PictureError, match="at most 10 in all"):
+        check_jpeg(data, max_bytes=len(data), max_px=10, seen=seen)
+    assert check_jpeg(a_jpeg(32, 24), **LIMITS, seen=seen) == (32, 24)
+
+
+def test_a_long_header_is_not_remembered() -> None:
+    """A camera's is short, and whoever sends many long ones fills no memory."""
+    seen = SeenHeader()
+    data = with_segment(a_jpeg(64, 48), COMMENT, bytes(MAX_SEEN_BYTES))
+    assert check_jpeg(data, **LIMITS, seen=seen) == (64, 48)
+    assert len(seen.octets) == 1

@@ -314,6 +314,31 @@ def test_of_a_flood_every_frame_is_seen_or_counted_and_the_newest_come_through(p
     assert counts["frames_in"] >= len(cameras)
 
 
+def test_frames_that_nobody_needs_yet_are_looked_at_at_their_cameras_turn(place: Place) -> None:
+    """No display shows them. Those that newer ones overtake are counted, and a broken one does no harm."""
+    place.ear.bus.unsubscribe("frame.")
+    seqs = count(1)
+
+    def send_more() -> None:
+        place.send(a_frame(seq=next(seqs)))
+        place.ear.receive()
+
+    def has_dropped() -> bool:
+        beats = [one for _, one in place.ear.heard if isinstance(one, Beat)]
+        return any(beat.counts.get("dropped_unseen", 0) > 0 for beat in beats)
+
+    wait_until(has_dropped, "frames dropped unseen", between=send_more)
+    broken = next(seqs)
+    place.send(a_frame(seq=broken, jpeg=b"broken"))
+    recognizer = place.recognizer()
+    work = recognizer.next_work()
+    assert work.seq < broken
+    assert place.count("refused_pictures", 1) == 1
+    recognizer.answer(work)
+    place.send(a_frame(seq=next(seqs)))
+    assert recognizer.next_work().seq == broken + 1
+
+
 def test_frames_that_no_decoder_should_see_are_refused_by_their_header(place: Place) -> None:
     """Nobody gets them: no display, no recognizer."""
     recognizer = place.recognizer()

@@ -21,7 +21,7 @@ from turnstile.dispatch.incumbents import Incumbents
 from turnstile.errors import PictureError, WireError
 from turnstile.people.encodings import Unencoded, is_encoding
 from turnstile.protocol.fields import Timings
-from turnstile.protocol.jpeg import check_jpeg
+from turnstile.protocol.jpeg import SeenHeader, check_jpeg
 from turnstile.protocol.messages import Frame, Picture, Result, Template, Work
 from turnstile.protocol.topics import work_topic
 from turnstile.site.recognition import RecognitionSettings
@@ -69,6 +69,7 @@ class DispatchDesk:
     """Camera → its newest frame that needs no look and is not answered yet, and when that came."""
     _asking: set[str] = field(default_factory=set)
     """Cameras of doors that want to know how likely the faces of the next frame are alive."""
+    _headers: dict[str, SeenHeader] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin with no recognizers and nothing to do."""
@@ -100,8 +101,8 @@ class DispatchDesk:
         Raises:
             PictureError: it is not a baseline JPEG of the size it states, or larger than allowed.
         """
-        limits = self.limits
-        size = check_jpeg(frame.jpeg, max_bytes=limits.max_frame_bytes, max_px=limits.max_frame_px)
+        limits, seen = self.limits, self._headers.get(frame.camera)
+        size = check_jpeg(frame.jpeg, max_bytes=limits.max_frame_bytes, max_px=limits.max_frame_px, seen=seen)
         if size != (frame.width_px, frame.height_px):
             raise PictureError("a frame whose picture is not of the size it says")
         known = frame.camera in self.dispatcher.cameras or frame.camera in self.cameras
@@ -111,6 +112,8 @@ class DispatchDesk:
         if not self.incumbents.hear(frame.camera, frame.instance, now_ns):
             self.counts["refused_second_of_a_name"] += 1
             return False
+        if seen is None:
+            self._headers[frame.camera] = SeenHeader()
         self.counts["frames_in"] += 1
         if self.gate.needs_look(frame, now_ns):
             self.dispatcher.offer_frame(_job(frame, now_ns))
@@ -122,6 +125,8 @@ class DispatchDesk:
 
     def unchanged(self, now_ns: int) -> list[Recognized]:
         """Return answers to frames that needed no look: nobody is there."""
+        if not self._unchanged:
+            return []
         frames, self._unchanged = self._unchanged.values(), {}
         return [_nobody_in(frame, came_ns, now_ns) for frame, came_ns in frames]
 
@@ -187,6 +192,7 @@ class DispatchDesk:
             self.hints.forget(camera)
             self.incumbents.forget(camera)
             self._asking.discard(camera)
+            self._headers.pop(camera, None)
         return gone
 
     def _finish(self, answer: Result | Template) -> Assignment | None:

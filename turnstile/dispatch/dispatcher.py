@@ -12,8 +12,9 @@ Pure: times and tokens are arguments, decisions are values, and the broker sends
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -80,7 +81,8 @@ class Dispatcher:
         self._pictures: deque[Job] = deque()
         self._frames_turn = False
         self._recognizers: dict[str, _Recognizer] = {}
-        """Those that were given work longest ago first."""
+        self._free: dict[str, None] = {}
+        """The recognizers that can take something, those that can for longest first."""
         self._out: dict[str, Assignment] = {}
         self._cut_off: dict[str, Assignment] = {}
         self._finished: dict[str, None] = {}
@@ -108,6 +110,14 @@ class Dispatcher:
     def waiting_pictures(self) -> int:
         """Return how many pictures wait or are being encoded."""
         return len(self._pictures) + sum(one.job.kind == "picture" for one in self._out.values())
+
+    def has_waiting(self, camera: str) -> bool:
+        """Tell whether a frame of a camera waits."""
+        return camera in self._slots
+
+    def due_cameras(self) -> list[str]:
+        """Return the cameras whose frames are handed out next, if no pictures are."""
+        return list(islice(self._in_turn(), sum(self._recognizers[one].free for one in self._free)))
 
     def offer_frame(self, job: Job) -> None:
         """Put a camera's newest frame into its slot; the one it replaces is dropped."""
@@ -146,12 +156,14 @@ class Dispatcher:
         if recognizer not in self._recognizers:
             return False
         self._recognizers[recognizer].credits = credits
+        self._note_free(recognizer)
         return True
 
     def resting(self, recognizer: str) -> None:
         """Give no more work to a recognizer that says goodbye; what it holds may still come."""
         if recognizer in self._recognizers:
             self._recognizers[recognizer].credits = 0
+            self._note_free(recognizer)
 
     def left(self, recognizer: str) -> list[Job]:
         """Write off what a recognizer had whose connection closed; return what is now set aside."""
@@ -163,6 +175,7 @@ class Dispatcher:
                 self._cut_off[token] = self._out[token]
         given_up = [aside for token in tokens for aside in self._write_off(token)]
         del self._recognizers[recognizer]
+        self._free.pop(recognizer, None)
         return given_up
 
     def expire(self, now_ns: int) -> list[Job]:
@@ -196,11 +209,8 @@ class Dispatcher:
     def assign(self, now_ns: int) -> list[Assignment]:
         """Hand out as much as there are jobs and credits, and return what to send to whom."""
         made: list[Assignment] = []
-        while (self._slots or self._pictures) and (recognizer := self._next_free()) is not None:
-            job = self._next_job()
-            if job is None:
-                break
-            made.append(self._hand_out(job, recognizer, now_ns))
+        while self._free and (job := self._next_job()) is not None:
+            made.append(self._hand_out(job, next(iter(self._free)), now_ns))
         return made
 
     def forget_camera(self, camera: str) -> None:
@@ -209,8 +219,12 @@ class Dispatcher:
         self._newest_ns.pop(camera, None)
         self._turns.pop(camera, None)
 
-    def _next_free(self) -> str | None:
-        return next((name for name, one in self._recognizers.items() if one.free > 0), None)
+    def _note_free(self, recognizer: str) -> None:
+        """Note whether a recognizer can take something, after anything that may have changed it."""
+        if self._recognizers[recognizer].free > 0:
+            self._free.setdefault(recognizer)
+        else:
+            self._free.pop(recognizer, None)
 
     def _next_job(self) -> Job | None:
         if self._pictures and self._has_room_for_picture() and not (self._frames_turn and self._slots):
@@ -223,8 +237,12 @@ class Dispatcher:
         out = sum(one.pictures for one in self._recognizers.values())
         return out < max(1, len(self._recognizers) // 2)
 
+    def _in_turn(self) -> Iterator[str]:
+        """Give the cameras whose frames wait, those that were served longest ago first."""
+        return (name for name in self._turns if name in self._slots)
+
     def _next_frame(self) -> Job:
-        camera = next(name for name in self._turns if name in self._slots)
+        camera = next(self._in_turn())
         self._turns[camera] = self._turns.pop(camera)
         return self._slots.pop(camera)
 
@@ -239,9 +257,11 @@ class Dispatcher:
         self._out[assignment.token] = assignment
         if self._cut_off:
             self._cut_off = {token: one for token, one in self._cut_off.items() if not _same(one.job, job)}
-        worker = self._recognizers[recognizer] = self._recognizers.pop(recognizer)
+        worker = self._recognizers[recognizer]
         worker.tokens.add(assignment.token)
         worker.pictures += job.kind == "picture"
+        del self._free[recognizer]
+        self._note_free(recognizer)
         self.counts[f"{job.kind}s_handed_out"] += 1
         return assignment
 
@@ -250,11 +270,13 @@ class Dispatcher:
         worker = self._recognizers[assignment.recognizer]
         worker.tokens.remove(token)
         worker.pictures -= assignment.job.kind == "picture"
+        self._note_free(assignment.recognizer)
         return assignment
 
     def _use_up_credit(self, assignment: Assignment) -> None:
         worker = self._recognizers[assignment.recognizer]
         worker.credits = max(0, worker.credits - 1)
+        self._note_free(assignment.recognizer)
 
     def _stop_waiting(self, token: str) -> None:
         """Do not hand out again what a recognizer that was cut off has answered."""

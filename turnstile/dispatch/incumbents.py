@@ -44,6 +44,10 @@ class Incumbents:
         that this one replaces.
         """
         known = self._names.setdefault(name, {})
+        own = known.get(instance)
+        if own is not None and len(known) == 1:
+            own.heard_ns, own.refused_ns = now_ns, None
+            return True
         for gone in [one for one, process in known.items() if now_ns - process.heard_ns > SILENT_NS]:
             del known[gone]
         if instance not in known and len(known) >= MAX_PROCESSES:

@@ -1,7 +1,8 @@
 """Frames that came and were not looked at yet: some in full, and of a flood the newest of each camera.
 
 Pure. In a flood, frames come faster than they can be checked. Those that a newer one of the same sender has
-overtaken are dropped before anything is spent on them.
+overtaken are dropped before anything is spent on them. So are frames that nobody needs yet: no display shows
+their camera, and an earlier frame of it still waits for a recognizer.
 """
 
 from collections import deque
@@ -56,3 +57,44 @@ class NewestOfEach(Generic[T]):
         if self._last[first.sender] is first:
             del self._last[first.sender]
         return first
+
+
+@dataclass(kw_only=True)
+class HeldBack(Generic[T]):
+    """The newest frame of each sender that nobody needs yet, by topic."""
+
+    _held: dict[str, dict[Hashable, QueuedFrame[T]]] = field(default_factory=dict)
+
+    def put(self, about: str, one: QueuedFrame[T]) -> None:
+        """Keep what just came, in the place of what the same sender sent before."""
+        senders = self._held.setdefault(about, {})
+        before = senders.pop(one.sender, None)
+        if before is not None:
+            one.dropped += before.dropped + 1
+        senders[one.sender] = one
+
+    def take(self, about: str) -> list[QueuedFrame[T]]:
+        """Take what is kept under a topic, the newest of each of its senders."""
+        return list(self._held.pop(about, {}).values())
+
+    def take_all(self) -> list[QueuedFrame[T]]:
+        """Take all that is kept."""
+        return [one for about in list(self._held) for one in self.take(about)]
+
+
+@dataclass(kw_only=True)
+class Watched:
+    """What subscribers hear."""
+
+    _topics: set[str] = field(default_factory=set)
+    _prefixes: frozenset[str] = frozenset()
+    """Those that are not the topic of one camera or node."""
+
+    def note(self, about: str, *, subscribed: bool) -> None:
+        """Note that a topic has a subscriber, or lost its last one."""
+        (self._topics.add if subscribed else self._topics.discard)(about)
+        self._prefixes = frozenset(one for one in self._topics if one.count(".") < 2 or one[-1] != ".")
+
+    def __contains__(self, about: str) -> bool:
+        """Tell whether anybody hears messages of a topic."""
+        return about in self._topics or any(about.startswith(one) for one in self._prefixes)

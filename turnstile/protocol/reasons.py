@@ -31,7 +31,7 @@ class Reason(StrEnum):
     CLOCK_BEHIND = "clock_behind"
     """The broker's clock stands before the newest time on record, so nobody enters."""
     NOT_ALIVE = "not_alive"
-    """The face may be a picture of somebody: it was too constant, see `turnstile.liveness`."""
+    """The face may be a picture of somebody, see `turnstile.liveness`."""
     NO_RECORD = "no_record"
     """The decision could not be put on record, so nobody enters."""
 

@@ -3,8 +3,9 @@
 At its end somebody takes the place of the one before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -83,15 +84,24 @@ def render(
         PictureError: a still is missing, or the clip cannot be written.
     """
     spans = timetable(appearances)
+    write(path, _frames(spans, stills))
+    return spans
+
+
+def write(path: Path, frames: Iterable[Picture]) -> None:
+    """Write a clip, 640x480 at 15 frames a second.
+
+    Raises:
+        PictureError: it cannot be written.
+    """
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (WIDTH_PX, HEIGHT_PX))
     if not writer.isOpened():
         raise PictureError(f"{path}: the clip cannot be written")
     try:
-        for frame in _frames(spans, stills):
+        for frame in frames:
             writer.write(frame)
     finally:
         writer.release()
-    return spans
 
 
 def view(appearance: Appearance | None, *, stills: Path) -> Picture:
@@ -100,7 +110,7 @@ def view(appearance: Appearance | None, *, stills: Path) -> Picture:
     Raises:
         PictureError: the still is missing.
     """
-    frame = _hall()
+    frame = hall()
     if appearance is not None:
         span = timetable((replace(appearance, follows=False),))[0]
         _place(frame, _card(appearance, stills), span, span.arrives_s)
@@ -108,20 +118,34 @@ def view(appearance: Appearance | None, *, stills: Path) -> Picture:
 
 
 def _frames(spans: tuple[Span, ...], stills: Path) -> Iterator[Picture]:
-    hall = _hall()
     cards = {span.appearance.still: _card(span.appearance, stills) for span in spans}
-    noise = np.random.default_rng(seed=7).normal(0.0, 3.0, (8, HEIGHT_PX, WIDTH_PX, 3)).astype(np.int8)
     for number in range(round((spans[-1].gone_s + EMPTY_S) * FPS)):
         now_s = number / FPS
-        frame = hall.copy()
+        frame = hall()
         for span in spans:
             if span.appears_s <= now_s < span.gone_s:
                 _place(frame, cards[span.appearance.still], span, now_s)
-        yield np.asarray(cv2.add(frame, noise[number % len(noise)], dtype=cv2.CV_8U), dtype=np.uint8)
+        yield noisy(frame, number)
 
 
+def noisy(frame: Picture, number: int) -> Picture:
+    """Return a frame with a camera's noise."""
+    noise = _noise()
+    return np.asarray(cv2.add(frame, noise[number % len(noise)], dtype=cv2.CV_8U), dtype=np.uint8)
+
+
+@cache
+def _noise() -> npt.NDArray[np.int8]:
+    return np.random.default_rng(seed=7).normal(0.0, 3.0, (8, HEIGHT_PX, WIDTH_PX, 3)).astype(np.int8)
+
+
+def hall() -> Picture:
+    """Return a picture of the corridor that the cameras look down."""
+    return _hall().copy()
+
+
+@cache
 def _hall() -> Picture:
-    """Draw the corridor that the camera looks down."""
     rows = np.linspace(70, 130, HEIGHT_PX)[:, None, None]
     picture = np.broadcast_to(rows * np.array([0.98, 0.96, 0.90]), (HEIGHT_PX, WIDTH_PX, 3)).astype(np.uint8)
     picture = np.ascontiguousarray(picture)
@@ -144,6 +168,20 @@ class _Card:
 
 
 def _card(appearance: Appearance, stills: Path) -> _Card:
+    picture = person_in(stills, appearance)
+    mask = np.zeros((picture.shape[0], picture.shape[1]), dtype=np.float32)
+    soft = max(3, NEAR_FACE_PX // 6)
+    cv2.rectangle(mask, (soft, soft), (mask.shape[1] - soft, mask.shape[0]), 1.0, -1)
+    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), soft / 2.5), dtype=np.float32)
+    return _Card(picture=picture, mask=mask, face_width_px=NEAR_FACE_PX)
+
+
+def person_in(stills: Path, appearance: Appearance) -> Picture:
+    """Return a still's person from the hair to the chest, the face `NEAR_FACE_PX` wide.
+
+    Raises:
+        PictureError: the still is missing.
+    """
     still = cv2.imread(str(stills / appearance.still))
     if still is None:
         raise PictureError(f"{stills / appearance.still}: the still is missing or not a picture")
@@ -153,12 +191,7 @@ def _card(appearance: Appearance, stills: Path) -> _Card:
     width, height = right - left, bottom - top
     x0, x1 = max(0, left - width), min(still.shape[1], right + width)
     y0, y1 = max(0, top - height * 3 // 4), min(still.shape[0], bottom + height * 2)
-    picture = np.ascontiguousarray(still[y0:y1, x0:x1], dtype=np.uint8)
-    mask = np.zeros((y1 - y0, x1 - x0), dtype=np.float32)
-    soft = max(3, width // 6)
-    cv2.rectangle(mask, (soft, soft), (x1 - x0 - soft, y1 - y0), 1.0, -1)
-    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), soft / 2.5), dtype=np.float32)
-    return _Card(picture=picture, mask=mask, face_width_px=width)
+    return np.ascontiguousarray(still[y0:y1, x0:x1], dtype=np.uint8)
 
 
 def _place(frame: Picture, card: _Card, span: Span, now_s: float) -> None:

@@ -1,8 +1,9 @@
 """Run the five programs as separate processes on real faces, and check them against the clip they see.
 
 A clip of four visits plays at one door. Barack Obama is enrolled from one picture and comes in two others;
-Joe Biden is not enrolled. The second time he takes Obama's place from one frame to the next. One recognizer
-is killed and replaced half-way. Later all are paused, so that the display falls back to local detection. The
+Joe Biden is not enrolled. The second time he takes Obama's place from one frame to the next. At the side
+door, which has `liveness: passive`, somebody holds up a photograph of Obama. One recognizer is killed and
+replaced half-way. Later all are paused, so that the display falls back to local detection. The
 demo fails if the access log is not what the clip shows, each visit once.
 """
 
@@ -19,7 +20,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from turnstile.commands.demo import clip, samples
+from turnstile.commands.demo import clip, photograph, samples
 from turnstile.commands.health import status
 from turnstile.errors import LogError, TurnstileError
 from turnstile.health.roster import Heard, call_roll
@@ -28,18 +29,22 @@ from turnstile.io.runner.processes import PROGRAMS, Processes
 from turnstile.io.site.file import load
 from turnstile.log.lines import is_remark, parse_entry
 from turnstile.protocol.messages import Access, Beat, Frame
+from turnstile.protocol.reasons import WORDS, Reason
 from turnstile.site.settings import Site
 
-CAMERA, SCREEN, LOGGER = "door", "screen", "log"
+CAMERA, SIDE, SCREEN, LOGGER = "door", "side", "screen", "log"
 RECOGNIZERS = ("recognizer-1", "recognizer-2")
 REPLACEMENT = "recognizer-3"
 ENROLLED_STILL, ENROLLED_FILE = "obama.jpg", "barack_obama.jpg"
 START_WITHIN_S = 45.0
 LOG_WITHIN_S = 8.0
 PAUSE_S = 5.0
+RULES = f"doors: {{{SIDE}: {{liveness: passive}}}}\n"
 
-Visits = list[tuple[str, str | None]]
-"""Verdict and person of each line of the log, in order."""
+Visit = tuple[str, str, str | None, str]
+"""Camera, verdict, person and reason of a line of the log."""
+
+ATTACK: Visit = (SIDE, "denied", photograph.SHOWN.person, Reason.NOT_ALIVE)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -70,24 +75,26 @@ class _Demo:
         spans = self._prepare()
         site = load(self.folder / "site.yaml")
         self.nodes = Processes(site_file=self.folder / "site.yaml", output=self.folder)
-        self.bus = Bus(site.broker, topics=["status.", f"access.{CAMERA}."])
+        self.bus = Bus(site.broker, topics=["status.", "access."])
         try:
             self._start_all()
             self._play(spans)
-            codes = self._stop_all(site, expected=len(spans))
+            codes = self._stop_all(site, expected=len(spans) + 1)
         finally:
             self.nodes.kill_all()
             self.bus.close()
         return self._judge(site, spans, codes)
 
     def _prepare(self) -> tuple[clip.Span, ...]:
-        """Make the demo's folder: the clip, the enrolled face, and the site file."""
+        """Make the demo's folder: the clips, the enrolled face, the rules and the site file."""
         stills = samples.folder()
         shutil.rmtree(self.folder, ignore_errors=True)
         (self.folder / "faces").mkdir(parents=True)
         shutil.copy(stills / ENROLLED_STILL, self.folder / "faces" / ENROLLED_FILE)
-        self._say("rendering the camera's clip from the sample stills")
+        (self.folder / "rules.yaml").write_text(RULES)
+        self._say("rendering the cameras' clips from the sample stills")
         spans = clip.render(self.folder / "visits.mp4", stills=stills)
+        photograph.render(self.folder / "photograph.mp4", stills=stills)
         document = yaml.safe_load((PROGRAMS / "configs" / "demo.yaml").read_text())
         ingress, egress = _free_ports()
         document["broker"] = {
@@ -97,6 +104,7 @@ class _Demo:
         }
         document["gallery"] = {"faces": "faces", "cache": "encodings"}
         document["cameras"][CAMERA]["source"] = "visits.mp4"
+        document["cameras"][SIDE]["source"] = "photograph.mp4"
         document["loggers"][LOGGER]["file"] = "access_log.txt"
         (self.folder / "site.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
         return spans
@@ -117,12 +125,13 @@ class _Demo:
             self._refuse_dead(("broker", LOGGER, SCREEN, *RECOGNIZERS))
             if time.monotonic() > until:
                 raise TurnstileError(f"not ready within {START_WITHIN_S:.0f} s: {', '.join(sorted(waiting))}")
-        self._say(f"{ENROLLED_FILE} is enrolled; starting the camera")
+        self._say(f"{ENROLLED_FILE} is enrolled; starting the cameras")
 
     def _play(self, spans: tuple[clip.Span, ...]) -> None:
         """Let the clip play, doing at its times what goes wrong on real sites."""
         self.bus.subscribe(f"frame.{CAMERA}.")
-        self.nodes.start("capture_node", CAMERA)
+        for camera in (CAMERA, SIDE):
+            self.nodes.start("capture_node", camera)
         clip_began_s = self._first_frame_s()
         second, third = spans[1], spans[2]
         for at_s, event in (
@@ -134,10 +143,10 @@ class _Demo:
             self._listen_until(clip_began_s + at_s)
             event()
         ends_s = clip_began_s + spans[-1].gone_s + clip.EMPTY_S
-        while self.nodes.exit_code(CAMERA) is None:
+        while any(self.nodes.exit_code(camera) is None for camera in (CAMERA, SIDE)):
             self._listen(0.2)
             if time.monotonic() > ends_s + 15.0:
-                raise TurnstileError("the camera's clip did not end")
+                raise TurnstileError("a camera's clip did not end")
 
     def _first_frame_s(self) -> float:
         until = time.monotonic() + START_WITHIN_S
@@ -173,7 +182,7 @@ class _Demo:
         while len(_visits(Path(site.loggers[LOGGER].file))) < expected and time.monotonic() < until:
             self._listen(0.2)
         self.nodes.running.pop(RECOGNIZERS[0]).wait()
-        names = (CAMERA, RECOGNIZERS[1], REPLACEMENT, SCREEN, LOGGER, "broker")
+        names = (CAMERA, SIDE, RECOGNIZERS[1], REPLACEMENT, SCREEN, LOGGER, "broker")
         return {name: self.nodes.stop(name) for name in names}
 
     def _judge(self, site: Site, spans: tuple[clip.Span, ...], codes: dict[str, int]) -> int:
@@ -191,18 +200,22 @@ class _Demo:
         for sentence in wrong:
             self.console.print(f"[red]wrong:[/red] {sentence}")
         if not wrong:
-            self.console.print("\n[green]The log is what the clip shows, each visit once.[/green]")
+            self.console.print("\n[green]The log is what the clips show, each visit once.[/green]")
         return 1 if wrong else 0
 
     def _what_is_wrong(
-        self, logged: Visits, spans: tuple[clip.Span, ...], codes: dict[str, int]
+        self, logged: list[Visit], spans: tuple[clip.Span, ...], codes: dict[str, int]
     ) -> Iterable[str]:
-        shown: Visits = [
-            ("denied" if span.appearance.person is None else "granted", span.appearance.person)
-            for span in spans
+        people = [span.appearance.person for span in spans]
+        shown: list[Visit] = [
+            (CAMERA, "granted", person, Reason.RECOGNISED)
+            if person
+            else (CAMERA, "denied", None, Reason.UNKNOWN)
+            for person in people
         ]
-        if logged != shown:
-            yield f"the clip shows {shown}, the log says {logged}"
+        shown.append(ATTACK)
+        if sorted(logged, key=lambda visit: visit[0]) != shown:
+            yield f"the clips show {shown}, the log says {logged}"
         if self.local_detections == 0:
             yield "the display never fell back to local detection"
         for name, code in codes.items():
@@ -225,7 +238,10 @@ class _Demo:
             elif isinstance(message, Access):
                 who = message.person or "unknown"
                 colour = "green" if message.verdict == "granted" else "red"
-                self._say(f"[{colour}]ACCESS {message.verdict.upper()}[/{colour}] {who}")
+                why = WORDS[message.reason]
+                self._say(
+                    f"[{colour}]ACCESS {message.verdict.upper()}[/{colour}] {who} at {message.camera}: {why}"
+                )
 
     def _gauge(self, node: str, name: str) -> float:
         return self.beats[node].beat.gauges.get(name, 0.0) if node in self.beats else 0.0
@@ -240,15 +256,15 @@ class _Demo:
         self.console.print(f"[dim]{time.monotonic() - self.began_s:5.1f} s[/dim]  {sentence}")
 
 
-def _visits(path: Path) -> Visits:
+def _visits(path: Path) -> list[Visit]:
     """Return what the access log says, or one entry that says that it cannot be read."""
     if not path.exists():
         return []
     try:
         entries = [parse_entry(line) for line in path.read_text().splitlines() if not is_remark(line)]
     except LogError as error:
-        return [("unreadable", str(error))]
-    return [(entry.verdict, entry.person) for entry in entries]
+        return [("", "unreadable", None, str(error))]
+    return [(entry.camera, entry.verdict, entry.person, entry.reason) for entry in entries]
 
 
 def _free_ports() -> tuple[int, int]:

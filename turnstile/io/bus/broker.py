@@ -128,19 +128,21 @@ class BrokerSockets:
             RefusedError: its sender's key was revoked, or its share is used up.
             WireError: it does not have two parts, or its topic is not text of at most 256 bytes.
         """
+        came_ns = time.monotonic_ns()
         try:
-            frames = self.pull.recv_multipart(zmq.DONTWAIT, copy=False)
+            first = part = self.pull.recv(_AT_ONCE, copy=False)
         except zmq.Again:
-            self.unfinished.look(drained=True)
+            self.unfinished.look(came_ns / 1e9, drained=True)
             return None
-        self._newest = frames[0]
-        connection = self.unfinished.came(frames[0])
-        self.unfinished.look(drained=False)
-        sender = None
-        if self.guard is not None:
-            sender = self.guard.sender(frames[0], sum(len(frame) for frame in frames))
-        about = topic_of(frames[0].bytes, len(frames))
-        return Received(about, frames[1], frames[0], sender, connection, time.monotonic_ns())
+        self._newest = first
+        parts, octets = 1, len(first)
+        while part.more:
+            part = self.pull.recv(_AT_ONCE, copy=False)
+            parts, octets = parts + 1, octets + len(part)
+        connection = self.unfinished.came(first)
+        self.unfinished.look(came_ns / 1e9, drained=False)
+        sender = None if self.guard is None else self.guard.sender(first, octets)
+        return Received(topic_of(first.bytes, parts), part, first, sender, connection, came_ns)
 
     def refuse(self, said: Received, why: str) -> RefusedError:
         """Count that a message was refused, and return what to raise."""

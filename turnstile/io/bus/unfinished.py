@@ -73,13 +73,13 @@ class Unfinished:
             self._finished.add(descriptor)
         return descriptor
 
-    def look(self, *, drained: bool) -> None:
+    def look(self, began_s: float, *, drained: bool) -> None:
         """Shut down who is too far ahead, if it is time to look.
 
         Args:
+            began_s: the time, monotonic.
             drained: whether every whole message was taken. If not, a full queue is allowed for.
         """
-        began_s = time.monotonic()
         if not self._works or began_s < self._look_at:
             return
         seen: dict[int, _Seen] = {}
