@@ -77,7 +77,7 @@ def test_a_note_says_in_words_what_happened(fact: Fact, words: str) -> None:
 def test_a_note_is_a_remark_with_its_number() -> None:
     """So that the text can be continued after it."""
     note = Note(log="office/log", number=12, at_ns=0, fact=NameErased(pseudonym="erased-1", entries=1))
-    line = remark(note, at=datetime(2026, 11, 22, 12, tzinfo=UTC))
+    line = remark(link_note(bytes(32), note), at=datetime(2026, 11, 22, 12, tzinfo=UTC))
     assert line == f"# 2026-11-22T12:00:00.000+00:00  note 12: {words_of(note.fact)}"
     assert note_number(line) == 12
     assert note_number("# another remark") is None
@@ -98,7 +98,7 @@ def test_a_note_is_chained_to_what_stands_before_it() -> None:
 def test_a_note_is_found_again_in_its_line() -> None:
     """By its number; other remarks have none."""
     note = Note(log="site/log", number=7, at_ns=0, fact=NameErased(pseudonym="erased-1", entries=1))
-    line = remark(note, at=datetime(2026, 11, 25, tzinfo=UTC))
+    line = remark(link_note(bytes(32), note), at=datetime(2026, 11, 25, tzinfo=UTC))
     assert line.endswith("note 7: erased-1 stands for a name that was erased in 1 entry")
     assert (note_number(line), note_number("# a remark")) == (7, None)
 

@@ -17,7 +17,6 @@ from turnstile.people.gallery import Gallery, build_gallery
 from turnstile.protocol.fields import Box, Hint, Looks, Timings
 from turnstile.protocol.messages import (
     Access,
-    Act,
     Beat,
     Face,
     Frame,
@@ -31,6 +30,7 @@ from turnstile.protocol.messages import (
     Work,
 )
 from turnstile.protocol.reasons import Reason
+from turnstile.protocol.requests import Act
 from turnstile.protocol.state import State
 from turnstile.site.settings import Site
 
@@ -263,6 +263,14 @@ def an_act(seq: int = 1, *, source: str = "aaaa", camera: str | None = "front_do
     return Act(
         source=source, seq=seq, visit=f"act-{seq}", camera=camera, asker="operator-1", at_ns=START_NS + seq
     )
+
+
+def a_deed(
+    words: str, seq: int = 1, *, by: str = "anna", deed: str = "enrol-picture", camera: str | None = None
+) -> Act:
+    """Return what an account did."""
+    act = an_act(seq, camera=camera)
+    return msgspec.structs.replace(act, by=by, role="clerk", deed=deed, words=words, asker="web-a1b2c3d4")
 
 
 def a_log(*events: Access | Act, source: str = "aaaa", after_seq: int | None = None, reason: str = "") -> Log:

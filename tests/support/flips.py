@@ -23,7 +23,8 @@ from turnstile.errors import JournalError, TurnstileError
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.io.log.verification import inspect
 from turnstile.io.site.file import load
-from turnstile.protocol.messages import Access, Act, Fetch, Log
+from turnstile.protocol.messages import Access, Fetch, Log
+from turnstile.protocol.requests import Act
 
 Outcome = Literal["noticed", "harmless", "UNNOTICED"]
 

@@ -8,7 +8,8 @@ from tests.support.builders import START_NS, a_log, an_access
 from turnstile.io.log.book import Book
 from turnstile.io.site.file import load
 from turnstile.io.store.store import LogName
-from turnstile.protocol.messages import Access, Act
+from turnstile.protocol.messages import Access
+from turnstile.protocol.requests import Act
 
 HOUR_NS = 3600 * 10**9
 LOGGER = "loggers: {logger: {file: access_log.txt, witness: away/heads.txt}}"

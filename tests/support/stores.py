@@ -29,7 +29,7 @@ def make_version_1(store: Store) -> None:
         newest = select(entries.c.number, entries.c.hash).order_by(entries.c.number.desc()).limit(1)
         number, sealed = connection.execute(newest).one()
         connection.execute(logs.update().values(head_number=number, head_hash=sealed))
-        for table in ("notes", "marks", "age_clocks"):
+        for table in ("notes", "act_words", "marks", "age_clocks"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
         for column in ("max_distance", "nearest_commitment"):
             connection.exec_driver_sql(f"ALTER TABLE entries DROP COLUMN {column}")

@@ -43,7 +43,7 @@ def row_of_act(link: NoteLink, fact: OperatorActed, *, at: datetime) -> Mapping[
         "time": at.isoformat(timespec="milliseconds"),
         "camera": fact.camera,
         "verdict": "note",
-        "reason": words_of(fact),
+        "reason": words_of(fact, link.told),
         "visit": fact.act,
         "decided_ns": fact.at_ns,
         "source": fact.source,

@@ -1,5 +1,6 @@
 """What a walk along the chain finds: whatever is not as it was written, and what no note accounts for."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from turnstile.log.notes import (
     SourceBegan,
     seal_note,
 )
+
+_PSEUDONYM = re.compile("erased-[0-9a-f]{8}")
 
 MAX_MOVED = 200
 """Of entries that do not give their hash, how many are compared with each other to find moved ones."""
@@ -156,8 +159,10 @@ class Inspection:
         match link.note.fact:
             case EventsMissing(source=source, last_seq=seq) | EventsRepeated(source=source, last_seq=seq):
                 self._last_seqs[source] = seq
-            case OperatorActed(source=source, seq=seq):
+            case OperatorActed(source=source, seq=seq) as fact:
                 self._take_event(link.note.number, source, seq, follows=follows)
+                if fact.deed:
+                    self._inspect_act(fact, link)
             case SourceBegan(source=source, after_seq=seq):
                 self._last_seqs[source] = seq
 
@@ -247,6 +252,27 @@ class Inspection:
             self._find(number, f"the nearest person of entry {number} is missing")
         else:
             self._pseudonyms.setdefault(personal.nearest, []).append(number)
+
+    def _inspect_act(self, fact: OperatorActed, link: NoteLink) -> None:
+        number, told = link.note.number, link.told
+        if told is None:
+            self._find(number, f"what an account did by note {number} is missing")
+            return
+        proven = (
+            (told.by, told.by_salt, fact.by_commitment),
+            (told.words, told.words_salt, fact.words_commitment),
+        )
+        found = set[str]()
+        for value, salt, committed in proven:
+            if salt is None:
+                stand_ins = set(_PSEUDONYM.findall(value))
+                if not stand_ins:
+                    self._find(number, f"what an account did by note {number} cannot be proven any more")
+                found |= stand_ins
+            elif commitment(value, salt) != committed:
+                self._find(number, f"what an account did by note {number} was changed")
+        for pseudonym in found:
+            self._pseudonyms.setdefault(pseudonym, []).append(number)
 
     def _last_changed(self) -> bool:
         return bool(self._changed) and self._changed[-1].record.number == self.head.number

@@ -20,9 +20,10 @@ import msgspec
 
 from turnstile.errors import LogError
 from turnstile.log.chain import Link
-from turnstile.log.notes import EventsMissing, SourceBegan
-from turnstile.protocol.messages import Access, Act, Fetch, Log, Verdict
+from turnstile.log.notes import EventsMissing, SourceBegan, without_name
+from turnstile.protocol.messages import Access, Fetch, Log, Verdict
 from turnstile.protocol.names import name_key, same_name
+from turnstile.protocol.requests import Act
 
 MAX_LINE_CHARS = 500
 """No line is longer; `turnstile.protocol.messages.Entries` carries lines of this length."""
@@ -148,6 +149,8 @@ def without_person(line: str, person: str, pseudonym: str) -> str:
 
     A line that only looks like an entry loses the name all the same, and keeps what else it has.
     """
+    if is_remark(line):
+        return without_name(line, person, pseudonym)
     name = person_field_of(line)
     if name is None or not _is_of(name, person):
         return line

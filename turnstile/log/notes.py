@@ -12,11 +12,15 @@ from typing import NamedTuple
 import msgspec
 
 from turnstile.counts import counted
+from turnstile.protocol.names import renamed
 
 FORM = b"turnstile-note/1\n"
 MAX_NS = 253_402_214_400 * 10**9
 """The last time that is written as a date: 9999-12-31 in UTC."""
 
+_ACCOUNTS_ACT = re.compile(
+    r"(# \S+  note [0-9]{1,19}: )(.*?)( \((?:viewer|clerk|admin)\) )(.*)(; event=[0-9a-f]+:[0-9]+)"
+)
 _REMARK = re.compile(r"# \S+  note ([0-9]{1,19}): ")
 
 
@@ -54,8 +58,12 @@ class EventsRepeated(msgspec.Struct, frozen=True, kw_only=True, tag="repeat"):
     last_seq: int
 
 
-class OperatorActed(msgspec.Struct, frozen=True, kw_only=True, tag="act"):
-    """The operator ended a lockout, or said that the broker's clock is right."""
+class OperatorActed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="act"):
+    """The operator ended a lockout, or said that the broker's clock is right; or an account did something.
+
+    What an account did has names in it, which can be erased. They stand in an `ActWords`; here are their
+    commitments.
+    """
 
     source: str
     seq: int
@@ -67,6 +75,20 @@ class OperatorActed(msgspec.Struct, frozen=True, kw_only=True, tag="act"):
     asker: str
     at_ns: int
     """Broker's clock."""
+    role: str = ""
+    deed: str = ""
+    """Which wish an account had; empty: what stands here says all."""
+    by_commitment: bytes = b""
+    words_commitment: bytes = b""
+
+
+class ActWords(NamedTuple):
+    """What can be erased of what an account did. A salt is erased when a pseudonym replaces a name."""
+
+    by: str
+    by_salt: bytes | None
+    words: str
+    words_salt: bytes | None
 
 
 class NameErased(msgspec.Struct, frozen=True, kw_only=True, tag="erasure"):
@@ -129,6 +151,8 @@ class NoteLink(NamedTuple):
     note: Note
     previous: bytes
     hash: bytes
+    told: ActWords | None = None
+    """Who did what, of an account's act; `None` if that is lost."""
 
 
 def seal_note(previous: bytes, note: Note) -> bytes:
@@ -141,9 +165,12 @@ def link_note(previous: bytes, note: Note) -> NoteLink:
     return NoteLink(note, previous, seal_note(previous, note))
 
 
-def words_of(fact: Fact) -> str:
-    """Return what a note says, as a sentence without its full stop."""
+def words_of(fact: Fact, told: ActWords | None = None) -> str:
+    """Return what a note says, as a sentence without its full stop; `told` of what an account did."""
     match fact:
+        case OperatorActed(deed=deed) if deed:
+            by, words = ("somebody", f"({deed})") if told is None else (told.by, told.words)
+            return f"{by} ({fact.role}) {words}; event={fact.source}:{fact.seq}"
         case SourceBegan() | EventsMissing() | EventsRepeated() | OperatorActed():
             return _words_of_events(fact)
         case NameErased(entries=entries):
@@ -156,15 +183,25 @@ def words_of(fact: Fact) -> str:
             return f"cannot be read: {problem}"
 
 
-def remark(note: Note, *, at: datetime) -> str:
+def remark(link: NoteLink, *, at: datetime) -> str:
     """Return a note as a line of the text; `at` is its `at_ns` in the zone of the log."""
-    return f"# {at.isoformat(timespec='milliseconds')}  note {note.number}: {words_of(note.fact)}"
+    words = words_of(link.note.fact, link.told)
+    return f"# {at.isoformat(timespec='milliseconds')}  note {link.note.number}: {words}"
 
 
 def note_number(line: str) -> int | None:
     """Return the number of the note that a line tells; `None` if it tells none."""
     found = _REMARK.match(line)
     return None if found is None else int(found[1])
+
+
+def without_name(line: str, person: str, pseudonym: str) -> str:
+    """Return the line of a note with a pseudonym in the place of a name in what an account did."""
+    found = _ACCOUNTS_ACT.fullmatch(line)
+    if found is None:
+        return line
+    start, by, role, words, end = found.groups()
+    return f"{start}{renamed(by, person, pseudonym)}{role}{renamed(words, person, pseudonym)}{end}"
 
 
 def read_fact(data: bytes) -> Fact:

@@ -68,7 +68,7 @@ from turnstile.protocol.fields import (
     Token,
 )
 from turnstile.protocol.reasons import Reason
-from turnstile.protocol.requests import Reply, Request
+from turnstile.protocol.requests import Act, Reply, Request
 from turnstile.protocol.roles import NodeRole
 from turnstile.protocol.state import State
 
@@ -254,21 +254,6 @@ class Access(Message, frozen=True, kw_only=True, tag="access/3"):
     """Names the settings and rules that decided."""
     thumbnail: Thumbnail = b""
     """The face that decided."""
-
-
-class Act(Message, frozen=True, kw_only=True, tag="act/1"):
-    """The operator ended what kept people out: on record among the decisions, and for loggers alone."""
-
-    source: Token
-    seq: Count
-    """Numbered as `Access` is."""
-    visit: Text
-    """What tells it from every other act and every visit."""
-    camera: Name | None
-    """See `Unlock`."""
-    asker: Name
-    at_ns: Nanoseconds
-    """Broker's clock."""
 
 
 class Guide(Message, frozen=True, kw_only=True, tag="guide/1"):

@@ -23,7 +23,8 @@ from turnstile.io.access.recording import read
 from turnstile.io.journal.erasure import ErasureRequest, erase_from_journal
 from turnstile.io.journal.journal import Journal
 from turnstile.io.metrics.hops import Meter
-from turnstile.protocol.messages import Access, Act, Face, Fetch, Guide, Log, Unlock
+from turnstile.protocol.messages import Access, Face, Fetch, Guide, Log, Unlock
+from turnstile.protocol.requests import Act
 from turnstile.protocol.topics import Outgoing
 
 MS = 1_000_000

@@ -20,7 +20,8 @@ from turnstile.io.bus.nodes import Bus
 from turnstile.io.integrations.sent import read_progress
 from turnstile.io.integrations.webhook import Sender, WebhookNode, read_secret
 from turnstile.io.runner.heart import Heart
-from turnstile.protocol.messages import Access, Act, Fetch, decode, encode
+from turnstile.protocol.messages import Access, Fetch, decode, encode
+from turnstile.protocol.requests import Act
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
 from turnstile.site.settings import Site, WebhookSettings

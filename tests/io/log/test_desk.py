@@ -15,8 +15,8 @@ from turnstile.io.log.desk import LogDesk
 from turnstile.io.log.retention import erase_person
 from turnstile.io.site.file import load
 from turnstile.io.store.store import LogName
-from turnstile.protocol.messages import Access, Act
-from turnstile.protocol.requests import AccountRole, Reply, Request
+from turnstile.protocol.messages import Access
+from turnstile.protocol.requests import AccountRole, Act, Reply, Request
 from turnstile.requests.answers import (
     AnyAnswer,
     ChainFound,

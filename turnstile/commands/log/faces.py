@@ -8,12 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from turnstile.people.gallery import is_picture, person_of
-from turnstile.protocol.names import name_key, same_name
+from turnstile.protocol.names import bears, same_name
 
 _ENCODING = re.compile(r"\.?([0-9a-f]{64})\..+")
 """A file of the encoding cache, whole or half written."""
-
-_APART = re.compile(r"[\W_]+")
 
 
 class FacesOf:
@@ -82,18 +80,3 @@ def _digest(path: Path) -> set[str]:
     with suppress(OSError):
         return {hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else set()
     return set()
-
-
-def bears(text: str, person: str) -> bool:
-    """Tell whether a text or a path has a person's name in it, as words of their own."""
-    wanted = _words(name_key(person))
-    if not wanted:
-        return name_key(person) in name_key(text)
-    if text.isascii() and wanted[0] not in text.lower():
-        return False
-    words = _words(name_key(text))
-    return any(words[at : at + len(wanted)] == wanted for at in range(len(words)))
-
-
-def _words(text: str) -> list[str]:
-    return [word for word in _APART.split(text) if word]

@@ -4,13 +4,12 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from turnstile.commands.log.faces import bears
 from turnstile.errors import ConfigError, LogError
 from turnstile.files.reading import is_absent
 from turnstile.io.log.rewriting import log_files, read_lines
 from turnstile.io.site import yaml_file
 from turnstile.log.lines import person_of_line
-from turnstile.protocol.names import same_name
+from turnstile.protocol.names import bears, same_name
 from turnstile.site.settings import Site
 
 BESIDE_A_DATABASE = ("-journal", "-wal", "-shm", ".erase", ".erased")

@@ -30,8 +30,9 @@ from turnstile.io.access.rules_file import RulesFile, places_of
 from turnstile.io.journal.erasure import Erasure, ErasureAsked, ErasureRequest
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal, SourceReplaced
 from turnstile.io.metrics.hops import Meter
-from turnstile.protocol.messages import Access, Act, Fetch, Unlock
+from turnstile.protocol.messages import Access, Fetch, Unlock
 from turnstile.protocol.public import without_nearest
+from turnstile.protocol.requests import Act
 from turnstile.protocol.state import CLOCK_BEHIND, LOCKED_OUT
 from turnstile.protocol.topics import Outgoing, log_topic, topic
 from turnstile.site.settings import Site

@@ -39,8 +39,9 @@ from turnstile.io.runner.member import Member, key_for
 from turnstile.io.runner.worker import Worker
 from turnstile.log.lines import Event
 from turnstile.log.notes import EventsMissing, words_of
-from turnstile.protocol.messages import Access, Act, Log
+from turnstile.protocol.messages import Access, Log
 from turnstile.protocol.public import without_nearest
+from turnstile.protocol.requests import Act
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import log_topic
 from turnstile.site.secrecy import hide, masked

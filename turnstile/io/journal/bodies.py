@@ -9,7 +9,8 @@ import hashlib
 import msgspec
 
 from turnstile.access.door import Door
-from turnstile.protocol.messages import Access, Act
+from turnstile.protocol.messages import Access
+from turnstile.protocol.requests import Act
 
 _MARK = b"\xc1"
 """MessagePack never begins with this byte. Bodies without it were written before November 2026."""
@@ -30,7 +31,9 @@ def read_event(body: object, *, seq: int, visit: str) -> Access | Act:
         msgspec.MsgspecError: it is damaged.
     """
     data = _opened(f"event {seq} {visit}", body)
-    event = msgspec.msgpack.decode(data.replace(b"access/2", b"access/3", 1), type=Access | Act)
+    for before, now in ((b"access/2", b"access/3"), (b"act/1", b"act/2")):
+        data = data.replace(before, now, 1) if before in data[:20] else data
+    event = msgspec.msgpack.decode(data, type=Access | Act)
     if (event.seq, event.visit) != (seq, visit):
         raise msgspec.DecodeError(f"it is event {event.seq} of visit {event.visit}")
     return event

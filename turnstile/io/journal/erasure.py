@@ -20,8 +20,9 @@ from turnstile.access.door import Door, visits_of, without_visits_of
 from turnstile.errors import JournalError
 from turnstile.files.whole import owner_of, write_whole
 from turnstile.io.journal.bodies import read_door, read_event, write_door, write_event
-from turnstile.protocol.messages import Act
-from turnstile.protocol.names import same_name
+from turnstile.protocol.messages import Access
+from turnstile.protocol.names import renamed, same_name
+from turnstile.protocol.requests import Act
 
 ANSWER_WITHIN_S = 10.0
 MAX_REQUEST_BYTES = 4096
@@ -173,10 +174,10 @@ def _erase_events(connection: sqlite3.Connection, request: ErasureRequest) -> in
             if not request.dry_run:
                 connection.execute("UPDATE events SET body = x'' WHERE seq = ?", (seq,))
             continue
-        changed = None
+        changed: Access | Act | None = None
         if isinstance(event, Act):
-            continue
-        if _is(event.person, request):
+            changed = _renamed(event, request)
+        elif _is(event.person, request):
             changed = msgspec.structs.replace(event, person=request.pseudonym, thumbnail=b"")
         elif _is(event.nearest, request):
             changed = msgspec.structs.replace(event, nearest=request.pseudonym)
@@ -185,6 +186,13 @@ def _erase_events(connection: sqlite3.Connection, request: ErasureRequest) -> in
             encoded = write_event(changed)
             connection.execute("UPDATE events SET body = ? WHERE seq = ?", (encoded, seq))
     return count
+
+
+def _renamed(act: Act, request: ErasureRequest) -> Act | None:
+    """Return what an account did without the name; `None` if it does not name the person."""
+    by, words = (renamed(one, request.person, request.pseudonym) for one in (act.by, act.words))
+    changed = msgspec.structs.replace(act, by=by, words=words)
+    return None if changed == act else changed
 
 
 def _forget_visits(connection: sqlite3.Connection, request: ErasureRequest) -> int:

@@ -50,7 +50,8 @@ from turnstile.io.journal.readers import Readers
 from turnstile.io.journal.sources import read_extent, read_source
 from turnstile.io.journal.waiting import Decided, Waiting
 from turnstile.io.runner.worker import Worker
-from turnstile.protocol.messages import Access, Act, Fetch, Log
+from turnstile.protocol.messages import Access, Fetch, Log
+from turnstile.protocol.requests import Act
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
 NOTICE_S, MAX_NOTICES = 600.0, 8

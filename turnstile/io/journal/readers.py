@@ -19,7 +19,8 @@ import msgspec
 from turnstile.io.journal.bodies import read_event
 from turnstile.io.journal.sources import Source, begin_source, is_known, read_extent, read_source
 from turnstile.io.runner.clock import running_ns
-from turnstile.protocol.messages import Access, Act, Fetch, Log
+from turnstile.protocol.messages import Access, Fetch, Log
+from turnstile.protocol.requests import Act
 
 MAX_BATCH = 200
 

@@ -11,8 +11,9 @@ import msgspec
 
 from turnstile.access.door import Door
 from turnstile.io.journal.bodies import read_event, write_clock, write_door, write_event
-from turnstile.protocol.messages import Access, Act
+from turnstile.protocol.messages import Access
 from turnstile.protocol.reasons import Reason
+from turnstile.protocol.requests import Act
 
 MAX_WAITING = 10_000
 """Decisions kept in memory while the disk does not take them."""

@@ -1,12 +1,15 @@
 """The access log as a logger keeps it: a store, the text written from it, a witness, and retention."""
 
 import logging
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby, islice, zip_longest
 from pathlib import Path
+
+import msgspec
 
 from turnstile.errors import LogError
 from turnstile.files.space import Space
@@ -17,15 +20,19 @@ from turnstile.io.log.text import RETRY_S, TextLog, line_of
 from turnstile.io.log.witness import Witness
 from turnstile.io.store.database import Database
 from turnstile.io.store.store import LogName, Store, number_of
-from turnstile.log.chain import Link
+from turnstile.log.chain import Link, commitment
 from turnstile.log.lines import Event
-from turnstile.log.notes import EventsRepeated, OperatorActed, words_of
+from turnstile.log.notes import ActWords, EventsRepeated, OperatorActed, words_of
 from turnstile.log.paging import Line, answer
-from turnstile.protocol.messages import Access, Act, Entries, Fetch, Log, Query
+from turnstile.protocol.messages import Access, Entries, Fetch, Log, Query
+from turnstile.protocol.requests import Act
 from turnstile.site.settings import LoggerSettings
 
 NOTICE_S = 600.0
 """How long what the log lacks is in the logger's beat."""
+
+MAX_LINE_CHARS = 500
+"""Of a line for those who tail: `turnstile.protocol.fields.Text`."""
 
 LOOK_S = 2.0
 """How often the store is asked whether it is there, also when nobody comes."""
@@ -59,7 +66,7 @@ class StoreReader:
             if isinstance(link, Link):
                 event = Event(link.record.source, link.record.seq)
             if event is not None:  # a place is named by an event, so a note is told after one
-                found.append(Line(number_of(link), event, line_of(link)))
+                found.append(Line(number_of(link), event, line_of(link)[:MAX_LINE_CHARS]))
         return found
 
 
@@ -214,7 +221,7 @@ class Book:
         ):
             some, links = list(run), list[Link]()
             if is_act and not is_there:
-                self._store.note(*(_fact(act) for act in some if isinstance(act, Act)), at_ns=time.time_ns())
+                self._note_acts([act for act in some if isinstance(act, Act)])
             elif is_there:
                 first, last = some[0], some[-1]
                 fact = EventsRepeated(source=first.source, first_seq=first.seq, last_seq=last.seq)
@@ -229,6 +236,14 @@ class Book:
             self._fault_point("before text")
             self._text.keep_up(links)
             self._fault_point("after text")
+
+    def _note_acts(self, acts: Sequence[Act]) -> None:
+        """Store acts: those of accounts with what can be erased of them."""
+        for is_accounts, run in groupby(acts, key=lambda act: bool(act.deed)):
+            some = list(run)
+            told = [_told(act) for act in some] if is_accounts else []
+            facts = [_fact(act, words) for act, words in zip_longest(some, told)]
+            self._store.note(*facts, at_ns=time.time_ns(), told=told)
 
     def _open(self) -> None:
         if not self._claimed:
@@ -262,7 +277,20 @@ class Book:
             log.info("the access log can be written again")
 
 
-def _fact(act: Act) -> OperatorActed:
-    return OperatorActed(
+def _told(act: Act) -> ActWords:
+    return ActWords(act.by, secrets.token_bytes(32), act.words, secrets.token_bytes(32))
+
+
+def _fact(act: Act, told: ActWords | None) -> OperatorActed:
+    fact = OperatorActed(
         source=act.source, seq=act.seq, act=act.visit, camera=act.camera, asker=act.asker, at_ns=act.at_ns
+    )
+    if told is None:
+        return fact
+    return msgspec.structs.replace(
+        fact,
+        role=act.role,
+        deed=act.deed,
+        by_commitment=commitment(told.by, told.by_salt or b""),
+        words_commitment=commitment(told.words, told.words_salt or b""),
     )

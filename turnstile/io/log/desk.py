@@ -317,4 +317,6 @@ def _entry(link: Link, picture: bytes, *, tells_nearest: bool) -> VisitEntry:
 
 def _act_entry(link: NoteLink) -> ActEntry:
     note = link.note
-    return ActEntry(number=note.number, at_ns=max(0, note.at_ns), words=words_of(note.fact)[:MAX_WORDS])
+    return ActEntry(
+        number=note.number, at_ns=max(0, note.at_ns), words=words_of(note.fact, link.told)[:MAX_WORDS]
+    )

@@ -11,11 +11,12 @@ from turnstile.io.log.aging import Ages
 from turnstile.io.log.rewriting import log_files, rewrite
 from turnstile.io.store.chained import add_notes
 from turnstile.io.store.store import Store
-from turnstile.io.store.tables import entries, logs, notes, personal, progress
+from turnstile.io.store.tables import act_words, entries, logs, notes, personal, progress
 from turnstile.log.age import DAY_NS
 from turnstile.log.chain import Head
 from turnstile.log.lines import event_of, is_remark
-from turnstile.log.notes import EntriesRemoved, Fact, NameErased, PicturesRemoved
+from turnstile.log.notes import ActWords, EntriesRemoved, Fact, NameErased, PicturesRemoved
+from turnstile.protocol.names import renamed
 from turnstile.site.settings import LoggerSettings
 
 PERIOD_NS = 3600 * 1_000_000_000
@@ -46,7 +47,9 @@ def erase_person(store: Store, person: str, pseudonym: str, *, dry_run: bool = F
     if dry_run:
         with store.database.reading() as connection:
             counted = select(func.count()).select_from(personal).where(or_(theirs, near_them))
-            return int(connection.execute(counted).scalar_one())
+            return int(connection.execute(counted).scalar_one()) + len(
+                _acts_of(connection, store, person, pseudonym)
+            )
     with store.database.writing() as connection:
         count = connection.execute(
             personal.update().where(theirs).values(**nothing, pseudonym=pseudonym)
@@ -54,9 +57,28 @@ def erase_person(store: Store, person: str, pseudonym: str, *, dry_run: bool = F
         count += connection.execute(
             personal.update().where(near_them).values(nearest=pseudonym, nearest_salt=None)
         ).rowcount
+        for number, changed in _acts_of(connection, store, person, pseudonym).items():
+            mine = and_(act_words.c.log_id == store.id, act_words.c.number == number)
+            connection.execute(act_words.update().where(mine).values(**changed._asdict()))
+            count += 1
         if count:
             note(connection, store, NameErased(pseudonym=pseudonym, entries=count))
     return count
+
+
+def _acts_of(connection: Connection, store: Store, person: str, pseudonym: str) -> dict[int, ActWords]:
+    """Return what accounts did that names a person, by number, as it stands without the name."""
+    changed: dict[int, ActWords] = {}
+    for _, number, *fields in connection.execute(select(act_words).where(act_words.c.log_id == store.id)):
+        before = ActWords(*fields)
+        by, words = (renamed(one, person, pseudonym) for one in (before.by, before.words))
+        if (by, words) != (before.by, before.words):
+            salts = (
+                before.by_salt if by == before.by else None,
+                before.words_salt if words == before.words else None,
+            )
+            changed[number] = ActWords(by, salts[0], words, salts[1])
+    return changed
 
 
 def note(connection: Connection, store: Store, fact: Fact) -> None:
@@ -108,7 +130,8 @@ def forget_entries(store: Store, *, up_to: int, before_ns: int) -> int:
         sealed = _hash_of(connection, store, last)
         connection.execute(personal.delete().where(personal.c.log_id == store.id, personal.c.number <= last))
         connection.execute(entries.delete().where(mine, entries.c.number <= last))
-        connection.execute(notes.delete().where(notes.c.log_id == store.id, notes.c.number <= last))
+        for table in (notes, act_words):
+            connection.execute(table.delete().where(table.c.log_id == store.id, table.c.number <= last))
         connection.execute(
             logs.update().where(logs.c.id == store.id).values(floor_number=last, floor_hash=sealed)
         )

@@ -203,7 +203,7 @@ def _time_of(remark_line: str) -> datetime | None:
 def line_of(link: Link | NoteLink) -> str:
     """Return an entry or a note as its line, its time in this machine's zone."""
     if isinstance(link, NoteLink):
-        return remark(link.note, at=local_time(link.note.at_ns))
+        return remark(link, at=local_time(link.note.at_ns))
     return format_entry(entry_of(link, at=local_time(link.record.decided_ns)))
 
 

@@ -143,7 +143,7 @@ def _event(link: Link) -> Event:
 def _written(link: Link | NoteLink, zone: tzinfo | None) -> str:
     """Return the line of an entry or a note, its time in the zone that the line has."""
     if isinstance(link, NoteLink):
-        return remark(link.note, at=local_time(link.note.at_ns).astimezone(zone))
+        return remark(link, at=local_time(link.note.at_ns).astimezone(zone))
     return format_entry(entry_of(link, at=local_time(link.record.decided_ns).astimezone(zone)))
 
 

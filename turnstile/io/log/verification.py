@@ -83,7 +83,7 @@ def _summary(
     for link in inspection.notes:
         if not _is_outdone(link, inspection):
             when = local_time(link.note.at_ns).isoformat(timespec="seconds")
-            yield f"note {link.note.number} of {when}: {words_of(link.note.fact)}"
+            yield f"note {link.note.number} of {when}: {words_of(link.note.fact, link.told)}"
     if inspection.without_picture:
         yield f"{counted(inspection.without_picture, 'picture')} removed, for their age or by erasure"
     yield from text.summary()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, func, or_, select
 
 from turnstile.io.store.store import Store
-from turnstile.io.store.tables import entries, logs, metadata, notes, personal
+from turnstile.io.store.tables import act_words, entries, logs, metadata, notes, personal
 from turnstile.log.inspection import Finding
 
 MAX_SAID = 20
@@ -35,7 +35,8 @@ def strays_of(store: Store) -> list[Finding]:
     log = select(logs.c.floor_number, logs.c.head_number).where(logs.c.id == store.id).subquery()
     found = list[Finding]()
     with store.database.reading() as connection:
-        for table, kind in ((entries, "entry"), (notes, "note"), (personal, "the name of entry")):
+        kinds = ("entry", "note", "the name of entry", "what an account did by note")
+        for table, kind in zip((entries, notes, personal, act_words), kinds, strict=True):
             number = table.c.number
             outside = or_(number <= log.c.floor_number, number > log.c.head_number)
             query = select(number).where(table.c.log_id == store.id, outside).limit(MAX_SAID)

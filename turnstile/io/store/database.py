@@ -26,7 +26,7 @@ from sqlalchemy.pool import NullPool
 from turnstile.errors import ConfigError, LogError
 from turnstile.files.private import close_to_others
 from turnstile.io.store import tables
-from turnstile.io.store.upgrade import upgrade
+from turnstile.io.store.upgrade import EARLIER, upgrade
 
 _POSTGRESQL = {
     "connect_timeout": "2",
@@ -136,7 +136,7 @@ class Database:
                 driver.execute("VACUUM")
                 return
             driver.autocommit = True
-            for table in (tables.personal, tables.entries, tables.notes):
+            for table in (tables.personal, tables.entries, tables.notes, tables.act_words):
                 driver.execute(f"VACUUM FULL {table.name}")
             driver.autocommit = False
 
@@ -163,11 +163,11 @@ class Database:
                 tables.metadata.create_all(connection)
                 connection.execute(tables.schema.insert().values(version=tables.VERSION))
             version = connection.execute(select(tables.schema.c.version)).scalar_one()
-            if version == 1 and create:
-                upgrade(connection)
+            if version in EARLIER and create:
+                upgrade(connection, version)
                 version = tables.VERSION
-            if version == 1:
-                raise LogError(f"the store {self.address} is of version 1; start its logger once")
+            if version in EARLIER:
+                raise LogError(f"the store {self.address} is of version {version}; start its logger once")
             if version != tables.VERSION:
                 raise ConfigError(
                     f"the store {self.address} is of version {version}; this Turnstile has {tables.VERSION}"

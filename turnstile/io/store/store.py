@@ -13,16 +13,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, ColumnElement, Connection, Row, and_, func, null, select, union
 
 from turnstile.errors import LogError
-from turnstile.io.store.chained import add_notes, locked_head
+from turnstile.io.store.chained import add_notes, locked_head, read_notes
 from turnstile.io.store.database import Database, StoreAbsentError
 from turnstile.io.store.tables import entries, logs, notes, personal, progress
 from turnstile.log.chain import START, Head, Link, Personal, Record, Salts, extend
 from turnstile.log.lines import Event, Progress
 from turnstile.log.notes import (
+    ActWords,
     EventsMissing,
     EventsRepeated,
     Fact,
-    Note,
     NoteLink,
     OperatorActed,
     SourceBegan,
@@ -228,8 +228,10 @@ class Store:
         """Return the number of a journal's oldest entry that is kept."""
         return self._one_number(func.min, entries.c.source == source)
 
-    def note(self, *facts: Fact, at_ns: int) -> list[NoteLink]:
+    def note(self, *facts: Fact, at_ns: int, told: Sequence[ActWords] = ()) -> list[NoteLink]:
         """Record what happened to the log itself. Events that a note accounts for count as taken.
+
+        `told` is what can be erased of each, if they are accounts' acts.
 
         Raises:
             LogError: it could not be stored.
@@ -237,7 +239,7 @@ class Store:
         taken = {event: fact for fact in facts if (event := _taken_by(fact)) is not None}
         with self.database.writing() as connection:
             self._own_head(connection)
-            links = add_notes(connection, self._id, facts, log=str(self.name), at_ns=at_ns)
+            links = add_notes(connection, self._id, facts, log=str(self.name), at_ns=at_ns, told=told)
             self._set_progress(connection, {event.source: event.seq for event in taken})
             for event in taken:
                 mine = logs.update().where(logs.c.id == self._id)
@@ -251,17 +253,14 @@ class Store:
     def notes(self, *, after: int = 0, up_to: int) -> Iterator[NoteLink]:
         """Give notes in order of number, page by page."""
         while True:
-            wanted = (notes.c.number > after, notes.c.number <= up_to)
-            query = select(notes).where(notes.c.log_id == self._id, *wanted)
             with self.database.reading() as connection:
-                rows = connection.execute(query.order_by(notes.c.number).limit(PAGE)).all()
-            for row in rows:
-                fact = read_fact(row.fact)
-                note = Note(log=str(self.name), number=row.number, at_ns=row.at_ns, fact=fact)
-                yield NoteLink(note, row.previous, row.hash)
-            if len(rows) < PAGE:
+                links = read_notes(
+                    connection, self._id, log=str(self.name), after=after, up_to=up_to, at_most=PAGE
+                )
+            yield from links
+            if len(links) < PAGE:
                 return
-            after = rows[-1].number
+            after = links[-1].note.number
 
     def chain(
         self, *, after: int = 0, up_to: int | None = None, pictures: bool = False

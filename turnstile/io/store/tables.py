@@ -19,8 +19,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 2
-"""Of these tables. A logger brings a store of version 1 up to date; any other version is refused."""
+VERSION = 3
+"""Of these tables. A logger brings a store of an earlier version up to date; a later one is refused."""
 
 metadata = MetaData()
 
@@ -115,6 +115,18 @@ notes = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 """What happened to a log itself, in one sequence of numbers and one chain with its entries."""
+
+act_words = Table(
+    "act_words",
+    metadata,
+    Column("log_id", Integer, ForeignKey("logs.id"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("by", String, nullable=False),
+    Column("by_salt", LargeBinary),
+    Column("words", String, nullable=False),
+    Column("words_salt", LargeBinary),
+)
+"""What accounts did, by the number of its note: personal, so that names can be erased from it."""
 
 marks = Table(
     "marks",

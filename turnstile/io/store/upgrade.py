@@ -1,4 +1,7 @@
-"""A store of version 1 becomes one of version 2: what stood beside the chain becomes notes in it."""
+"""A store of version 1 or 2 becomes one of version 3.
+
+What stood beside the chain in version 1 becomes notes in it. Version 3 keeps what accounts do.
+"""
 
 import time
 from collections.abc import Iterator
@@ -9,6 +12,7 @@ from sqlalchemy import Connection, inspect, select, text
 from turnstile.io.store.chained import add_notes
 from turnstile.io.store.tables import (
     VERSION,
+    act_words,
     age_clocks,
     entries,
     erasures,
@@ -30,7 +34,18 @@ _ADDED = (
 )
 
 
-def upgrade(connection: Connection) -> None:
+EARLIER = (1, 2)
+
+
+def upgrade(connection: Connection, version: int) -> None:
+    """Add what an earlier version lacks."""
+    if version == 1:
+        _from_version_1(connection)
+    act_words.create(connection)
+    connection.execute(schema.update().values(version=VERSION))
+
+
+def _from_version_1(connection: Connection) -> None:
     """Add what version 1 lacks, and note what was erased and removed before there were any notes."""
     for table in (notes, marks, age_clocks):
         table.create(connection)
@@ -44,7 +59,6 @@ def upgrade(connection: Connection) -> None:
             add_notes(
                 connection, row["id"], facts, log=f"{row['site']}/{row['logger']}", at_ns=time.time_ns()
             )
-    connection.execute(schema.update().values(version=VERSION))
 
 
 def _begin_ages(connection: Connection, log_id: int) -> None:
