@@ -18,6 +18,7 @@ from zmq.utils import z85
 
 from tests.support.messages import one_of_each
 from tests.support.processes import ROOT
+from tests.support.pth import ORDERED_DICT, framed, pth, tensor, text
 from turnstile.access import replay, rules
 from turnstile.errors import ConfigError, LogError, ModelError, PictureError, WireError
 from turnstile.io.access import recording, rules_file
@@ -29,7 +30,7 @@ from turnstile.protocol.jpeg import check_jpeg
 from turnstile.protocol.messages import Access, Frame, People, Result, Work, decode, encode
 from turnstile.protocol.permissions import may_subscribe, why_not_send
 from turnstile.protocol.roles import ROLES, Identity
-from turnstile.vision.models import dlib_file
+from turnstile.vision.models import dlib_file, torch_file
 
 MAX_FRAME_BYTES, MAX_FRAME_PX = 4 * 2**20, 9_000_000
 
@@ -128,6 +129,11 @@ def _model(data: bytes, _folder: Path) -> str:
     return "a network"
 
 
+def _torch_file(data: bytes, _folder: Path) -> str:
+    torch_file.read(data, name="network.pth")
+    return "tensors"
+
+
 def _bundle(data: bytes, folder: Path) -> str:
     bundle.unpack(_file(folder / "a.bundle", data), folder / "unpacked")
     return "unpacked"
@@ -192,6 +198,13 @@ def _bundles() -> list[bytes]:
 def _keys() -> list[bytes]:
     key = z85.encode(bytes(range(32))).decode()
     return [f'#   ZeroMQ CURVE\ncurve\n    public-key = "{key}"\n    secret-key = "{key}"\n'.encode()]
+
+
+def _torch_files() -> list[bytes]:
+    """Return a file of two tensors, and one whose tensor is a part of its storage."""
+    row = np.arange(6, dtype=np.float32)
+    part = ORDERED_DICT + b"(" + text("part") + tensor("row", (2, 2), offset=1) + b"u"
+    return [pth({"row": row, "table": row.reshape(2, 3)}), framed(part, {"row": row})]
 
 
 def _models() -> list[bytes]:
@@ -261,6 +274,7 @@ DECODERS: dict[str, Decoder] = {
     "site": Decoder(feed=_site, refusals=(ConfigError,), seeds=_site_examples),
     "rules": Decoder(feed=_rules, refusals=(ConfigError,), seeds=_rules_examples),
     "model": Decoder(feed=_model, refusals=(ModelError,), seeds=_models),
+    "torch_file": Decoder(feed=_torch_file, refusals=(ModelError,), seeds=_torch_files),
     "bundle": Decoder(feed=_bundle, refusals=(ConfigError,), seeds=_bundles),
     "key": Decoder(feed=_key, refusals=(ConfigError,), seeds=_keys),
     "recording": Decoder(feed=_recording, refusals=(ConfigError,), seeds=_records),

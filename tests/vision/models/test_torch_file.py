@@ -43,6 +43,8 @@ def test_a_part_of_a_storage_is_a_tensor() -> None:
         (b"Nr\xff\xff\xff\x7f", "memo 2147483647"),
         (b"}(" + text("a") + b"tQ", "damaged"),
         (b"\x8b\xff\xff\xff\x7f", "damaged"),
+        (b"N" + b"\x85" * 20_000, "too many"),
+        (b"}N" + b"\x85" * 19_000 + b"Ns", "something else than named tensors"),
     ],
 )
 def test_a_hostile_value_is_refused_with_a_reason(value: bytes, why: str) -> None:
@@ -80,7 +82,8 @@ def test_a_storage_of_boundless_length_is_refused() -> None:
 
 def test_other_files_are_refused() -> None:
     """A zip file as PyTorch writes it now, a text, and more bytes than any network has."""
-    for contents in (b"", b"PK\x03\x04", b"hello", b"\x80\x02K\x01."):
+    nested = b"\x80\x02N" + b"\x85" * 19_000 + b"."
+    for contents in (b"", b"PK\x03\x04", b"hello", b"\x80\x02K\x01.", nested + pth(ROW)[15:]):
         with pytest.raises(ModelError):
             torch_file.read(contents, name="some.pth")
     with pytest.raises(ModelError, match="at most"):

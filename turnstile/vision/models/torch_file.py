@@ -24,7 +24,8 @@ from turnstile.errors import ModelError
 FORMAT = 0x1950A86A20F9469CFC6C
 VERSION = 1001
 MAX_BYTES = 64 * 2**20
-MAX_OPCODES = 200_000
+MAX_OPCODES = 20_000
+"""Of one pickle. MiniFASNetV2's has 12,366; many more could nest values deeper than Python may follow."""
 MAX_MEMO = 50_000
 MAX_DIMENSIONS = 4
 
@@ -37,6 +38,7 @@ _OPCODES = frozenset(
     )
 )
 _PICKLES = 5
+_DAMAGE = (ArithmeticError, AttributeError, EOFError, LookupError, RecursionError, TypeError, ValueError)
 
 Tensor = npt.NDArray[Any]
 
@@ -93,7 +95,7 @@ def read(contents: bytes, *, name: str) -> Mapping[str, Tensor]:
         return _tensors(io.BytesIO(contents))
     except ModelError as error:
         raise ModelError(f"{name} cannot be read: {error}") from error
-    except (ArithmeticError, AttributeError, EOFError, LookupError, TypeError, ValueError) as error:
+    except _DAMAGE as error:
         raise ModelError(f"{name} is no file of PyTorch's format before 1.6, or damaged: {error}") from error
     except pickle.UnpicklingError as error:
         raise ModelError(f"{name} holds what no network's file holds: {error}") from error
