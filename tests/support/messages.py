@@ -25,6 +25,7 @@ from turnstile.protocol.messages import (
     Work,
 )
 from turnstile.protocol.reasons import Reason
+from turnstile.protocol.requests import Reply, Request
 from turnstile.protocol.roles import NodeRole
 
 SIZE_PX = (64, 48)
@@ -94,6 +95,8 @@ def one_of_each(name: str = "front_door", *, role: NodeRole = "capture") -> list
             gauges={"b": 1.0},
         ),
         Unlock(asker=f"{name}-1", camera=name),
+        Request(asker=f"{name}-1", token=_WORK_ID, to="broker", by="A", role="admin", wish=b"w"),
+        Reply(asker=f"{name}-1", token=_WORK_ID, sender=name, answer=b"a"),
         Rivals(node=name, served=instance, refused=f"{name}-1"),
     ]
 

@@ -34,7 +34,7 @@ def attacked() -> Iterator[AttackedSite]:
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_comes_of_an_attack(attacked: AttackedSite, attack: str) -> None:
     """Nobody hears the attacker, the broker lives, and the honest cameras are seen during and after it."""
-    outcome = attacked.attempt(attack, ATTACKS[attack], (0.2, 1.5, 0.7))
+    outcome = attacked.attempt(attack, ATTACKS[attack], (0.5, 1.5, 1.0))
     assert outcome.alive
     assert gained(outcome) == []
     assert outcome.tries > 0

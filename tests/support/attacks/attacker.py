@@ -21,6 +21,7 @@ INTRUDERS = (
     Identity("logger", "rogue_logger"),
     Identity("display", "rogue_display"),
     Identity("observer", "rogue_observer"),
+    Identity("web", "rogue_web"),
 )
 """Keys in the wrong hands, made anew for each attack: nothing but what their roles allow may come of them."""
 

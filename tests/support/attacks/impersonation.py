@@ -36,14 +36,16 @@ from turnstile.protocol.messages import (
     Work,
     encode,
 )
+from turnstile.protocol.requests import Reply, Request
 from turnstile.protocol.topics import topic
 
 MAY_SAY: dict[str, tuple[type[Message], ...]] = {
     "capture": (Frame, Beat),
     "recognizer": (Ready, Result, Template, Bye, Beat),
-    "logger": (Fetch, Entries, Beat),
+    "logger": (Fetch, Entries, Reply, Beat),
     "display": (Beat,),
     "observer": (Query, Beat),
+    "web": (Request, Beat),
 }
 """Written down again, so that `turnstile.protocol.permissions` is not asked about itself."""
 
@@ -53,13 +55,30 @@ HONEST = {
     "logger": "scribe",
     "display": "porter",
     "observer": "watcher",
+    "web": "web",
 }
 """Whose names are worth having."""
 
 _OTHERS_TOPICS = (
-    *("", "f", "frame", "work", "log", "gallery", "query", "entries", "status", "access", "result", "guide"),
+    *(
+        "",
+        "f",
+        "frame",
+        "work",
+        "log",
+        "gallery",
+        "query",
+        "entries",
+        "status",
+        "access",
+        "result",
+        "guide",
+        "reply",
+        "request",
+    ),
     *("work.", "work.honest.", "work.honest.honest-1.", "log.", "log.scribe.", "log.scribe.scribe-1."),
-    *("entries.", "entries.watcher-1.", "ready.", "fetch.", "template.", "bye."),
+    *("entries.", "entries.watcher-1.", "reply.", "reply.web-1.", "request.", "request.scribe."),
+    *("ready.", "fetch.", "template.", "bye."),
 )
 """No role may hear these, an intruder's name or not."""
 
@@ -85,6 +104,7 @@ _TOPICS = {
         "status.door.",
         "gallery.",
     ),
+    "web": ("gallery.", "query.", "work.rogue_web.rogue_web-1.", "log.rogue_web.rogue_web-1."),
     "display": (
         "gallery.",
         "query.",
@@ -297,7 +317,7 @@ def _topic_of(message: AnyMessage) -> str:
         "picture": "work.honest.honest-1.",
         "taken": "work.honest.honest-1.",
         "log": "log.scribe.scribe-1.",
-        "entries": topic(kind, getattr(message, "asker", "")),
+        **{one: topic(one, getattr(message, "asker", "")) for one in ("entries", "reply")},
         **{one: topic(one, getattr(message, "camera", "")) for one in ("frame", "access", "guide")},
     }
     return own.get(kind, f"{kind}.")
