@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from tests.support.builders import a_frame, an_access
+from tests.support.builders import START_NS, a_frame, an_access
 from tests.support.web_pages import SignedIn, a_client, a_site
 from turnstile.io.web.link import BrokerContact
 from turnstile.io.web.live.socket import CLOSE_NOT_UNDERSTOOD, CLOSE_TOO_MANY, MAX_PAGES_EACH
@@ -42,7 +42,8 @@ def next_of(socket: WebSocketTestSession, kind: str, **values: object) -> tuple[
 def test_the_wall_shows_every_door_without_script() -> None:
     """With its state in words, and the decisions that came."""
     client = a_live_client()
-    hear(client, an_access(camera="door"), an_access(seq=2, camera="store", verdict="denied", person=None))
+    later = an_access(seq=2, camera="store", verdict="denied", person=None, decided_ns=2 * START_NS)
+    hear(client, an_access(camera="door"), later)
     page = client.get("/").text
     assert 'data-door="door"' in page
     assert "waiting for the first picture" in page
