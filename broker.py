@@ -24,7 +24,7 @@ import zmq
 
 from turnstile.dispatch.desk import DispatchDesk, Recognized
 from turnstile.dispatch.dispatcher import Job
-from turnstile.dispatch.newest import HeldBack, NewestOfEach, QueuedFrame, Watched
+from turnstile.dispatch.newest import Intake, QueuedFrame
 from turnstile.errors import PictureError, RefusedError, TurnstileError, WireError
 from turnstile.io.access.desk import AccessDesk, open_access_desk
 from turnstile.io.bus.broker import BrokerSockets, Received
@@ -54,9 +54,9 @@ from turnstile.protocol.messages import (
     Query,
     Ready,
     Result,
-    Taken,
     Template,
     Unlock,
+    Work,
     decode,
     encode,
 )
@@ -99,11 +99,8 @@ class BrokerNode:
     meter: Meter
     heart: Heart
     endpoint: Endpoint | None
-    frames: NewestOfEach[Received] = field(default_factory=lambda: NewestOfEach(room=FRAMES_A_TURN))
+    frames: Intake[Received] = field(default_factory=lambda: Intake(room=FRAMES_A_TURN))
     """Those that came and were not looked at yet."""
-    held: HeldBack[Received] = field(default_factory=HeldBack)
-    """Those that are looked at when it is their camera's turn, or at the next beat."""
-    watched: Watched = field(default_factory=Watched)
     _is_flooded: bool = False
     """Whether more had come in the last turn than was received."""
     _upkeep_ns: int = 0
@@ -134,7 +131,7 @@ class BrokerNode:
         until = time.monotonic() + DRAIN_S
         while (event := self.sockets.subscription(until)) is not None:
             about, subscribed = event
-            self.watched.note(about, subscribed=subscribed)
+            self.frames.watched.note(about, subscribed=subscribed)
             kind, *names = about.split(".")
             if kind == "work" and len(names) == 3 and all(names[:2]) and not names[2]:
                 if subscribed:
@@ -162,7 +159,7 @@ class BrokerNode:
                 self._look_at(received)
                 left -= COST_OF_OTHERS
                 continue
-            self.frames.put((received.connection, received.topic), received)
+            self.frames.put(received.topic, received.connection, received)
             left -= 1
             if received.connection in heard and count >= LEAST_A_ROUND:
                 break
@@ -171,18 +168,11 @@ class BrokerNode:
 
     def _look_at_frames(self) -> None:
         """Take in some of the frames; in a flood, those that newer ones have overtaken are dropped unseen."""
-        left = FRAMES_A_TURN
-        while left and self.frames:
-            waiting = self.frames.take()
-            about = waiting.newest.topic
-            camera = about.removeprefix("frame.").removesuffix(".")
-            if self.dispatch.dispatcher.has_waiting(camera) and about not in self.watched:
-                self.held.put(about, waiting)
-                continue
-            for older in self.held.take(about):
-                self.dispatch.counts["dropped_unseen"] += older.dropped + 1
+        for _ in range(FRAMES_A_TURN):
+            waiting = self.frames.take(self.dispatch.dispatcher.has_waiting)
+            if waiting is None:
+                break
             self._look_at_frame(waiting)
-            left -= 1
 
     def _look_at_frame(self, waiting: QueuedFrame[Received]) -> None:
         self.dispatch.counts["dropped_unseen"] += waiting.dropped
@@ -221,10 +211,11 @@ class BrokerNode:
             case Bye():
                 self.dispatch.dispatcher.resting(work_topic(message.name, message.instance))
             case Result():
-                self._confirm(message)
+                self.dispatch.confirm(message)
                 self._publish_result(message, now_ns)
+                self._publish(self.people.take(message, now_ns))
             case Template():
-                self._confirm(message)
+                self.dispatch.confirm(message)
                 self._publish(self.people.take(message, now_ns))
             case Fetch() | Unlock():
                 self._publish(self.access.take(message))
@@ -241,7 +232,7 @@ class BrokerNode:
         _check_topic(about, topic("frame", frame.camera))
         if self.dispatch.take(frame, now_ns):
             self.meter.came(frame, now_ns)
-            if about in self.watched:
+            if about in self.frames.watched:
                 self.sockets.publish(about, body)
 
     def _pass_on_beat(self, beat: Beat, about: str, body: zmq.Frame, now_ns: int) -> None:
@@ -280,10 +271,6 @@ class BrokerNode:
         self._publish(self.access.take(recognized))
         self.dispatch.note_door(result.camera, self.access.at_door(result.camera))
 
-    def _confirm(self, answer: Result | Template) -> None:
-        """Tell a recognizer that its answer came, even if it is not wanted any more."""
-        self._publish([Outgoing(work_topic(answer.name, answer.instance), Taken(token=answer.token))])
-
     def _keep_up(self, now_ns: int) -> None:
         """Do what no message asks for."""
         self._publish(self.access.due(enrolled=self.people.enrolled))
@@ -295,12 +282,13 @@ class BrokerNode:
 
     def _hand_out_work(self, now_ns: int) -> None:
         for camera in self.dispatch.dispatcher.due_cameras():
-            for waiting in self.held.take(topic("frame", camera)):
+            for waiting in self.frames.held.take(topic("frame", camera)):
                 self._look_at_frame(waiting)
         for assignment, message in self.dispatch.due(now_ns):
-            if assignment.job.kind == "frame":
+            if isinstance(message, Work):
                 self.meter.handed_out(assignment)
             self._publish([Outgoing(assignment.recognizer, message)])
+        self._publish(self.dispatch.confirmations())
 
     def _set_aside(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
@@ -314,7 +302,7 @@ class BrokerNode:
             self.sockets.publish(about, encode(message))
 
     def _beat(self, now_ns: int) -> None:
-        for waiting in self.held.take_all():
+        for waiting in self.frames.held.take_all():
             self._look_at_frame(waiting)
         if self.endpoint is not None:
             self.endpoint.check()

@@ -19,12 +19,23 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
+import msgspec
+
 from turnstile.dispatch.outbox import Answer, Outbox
 from turnstile.errors import WireError
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
-from turnstile.protocol.messages import AnyMessage, Bye, People, Picture, Ready, Result, Taken, Work
+from turnstile.protocol.messages import (
+    AnyMessage,
+    Bye,
+    People,
+    Picture,
+    Ready,
+    Taken,
+    Template,
+    Work,
+)
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import work_topic
 from turnstile.vision.engines.desk import RecognitionDesk
@@ -58,7 +69,6 @@ class RecognizerNode:
             self._receive(message)
         if self.work:
             self._answer(self.work.popleft())
-            self.ready_at = 0.0
         for answer in self.outbox.due(time.monotonic()):
             self.heart.count("answers_repeated")
             self._send(answer)
@@ -81,7 +91,10 @@ class RecognizerNode:
 
     def _receive(self, message: AnyMessage) -> None:
         match message:
-            case Work() | Picture():
+            case Work():
+                self.outbox.confirm(message.taken)
+                self.work.append(message)
+            case Picture():
                 self.work.append(message)
             case Taken():
                 self.outbox.confirm(message.token)
@@ -104,10 +117,16 @@ class RecognizerNode:
         answer = self.desk.take(work)
         self.heart.gauge("last_ms", self.desk.last_ms)
         self.outbox.put(answer, lease_s=work.lease_s, now_s=time.monotonic())
+        self.ready_at = 0.0 if isinstance(answer, Template) else time.monotonic()
         self._send(answer)
 
     def _send(self, answer: Answer) -> None:
-        self.bus.send("result." if isinstance(answer, Result) else "template.", answer)
+        """Send an answer; a result says besides that more may come."""
+        if isinstance(answer, Template):
+            self.bus.send("template.", answer)
+        else:
+            more = 0 if self.stop.requested else self.credits
+            self.bus.send("result.", msgspec.structs.replace(answer, credits=more))
 
     def _until_ready_s(self) -> float:
         return self.ready_at + READY_S - time.monotonic()

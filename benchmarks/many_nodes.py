@@ -100,6 +100,7 @@ class _Recognizer:
             gallery_version=self.version,
             faces=(),
             timings=_NO_TIMINGS,
+            credits=1 if token else 0,
         )
         self._say("result." if token else topic("result", work.camera), encode(result))
 
@@ -173,18 +174,17 @@ def recognizers_that_reply(channel: Channel, ports: Ports, *, ready: bool) -> No
             poller.register(sub, zmq.POLLIN)
         while not channel.stop.is_set():
             for sub, _ in poller.poll(100):
-                _serve(recognizers[sub], ready=ready)
+                _serve(recognizers[sub])
             if ready:
                 _repeat_ready(list(recognizers.values()))
 
 
-def _serve(recognizer: _Recognizer, *, ready: bool) -> None:
+def _serve(recognizer: _Recognizer) -> None:
     for message in _drain(recognizer.sub):
         match message:
             case Work() | Frame():
                 recognizer.answer(message)
-                if ready:
-                    recognizer.say_ready()
+                recognizer.ready_at = time.monotonic()
             case People():
                 recognizer.version = message.version
             case _:

@@ -11,8 +11,8 @@ from turnstile.dispatch.dispatcher import Job
 from turnstile.dispatch.hints import AtDoor
 from turnstile.errors import PictureError, WireError
 from turnstile.people.encodings import Unencoded
-from turnstile.protocol.messages import Picture, Work
-from turnstile.protocol.topics import work_topic
+from turnstile.protocol.messages import Picture, Taken, Work
+from turnstile.protocol.topics import Outgoing, work_topic
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.site.settings import BrokerSettings
 
@@ -137,6 +137,21 @@ def test_a_result_that_cannot_be_right_is_refused(changes: dict[str, object]) ->
         desk.recognized(msgspec.structs.replace(a_result(a_face(), work=work), **changes), 2 * MS)
     assert desk.counts["results"] == 0
     assert next_work(desk).hint is None
+
+
+def test_an_answer_is_confirmed_with_the_next_work_or_by_itself() -> None:
+    """Each once, and also one that nobody wanted any more."""
+    desk, work = a_desk_with_work_out()
+    for token in ("01", work.token):
+        desk.confirm(a_result(token=token))
+    desk.recognized(a_result(work=work), 2 * MS)
+    desk.dispatcher.ready(RECOGNIZER, credits=1)
+    desk.take(a_frame(seq=2), 2 * MS)
+    ((_, more),) = desk.due(3 * MS)
+    assert isinstance(more, Work)
+    assert more.taken == work.token
+    assert desk.confirmations() == [Outgoing(RECOGNIZER, Taken(token="01"))]
+    assert desk.confirmations() == []
 
 
 def test_an_answer_of_the_wrong_kind_is_refused() -> None:

@@ -67,9 +67,12 @@ EXAMPLES: list[Message] = [
             hint=Hint(boxes_px=(a_box(),), age_s=0.25, frames_since_full_scan=2, find_only=(0,)),
         ),
         check_alive=True,
+        taken="00ff",
     ),
     a_picture(),
-    a_result(msgspec.structs.replace(a_face(), alive=0.75), a_face(None), problem="a problem"),
+    msgspec.structs.replace(
+        a_result(msgspec.structs.replace(a_face(), alive=0.75), a_face(None), problem="a problem"), credits=1
+    ),
     msgspec.structs.replace(a_template(encoding=128 * ONE), looks=some_looks()),
     Taken(token="00ff"),
     msgspec.structs.replace(some_people(), persons=("Ann", "Bob"), owners=(0, 1, 1), encodings=3 * 128 * ONE),

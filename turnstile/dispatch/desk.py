@@ -22,8 +22,8 @@ from turnstile.errors import PictureError, WireError
 from turnstile.people.encodings import Unencoded, is_encoding
 from turnstile.protocol.fields import Timings
 from turnstile.protocol.jpeg import SeenHeader, check_jpeg
-from turnstile.protocol.messages import Frame, Picture, Result, Template, Work
-from turnstile.protocol.topics import work_topic
+from turnstile.protocol.messages import Frame, Picture, Result, Taken, Template, Work
+from turnstile.protocol.topics import Outgoing, work_topic
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.site.settings import BrokerSettings
 
@@ -69,6 +69,8 @@ class DispatchDesk:
     """Camera → its newest frame that needs no look and is not answered yet, and when that came."""
     _asking: set[str] = field(default_factory=set)
     """Cameras of doors that want to know how likely the faces of the next frame are alive."""
+    _unconfirmed: dict[str, list[str]] = field(default_factory=dict)
+    """Recognizer → the tokens of its answers that it does not know of yet."""
     _headers: dict[str, SeenHeader] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -136,6 +138,16 @@ class DispatchDesk:
         self.hints.note_decided(camera, at_door.read_ns)
         (self._asking.add if at_door.asks_network else self._asking.discard)(camera)
 
+    def confirm(self, answer: Result | Template) -> None:
+        """Let a recognizer know that its answer came, even if it is not wanted any more."""
+        recognizer = work_topic(answer.name, answer.instance)
+        self._unconfirmed.setdefault(recognizer, []).append(answer.token)
+
+    def confirmations(self) -> list[Outgoing]:
+        """Return what to tell recognizers that got no work since, which would say it too."""
+        unsaid, self._unconfirmed = self._unconfirmed, {}
+        return [Outgoing(one, Taken(token=token)) for one, tokens in unsaid.items() for token in tokens]
+
     def due(self, now_ns: int) -> list[Handout]:
         """Return the work to send now."""
         return [self._handout(assignment, now_ns) for assignment in self.dispatcher.assign(now_ns)]
@@ -162,7 +174,7 @@ class DispatchDesk:
         if any(face.encoding and not is_encoding(face.encoding) for face in result.faces):
             raise WireError("a face whose encoding is not 128 finite numbers")
         self.counts["results"] += 1
-        result = msgspec.structs.replace(result, captured_ns=frame.captured_ns)
+        result = msgspec.structs.replace(result, captured_ns=frame.captured_ns, credits=0)
         if result.problem:
             self.counts["bad_frames"] += 1
         else:
@@ -204,6 +216,7 @@ class DispatchDesk:
         if isinstance(job.body, Unencoded):
             picture = Picture(token=token, lease_s=lease_s, file=job.body.file, data=job.body.data)
             return Handout(assignment, picture)
+        answered = self._unconfirmed.get(assignment.recognizer)
         work = Work(
             token=token,
             lease_s=lease_s,
@@ -213,6 +226,7 @@ class DispatchDesk:
             waited_ms=(now_ns - job.came_ns) / 1e6,
             jpeg=job.body.jpeg,
             hint=self.hints.hint(job.body.camera, job.came_ns),
+            taken=answered.pop() if answered else "",
             check_alive=job.body.camera in self._asking,
         )
         return Handout(assignment, work)

@@ -6,7 +6,7 @@ their camera, and an earlier frame of it still waits for a recognizer.
 """
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -98,3 +98,41 @@ class Watched:
     def __contains__(self, about: str) -> bool:
         """Tell whether anybody hears messages of a topic."""
         return about in self._topics or any(about.startswith(one) for one in self._prefixes)
+
+
+class Intake(Generic[T]):
+    """All of this together: what is to be looked at next, of that which came.
+
+    Attributes:
+        held: what is looked at when it is its camera's turn.
+        watched: which cameras displays show.
+    """
+
+    def __init__(self, *, room: int) -> None:
+        """Begin with nothing; see `NewestOfEach` for `room`."""
+        self.held, self.watched = HeldBack[T](), Watched()
+        self._queue = NewestOfEach[tuple[str, T]](room=room)
+
+    def __len__(self) -> int:
+        """Return how many are queued."""
+        return len(self._queue)
+
+    def put(self, about: str, connection: int, newest: T) -> None:
+        """Queue a frame that came under a topic."""
+        self._queue.put((about, connection), (about, newest))
+
+    def take(self, has_waiting: Callable[[str], bool]) -> QueuedFrame[T] | None:
+        """Take the next one to look at, and hold those back that nobody needs yet.
+
+        Args:
+            has_waiting: tells whether an earlier frame of a camera waits for a recognizer.
+        """
+        while self._queue:
+            first = self._queue.take()
+            about, newest = first.newest
+            one = QueuedFrame(sender=first.sender, newest=newest, dropped=first.dropped)
+            if about in self.watched or not has_waiting(about.removeprefix("frame.").removesuffix(".")):
+                one.dropped += sum(older.dropped + 1 for older in self.held.take(about))
+                return one
+            self.held.put(about, one)
+        return None

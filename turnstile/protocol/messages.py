@@ -31,7 +31,7 @@ message        said by               leaves the broker on        heard by
 
 Ordering: one sender's messages arrive in order, with gaps allowed for `Frame`, `Beat` and `Ready`. `Ready`
 is repeated until work comes. A `Work` or `Picture` is answered by one `Result` or `Template` with its token,
-repeated until `Taken` comes; the broker takes it once, and refuses tokens that it did not give.
+repeated until `Taken` (or `Work.taken`) comes; the broker refuses tokens that it did not give.
 
 Clocks: ``*_ns`` are the named machine's nanoseconds since 1970. They may jump: durations use running clocks.
 """
@@ -118,7 +118,7 @@ class EarlierFrame(Frame, frozen=True, kw_only=True, tag="frame/2"):
 
 
 class Ready(Message, frozen=True, kw_only=True, tag="ready/1"):
-    """A recognizer can take `credits` pieces of work at a time and holds this version of the gallery."""
+    """A recognizer takes `credits` pieces of work at a time, as a `Result` says too, and has this gallery."""
 
     name: Name
     instance: Name
@@ -147,6 +147,7 @@ class Work(Message, frozen=True, kw_only=True, tag="work/3"):
     hint: Hint | None = None
     check_alive: bool = False
     """Whether `Face.alive` is wanted."""
+    taken: Token = ""
 
 
 class Picture(Message, frozen=True, kw_only=True, tag="picture/1"):
@@ -176,6 +177,7 @@ class Result(Message, frozen=True, kw_only=True, tag="result/5"):
     """False when only the surroundings of hinted faces were searched."""
     problem: Text = ""
     """Why the frame could not be recognized; empty when it was."""
+    credits: Annotated[int, Meta(ge=0, le=64)] = 0
 
 
 class Template(Message, frozen=True, kw_only=True, tag="template/2"):
@@ -193,7 +195,7 @@ class Template(Message, frozen=True, kw_only=True, tag="template/2"):
 
 
 class Taken(Message, frozen=True, kw_only=True, tag="taken/1"):
-    """The broker has received a `Result` or `Template`, in time or not."""
+    """The broker has received a `Result` or `Template`, in time or not; `Work.taken` says the same."""
 
     token: Token
 
@@ -375,8 +377,7 @@ def decode(body: bytes | memoryview) -> AnyMessage:
     """Return the message in a body.
 
     Raises:
-        WireError: not MessagePack, not one of our messages, or a value out of range; the text names the
-            path of the value.
+        WireError: it is none of ours, or a value is out of range; the text names the path of the value.
     """
     try:
         return _decoder.decode(body)

@@ -176,6 +176,16 @@ def test_a_recognizer_that_still_holds_the_gallery_before_names_nobody_who_is_go
     assert "refused from" not in caplog.text
 
 
+def test_a_result_may_say_that_its_recognizer_is_ready(office: Office) -> None:
+    """Then nothing else need say it; one without credits says nothing."""
+    office.turn_until(lambda: office.desk.enrolment.in_use)
+    office.dispatch.take(a_frame(), office.now_ns)
+    for credits_, handed_out in ((0, 0), (1, 1)):
+        result = msgspec.structs.replace(a_result(), credits=credits_)
+        office.desk.take(result, office.now_ns)
+        assert len(office.dispatch.due(office.now_ns)) == handed_out
+
+
 def test_a_recognizer_gets_nothing_before_it_listens(office: Office) -> None:
     """What is sent before its subscription is seen would be lost."""
     office.enrol("barack_obama.jpg")

@@ -29,7 +29,7 @@ from turnstile.people.encodings import is_encoding
 from turnstile.people.gallery import Gallery
 from turnstile.people.naming import false_claims, name_faces
 from turnstile.people.register import few_in_words
-from turnstile.protocol.messages import Ready, Template
+from turnstile.protocol.messages import Ready, Result, Template
 from turnstile.protocol.roles import Identity, is_own_name
 from turnstile.protocol.topics import Outgoing, work_topic
 
@@ -81,16 +81,16 @@ class PeopleDesk:
         }
         return values if self.rate.value is None else values | {"stranger_rate": self.rate.value}
 
-    def take(self, message: Ready | Template, now_ns: int) -> list[Outgoing]:
+    def take(self, message: Ready | Result | Template, now_ns: int) -> list[Outgoing]:
         """Note that a recognizer is ready, or keep the encoding that it made; return a gallery it lacks.
 
         Raises:
             WireError: a template that is no encoding, is of another engine, or is for other work.
         """
-        if isinstance(message, Ready):
-            return self._greet(message, now_ns)
-        self._keep(message)
-        return []
+        if isinstance(message, Template):
+            self._keep(message)
+            return []
+        return self._greet(message, now_ns) if message.credits else []
 
     def name_faces(self, recognized: Recognized) -> Recognized:
         """Return a result with the names that the gallery gives its faces."""
@@ -182,7 +182,7 @@ class PeopleDesk:
         )
         return next(own, "")
 
-    def _greet(self, ready: Ready, now_ns: int) -> list[Outgoing]:
+    def _greet(self, ready: Ready | Result, now_ns: int) -> list[Outgoing]:
         recognizer, version = work_topic(ready.name, ready.instance), self.enrolment.made.gallery.version
         if not self.enrolment.in_use:
             return []
