@@ -125,7 +125,7 @@ def _show(
         visits = decider.doors[CAMERA].visits
         decided = [visit for visit in visits if visit.verdict is not None and not visit.absent_ns]
         read_ns = {visit.trail.box_px: visit.read_ns for visit in decided}
-        desk.note_door(CAMERA, AtDoor(bool(visits), read_ns))
+        desk.note_door(CAMERA, AtDoor(bool(visits), read_ns, any_undecided=len(decided) < len(visits)))
 
 
 def _name(file: str) -> str:

@@ -139,6 +139,16 @@ def test_a_result_that_cannot_be_right_is_refused(changes: dict[str, object]) ->
     assert next_work(desk).hint is None
 
 
+def test_doors_with_somebody_undecided_are_served_first() -> None:
+    """As the access desk says of each door after each of its results."""
+    desk = a_desk()
+    desk.note_door("gate", AtDoor(any_open=True, read_ns={}, any_undecided=True))
+    for camera in ("front_door", "gate"):
+        desk.take(a_frame(camera=camera), MS)
+    ((assignment, _),) = desk.due(MS)
+    assert assignment.job.key == "gate"
+
+
 def test_an_answer_is_confirmed_with_the_next_work_or_by_itself() -> None:
     """Each once, and also one that nobody wanted any more."""
     desk, work = a_desk_with_work_out()

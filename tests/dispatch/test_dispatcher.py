@@ -111,6 +111,25 @@ def test_the_cameras_whose_turn_is_next_are_known_before_anything_is_handed_out(
     assert (pool.due_cameras(), pool.has_waiting("b"), pool.has_waiting("c")) == ([], False, True)
 
 
+def test_urgent_cameras_come_first_and_do_not_starve_others() -> None:
+    """Somebody undecided is in view there; one in three frames is of a camera where somebody may come."""
+    pool, served = a_pool("r1"), []
+    for camera in ("c", "d"):
+        pool.note_urgent(camera, is_urgent=True)
+    for turn in range(12):
+        offer(pool, "a", "b", "c", "d", seq=turn, came_ns=turn * MS)
+        (due,) = pool.due_cameras()
+        assignment = only(pool.assign(turn * MS))
+        served.append(assignment.job.key)
+        assert due == served[-1]
+        answer(pool, assignment)
+    assert served == ["c", "d", "a", "c", "d", "b"] * 2
+    for camera in ("c", "d"):
+        pool.note_urgent(camera, is_urgent=False)
+    offer(pool, "a", "b", "c", "d", seq=13, came_ns=13 * MS)
+    assert only(pool.assign(13 * MS)).job.key == "a"
+
+
 def test_recognizers_take_turns() -> None:
     """Work spreads over the pool also when one would do."""
     pool = a_pool("r1", "r2", "r3")

@@ -88,18 +88,22 @@ class Decider:
             age_s=age_s,
             objection=objection,
         )
-        self.counts.update(visits_too_short=too_short, visits_joined=joined)
+        if too_short or joined:
+            self.counts.update(visits_too_short=too_short, visits_joined=joined)
         for decision in decisions:
             found = decision.conclusion
             tries = lockout.after(
                 tries, found.verdict, found.reason, now.monotonic_ns, settings=self.settings.lockout
             )
         self.tries[camera] = tries
+        if not decisions:
+            self._keep_glimpses(camera, result)
+            return []
         circumstances = Circumstances(
             decided_ns=now.wall_ns,
             valid_s=settings.grant_valid_s,
             encoding=self.encoding,
-            config_hash=self.config_hash if decisions else "",
+            config_hash=self.config_hash,
         )
         decisions = [self._with_picture(camera, decision) for decision in decisions]
         self._keep_glimpses(camera, result)
@@ -113,6 +117,9 @@ class Decider:
         return decision._replace(face=msgspec.structs.replace(decision.face, thumbnail=kept))
 
     def _keep_glimpses(self, camera: str, result: Result) -> None:
+        if not self.doors[camera].visits:
+            self.glimpses[camera] = {}
+            return
         pictures = {face.box_px: face.thumbnail for face in result.faces if face.thumbnail}
         before = self.glimpses.get(camera, {})
         self.glimpses[camera] = {

@@ -127,6 +127,8 @@ def fold(
     frame = (result.seq, came_ns)
     if came_ns <= door.newest_ns and frame in door.folded:
         return Folded(door, [])
+    if not (result.faces or door.visits):
+        return Folded(_after(door, (), frame), [])
     faces = followed([visit.trail for visit in door.visits], result.faces, at_most=MAX_FACES_LINKED)
     result = msgspec.structs.replace(result, faces=tuple(faces))
     too_old = age_s > settings.max_result_age_s
@@ -144,13 +146,17 @@ def fold(
         conclusion = find(visits[name], sights[name].ballot, settings, doubtful=doubtful)
         if conclusion is not None:
             decisions += conclude(visits, name, conclusion, in_view, settings, objection)
-    after = Door(
-        visits=tuple(visits.values()),
-        newest_ns=max(door.newest_ns, came_ns),
-        folded=(*door.folded, frame)[-MAX_FOLDED:],
-    )
+    after = _after(door, tuple(visits.values()), frame)
     too_short = sum(visit.verdict is None and not was_tried(visit, settings) for visit in gone)
     return Folded(after, decisions, too_short, joined + before - len(visits))
+
+
+def _after(door: Door, visits: tuple[Visit, ...], frame: tuple[int, int]) -> Door:
+    return Door(
+        visits=visits,
+        newest_ns=max(door.newest_ns, frame[1]),
+        folded=(*door.folded, frame)[-MAX_FOLDED:],
+    )
 
 
 def _step(door: Door, came_ns: int) -> _Step:

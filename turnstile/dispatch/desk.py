@@ -136,6 +136,7 @@ class DispatchDesk:
         """Note who is at a door, after each of its results."""
         self.gate.note_visits(camera, any_open=at_door.any_open)
         self.hints.note_decided(camera, at_door.read_ns)
+        self.dispatcher.note_urgent(camera, is_urgent=at_door.any_undecided)
         (self._asking.add if at_door.asks_network else self._asking.discard)(camera)
 
     def confirm(self, answer: Result | Template) -> None:

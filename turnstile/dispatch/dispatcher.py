@@ -1,5 +1,7 @@
 """The dispatcher: a free recognizer gets the newest frame of the camera that has waited longest.
 
+Cameras with somebody in view who is not decided about come first.
+
 Pure: times and tokens are arguments, decisions are values, and the broker sends.
 
 - One slot a camera holds only its newest frame. Older ones are dropped and counted.
@@ -21,6 +23,9 @@ import msgspec
 
 from turnstile.people.encodings import Unencoded
 from turnstile.protocol.messages import Frame
+
+URGENT_IN_A_ROW = 2
+"""So many frames of urgent cameras are handed out before one of another, which may see somebody come."""
 
 MAX_ATTEMPTS = 2
 MAX_PICTURES = 100_000
@@ -78,6 +83,8 @@ class Dispatcher:
         self._newest_ns: dict[str, int] = {}
         self._turns: dict[str, None] = {}
         """The cameras, those that were served longest ago first."""
+        self._urgent: set[str] = set()
+        self._urgent_in_a_row = 0
         self._pictures: deque[Job] = deque()
         self._frames_turn = False
         self._recognizers: dict[str, _Recognizer] = {}
@@ -117,6 +124,8 @@ class Dispatcher:
 
     def due_cameras(self) -> list[str]:
         """Return the cameras whose frames are handed out next, if no pictures are."""
+        if not (self._free and self._slots):
+            return []
         return list(islice(self._in_turn(), sum(self._recognizers[one].free for one in self._free)))
 
     def offer_frame(self, job: Job) -> None:
@@ -127,6 +136,10 @@ class Dispatcher:
         self._slots[job.key] = job
         self._turns.setdefault(job.key)
         self.heard_of(job.key, job.came_ns)
+
+    def note_urgent(self, camera: str, *, is_urgent: bool) -> None:
+        """Note whether a camera's frames come before those of others."""
+        (self._urgent.add if is_urgent else self._urgent.discard)(camera)
 
     def heard_of(self, camera: str, came_ns: int) -> None:
         """Note that a frame came, to be handed out or not."""
@@ -218,6 +231,7 @@ class Dispatcher:
         self._slots.pop(camera, None)
         self._newest_ns.pop(camera, None)
         self._turns.pop(camera, None)
+        self._urgent.discard(camera)
 
     def _note_free(self, recognizer: str) -> None:
         """Note whether a recognizer can take something, after anything that may have changed it."""
@@ -238,11 +252,23 @@ class Dispatcher:
         return out < max(1, len(self._recognizers) // 2)
 
     def _in_turn(self) -> Iterator[str]:
-        """Give the cameras whose frames wait, those that were served longest ago first."""
-        return (name for name in self._turns if name in self._slots)
+        """Give the cameras whose frames wait: urgent ones first, and those that were served longest ago."""
+        waiting = (name for name in self._turns if name in self._slots)
+        if self._urgent.isdisjoint(self._slots):
+            yield from waiting
+            return
+        urgent, others = deque[str](), deque[str]()
+        for name in waiting:
+            (urgent if name in self._urgent else others).append(name)
+        in_a_row = self._urgent_in_a_row
+        while urgent or others:
+            is_urgent = bool(urgent) and (in_a_row < URGENT_IN_A_ROW or not others)
+            in_a_row = in_a_row + 1 if is_urgent else 0
+            yield (urgent if is_urgent else others).popleft()
 
     def _next_frame(self) -> Job:
         camera = next(self._in_turn())
+        self._urgent_in_a_row = self._urgent_in_a_row + 1 if camera in self._urgent else 0
         self._turns[camera] = self._turns.pop(camera)
         return self._slots.pop(camera)
 

@@ -22,6 +22,8 @@ class AtDoor(NamedTuple):
     """Box of a face in view whose visit is decided → when the frame came in which it was last encoded."""
     asks_network: bool = False
     """Whether it is to be known how likely the faces of the next frame are alive."""
+    any_undecided: bool = False
+    """Whether any of the visits has no verdict yet."""
 
 
 class Hints:

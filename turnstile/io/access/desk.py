@@ -118,6 +118,7 @@ class AccessDesk:
             bool(door.visits),
             {visit.trail.box_px: visit.read_ns for visit in decided},
             asks_network(door, self.decider.settings_at(camera)),
+            any(visit.verdict is None for visit in door.visits),
         )
 
     def due(self, *, enrolled: Sequence[str] | None) -> list[Outgoing]:
