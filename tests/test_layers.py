@@ -31,7 +31,7 @@ PURE: dict[str, set[str]] = {
     "log": {"protocol"},
     "health": {"protocol", "site"},
     "requests": {"protocol"},
-    "web": {"access", "people", "protocol", "requests"},
+    "web": {"access", "people", "protocol", "requests", "site"},
     "web.live": {"dispatch", "health", "protocol", "requests", "screen", "site"},
 }
 """Room -> the rooms it may import; every room may import `turnstile.errors`."""
@@ -82,7 +82,17 @@ WORLD: dict[str, set[str]] = {
     "io.screen": {"files", "io.runner", "protocol", "screen", "site", "vision"},
     "io.web": {"io.bus", "protocol", "requests", "web"},
     "io.web.live": {"io.bus", "io.supervise", "io.web", "requests", "screen", "site", "web.live"},
-    "io.web.serving": {"io.bus", "io.runner", "io.web", "io.web.live", "protocol", "site", "web.live"},
+    "io.web.serving": {
+        "io.bus",
+        "io.runner",
+        "io.web",
+        "io.web.live",
+        "io.web.pages",
+        "protocol",
+        "site",
+        "web.live",
+    },
+    "io.web.pages": {"access", "io.access", "io.bus", "io.web", "protocol", "requests", "site", "web"},
     "io.supervise": {"io.bus", "io.runner", "io.site", "site"},
 }
 

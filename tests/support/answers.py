@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from turnstile.protocol.fields import Looks
+from tests.support.builders import a_jpeg
 from turnstile.requests.answers import (
     ActEntry,
     EnrolledPictureState,
@@ -14,6 +14,8 @@ from turnstile.requests.answers import (
 
 AT_NS = 1_795_000_000_000_000_000
 """2026-11-18T11:06:40Z."""
+
+A_JPEG = a_jpeg(8, 8)
 
 
 def a_visit(**other: Any) -> VisitEntry:
@@ -44,21 +46,6 @@ def an_act(**other: Any) -> ActEntry:
     return ActEntry(**(fields | other))
 
 
-def looks(**other: Any) -> Looks:
-    """Return what was measured of a good picture that looks straight at the camera."""
-    fields: dict[str, Any] = {
-        "width_px": 120,
-        "sharpness": 200.0,
-        "brightness": 120.0,
-        "contrast": 40.0,
-        "side_light": 0.1,
-        "turn": 0.02,
-        "nod": 0.75,
-        "spread": 0.05,
-    }
-    return Looks(**(fields | other))
-
-
 def a_person(**other: Any) -> PersonEntry:
     """Return somebody enrolled."""
     fields: dict[str, Any] = {
@@ -87,11 +74,3 @@ def an_unknown(**other: Any) -> UnknownPerson:
         "picture": A_JPEG,
     }
     return UnknownPerson(**(fields | other))
-
-
-A_JPEG = bytes.fromhex(
-    "ffd8ffe000104a46494600010100000100010000ffdb004300" + "08" * 64 + "ffc0000b080001000101011100"
-    "ffc4001400010000000000000000000000000000000009ffc40014100100000000000000000000000000000000"
-    "00ffda0008010100003f0054ffd9"
-)
-"""One grey pixel."""

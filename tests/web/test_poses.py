@@ -1,13 +1,13 @@
 """Guided enrolment: poses, and what to say."""
 
-from tests.support.answers import looks
+from tests.support.builders import some_looks
 from turnstile.requests.answers import PictureJudged
 from turnstile.web.poses import POSE_WORDS, Poses
 
 
 def judged(problem: str = "", weaknesses: str = "", **measured: float) -> PictureJudged:
     """Return what is said of a frame."""
-    return PictureJudged(problem=problem, weaknesses=weaknesses, looks=looks(**measured))
+    return PictureJudged(problem=problem, weaknesses=weaknesses, looks=some_looks(**measured))
 
 
 def test_three_poses_are_asked_for_one_after_another() -> None:

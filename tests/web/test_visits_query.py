@@ -5,7 +5,8 @@ import datetime as dt
 import pytest
 
 from turnstile.requests.wishes import FindVisits
-from turnstile.web.visits_query import FormError, VisitsQuery
+from turnstile.web.forms import FormError
+from turnstile.web.visits_query import VisitsQuery
 
 VIENNA = dt.timezone(dt.timedelta(hours=1))
 

@@ -5,18 +5,12 @@ from collections.abc import Mapping
 from typing import NamedTuple, Self
 from urllib.parse import urlencode
 
-import msgspec
-
-from turnstile.errors import TurnstileError
 from turnstile.protocol.reasons import Reason
 from turnstile.requests.wishes import FindVisits
+from turnstile.web.forms import FormError, wish_of
 
 PAGE = 25
 CSV_PAGE = 200
-
-
-class FormError(TurnstileError):
-    """A field of a form that cannot be used; the message says what would be valid."""
 
 
 class VisitsQuery(NamedTuple):
@@ -28,6 +22,7 @@ class VisitsQuery(NamedTuple):
     reason: str = ""
     since: str = ""
     until: str = ""
+    logger: str = ""
     before: str = ""
 
     @classmethod
@@ -43,7 +38,7 @@ class VisitsQuery(NamedTuple):
     @property
     def restricts(self) -> bool:
         """Tell whether a field other than the page is filled in."""
-        return any(self._replace(before=""))
+        return any(self._replace(before="", logger=""))
 
     def wish(self, zone: dt.tzinfo | None, *, at_most: int = PAGE, pictures: bool = True) -> FindVisits:
         """Return the wish that these fields mean.
@@ -56,21 +51,18 @@ class VisitsQuery(NamedTuple):
         Raises:
             FormError: a field cannot be used.
         """
-        values = {
-            "person": self.person or None,
-            "camera": self.door or None,
-            "verdict": self.verdict or None,
-            "reason": _reason(self.reason),
-            "since_ns": moment_ns(self.since, zone, of="From"),
-            "until_ns": moment_ns(self.until, zone, of="Until"),
-            "before": _number(self.before),
-            "at_most": at_most,
-            "pictures": pictures,
-        }
-        try:
-            return msgspec.convert(values, FindVisits)
-        except msgspec.ValidationError as error:
-            raise FormError(f"this cannot be searched for: {error}") from error
+        return wish_of(
+            FindVisits,
+            person=self.person or None,
+            camera=self.door or None,
+            verdict=self.verdict or None,
+            reason=_reason(self.reason),
+            since_ns=moment_ns(self.since, zone, of="From"),
+            until_ns=moment_ns(self.until, zone, of="Until"),
+            before=_number(self.before),
+            at_most=at_most,
+            pictures=pictures,
+        )
 
 
 def moment_ns(text: str, zone: dt.tzinfo | None, *, of: str) -> int | None:

@@ -26,7 +26,8 @@ def a_live_client(signed_in: SignedIn | None = None) -> TestClient:
 
 def hear(client: TestClient, *messages: Message) -> None:
     """Let something come by the bus."""
-    client.app.state.link.listener([("", one) for one in messages])  # type: ignore[attr-defined]
+    for listener in client.app.state.link.listeners:  # type: ignore[attr-defined]
+        listener([("", one) for one in messages])
 
 
 def next_of(socket: WebSocketTestSession, kind: str, **values: object) -> tuple[dict[str, Any], bytes]:

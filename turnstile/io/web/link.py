@@ -1,7 +1,7 @@
 """What the pages hear of the bus and send on it: the node's loop owns the one, an event loop the other.
 
 The node's loop calls `take` with what it received and `due` for what is to be sent; the pages await `ask`.
-What comes of cameras and nodes goes to the listener, in the server's event loop.
+What comes of cameras and nodes goes to the listeners, in the server's event loop.
 
 Libraries not taken: `zmq.asyncio`, since every node's sockets belong to its loop, which beats and reconnects.
 """
@@ -58,10 +58,6 @@ class RefusedWishError(TurnstileError):
         self.refusal = refusal
 
 
-def _to_nobody(_: Sequence[Heard]) -> None:
-    """Leave it at that."""
-
-
 @dataclass(kw_only=True)
 class BusLink:
     """Carries requests out and what comes in to the pages. One for a process."""
@@ -70,7 +66,7 @@ class BusLink:
     """Of the web node."""
     wake: Callable[[], None]
     """Called from the server's thread when there is something to send."""
-    listener: Callable[[Sequence[Heard]], None] = _to_nobody
+    listeners: list[Callable[[Sequence[Heard]], None]] = field(default_factory=list)
     """Called in the server's event loop with what came of cameras and nodes."""
     broker: BrokerContact = field(default_factory=BrokerContact)
     """Set by the node's loop at every turn."""
@@ -158,7 +154,8 @@ class BusLink:
                 self._answer(message)
             else:
                 others.append(one)
-        self.listener(others)
+        for listener in self.listeners:
+            listener(others)
 
     def _answer(self, reply: Reply) -> None:
         waiting = self._waiting.get(reply.token)

@@ -121,8 +121,8 @@ def redirect(
         undo: the path whose POST takes it back.
     """
     session = getattr(request.state, "session", None)
-    if session and (done or problem):
-        request.app.state.notices.add(
-            session.id, PageNotice("problem" if problem else "done", problem or done, undo)
-        )
+    if session and done:
+        request.app.state.notices.add(session.id, PageNotice("done", done, undo))
+    if session and problem:
+        request.app.state.notices.add(session.id, PageNotice("problem", problem))
     return RedirectResponse(path, 303)

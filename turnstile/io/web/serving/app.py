@@ -12,6 +12,7 @@ from turnstile.io.web.failures import handlers
 from turnstile.io.web.link import BusLink
 from turnstile.io.web.live import health, pages
 from turnstile.io.web.live.hub import LiveHub
+from turnstile.io.web.pages.routes import record_pages
 from turnstile.io.web.rendering import Notices
 from turnstile.site.settings import Site
 from turnstile.web.live.doors import make_live_doors
@@ -27,11 +28,13 @@ def make_app(site: Site, link: BusLink, sessions: Sessions, *, config: Path) -> 
         config: the site's file, by which the supervisor of this machine is found.
     """
     hub = LiveHub(doors=make_live_doors(site), contact=lambda: link.broker)
-    link.listener = hub.hear
+    record = record_pages(site, link)
+    link.listeners += [hub.hear, record.listener]
     routes: list[BaseRoute] = [
         *assets.routes(),
         *pages.routes(hub, link, loggers=tuple(site.loggers)),
         *health.routes(hub, link, site=site, config=config),
+        *record.routes,
     ]
     app = Starlette(
         routes=routes,

@@ -1,0 +1,1 @@
+"""The pages about visits, people seen and enrolled, and rules."""

@@ -1,0 +1,116 @@
+"""`/people`: everybody enrolled, with their pictures and what the distances promise; one page a person."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from turnstile.io.web.admission import needs
+from turnstile.io.web.pages.asking import Asking, person_path, visit_path, with_query
+from turnstile.io.web.pages.pictures import as_jpeg
+from turnstile.io.web.rendering import render
+from turnstile.protocol.names import name_key, same_name
+from turnstile.requests.answers import LastSeenFound, PeopleFound, PersonEntry, PictureFound
+from turnstile.requests.wishes import ReadPeople, ReadPicture
+from turnstile.web.distances_plot import HEIGHT, WIDTH, plot_of
+from turnstile.web.forms import FormError, wish_of
+
+PATH = "/people"
+
+
+@dataclass(frozen=True)
+class PeoplePages:
+    """The list of people, and the page of one."""
+
+    asking: Asking
+
+    def routes(self) -> list[Route]:
+        """Return where they are; any name is an address below `PATH`."""
+        clerk = needs("clerk")
+        return [
+            Route(PATH, clerk(self.all), name="people"),
+            Route("/picture", clerk(self.picture)),
+            Route(f"{PATH}/{{person:path}}", clerk(self.one), name="person"),
+        ]
+
+    async def all(self, request: Request) -> Response:
+        """Show everybody."""
+        found = await self.asking.broker(request, ReadPeople(), PeopleFound)
+        wanted = request.query_params.get("name", "").strip()
+        shown = [one for one in found.people if name_key(wanted) in name_key(one.person)]
+        return render(
+            request,
+            "people.html",
+            people=shown,
+            found=found,
+            wanted=wanted,
+            last_seen=_by_key(await self.asking.last_seen(request)),
+            plot=plot_of(found),
+            plot_width=WIDTH,
+            plot_height=HEIGHT,
+            **_ADDRESSES,
+        )
+
+    async def one(self, request: Request) -> Response:
+        """Show one person."""
+        found = await self.asking.broker(request, ReadPeople(), PeopleFound)
+        wanted = request.path_params["person"]
+        person = _named(found, wanted)
+        return render(
+            request,
+            "person.html",
+            person=person,
+            last_seen=_by_key(await self.asking.last_seen(request)).get(name_key(person.person)),
+            others=[one.person for one in found.people if one is not person],
+            **_ADDRESSES,
+        )
+
+    async def picture(self, request: Request) -> Response:
+        """Show an enrolment picture."""
+        try:
+            wish = wish_of(ReadPicture, file=request.query_params.get("file", ""))
+        except FormError as error:
+            raise HTTPException(404, "no picture has such a name") from error
+        return as_jpeg((await self.asking.broker(request, wish, PictureFound)).jpeg)
+
+
+def picture_path(file: str) -> str:
+    """Return the address of an enrolment picture."""
+    return with_query("/picture", [("file", file)])
+
+
+def _first_picture(person: PersonEntry) -> str:
+    """Return the address of the picture that stands for a person; empty if they have none."""
+    for state in _SHOWN_FIRST:
+        for picture in person.pictures:
+            if picture.state == state:
+                return picture_path(picture.file)
+    return ""
+
+
+def _named(found: PeopleFound, wanted: str) -> PersonEntry:
+    for one in found.people:
+        if same_name(one.person, wanted):
+            return one
+    raise HTTPException(404, "nobody enrolled has this name")
+
+
+def _by_key(found: LastSeenFound | None) -> Mapping[str, tuple[int, str, str]]:
+    """Return when, where and in which event people were seen, by the form in which names are compared."""
+    return {} if found is None else {name_key(person): seen for person, seen in found.people.items()}
+
+
+_SHOWN_FIRST = ("used", "weak", "waiting", "not used")
+_ADDRESSES: dict[str, Any] = {
+    "person_path": person_path,
+    "picture_path": picture_path,
+    "first_picture": _first_picture,
+    "visit_path": visit_path,
+    "with_query": with_query,
+    "name_key": name_key,
+}
+"""What templates make addresses with."""

@@ -1,0 +1,135 @@
+"""Pictures held in memory: those a page has shown a moment ago, and those that somebody has uploaded.
+
+Shown ones are kept for a minute, so that a browser that fetches a page's faces asks no logger again. They are
+forgotten at once when somebody is erased or discarded. Uploaded ones wait for a quarter of an hour to be
+decided upon, for the account that uploaded them alone. The oldest of too many are forgotten.
+"""
+
+import secrets
+import time
+from collections import OrderedDict
+from typing import NamedTuple
+
+from starlette.responses import Response
+
+from turnstile.requests.answers import PictureJudged
+
+SHOWN_S = 60.0
+MAX_SHOWN = 1000
+PENDING_S = 15 * 60.0
+MAX_PENDING_BYTES = 256 * 2**20
+MAX_PENDING_EACH = 30
+"""Of one account."""
+
+_NO_STORE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class SeenPicture(NamedTuple):
+    """A picture, and where it was taken."""
+
+    jpeg: bytes
+    cameras: tuple[str, ...]
+
+
+class Thumbnails:
+    """The pictures by name."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[float, SeenPicture]] = OrderedDict()
+
+    def keep(self, name: str, jpeg: bytes, cameras: tuple[str, ...]) -> None:
+        """Keep a picture for a minute."""
+        self._kept.pop(name, None)
+        self._kept[name] = (time.monotonic(), SeenPicture(jpeg, cameras))
+        while len(self._kept) > MAX_SHOWN:
+            self._kept.popitem(last=False)
+
+    def find(self, name: str) -> SeenPicture | None:
+        """Return a picture that is still kept."""
+        found = self._kept.get(name)
+        if found is None or time.monotonic() - found[0] > SHOWN_S:
+            self._kept.pop(name, None)
+            return None
+        return found[1]
+
+    def forget(self) -> None:
+        """Keep none of them."""
+        self._kept.clear()
+
+
+def as_jpeg(data: bytes) -> Response:
+    """Return a picture as a browser loads it."""
+    return picture_response(data, "image/jpeg")
+
+
+def picture_response(data: bytes, media_type: str) -> Response:
+    """Return a picture of a kind that browsers show; nothing keeps it."""
+    if not data:
+        return Response(status_code=404)
+    return Response(data, media_type=media_type, headers=_NO_STORE)
+
+
+class PendingPicture(NamedTuple):
+    """A picture, and what enrolment would say of it."""
+
+    owner: str
+    person: str
+    name: str
+    """Of the file, as it was uploaded."""
+    data: bytes
+    judged: PictureJudged
+    since_s: float
+
+    @property
+    def media_type(self) -> str:
+        """Return what a browser can show it as; empty if none can."""
+        return next((kind for kind, begin, at in _KINDS if self.data[at:].startswith(begin)), "")
+
+    @property
+    def is_refused(self) -> bool:
+        """Tell whether it is kept only if somebody insists, or not at all."""
+        return bool(self.judged.problem)
+
+
+class PendingPictures:
+    """The pictures by token."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, PendingPicture] = OrderedDict()
+
+    def add(self, *, owner: str, person: str, name: str, data: bytes, judged: PictureJudged) -> str:
+        """Keep a picture, and return its token."""
+        token = secrets.token_urlsafe(12)
+        self._kept[token] = PendingPicture(owner, person, name, data, judged, time.monotonic())
+        self._forget_old(owner)
+        return token
+
+    def find(self, token: str, owner: str) -> PendingPicture | None:
+        """Return a picture of an account; `None` if it is not kept, or another's."""
+        found = self._kept.get(token)
+        return found if found is not None and found.owner == owner and _is_fresh(found) else None
+
+    def remove(self, token: str) -> None:
+        """Keep a picture no longer."""
+        self._kept.pop(token, None)
+
+    def _forget_old(self, owner: str) -> None:
+        for token in [token for token, one in self._kept.items() if not _is_fresh(one)]:
+            del self._kept[token]
+        theirs = [token for token, one in self._kept.items() if one.owner == owner]
+        for token in theirs[:-MAX_PENDING_EACH]:
+            del self._kept[token]
+        while sum(len(one.data) for one in self._kept.values()) > MAX_PENDING_BYTES:
+            self._kept.popitem(last=False)
+
+
+def _is_fresh(picture: PendingPicture) -> bool:
+    return time.monotonic() - picture.since_s <= PENDING_S
+
+
+_KINDS = (
+    ("image/jpeg", b"\xff\xd8\xff", 0),
+    ("image/png", b"\x89PNG\r\n\x1a\n", 0),
+    ("image/webp", b"WEBP", 8),
+)
+"""What browsers show: media type, how the data begins, and where. HEIC is shown by Safari alone."""
