@@ -4,11 +4,12 @@ Libraries not taken: selenium needs a driver of the browser's very version, and 
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -21,10 +22,13 @@ from tests.support.addresses import free_addresses
 from tests.support.processes import ROOT
 from tests.support.sites import RealSite
 from tests.support.waiting import PATIENCE_S, wait_until
+from turnstile.protocol.requests import AccountRole
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SCREENSHOTS = "TURNSTILE_SCREENSHOTS"
 """Set in the environment to the folder where screenshots are to be kept; else none is made."""
+
+PASSWORD = "four words at a door"
 
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
@@ -112,6 +116,37 @@ class WebSite:
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0, self.words
 
+    def invite(self, name: str, role: AccountRole = "admin", doors: Iterable[str] = ()) -> str:
+        """Return the link by which somebody comes in for the first time."""
+        options = [option for door in doors for option in ("--door", door)]
+        command = ["-m", "turnstile", "web", "invite", name, "--role", role, *options]
+        said = subprocess.run(
+            [sys.executable, *command, "--config", str(self.site.folder / "site.yaml")],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        found = re.search(r"http\S+", said)
+        assert found, said
+        return found[0]
+
+    @contextmanager
+    def page_of(
+        self,
+        browser: Browser,
+        name: str = "Ada",
+        role: AccountRole = "admin",
+        *,
+        doors: Iterable[str] = (),
+        size: ScreenSize = DESK,
+        scheme: Scheme = "light",
+    ) -> Iterator[Page]:
+        """Give a page of somebody who is invited and has signed in."""
+        with a_page(browser, self.address, size=size, scheme=scheme) as page:
+            sign_in(page, self.invite(name, role, doors))
+            yield page
+
     @property
     def words(self) -> str:
         """Return all that the web node has said."""
@@ -158,6 +193,15 @@ def a_page(
     finally:
         context.close()
     assert not problems, problems
+
+
+def sign_in(page: Page, link: str) -> None:
+    """Come in by an invitation, with a password of one's own."""
+    page.goto(link)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("The same again").fill(PASSWORD)
+    page.get_by_role("button", name="sign in").click()
+    page.wait_for_url("**/")
 
 
 def violations(page: Page) -> list[str]:

@@ -1,9 +1,10 @@
 """The page of the site's health, and what an admin can do about it.
 
 Recognizers are scaled and nodes started again through the supervisor of the web node's own machine. Both are
-put on record first, through the broker.
+put on record first, through the broker if it answers.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from turnstile.site.settings import Site
 from turnstile.web.live.health import health_of, losses_in_words
 
 CHAIN_ANSWERS_S = 1.5
+RECORD_S = 3.0
+
+log = logging.getLogger("turnstile")
 
 
 class HealthPages:
@@ -83,9 +87,18 @@ class HealthPages:
     async def _supervise(
         self, request: Request, words: str, done: str, command: str, **properties: object
     ) -> Response:
-        """Put it on record, then have the supervisor do it."""
+        """Put it on record, then have the supervisor do it.
+
+        A broker that does not answer may be the very node to be started again: then the web node's output
+        says who did it.
+        """
+        asker = asker_of(request)
         try:
-            await self._link.ask(RecordAct(words=words), asker_of(request))
+            await self._link.ask(RecordAct(words=words), asker, within_s=RECORD_S)
+        except NoAnswerError:
+            log.warning("%s %s; it is not on record, since the broker does not answer", asker.name, words)
+            done += " It is not on record: the broker does not answer."
+        try:
             await run_in_threadpool(send_command, self._config, self._host, command, **properties)
         except (TurnstileError, OSError) as error:
             return redirect(request, "/health", problem=str(error))

@@ -35,7 +35,9 @@ function tell(banner) {
   if (now === verdict) return;
   verdict = now;
   document.body.dataset.verdict = banner?.verdict ?? "";
-  if (banner && sound) play(banner.verdict === "granted" ? [660, 880] : [240, 180]);
+  if (!banner || !sound) return;
+  play(banner.verdict === "granted" ? [660, 880] : [240, 180]);
+  document.body.dataset.sound = banner.verdict;
 }
 
 function play(tones) {
@@ -62,6 +64,6 @@ start.addEventListener("click", async () => {
   start.hidden = true;
   sound ??= new AudioContext();
   await sound.resume();
-  document.body.dataset.sound = "yes";
+  document.body.dataset.sound = "on";
   await Promise.all([stayAwake(), document.documentElement.requestFullscreen?.().catch(() => null)]);
 });
