@@ -31,7 +31,7 @@ from turnstile.protocol.fields import Box, Hint, overlap_of
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.engines.engine import Analysis, Engine
 from turnstile.vision.engines.selection import make_engine
-from turnstile.vision.pictures import decode_frame
+from turnstile.vision.pictures import checked, decode_frame
 
 FRAMES_A_SECOND = 10
 CONFIRM_EVERY = 5
@@ -125,7 +125,7 @@ def face_recognition_as_it_comes() -> Analyse:
 
     def analyse(jpeg: bytes, _hint: Hint | None) -> Analysis:
         started = time.perf_counter()
-        frame = decode_frame(jpeg)
+        frame = decode_frame(checked(jpeg))
         decoded = time.perf_counter()
         places = face_recognition.face_locations(frame)
         detected = time.perf_counter()

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from turnstile.errors import PictureError
 from turnstile.protocol.fields import Box
 from turnstile.vision.arrays import PictureRgb
-from turnstile.vision.pictures import biggest_first, decode_enrolment, decode_frame, sharpness
+from turnstile.vision.pictures import biggest_first, checked, decode_enrolment, decode_frame, sharpness
 
 
 def a_box(left: int, top: int, width: int, height: int) -> Box:
@@ -46,7 +46,7 @@ def test_a_frame_decodes_to_rgb_of_its_own_size(as_jpeg: Callable[[PictureRgb], 
     """Red stays red, and height comes before width."""
     red = np.zeros((48, 64, 3), np.uint8)
     red[..., 0] = 200
-    frame = decode_frame(as_jpeg(red))
+    frame = decode_frame(checked(as_jpeg(red)))
     assert frame.shape == (48, 64, 3)
     assert frame.dtype == np.uint8
     assert frame[..., 0].mean() == pytest.approx(200, abs=4)
@@ -57,13 +57,13 @@ def test_a_frame_decodes_to_rgb_of_its_own_size(as_jpeg: Callable[[PictureRgb], 
 def test_what_is_no_jpeg_is_refused_as_a_frame(data: bytes) -> None:
     """Nothing but a baseline JPEG reaches the decoder."""
     with pytest.raises(PictureError):
-        decode_frame(data)
+        decode_frame(checked(data))
 
 
 def test_a_truncated_frame_is_refused(as_jpeg: Callable[[PictureRgb], bytes], obama: PictureRgb) -> None:
     """OpenCV would pad it with grey and say nothing."""
     with pytest.raises(PictureError, match="truncated"):
-        decode_frame(as_jpeg(obama)[:-2000])
+        decode_frame(checked(as_jpeg(obama)[:-2000]))
 
 
 def test_a_frame_is_not_turned_by_its_exif_note(obama: PictureRgb) -> None:
@@ -71,7 +71,7 @@ def test_a_frame_is_not_turned_by_its_exif_note(obama: PictureRgb) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     wide = Image.fromarray(obama).resize((64, 48))
-    assert decode_frame(saved(wide, "JPEG", exif=exif)).shape == (48, 64, 3)
+    assert decode_frame(checked(saved(wide, "JPEG", exif=exif))).shape == (48, 64, 3)
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "HEIF"])

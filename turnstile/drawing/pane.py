@@ -10,7 +10,7 @@ from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Frame
 from turnstile.screen.scene import Scene, View
 from turnstile.vision.arrays import PictureBgr, Reduction
-from turnstile.vision.pictures import decode_frame_bgr
+from turnstile.vision.pictures import checked, decode_frame_bgr
 
 
 @dataclass(kw_only=True)
@@ -37,7 +37,7 @@ class Pane:
         """
         size_px = self.tile.shape[1], self.tile.shape[0]
         self.reduced = _reduction(frame, size_px)
-        picture = decode_frame_bgr(frame.jpeg, reduced=self.reduced)
+        picture = decode_frame_bgr(checked(frame.jpeg), reduced=self.reduced)
         self.base, self.new_picture = fitted(picture, size_px), True
         self.scene.frame(
             captured_ns=frame.captured_ns, size_px=(frame.width_px, frame.height_px), now_s=now_s

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NewType
 
 import cv2
 import numpy as np
@@ -36,17 +37,31 @@ MAX_ENROLMENT_BYTES = 32 * 2**20
 CHILD_TIMEOUT_S = 20.0
 
 
-def decode_frame(jpeg: bytes, *, reduced: Reduction = 1) -> PictureRgb:
+CheckedJpeg = NewType("CheckedJpeg", bytes)
+"""A camera's frame whose header says that it is safe to decode, at any scale."""
+
+
+def checked(jpeg: bytes) -> CheckedJpeg:
+    """Return a frame that may be decoded.
+
+    Raises:
+        PictureError: not a complete baseline JPEG within the limits.
+    """
+    check_jpeg(jpeg, max_bytes=MAX_FRAME_BYTES, max_px=MAX_FRAME_PX)
+    return CheckedJpeg(jpeg)
+
+
+def decode_frame(jpeg: CheckedJpeg, *, reduced: Reduction = 1) -> PictureRgb:
     """Return a frame's pixels in RGB, unrotated, at a fraction of its size.
 
     Raises:
-        PictureError: not a complete baseline JPEG within the limits, or OpenCV cannot decode it.
+        PictureError: OpenCV cannot decode it.
     """
     # OpenCV has no names for reduced RGB: it takes the grey ones' scale and RGB's colours.
     return _decode(jpeg, cv2.IMREAD_COLOR_RGB | (_REDUCED_GREY[reduced] if reduced > 1 else 0))
 
 
-def decode_frame_grey(jpeg: bytes, *, reduced: Reduction = 1) -> PictureGrey:
+def decode_frame_grey(jpeg: CheckedJpeg, *, reduced: Reduction = 1) -> PictureGrey:
     """Return a frame's pixels in grey, unrotated, at a fraction of its size.
 
     At half the size it takes a fifth of the time of `decode_frame` at 1920x1080 (2026-11).
@@ -57,7 +72,7 @@ def decode_frame_grey(jpeg: bytes, *, reduced: Reduction = 1) -> PictureGrey:
     return _decode(jpeg, _REDUCED_GREY[reduced])
 
 
-def decode_frame_bgr(jpeg: bytes, *, reduced: Reduction = 1) -> npt.NDArray[np.uint8]:
+def decode_frame_bgr(jpeg: CheckedJpeg, *, reduced: Reduction = 1) -> npt.NDArray[np.uint8]:
     """Return a frame's pixels in BGR, unrotated, at a fraction of its size, which saves half the time.
 
     Raises:
@@ -66,9 +81,8 @@ def decode_frame_bgr(jpeg: bytes, *, reduced: Reduction = 1) -> npt.NDArray[np.u
     return _decode(jpeg, _REDUCED[reduced])
 
 
-def _decode(jpeg: bytes, mode: int) -> npt.NDArray[np.uint8]:
+def _decode(jpeg: CheckedJpeg, mode: int) -> npt.NDArray[np.uint8]:
     """Return the pixels in the colours and at the scale that `mode` names, without EXIF rotation."""
-    check_jpeg(jpeg, max_bytes=MAX_FRAME_BYTES, max_px=MAX_FRAME_PX)
     try:
         frame = cv2.imdecode(np.frombuffer(jpeg, np.uint8), mode | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:

@@ -20,7 +20,7 @@ from turnstile.protocol.messages import Access
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.encode.thumbnails import thumbnail
 from turnstile.vision.engines.selection import make_engine
-from turnstile.vision.pictures import decode_frame
+from turnstile.vision.pictures import checked, decode_frame
 
 Run = Callable[..., tuple[int, str]]
 
@@ -57,7 +57,7 @@ def enrolled(config: Path) -> list[str]:
 def visit_of(person: str | None, name: str, seq: int) -> Access:
     """Return a visit of the person in a sample picture, with the picture that a recognizer would send."""
     picture = Path(sample(name)).read_bytes()
-    frame = decode_frame(picture)
+    frame = decode_frame(checked(picture))
     (box,) = make_engine(RecognitionSettings()).analyse(picture).boxes_px
     access = an_access(seq, person=person, decided_ns=time.time_ns(), thumbnail=thumbnail(frame, box))
     return access if person else msgspec.structs.replace(access, verdict="denied")
@@ -102,7 +102,7 @@ def test_a_picture_without_a_face_is_refused_with_all_the_others(
 def test_a_weak_picture_is_kept_and_named(run: Run, tmp_path: Path) -> None:
     """And stands so in the list of people."""
     dark = io.BytesIO()
-    Image.fromarray((decode_frame(Path(sample("biden")).read_bytes()) * 0.15).astype(np.uint8)).save(
+    Image.fromarray((decode_frame(checked(Path(sample("biden")).read_bytes())) * 0.15).astype(np.uint8)).save(
         dark, "PNG"
     )
     (tmp_path / "dark.png").write_bytes(dark.getvalue())
@@ -115,7 +115,7 @@ def test_a_weak_picture_is_kept_and_named(run: Run, tmp_path: Path) -> None:
 
 def test_a_picture_that_spoils_better_ones_is_refused(run: Run, tmp_path: Path) -> None:
     """While it is the only one it is kept."""
-    bright = np.clip(decode_frame(Path(sample("obama2")).read_bytes()) * 1.6 + 110, 0, 255)
+    bright = np.clip(decode_frame(checked(Path(sample("obama2")).read_bytes())) * 1.6 + 110, 0, 255)
     Image.fromarray(bright.astype(np.uint8)).save(tmp_path / "bright.png")
     assert run("enrol", "Barack Obama", sample("obama"))[0] == 0
     code, said = run("enrol", "Barack Obama", str(tmp_path / "bright.png"))

@@ -161,6 +161,12 @@ class Region:
     bottom: int
     scale: float
 
+    def enlarged(self, by: int) -> "Region":
+        """Return this part of a picture in pixels of the same picture `by` times as large."""
+        sides = (side * by for side in (self.left, self.top, self.right, self.bottom))
+        left, top, right, bottom = sides
+        return Region(left=left, top=top, right=right, bottom=bottom, scale=self.scale / by)
+
     def box(
         self, left: float, top: float, right: float, bottom: float, *, within: tuple[int, ...]
     ) -> Box | None:

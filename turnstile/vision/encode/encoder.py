@@ -64,8 +64,7 @@ class Encoder:
         """Return one row a box: float32 `(n, 128)`."""
         if not boxes_px:
             return np.empty((0, ENCODING_SIZE), np.float32)
-        chips = np.concatenate([self._chips(picture_rgb, box) for box in boxes_px])
-        return self.encode_chips(chips)
+        return self.encode_chips(self._chips(picture_rgb, boxes_px))
 
     def encode_with_chips(self, picture_rgb: PictureRgb, box_px: Box) -> tuple[Encodings, Encodings]:
         """Return the row of one face, and the network's own output for each of its chips."""
@@ -84,18 +83,19 @@ class Encoder:
 
     def encode_each_chip(self, picture_rgb: PictureRgb, box_px: Box) -> Encodings:
         """Return the network's own output for each chip of a face, to compare policies."""
-        return self._run(self._chips(picture_rgb, box_px))
+        return self._run(self._chips(picture_rgb, [box_px]))
 
     def _run(self, chips: Chips) -> Encodings:
         size = self._network.batch or BATCH
         batches = [self._network.run(chips[at : at + size])[0] for at in range(0, len(chips), size)]
         return np.concatenate([np.empty((0, ENCODING_SIZE), np.float32), *batches])
 
-    def _chips(self, picture_rgb: PictureRgb, box: Box) -> Chips:
-        chips = self.landmarks.chips(picture_rgb, box, paddings=self._policy.paddings)
+    def _chips(self, picture_rgb: PictureRgb, boxes_px: Sequence[Box]) -> Chips:
+        """Return the chips of all faces; those of a face follow one another."""
+        chips = self.landmarks.chips(picture_rgb, boxes_px, paddings=self._policy.paddings)
         if self._landmarks_68 is not None:
-            more = self._landmarks_68.chips(picture_rgb, box, paddings=self._policy.paddings_68)
-            chips = np.concatenate([chips, more])
+            more = self._landmarks_68.chips(picture_rgb, boxes_px, paddings=self._policy.paddings_68)
+            chips = np.concatenate([chips, more], axis=1)
         if self._policy.mirrored:
-            chips = np.concatenate([chips, chips[:, :, ::-1]])
-        return chips
+            chips = np.concatenate([chips, chips[:, :, :, ::-1]], axis=1)
+        return chips.reshape(-1, *chips.shape[2:])

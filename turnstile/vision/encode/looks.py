@@ -28,7 +28,7 @@ def looks_of(picture_rgb: PictureRgb, box_px: Box, landmarks: Landmarks, chips: 
         chips: the network's output for each cut-out of the face, `(n, 128)`; one tells nothing of the spread.
     """
     points = landmarks.points(picture_rgb, box_px)
-    chip = landmarks.chips(picture_rgb, box_px, paddings=[_PADDING])[0]
+    chip = landmarks.chips(picture_rgb, [box_px], paddings=[_PADDING])[0, 0]
     grey = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY)[_EDGE_PX:-_EDGE_PX, _EDGE_PX:-_EDGE_PX].astype(np.float64)
     left, right = np.array_split(grey, 2, axis=1)
     mean = float(grey.mean())

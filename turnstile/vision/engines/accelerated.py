@@ -19,7 +19,6 @@ from turnstile.vision.detect.search import (
     Sighting,
     find,
     in_full,
-    is_worth_following,
     missed_faces,
     the_one_face,
 )
@@ -29,7 +28,7 @@ from turnstile.vision.encode.looks import looks_of
 from turnstile.vision.engines.detectors import Detectors
 from turnstile.vision.engines.engine import Analysis, EncodedFace, EngineDescription
 from turnstile.vision.models import cache, precision
-from turnstile.vision.pictures import decode_frame, decode_frame_grey, sharpness
+from turnstile.vision.pictures import CheckedJpeg, checked, decode_frame, decode_frame_grey, sharpness
 
 TwoStage = HogDetector | BlazeFaceDetector
 """What first scans a frame that may be decoded smaller, and then looks again at what it found."""
@@ -79,7 +78,8 @@ class AcceleratedEngine:
         Raises:
             PictureError: the JPEG cannot be decoded.
         """
-        glance = self._glance(jpeg, hint)
+        checked_jpeg = checked(jpeg)
+        glance = self._glance(checked_jpeg) if hint is None else _Glance()
         if glance.places == []:
             none = np.empty((0, ENCODING_SIZE), np.float32)
             return Analysis(
@@ -90,7 +90,7 @@ class AcceleratedEngine:
                 detect_ms=glance.detect_ms,
             )
         started = time.perf_counter()
-        frame = decode_frame(jpeg)
+        frame = decode_frame(checked_jpeg)
         decoded = time.perf_counter()
         sighting = self._find(frame, hint, glance)
         boxes = sighting.boxes_px[:MAX_FACES]
@@ -112,11 +112,10 @@ class AcceleratedEngine:
             picture_rgb=frame,
         )
 
-    def _glance(self, jpeg: bytes, hint: Hint | None) -> _Glance:
-        """Search a frame that is to be searched in full, decoded no larger than that needs."""
-        detector, every = self.detector, self._recognition.full_scan_every
-        follows = hint is not None and is_worth_following(hint, full_scan_every=every)
-        if follows or not isinstance(detector, TwoStage) or detector.reduction == 1:
+    def _glance(self, jpeg: CheckedJpeg) -> _Glance:
+        """Search a frame decoded no larger than that needs, as probably nobody is in it."""
+        detector = self.detector
+        if not isinstance(detector, TwoStage) or detector.reduction == 1:
             return _Glance()
         started = time.perf_counter()
         decode = decode_frame_grey if isinstance(detector, HogDetector) else decode_frame

@@ -19,7 +19,7 @@ from turnstile.vision.encode.crowd import FaceReader
 from turnstile.vision.encode.landmarks import Landmarks
 from turnstile.vision.encode.looks import looks_of
 from turnstile.vision.engines.engine import Analysis, EncodedFace, EngineDescription
-from turnstile.vision.pictures import biggest_first, decode_frame, sharpness
+from turnstile.vision.pictures import biggest_first, checked, decode_frame, sharpness
 
 with warnings.catch_warnings():
     # face_recognition_models 0.3.0 finds its files with pkg_resources, which says it is deprecated
@@ -71,7 +71,7 @@ class ReferenceEngine:
             PictureError: the JPEG cannot be decoded.
         """
         started = time.perf_counter()
-        frame = decode_frame(jpeg)
+        frame = decode_frame(checked(jpeg))
         decoded = time.perf_counter()
         boxes = self._find(frame, upsamplings=self._upsamplings)[:MAX_FACES]
         detected = time.perf_counter()

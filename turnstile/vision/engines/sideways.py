@@ -11,7 +11,7 @@ from itertools import cycle
 
 import cv2
 
-from turnstile.vision.pictures import decode_frame_bgr
+from turnstile.vision.pictures import checked, decode_frame_bgr
 from turnstile.vision.turning import turned
 
 LOOK_EVERY = 30
@@ -69,5 +69,5 @@ class SidewaysWatch:
         return self.hints[camera]
 
     def _has_faces(self, jpeg: bytes, degrees: int) -> bool:
-        done, again = cv2.imencode(".jpg", turned(decode_frame_bgr(jpeg), degrees))
+        done, again = cv2.imencode(".jpg", turned(decode_frame_bgr(checked(jpeg)), degrees))
         return bool(done and self.count_faces(again.tobytes()))
