@@ -39,7 +39,7 @@ SURE_SCORE = 0.6
 """Above it, a place is a face without another look. MediaPipe's own threshold is 0.5.
 
 Faces of `lfw_dev`, 669 of them, lay somewhere in frames of 640x480, 43 and 61 pixels wide. For all 40 that
-scored 0.5 to 0.6 the closer look gave more than 0.6. The other detector saw all 4 for which it gave 0.5 to 0.6,
+scored 0.5 to 0.6 the closer look gave more. The other detector saw all 4 for which that gave 0.5 to 0.6,
 and 7 of 13 other places there, some of them people behind (2026-11)."""
 
 CLOSE_DOUBT = 0.2
