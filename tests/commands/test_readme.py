@@ -27,6 +27,7 @@ PROGRAM = re.compile(r"(?:^|\s)\.venv/bin/python (\w+\.py)\s*(.*)")
 MAKE = re.compile(r"(?:^|\s)make ([a-z]+)(?:\s|$)")
 
 KEYS = [f"keys {action}" for action in ("init", "add", "revoke", "list", "bundle", "unpack")]
+KEYS += [f"web {action}" for action in ("serve", "invite", "accounts", "remove", "sign-out", "cert")]
 PLACEHOLDERS = {
     "…": "configs/local.yaml",
     "configs/trial.yaml": "configs/local.yaml",

@@ -10,9 +10,15 @@ from turnstile.io.web.link import Asker, BusLink
 from turnstile.io.web.serving.app import make_app
 from turnstile.protocol.requests import AccountRole
 from turnstile.site.settings import CameraSettings, Site
+from turnstile.web.doorway import Doorway
 
-ORIGIN = "http://127.0.0.1:8470"
-AS_A_BROWSER = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+ORIGIN = "http://testserver"
+AS_A_BROWSER = {
+    "Accept": "text/html",
+    "Origin": ORIGIN,
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Site": "same-origin",
+}
 
 
 class SignedIn:
@@ -40,5 +46,6 @@ def a_client(
         link or BusLink(instance="web-1", wake=lambda: None),
         signed_in or SignedIn(),
         config=Path("site.yaml"),
+        doorway=Doorway("http", ("testserver",)),
     )
     return TestClient(app, base_url=ORIGIN, headers=AS_A_BROWSER, follow_redirects=False)

@@ -6,6 +6,11 @@ import os
 import stat
 from pathlib import Path
 
+from turnstile.counts import counted
+from turnstile.errors import ConfigError
+
+MIN_SECRET_BYTES = 16
+
 log = logging.getLogger("turnstile")
 
 
@@ -63,3 +68,22 @@ def close_to_others(path: Path) -> None:
         log.warning("%s is open to others (mode %04o), and only its owner can close it", path, mode)
         return
     log.warning("%s was open to others (mode %04o); it is its owner's only now (%04o)", path, mode, own)
+
+
+def read_secret(path: Path) -> bytes:
+    """Return the secret in a file that only its owner can read.
+
+    Raises:
+        ConfigError: it cannot be read, others can read it, or it is shorter than 16 bytes.
+    """
+    try:
+        mode, secret = path.stat().st_mode, path.read_bytes().strip()
+    except OSError as error:
+        raise ConfigError(f"secret_file {path}: cannot be read: {error.strerror}") from error
+    if mode & 0o077:
+        raise ConfigError(f"secret_file {path}: others can read it; chmod 600 {path}")
+    if len(secret) < MIN_SECRET_BYTES:
+        raise ConfigError(
+            f"secret_file {path}: {counted(len(secret), 'byte')}; at least {MIN_SECRET_BYTES} are wanted"
+        )
+    return secret

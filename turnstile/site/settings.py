@@ -30,7 +30,7 @@ from turnstile.site.fields import (
     Url,
 )
 from turnstile.site.recognition import RecognitionSettings
-from turnstile.site.web import UnknownsSettings, WebSettings
+from turnstile.site.web import UnknownsSettings, WebSettings, refuse_open_pages
 
 _LIKE_A_DATABASE = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:/|(?i:\b(host|user|dbname|password)\s*=)")
 """What is no path: an address, or words as libpq takes them."""
@@ -347,14 +347,12 @@ class Site(Section, frozen=True, kw_only=True):
         self._refuse_names_of_processes()
         if self.hosts:
             self._refuse_unknown_hosts()
+        refuse_open_pages(self.web)
         for name, display in self.displays.items():
-            for camera in display.cameras:
-                if camera not in self.cameras:
-                    known = ", ".join(sorted(self.cameras))
-                    raise ConfigError(
-                        f"no camera is named {camera!r}; there are: {known}",
-                        place=("displays", name, "cameras"),
-                    )
+            unknown = next((one for one in display.cameras if one not in self.cameras), None)
+            if unknown is not None:
+                known, place = ", ".join(sorted(self.cameras)), ("displays", name, "cameras")
+                raise ConfigError(f"no camera is named {unknown!r}; there are: {known}", place=place)
 
     def _refuse_shared_names(self) -> None:
         owners: dict[str, str] = {"broker": "the broker", WEB: "the web node"}

@@ -1,10 +1,12 @@
 """The sections of the site file that tell of its pages in a browser."""
 
+from ipaddress import ip_address
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from turnstile.errors import ConfigError
 from turnstile.site.fields import Address, Listen, Path, Url
 
 
@@ -46,6 +48,42 @@ class WebSettings(WebSection, frozen=True, kw_only=True):
     """How long somebody stays signed in without coming back."""
     host: str = ""
     """Which of the site's `hosts` it runs on."""
+
+
+def refuse_open_pages(web: WebSettings | None) -> None:
+    """Refuse pages that others on the network could listen to.
+
+    Raises:
+        ConfigError: they are not on this machine only, and have neither certificate nor proxy.
+    """
+    if web is None:
+        return
+    if web.proxy is not None:
+        try:
+            ip_address(web.proxy.address)
+        except ValueError as error:
+            raise ConfigError(
+                f"{web.proxy.address!r} is no address; one is 192.168.1.2", place=("web", "proxy", "address")
+            ) from error
+        if not web.proxy.origin.startswith("https://"):
+            raise ConfigError(
+                f"{web.proxy.origin!r} begins with https://, or passwords travel in the open",
+                place=("web", "proxy", "origin"),
+            )
+    elif web.tls is None and not is_loopback(web.listen.rpartition(":")[0]):
+        raise ConfigError(
+            f"{web.listen} is open to other machines, which needs `tls` or `proxy`; "
+            "`turnstile web cert` makes a certificate",
+            place=("web", "listen"),
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine's own address, which no other reaches."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class UnknownsSettings(WebSection, frozen=True, kw_only=True):

@@ -15,10 +15,11 @@ import pytest
 from tests.support.builders import a_log, a_site, an_access, an_act
 from tests.support.waiting import wait_until
 from turnstile.errors import ConfigError
+from turnstile.files.private import read_secret
 from turnstile.io.bus.broker import BrokerSockets
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.integrations.sent import read_progress
-from turnstile.io.integrations.webhook import Sender, WebhookNode, read_secret
+from turnstile.io.integrations.webhook import Sender, WebhookNode
 from turnstile.io.runner.heart import Heart
 from turnstile.protocol.messages import Access, Fetch, decode, encode
 from turnstile.protocol.requests import Act

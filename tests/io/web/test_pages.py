@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from tests.support.web_pages import SignedIn, a_client
+from tests.support.web_pages import ORIGIN, SignedIn, a_client
 from turnstile.io.web.admission import asker_of, needs, refuse_other_doors
 from turnstile.io.web.link import NoAnswerError, RefusedWishError
 from turnstile.io.web.rendering import redirect
@@ -109,7 +109,7 @@ def test_a_failure_is_said_in_words(error: Exception, status: int, words: str) -
         raise error
 
     client = a_client()
-    client = TestClient(client.app, headers=client.headers, raise_server_exceptions=False)
+    client = TestClient(client.app, base_url=ORIGIN, headers=client.headers, raise_server_exceptions=False)
     with_page(client, "/page", page)
     answer = client.get("/page")
     assert answer.status_code == status

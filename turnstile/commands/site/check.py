@@ -21,12 +21,12 @@ from turnstile.commands.people.pictures import read_enrolled
 from turnstile.commands.site.destinations import foreign_files, unwritable_files
 from turnstile.counts import counted, named
 from turnstile.errors import ConfigError
+from turnstile.files.private import read_secret
 from turnstile.files.reading import is_absent, why
 from turnstile.io.access import rules_file
 from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.cameras.source import order_for
 from turnstile.io.integrations.sent import read_progress
-from turnstile.io.integrations.webhook import read_secret
 from turnstile.io.people.folder import files_in
 from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load

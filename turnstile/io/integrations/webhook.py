@@ -28,8 +28,8 @@ from pathlib import Path
 import msgspec
 
 from turnstile.backoff import delay_s
-from turnstile.counts import counted
 from turnstile.errors import ConfigError
+from turnstile.files.private import read_secret
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.integrations.posting import post
 from turnstile.io.integrations.sent import SentEvents, read_progress, write_progress
@@ -54,7 +54,6 @@ KEEP_FETCHING_S = 2.0
 """How often it says that it is there while events wait to be taken."""
 MISSING_TOLD_S = 600.0
 """How long a gap is in the beat."""
-MIN_SECRET_BYTES = 16
 
 log = logging.getLogger("turnstile")
 
@@ -239,25 +238,6 @@ def signature(secret: bytes, body: bytes, *, at_s: int) -> str:
     """Return the value of the signature header of a request made at `at_s`, in Unix seconds."""
     digest = hmac.new(secret, f"{at_s}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={at_s},v1={digest}"
-
-
-def read_secret(path: Path) -> bytes:
-    """Return the secret in a file that only its owner can read.
-
-    Raises:
-        ConfigError: it cannot be read, others can read it, or it is shorter than 16 bytes.
-    """
-    try:
-        mode, secret = path.stat().st_mode, path.read_bytes().strip()
-    except OSError as error:
-        raise ConfigError(f"secret_file {path}: cannot be read: {error.strerror}") from error
-    if mode & 0o077:
-        raise ConfigError(f"secret_file {path}: others can read it; chmod 600 {path}")
-    if len(secret) < MIN_SECRET_BYTES:
-        raise ConfigError(
-            f"secret_file {path}: {counted(len(secret), 'byte')}; at least {MIN_SECRET_BYTES} are wanted"
-        )
-    return secret
 
 
 def _choose(webhooks: Collection[str], name: str | None) -> str:

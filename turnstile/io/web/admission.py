@@ -47,13 +47,6 @@ class Sessions(Protocol):
         ...
 
 
-class NobodySignedIn:
-    """A site without accounts."""
-
-    def find(self, _connection: HTTPConnection) -> None:
-        """Return nobody."""
-
-
 class Admission:
     """Middleware that lets in whoever is signed in.
 

@@ -7,6 +7,8 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from turnstile.io.web import assets
+from turnstile.io.web.accounts import account, sign_in
+from turnstile.io.web.accounts.sign_in import Accounts
 from turnstile.io.web.admission import Admission, Sessions
 from turnstile.io.web.failures import handlers
 from turnstile.io.web.link import BusLink
@@ -14,11 +16,25 @@ from turnstile.io.web.live import health, pages
 from turnstile.io.web.live.hub import LiveHub
 from turnstile.io.web.pages.routes import record_pages
 from turnstile.io.web.rendering import Notices
+from turnstile.io.web.serving.doorway import BodyRules, DoorwayRules
+from turnstile.io.web.serving.listener import Connections
 from turnstile.site.settings import Site
+from turnstile.web.doorway import LOOPBACK_NAMES, Doorway
 from turnstile.web.live.doors import make_live_doors
 
+ON_THIS_MACHINE = Doorway("http", LOOPBACK_NAMES)
 
-def make_app(site: Site, link: BusLink, sessions: Sessions, *, config: Path) -> Starlette:
+
+def make_app(
+    site: Site,
+    link: BusLink,
+    sessions: Sessions,
+    *,
+    config: Path,
+    accounts: Accounts | None = None,
+    doorway: Doorway = ON_THIS_MACHINE,
+    connections: Connections | None = None,
+) -> Starlette:
     """Return the application.
 
     Args:
@@ -26,6 +42,9 @@ def make_app(site: Site, link: BusLink, sessions: Sessions, *, config: Path) -> 
         link: to the bus.
         sessions: who is signed in.
         config: the site's file, by which the supervisor of this machine is found.
+        accounts: who may sign in; `None`: nobody.
+        doorway: where browsers find the pages.
+        connections: those that are open; `None`: they are not counted.
     """
     hub = LiveHub(doors=make_live_doors(site), contact=lambda: link.broker)
     record = record_pages(site, link)
@@ -36,9 +55,15 @@ def make_app(site: Site, link: BusLink, sessions: Sessions, *, config: Path) -> 
         *health.routes(hub, link, site=site, config=config),
         *record.routes,
     ]
+    if accounts is not None:
+        routes += [*sign_in.routes(accounts), *account.routes(accounts)]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Admission, sessions=sessions)],
+        middleware=[
+            Middleware(DoorwayRules, doorway=doorway),
+            Middleware(Admission, sessions=sessions),
+            Middleware(BodyRules, connections=connections or Connections()),
+        ],
         exception_handlers=handlers(),
     )
     app.state.site, app.state.link, app.state.notices = site, link, Notices()

@@ -14,16 +14,23 @@ nobody.
 import argparse
 import logging
 import os
+from functools import partial
+from pathlib import Path
 
 from turnstile.errors import ConfigError
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import Heart
 from turnstile.io.runner.member import Member, key_for
-from turnstile.io.web.admission import NobodySignedIn
+from turnstile.io.web.accounts.devices import Devices
+from turnstile.io.web.accounts.recording import forget_expired, record_acts
+from turnstile.io.web.accounts.sign_in import Accounts
+from turnstile.io.web.accounts.store import AccountStore, open_accounts
 from turnstile.io.web.link import BrokerContact, BusLink
+from turnstile.io.web.serving.addresses import doorway_of, write_address
 from turnstile.io.web.serving.app import make_app
-from turnstile.io.web.serving.server import WebServer, open_server
+from turnstile.io.web.serving.listener import Connections
+from turnstile.io.web.serving.server import WebServer, open_listener, serve
 from turnstile.protocol.roles import WEB
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import topic
@@ -49,8 +56,17 @@ def run(options: argparse.Namespace) -> int:
 class WebNode:
     """The node's loop: it hands on what the bus brings, and sends what the pages ask."""
 
-    def __init__(self, *, bus: Bus, heart: Heart, link: BusLink, server: WebServer, wake_fd: int) -> None:
-        self.heart = heart
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        heart: Heart,
+        link: BusLink,
+        server: WebServer,
+        store: AccountStore,
+        wake_fd: int,
+    ) -> None:
+        self.heart, self._store = heart, store
         self._bus, self._link, self._server, self._wake_fd = bus, link, server, wake_fd
 
     def step(self, timeout_s: float) -> None:
@@ -67,6 +83,7 @@ class WebNode:
     def close(self) -> None:
         """End the server, then leave the bus."""
         self._server.close()
+        self._store.close()
         self._bus.close()
         os.close(self._wake_fd)
 
@@ -88,10 +105,12 @@ def wire(start: node.Start) -> WebNode:
     settings = start.site.web or WebSettings()
     wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
     link = BusLink(instance=start.instance, wake=lambda: os.eventfd_write(wake_fd, 1))
-    server = open_server(
-        settings, make_app(start.site, link, NobodySignedIn(), config=start.options.config), link
-    )
+    store = open_accounts(Path(settings.folder))
+    server = _server(start, settings, store, link)
+    write_address(settings, server.address)
     log.info("pages at %s", server.address)
+    if not store.accounts():
+        log.info("nobody may sign in yet: turnstile web invite NAME --role admin")
     return WebNode(
         bus=Bus(
             start.site.broker,
@@ -102,5 +121,24 @@ def wire(start: node.Start) -> WebNode:
         heart=Heart(node=WEB, instance=start.instance, role="web", rates=()),
         link=link,
         server=server,
+        store=store,
         wake_fd=wake_fd,
     )
+
+
+def _server(start: node.Start, settings: WebSettings, store: AccountStore, link: BusLink) -> WebServer:
+    """Begin to serve the pages."""
+    devices = Devices(store=store, idle_s=settings.session_hours * 3600)
+    doorway = doorway_of(settings)
+    connections = Connections(proxy=settings.proxy.address if settings.proxy is not None else "")
+    app = make_app(
+        start.site,
+        link,
+        devices,
+        config=start.options.config,
+        accounts=Accounts(store=store, devices=devices),
+        doorway=doorway,
+        connections=connections,
+    )
+    beside = [partial(record_acts, store, link), partial(forget_expired, store, idle_ns=devices.idle_ns)]
+    return serve(settings, app, link, open_listener(settings, connections), beside)

@@ -10,23 +10,27 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from turnstile.errors import ConfigError
 from turnstile.io.runner.worker import Worker
 from turnstile.io.web.link import BusLink
+from turnstile.io.web.serving.addresses import address_at
+from turnstile.io.web.serving.listener import WAIT_S, BoundedListener, Connections
 from turnstile.io.web.serving.stalled import SWEEP_EVERY_S, OpenConnection, StalledConnections
 from turnstile.site.web import TlsSettings, WebSettings
 
 CLOSE_S = 3.0
-MAX_CONNECTIONS = 512
-BACKLOG = 128
+BACKLOG = 1024
+HEADER_BYTES = 16 * 2**10
+
+Beside = Callable[[], Awaitable[None]]
 
 log = logging.getLogger("turnstile")
 
@@ -41,8 +45,10 @@ class WebServer:
 
     uvicorn_server: uvicorn.Server
     link: BusLink
-    listening: socket.socket
+    listening: BoundedListener
     address: str
+    beside: Sequence[Beside]
+    """What runs in its event loop besides, for ever."""
     stalled: StalledConnections = field(init=False)
     _worker: Worker = field(init=False)
 
@@ -59,9 +65,10 @@ class WebServer:
 
     def gauges(self) -> dict[str, float]:
         """Return the present values for the beat."""
+        connections = self.listening.connections
         return {
-            "connections": float(len(self.uvicorn_server.server_state.connections)),
-            "cut_off": float(self.stalled.cut_off),
+            "connections": float(len(connections)),
+            "cut_off": float(self.stalled.cut_off + connections.closed),
         }
 
     def close(self) -> None:
@@ -75,27 +82,34 @@ class WebServer:
 
     async def _serve(self) -> None:
         self.link.serve(asyncio.get_running_loop())
-        sweeping = asyncio.create_task(self._sweep())
-        with contextlib.suppress(asyncio.CancelledError):
-            await self.uvicorn_server.serve(sockets=[self.listening])
-        sweeping.cancel()
+        async with asyncio.TaskGroup() as group:
+            others = [group.create_task(_for_ever(one)) for one in (self._sweep, *self.beside)]
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.uvicorn_server.serve(sockets=[self.listening])
+            for other in others:
+                other.cancel()
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
             self.stalled.sweep(time.monotonic())
+            self.listening.connections.sweep(time.monotonic())
 
 
-def open_server(settings: WebSettings, app: Starlette, link: BusLink) -> WebServer:
-    """Open the port and begin to serve.
+async def _for_ever(beside: Beside) -> None:
+    await beside()
+
+
+def open_listener(settings: WebSettings, connections: Connections) -> BoundedListener:
+    """Open the port.
 
     Raises:
-        ConfigError: the port is taken, or the certificate cannot be used.
+        ConfigError: it is taken, or the address is not this machine's.
     """
     host, _, port = settings.listen.rpartition(":")
     host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening = BoundedListener(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listening.connections = connections
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, int(port)))
@@ -103,6 +117,17 @@ def open_server(settings: WebSettings, app: Starlette, link: BusLink) -> WebServ
     except OSError as error:
         listening.close()
         raise ConfigError(f"web.listen: {settings.listen} cannot be bound: {error.strerror}") from error
+    return listening
+
+
+def serve(
+    settings: WebSettings, app: ASGIApp, link: BusLink, listening: BoundedListener, beside: Sequence[Beside]
+) -> WebServer:
+    """Begin to serve.
+
+    Raises:
+        ConfigError: the certificate cannot be used.
+    """
     config = uvicorn.Config(
         app,
         http="h11",
@@ -115,8 +140,9 @@ def open_server(settings: WebSettings, app: Starlette, link: BusLink) -> WebServ
         server_header=False,
         date_header=True,
         proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_keep_alive=30,
+        backlog=BACKLOG,
+        timeout_keep_alive=int(WAIT_S),
+        h11_max_incomplete_event_size=HEADER_BYTES,
         ws_max_size=64 * 1024,
         ws_max_queue=8,
         ws_per_message_deflate=False,
@@ -124,10 +150,8 @@ def open_server(settings: WebSettings, app: Starlette, link: BusLink) -> WebServ
     if settings.tls is not None:
         config.load()
         config.ssl = _context(settings.tls)
-    bound = listening.getsockname()[1]
-    scheme = "http" if settings.tls is None else "https"
-    shown = f"[{host}]" if ":" in host else host
-    return WebServer(uvicorn.Server(config), link, listening, f"{scheme}://{shown}:{bound}")
+    address = address_at(settings, listening.getsockname()[1])
+    return WebServer(uvicorn.Server(config), link, listening, address, beside)
 
 
 def _context(tls: TlsSettings) -> ssl.SSLContext:

@@ -1,0 +1,1 @@
+"""Accounts of the pages: invitations, passwords, codes, and who is signed in on which device."""

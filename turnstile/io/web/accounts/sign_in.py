@@ -1,0 +1,168 @@
+"""Signing in and out, and the page that an invitation leads to."""
+
+import asyncio
+import logging
+import math
+import time
+from dataclasses import dataclass, field
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from turnstile.io.web.accounts.devices import Devices, address_of, device_in_words, forget
+from turnstile.io.web.accounts.passwords import BusyError, PasswordChecks, step_of_code, why_not_password
+from turnstile.io.web.accounts.store import AccountStore, Credentials
+from turnstile.io.web.admission import asker_of
+from turnstile.io.web.link import Asker
+from turnstile.io.web.rendering import render
+from turnstile.web.attempts import SignInAttempts
+
+WRONG = "Name, password or code is wrong."
+BUSY = "Many people are signing in; try again in a few seconds."
+MAX_NAME_CHARS = 200
+
+log = logging.getLogger("turnstile")
+
+
+@dataclass(kw_only=True)
+class Accounts:
+    """All that signing in needs."""
+
+    store: AccountStore
+    devices: Devices
+    checks: PasswordChecks = field(default_factory=PasswordChecks)
+    attempts: SignInAttempts = field(default_factory=SignInAttempts)
+
+    def record(self, asker: Asker, words: str) -> None:
+        """Have an act put on record, as soon as the broker answers."""
+        log.info("%s: %s", asker.name, words)
+        self.store.add_act(asker.name, asker.role, words, at_ns=self.devices.now_ns())
+
+
+def routes(accounts: Accounts) -> list[Route]:
+    """Return the routes of signing in."""
+    pages = SignInPages(accounts)
+    return [
+        Route("/sign-in", pages.show, name="sign-in"),
+        Route("/sign-in", pages.sign_in, methods=["POST"]),
+        Route("/sign-out", pages.sign_out, methods=["POST"], name="sign-out"),
+        Route("/invited/{token}", pages.show_invitation, name="invited"),
+        Route("/invited/{token}", pages.accept, methods=["POST"]),
+    ]
+
+
+class SignInPages:
+    """The pages for whoever is not signed in yet."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    async def show(self, request: Request) -> Response:
+        """Show the form, or go on if somebody is signed in."""
+        to = local_path(request.query_params.get("to", ""))
+        if request.state.session is not None:
+            return RedirectResponse(to, 303)
+        return render(request, "sign-in.html", to=to, name="", problem="")
+
+    async def sign_in(self, request: Request) -> Response:
+        """Let somebody in, or say no more than that something is wrong."""
+        form = await request.form(max_files=0, max_fields=8)
+        name, to = text(form, "name")[:MAX_NAME_CHARS], local_path(text(form, "to"))
+        device = self._accounts.devices.known_device(request, name)
+        address = address_of(request)
+        attempts = self._accounts.attempts
+        waiting = attempts.waiting(name, address=address, device=device, now_s=time.monotonic())
+        if waiting.refused_s > 0:
+            return self._later(request, name=name, to=to, wait_s=waiting.refused_s)
+        # Counted before it is checked: attempts at one time count, too.
+        attempts.failed(name, address=address, device=device, now_s=time.monotonic())
+        await asyncio.sleep(waiting.answer_s)
+        found = self._accounts.store.credentials(name)
+        try:
+            right = await self._accounts.checks.is_right(found, text(form, "password"))
+        except BusyError:
+            return render(request, "sign-in.html", status_code=503, to=to, name=name, problem=BUSY)
+        if found is None or not right or not self._code_is_right(found, text(form, "code")):
+            log.warning("a sign-in as %r from %s failed", name, address)
+            return render(request, "sign-in.html", status_code=403, to=to, name=name, problem=WRONG)
+        attempts.succeeded(name, address=address, device=device)
+        return self._let_in(request, found, to)
+
+    async def sign_out(self, request: Request) -> Response:
+        """End this device's session."""
+        asker = asker_of(request)
+        self._accounts.store.sign_out(asker.name, session=request.state.session.id)
+        self._accounts.record(asker, "signed out")
+        answer = forget(RedirectResponse("/sign-in", 303))
+        answer.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return answer
+
+    async def show_invitation(self, request: Request) -> Response:
+        """Show who is invited. Nothing is used up: messengers open links to show what is behind."""
+        invited = self._invited(request)
+        return render(request, "invited.html", invited=invited, problem="")
+
+    async def accept(self, request: Request) -> Response:
+        """Set the password, and sign in."""
+        invited = self._invited(request)
+        form = await request.form(max_files=0, max_fields=8)
+        password = text(form, "password")
+        problem = why_not_password(password, invited.name)
+        if not problem and password != text(form, "again"):
+            problem = "The two are not the same."
+        if problem:
+            return render(request, "invited.html", status_code=400, invited=invited, problem=problem)
+        kept = await self._accounts.checks.hash(password)
+        store, now_ns = self._accounts.store, self._accounts.devices.now_ns()
+        account = store.accept(request.path_params["token"], kept, now_ns=now_ns)
+        if account is None:
+            raise HTTPException(404, NOT_INVITED)
+        asker = Asker(account.name, account.role, account.doors)
+        self._accounts.record(asker, f"used an invitation as {account.role}, from {address_of(request)}")
+        return self._accounts.devices.sign_in(request, account.name, RedirectResponse("/", 303))
+
+    def _invited(self, request: Request) -> "Asker":
+        now_ns = self._accounts.devices.now_ns()
+        found = self._accounts.store.invited(request.path_params["token"], now_ns=now_ns)
+        if found is None:
+            raise HTTPException(404, NOT_INVITED)
+        return Asker(found.name, found.role, found.doors)
+
+    def _code_is_right(self, found: Credentials, code: str) -> bool:
+        """Tell whether no code is asked, or this one is right and was not used before."""
+        if not found.code_secret:
+            return True
+        step = step_of_code(found.code_secret, code)
+        return step is not None and self._accounts.store.use_code(found.account.name, step)
+
+    def _let_in(self, request: Request, found: Credentials, to: str) -> Response:
+        account = found.account
+        asker = Asker(account.name, account.role, account.doors)
+        words = f"signed in from {address_of(request)} with {device_in_words(request)}"
+        self._accounts.record(asker, words)
+        return self._accounts.devices.sign_in(request, account.name, RedirectResponse(to, 303))
+
+    def _later(self, request: Request, *, name: str, to: str, wait_s: float) -> Response:
+        seconds = math.ceil(wait_s)
+        problem = f"Too many tries. Try again in {seconds} s."
+        answer = render(request, "sign-in.html", status_code=429, to=to, name=name, problem=problem)
+        answer.headers["Retry-After"] = str(seconds)
+        return answer
+
+
+NOT_INVITED = "This invitation was used, or its time is over. Ask for another one."
+
+
+def text(form: FormData, name: str) -> str:
+    """Return a field of a form; empty if it is not there or is a file."""
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def local_path(wanted: str) -> str:
+    """Return a path of this site; the wall in place of anything else."""
+    is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
+    return wanted if is_path and "\\" not in wanted else "/"
