@@ -285,7 +285,8 @@ def best_bounds(clips: Mapping[str, list[Clip]], *, asked: bool) -> Bounds:
 
     def largest(bounds: Iterable[Bounds]) -> Bounds:
         first, *others = bounds
-        fits = [one for one in others if (rate := errors(clips, one)[0]).part <= rate.whole * 0.02]
+        denied = ((one, rate_of(clips.get(LIVE, []), one, alive=False)) for one in others)
+        fits = [one for one, rate in denied if rate.part <= rate.whole * 0.02]
         return max(fits, default=first)
 
     spread = largest(Bounds(spread, None) for spread in SPREADS).spread
