@@ -39,6 +39,7 @@ from turnstile.io.people.desk import PeopleDesk
 from turnstile.io.people.enrolment import open_enrolment
 from turnstile.io.people.rates import StrangerRate
 from turnstile.io.requests.desk import RequestDesk
+from turnstile.io.requests.opening import open_request_desk
 from turnstile.io.runner import node
 from turnstile.io.runner.heart import BROKER_PERIOD_S, Heart
 from turnstile.io.site.descriptors import raise_limit
@@ -123,6 +124,7 @@ class BrokerNode:
         """Stop watching faces and rules, finish the journal, and close the ports."""
         if self.endpoint is not None:
             self.endpoint.close()
+        self.requests.close()
         self.people.close()
         self.access.close()
         self.sockets.close(linger_s=0.3)
@@ -222,7 +224,7 @@ class BrokerNode:
             case Query() | Entries() | Reply():
                 self.sockets.publish(_passed_on_under(message), body)
             case Request():
-                self._publish(self.requests.take(message))
+                self._publish(self.requests.take(message, now_ns))
             case Beat():
                 self._pass_on_beat(message, about, body, now_ns)
             case _:
@@ -275,6 +277,7 @@ class BrokerNode:
         """Do what no message asks for."""
         self._publish(self.access.due(enrolled=self.people.enrolled))
         self._publish(self.people.due(now_ns))
+        self._publish(self.requests.due(now_ns))
         self._set_aside(self.dispatch.dispatcher.expire(now_ns))
         if self.heart.is_due:
             self.heart.report(*standing(self.access, self.people.enrolment, self.board.notice))
@@ -293,7 +296,8 @@ class BrokerNode:
     def _set_aside(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
             if job.kind == "picture":
-                self.people.set_aside(job.key)
+                if not self.requests.set_aside(job.key):
+                    self.people.set_aside(job.key)
             else:
                 log.error("frame %d of %s took two recognizers down; set aside", job.seq, job.key)
 
@@ -360,7 +364,7 @@ def wire(start: node.Start) -> BrokerNode:
         keys=lambda: None if guard is None else guard.registry,
     )
     access = open_access_desk(site, start.options.config, journal, meter, unenrol=people.unenrol)
-    requests = RequestDesk(loggers=site.loggers.keys())
+    requests = open_request_desk(site, dispatch, people, access)
     return BrokerNode(
         sockets=sockets,
         dispatch=dispatch,

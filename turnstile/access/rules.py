@@ -198,6 +198,14 @@ def is_time(allow: Allow, local: dt.datetime, rules: Rules) -> bool:
     return False
 
 
+def may_ever(rules: Rules, person: str, door: str) -> bool:
+    """Tell whether somebody enrolled may use a door on some day at some time."""
+    key, rule = name_key(person), rules.doors.get(door)
+    if key in rules.blocked_keys:
+        return False
+    return rule is None or rule.allow is None or any(_is_meant(one, key, rules) for one in rule.allow)
+
+
 def unenrolled(rules: Rules, persons: Iterable[str]) -> list[str]:
     """Return the names in the rules that nobody enrolled has; a typing error is likely."""
     enrolled = set(map(name_key, persons))

@@ -23,6 +23,8 @@ class Unencoded:
     file: str
     digest: str
     data: bytes
+    is_asked: bool = False
+    """Somebody asks about it; it is no file of the faces folder, and `digest` is no hash."""
 
 
 def is_encoding(data: bytes) -> bool:

@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from turnstile.errors import WireError
+from turnstile.errors import TurnstileError, WireError
 from turnstile.people.crowding import crowding
 from turnstile.people.encodings import MAX_LENGTH, Encodings, are_encodings, matrix
 from turnstile.people.risk import Limits, Neighbours, Risk, limits, neighbours
 from turnstile.protocol.fields import ENCODING_BYTES, STEERING
 from turnstile.protocol.messages import People
-from turnstile.protocol.names import name_key
+from turnstile.protocol.names import name_key, same_name
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif"})
 
@@ -322,6 +322,20 @@ def person_of(file: str) -> str | None:
     words = [word for word in unicodedata.normalize("NFC", stem).split("_") if word]
     name = " ".join(word[:1].upper() + word[1:] for word in words)[:200].strip()
     return None if _NOBODYS.fullmatch(name_key(name)) else name
+
+
+def stem_of(person: str) -> str:
+    """Return the beginning of a file name that names a person.
+
+    Raises:
+        TurnstileError: none does.
+    """
+    typed = "_".join(person.split())
+    for stem in (typed.lower(), typed):
+        found = person_of(f"{stem}.jpg") if "/" not in stem else None
+        if found is not None and same_name(found, person) and (stem == typed or found == person):
+            return stem
+    raise TurnstileError(f"{person!r} cannot be a person's name here; one is 'Ada Lovelace'")
 
 
 def _without(ending: re.Pattern[str], name: str) -> str:

@@ -1,17 +1,24 @@
 """Everybody who is enrolled: each picture's state, the closest other person, the expected rejection."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from turnstile.counts import counted, named
-from turnstile.people.agreement import by_person, encodings_of
+from turnstile.people.agreement import (
+    EnrolledPicture,
+    alike,
+    bounds_of,
+    by_person,
+    disagreeing,
+    encodings_of,
+)
 from turnstile.people.building import GalleryBuilder, Ingredients, MadeGallery
 from turnstile.people.crowding import crowding
 from turnstile.people.encodings import distances_between
 from turnstile.people.gallery import Gallery, is_averaged
-from turnstile.people.quality import ENOUGH_PICTURES, FAR_FROM_OTHERS, in_words, weaknesses
+from turnstile.people.quality import ENOUGH_PICTURES, FAR_FROM_OTHERS, in_words, spoils, weaknesses
 from turnstile.people.risk import expected, risk_of
 from turnstile.protocol.fields import Looks
 from turnstile.site.settings import DecisionSettings
@@ -99,6 +106,35 @@ def register(pictures: Iterable[Encoded], engine: str, decision: DecisionSetting
     found = dict(zip(made.templates.persons, _measured(made, decision), strict=True))
     nothing = (None, None, None)
     return [PersonState(who, tuple(states[who]), *found.get(who, nothing)) for who in sorted(states)]
+
+
+def objection(new: Encoded, enrolled: Sequence[Encoded], engine: str) -> str:
+    """Return why a picture is not to be enrolled as its person's; empty if nothing speaks against it.
+
+    Args:
+        new: the picture.
+        enrolled: all that have an encoding.
+        engine: whose encodings they are.
+    """
+    same = next((one for one in enrolled if one.digest == new.digest), None)
+    if same is not None:
+        return f"it is enrolled already, as {same.file} of {same.person}"
+    there, bounds = [_as_enrolled(one) for one in enrolled], bounds_of(engine)
+    couple = min(alike([_as_enrolled(new)], there, bounds), default=None)
+    if couple is not None:
+        other = couple.one if couple.one.person != new.person else couple.other
+        return f"it shows nearly the face of {other.person} ({couple.distance:.2f} from {other.file})"
+    own = [one for one in enrolled if one.person == new.person]
+    if not own:
+        return ""
+    found = disagreeing([_as_enrolled(one) for one in (*own, new)], bounds).get(new.file, "")
+    if not found and spoils(new.looks) and not all(spoils(one.looks) for one in own):
+        return f"{in_words(weaknesses(new.looks))}, and {new.person} has better pictures"
+    return found
+
+
+def _as_enrolled(one: Encoded) -> EnrolledPicture:
+    return EnrolledPicture(one.file, one.person, one.digest, one.encoding)
 
 
 def few_in_words(people: Mapping[str, int]) -> str:

@@ -14,8 +14,8 @@ AccountRole = Literal["viewer", "clerk", "admin"]
 """A viewer sees; a clerk enrols and names besides; an admin changes rules, erases and revokes besides."""
 
 BROKER = "broker"
-MAX_WISH_BYTES = 24 * 2**20
-"""Largest wish: a picture of 20 MB as a camera makes it, with what is said of it."""
+MAX_WISH_BYTES = 8 * 2**20
+"""Largest wish: a picture, with what is said of it."""
 MAX_ANSWER_BYTES = 8 * 2**20
 MAX_DEED_CHARS = 1500
 DeedWords = Annotated[str, Meta(pattern=rf"\A[^{STEERING}]{{0,{MAX_DEED_CHARS}}}\Z")]

@@ -14,12 +14,13 @@ from turnstile.protocol.envelope import UNREADABLE
 from turnstile.protocol.fields import Count, Name, PersonName, Text
 from turnstile.protocol.messages import Verdict
 
-MAX_PICTURE_BYTES = 20 * 2**20
+MAX_PICTURE_BYTES = 7_900_000
+"""The broker takes no larger message; `turnstile.vision.shrinking` makes pictures smaller."""
 MAX_RULES_CHARS = 1_000_000
 MAX_VISITS = 200
 
-FileName = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\A[^/\\\x00-\x1f\x7f]+\Z")]
-"""A file of the faces folder, without its folder."""
+FileName = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\A[^\\\x00-\x1f\x7f]+\Z")]
+"""A picture's path below the faces folder, as `answers.EnrolledPictureState.file` has it."""
 EventName = Annotated[str, Meta(pattern=r"\A[0-9a-f]{1,32}:[0-9]{1,19}\Z")]
 """As at the end of a line of the log: source and number."""
 UnknownIds = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=1000)]

@@ -1,7 +1,8 @@
 """Decodes one enrolment picture in a process of its own, so that a hostile picture harms nobody.
 
-Run as ``python -I picture_child.py LONG_SIDE``: the picture's bytes on standard input; on standard output
-one line, ``ok <width> <height>`` followed by the RGB bytes, or ``no <sentence for the person who took it>``.
+Run as ``python -I picture_child.py LONG_SIDE [jpeg]``: the picture's bytes on standard input; on standard
+output one line, ``ok <width> <height>`` followed by the RGB bytes or those of a JPEG, or ``no <sentence for
+the person who took it>``.
 It imports nothing of Turnstile, so that it starts fast and can do little.
 
 Of several pictures in one file (animated WebP, burst in HEIC) the first or primary one is used. Colour
@@ -48,9 +49,18 @@ def main() -> int:
     except MemoryError:
         answer = b"no the picture needs too much memory to decode\n"
     else:
-        answer = b"ok %d %d\n" % picture.size + picture.tobytes()
+        answer = b"ok %d %d\n" % picture.size + _encoded(picture, *sys.argv[2:])
     sys.stdout.buffer.write(answer)
     return 0
+
+
+def _encoded(picture: Image.Image, kind: str = "") -> bytes:
+    """Return a picture's pixels, or a JPEG of it."""
+    if not kind:
+        return picture.tobytes()
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=90)
+    return file.getvalue()
 
 
 def _limit_resources() -> None:

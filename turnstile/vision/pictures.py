@@ -1,9 +1,6 @@
 """Bytes to pixels: frames of a camera, and pictures that people took for enrolment."""
 
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NewType
 
 import cv2
@@ -14,6 +11,7 @@ from turnstile.errors import PictureError
 from turnstile.protocol.fields import Box
 from turnstile.protocol.jpeg import check_jpeg
 from turnstile.vision.arrays import ENROLMENT_LONG_SIDE_PX, PictureGrey, PictureRgb, Reduction
+from turnstile.vision.shrinking import ask_child
 
 MAX_FRAME_PX = 100_000_000
 MAX_FRAME_BYTES = 32 * 2**20
@@ -32,9 +30,6 @@ _REDUCED_GREY = {
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
-
-MAX_ENROLMENT_BYTES = 32 * 2**20
-CHILD_TIMEOUT_S = 20.0
 
 
 CheckedJpeg = NewType("CheckedJpeg", bytes)
@@ -97,42 +92,13 @@ def decode_enrolment(data: bytes) -> PictureRgb:
 
     JPEG, PNG, WebP and HEIC are read, whatever the file is called.
 
-    A child process decodes it, with limits on memory, processor time and wall time: the picture may come from
-    anywhere, and decoders are where pictures do harm. It takes about 0.15 s.
+    A child process decodes it (`turnstile.vision.shrinking`).
 
     Raises:
         PictureError: not one of these, cut off, damaged, or too large; the text says which.
     """
-    if not data:
-        raise PictureError("the file is empty")
-    if len(data) > MAX_ENROLMENT_BYTES:
-        raise PictureError(f"the file has {len(data)} bytes; at most {MAX_ENROLMENT_BYTES} are read")
-    child = Path(__file__).with_name("picture_child.py")
-    command = [sys.executable, "-I", str(child), str(ENROLMENT_LONG_SIDE_PX)]
-    try:
-        done = subprocess.run(command, input=data, capture_output=True, timeout=CHILD_TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise PictureError(f"the picture was not decoded within {CHILD_TIMEOUT_S:g} s") from error
-    if done.returncode != 0:
-        raise PictureError(_why_the_child_ended(done.returncode, done.stderr))
-    return _read_answer(done.stdout)
-
-
-def _why_the_child_ended(code: int, stderr: bytes) -> str:
-    """Return a sentence for the person whose picture ended the child that decoded it."""
-    if code < 0:
-        return "the picture takes more time or memory to decode than it may"
-    last = stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-    return f"the picture is damaged and cannot be decoded ({last[:120]})"
-
-
-def _read_answer(answer: bytes) -> PictureRgb:
-    """Return the pixels after the child's first line, which is ``ok <width> <height>`` or ``no <why>``."""
-    line, _, pixels = answer.partition(b"\n")
-    verdict, _, rest = line.decode("utf-8", "replace").partition(" ")
-    if verdict == "no":
-        raise PictureError(rest)
-    width, height = (int(part) for part in rest.split())
+    line, _, pixels = ask_child(data, str(ENROLMENT_LONG_SIDE_PX)).partition(b"\n")
+    width, height = (int(part) for part in line.split()[1:])
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
 
 

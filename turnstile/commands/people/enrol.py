@@ -9,11 +9,9 @@ A running broker enrols what comes into the folder. Run it on the broker's machi
 
 import argparse
 import hashlib
-import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,17 +20,16 @@ from turnstile.commands.people.pictures import made_of, read_enrolled
 from turnstile.commands.people.visit import event, visit_of
 from turnstile.errors import ConfigError, PictureError, TurnstileError
 from turnstile.files.reading import why
-from turnstile.files.whole import owner_of, write_whole
 from turnstile.io.people.anchors import open_anchors
 from turnstile.io.people.folder import read_picture
+from turnstile.io.people.keeping import keep_picture
 from turnstile.io.runner.member import choose_name
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
-from turnstile.people.agreement import EnrolledPicture, alike, bounds_of, disagreeing
-from turnstile.people.gallery import PICTURE_SUFFIXES, person_of
-from turnstile.people.quality import in_words, spoils, weaknesses
-from turnstile.people.register import Encoded
+from turnstile.people.gallery import PICTURE_SUFFIXES
+from turnstile.people.quality import in_words, weaknesses
+from turnstile.people.register import Encoded, objection
 from turnstile.protocol.names import same_name
 from turnstile.site.settings import Site
 from turnstile.vision.engines.engine import Engine
@@ -82,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
         told = in_words(weaknesses(judged.looks))
         sys.stdout.write(printable(f"{one.origin}: {f'weak, {told}' if told else 'good'}") + "\n")
     for one in candidates:
-        sys.stdout.write(printable(f"kept as {_keep(Path(site.gallery.faces), spelt, one)}") + "\n")
+        sys.stdout.write(printable(f"kept as {_keep(site, spelt, one)}") + "\n")
     return EXIT_STOPPED
 
 
@@ -134,55 +131,12 @@ def _judge(
         made = made_of(engine.enrol(decode_enrolment(one.data)))
     except PictureError as error:
         raise TurnstileError(f"{one.origin}: {error}") from error
-    new = EnrolledPicture(one.origin, person, digest, made.encoding)
-    found = _objection(new, enrolled, engine.description.encoding)
-    others = any(same_name(own.person, person) and not spoils(own.looks) for own in enrolled)
-    if not found and others and spoils(made.looks):
-        found = f"{in_words(weaknesses(made.looks))}, and {person} has better pictures"
+    judged = Encoded(person, one.origin, digest, made.encoding, made.looks)
+    found = objection(judged, enrolled, engine.description.encoding)
     if found and not anyway:
         raise TurnstileError(f"{one.origin} is refused: {found}; --anyway keeps it")
-    return Encoded(person, one.origin, digest, made.encoding, made.looks)
+    return judged
 
 
-def _objection(new: EnrolledPicture, enrolled: Sequence[Encoded], encoding: str) -> str:
-    """Return why a picture cannot be the person's, by those enrolled; empty if nothing speaks against it."""
-    there = [EnrolledPicture(one.file, one.person, one.digest, one.encoding) for one in enrolled]
-    same = next((one for one in there if one.digest == new.digest), None)
-    if same is not None:
-        return f"it is enrolled already, as {same.file} of {same.person}"
-    bounds = bounds_of(encoding)
-    couple = min(alike([new], there, bounds), default=None)
-    if couple is not None:
-        other = couple.one if couple.other is new else couple.other
-        return f"it shows nearly the face of {other.person} ({couple.distance:.2f} from {other.file})"
-    own = [one for one in there if one.person == new.person]
-    return disagreeing([*own, new], bounds).get(new.file, "") if own else ""
-
-
-def _keep(faces: Path, person: str, one: Candidate) -> Path:
-    """Write a picture under the next free name of the person's, whole or not at all; return where.
-
-    Raises:
-        TurnstileError: no file name would name the person, or it cannot be written.
-    """
-    stem = _stem(person)
-    names = (f"{stem}{'' if number == 1 else f'_{number}'}" for number in count(1))
-    try:
-        faces.mkdir(parents=True, exist_ok=True)
-        there = {path.stem.casefold() for path in faces.iterdir()}
-        path = faces / f"{next(name for name in names if name.casefold() not in there)}{one.suffix}"
-        mode = stat.S_IMODE(faces.stat().st_mode) & 0o666
-        write_whole(path, one.data, mode=mode, owner=owner_of(faces), durable=True)
-    except OSError as error:
-        raise TurnstileError(f"{faces} cannot be written: {why(error, about=faces)}") from error
-    return path
-
-
-def _stem(person: str) -> str:
-    """Return the beginning of a file name that names a person."""
-    typed = "_".join(person.split())
-    for stem in (typed.lower(), typed):
-        found = person_of(f"{stem}.jpg") if "/" not in stem else None
-        if found is not None and same_name(found, person) and (stem == typed or found == person):
-            return stem
-    raise TurnstileError(f"{person!r} cannot be a person's name here; one is 'Ada Lovelace'")
+def _keep(site: Site, person: str, one: Candidate) -> Path:
+    return keep_picture(Path(site.gallery.faces), person, one.suffix, one.data)

@@ -37,10 +37,17 @@ from turnstile.protocol.state import CLOCK_BEHIND, LOCKED_OUT
 from turnstile.protocol.topics import Outgoing, log_topic, topic
 from turnstile.site.settings import Site
 
+UNLOCK = "unlock-door"
+"""The deed of an account that ends a lockout."""
+
 log = logging.getLogger("turnstile")
 
 
 def _nobody_is_enrolled(_person: str) -> None:
+    """Leave it at that."""
+
+
+def _asked_by_nobody(_act: Act) -> None:
     """Leave it at that."""
 
 
@@ -58,6 +65,8 @@ class AccessDesk:
     meter: Meter
     unenrol: Callable[[str], None] = _nobody_is_enrolled
     """Called with the name of somebody who is erased."""
+    acted: Callable[[Act], None] = _asked_by_nobody
+    """Called with what an account did, once it is on record."""
     counts: Counter[str] = field(default_factory=Counter)
     locked: set[str] = field(default_factory=set)
     """The doors that were locked out when that was last looked at."""
@@ -148,7 +157,7 @@ class AccessDesk:
                 case SourceReplaced():
                     self._close_resumed()
                 case DurableEvent(Act() as act):
-                    self._unlock(act)
+                    self._do(act)
                 case DurableEvent(Access() as event, at_ns):
                     outgoing.append(self._publish(event, at_ns))
                 case Fetched(fetch, answer):
@@ -211,6 +220,13 @@ class AccessDesk:
             )
             self.journal.record_act(act)
 
+    def _do(self, act: Act) -> None:
+        """Do what was waiting to be on record; whoever asked for something else learns that it is."""
+        if act.deed in ("", UNLOCK):
+            self._unlock(act)
+        if act.deed:
+            self.acted(act)
+
     def _unlock(self, act: Act) -> None:
         """End a door's lockout, or believe the clock, for an operator."""
         self._asked.discard(act.camera)
@@ -219,7 +235,7 @@ class AccessDesk:
             log.warning("%s said that this machine's clock is right", act.asker)
             self.clock.accept()
         else:
-            log.warning("%s: %s ended the lockout", act.camera, act.asker)
+            log.warning("%s: %s ended the lockout", act.camera, act.by or act.asker)
             self.decider.unlock(act.camera)
 
     def _close_resumed(self) -> None:

@@ -15,6 +15,7 @@ from turnstile.io.bus.keys import HOW
 from turnstile.io.bus.options import MAX_TOPIC_BYTES, make_watchful, new_socket, topic_of
 from turnstile.io.bus.unfinished import Unfinished
 from turnstile.protocol.permissions import speaker
+from turnstile.protocol.requests import MAX_WISH_BYTES
 from turnstile.protocol.roles import Identity
 from turnstile.site.addresses import bind_address, is_local
 from turnstile.site.settings import BrokerSettings
@@ -86,7 +87,7 @@ class BrokerSockets:
         self._astray = False
         self._context = zmq.Context()
         # what is somewhat too large is counted and dropped; what is larger still ends its connection
-        max_bytes = 2 * broker.max_frame_bytes + 2**20
+        max_bytes = max(2 * broker.max_frame_bytes, MAX_WISH_BYTES) + 2**20
         self.pull = new_socket(self._context, zmq.PULL, hwm=_INGRESS_HWM, max_bytes=max_bytes)
         handshake_bytes = MAX_TOPIC_BYTES if guard is None else _CURVE_BYTES
         self.xpub = new_socket(self._context, zmq.XPUB, hwm=_EGRESS_HWM, max_bytes=handshake_bytes)

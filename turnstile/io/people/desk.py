@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from turnstile.counts import counted, named
@@ -45,6 +46,10 @@ _FALSE_CLAIM = (
 log = logging.getLogger("turnstile")
 
 
+def _asked_by_nobody(_key: str, _template: Template, _maker: str) -> None:
+    """Leave it at that."""
+
+
 def _no_keys() -> None:
     """Return that the bus has none."""
 
@@ -59,6 +64,8 @@ class PeopleDesk:
     rate: StrangerRate
     keys: Callable[[], Mapping[str, Identity] | None] = _no_keys
     """Returns whose each public key is now; `None` when the bus has no keys."""
+    asked: Callable[[str, Template, str], None] = _asked_by_nobody
+    """Called with what a recognizer made of a picture that somebody asks about, and the recognizer's key."""
     counts: Counter[str] = field(default_factory=Counter)
     enrolled: tuple[str, ...] | None = None
     """Who was when no picture waited to be encoded; `None` before that."""
@@ -200,13 +207,18 @@ class PeopleDesk:
         picture = self.dispatch.encoded(template)
         if picture is None:
             return
-        if template.problem:
+        fits = template.engine == self.enrolment.engine and is_encoding(template.encoding)
+        maker = self._maker(template)
+        if picture.is_asked:
+            problem = template.problem or ("" if fits else f"{template.name} made no encoding of it")
+            self.asked(picture.digest, msgspec.structs.replace(template, problem=problem), maker)
+        elif template.problem:
             self.enrolment.keep_problem(picture.digest, template.problem)
-        elif template.engine == self.enrolment.engine and is_encoding(template.encoding):
-            maker = self._maker(template)
+        elif fits:
             self.enrolment.keep_encoding(picture.digest, template.encoding, maker, template.looks)
         else:
             self.enrolment.keep_problem(picture.digest, f"{template.name} answered with no encoding of it")
+        if not template.problem and not fits:
             raise WireError("a template that is no encoding, or of another engine than the site's")
 
     def _queue_pictures(self, now_ns: int) -> None:

@@ -1,57 +1,256 @@
 """The request desk: what people who are signed in want goes to a logger, or is done here.
 
-It returns what is to be published and publishes nothing itself.
+It returns what is to be published and publishes nothing itself. Call it from the broker's loop.
+
+Policy: every request is held to its account's role and doors. A change is made, put on record in the journal,
+and only then answered with `Done`. While the journal cannot be written nothing is changed. At most
+`MAX_WAITING` requests wait, `MAX_OF_ONE` of one account, with `MAX_BYTES` of pictures; more are refused.
+Nobody waits longer than `WITHIN_S` for a recognizer.
 """
 
+import logging
+import secrets
+import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
 
-from turnstile.errors import WireError
-from turnstile.protocol.requests import BROKER, Reply, Request
+from turnstile.dispatch.desk import DispatchDesk
+from turnstile.dispatch.dispatcher import Job
+from turnstile.errors import PictureError, TurnstileError, WireError
+from turnstile.io.access.desk import AccessDesk
+from turnstile.io.people.cache import Made
+from turnstile.io.people.desk import PeopleDesk
+from turnstile.io.requests.steps import Encode, InThread, Lane, PutOnRecord
+from turnstile.io.requests.threads import RequestThread
+from turnstile.people.encodings import Unencoded
+from turnstile.protocol.messages import Template
+from turnstile.protocol.requests import BROKER, MAX_ANSWER_BYTES, Act, Reply, Request
 from turnstile.protocol.topics import Outgoing, topic
 from turnstile.requests.accounts import why_not
 from turnstile.requests.answers import AnyAnswer, RefusedWish, encode_answer
 from turnstile.requests.wishes import AnyWish, decode_wish
 
+MAX_WAITING, MAX_OF_ONE = 256, 96
+"""A page of everybody asks for many pictures at once."""
+
+MAX_BYTES = 64 * 2**20
+WITHIN_S = 25.0
+MAX_WORDS = 4000
+
+ASKED = "asked-"
+"""What the key of a picture begins with that somebody asks about; others are hashes."""
+
+Steps = Coroutine[Any, Any, AnyAnswer]
+
+log = logging.getLogger("turnstile")
+
+
+@dataclass(kw_only=True)
+class Errand:
+    """A request that is being done."""
+
+    number: int
+    request: Request
+    wish: AnyWish
+    steps: Steps
+    expires_ns: int
+    picture: str = ""
+    """The key of the picture that a recognizer has; empty if none has."""
+
 
 @dataclass(kw_only=True)
 class RequestDesk:
-    """Takes requests, holds each to its account's role and doors, and answers."""
+    """Takes requests, has them done, and answers."""
 
     loggers: Collection[str]
     """Those of the site file."""
+    begin: Callable[[Request, AnyWish], Steps]
+    """Returns what does a wish."""
+    dispatch: DispatchDesk
+    people: PeopleDesk
+    access: AccessDesk
     counts: Counter[str] = field(default_factory=Counter)
+    _threads: dict[Lane, RequestThread] = field(init=False)
+    _errands: dict[int, Errand] = field(default_factory=dict)
+    _encoding: dict[str, int] = field(default_factory=dict)
+    """Key of a picture → the errand that waits for it."""
+    _recording: dict[str, int] = field(default_factory=dict)
+    """Act → the errand that waits until it is on record."""
+    _replies: list[Outgoing] = field(default_factory=list)
+    _numbers: "count[int]" = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        """Start the threads."""
+        self._threads = {lane: RequestThread(f"requests: {lane}") for lane in ("changes", "pictures")}
+        self.people.asked = self._encoded
+        self.access.acted = self._recorded
 
     def gauges(self) -> dict[str, float]:
         """Return the present values for the beat."""
-        return {}
+        return {"requests_waiting": float(len(self._errands))}
 
-    def take(self, request: Request) -> list[Outgoing]:
-        """Pass a request on to its logger, or answer it."""
+    def take(self, request: Request, now_ns: int) -> list[Outgoing]:
+        """Pass a request on to its logger, or begin to do it."""
         if request.to in self.loggers:
             return [Outgoing(topic("request", request.to), request)]
-        return [self._reply(request, self._answer(request))]
+        self._begin(request, now_ns)
+        return self._taken()
 
-    def _answer(self, request: Request) -> AnyAnswer:
-        if request.to != BROKER:
-            return RefusedWish(problem=f"there is no logger {request.to}: the site has {_row(self.loggers)}")
+    def due(self, now_ns: int) -> list[Outgoing]:
+        """Go on with what was waited for, and return the replies.
+
+        Raises:
+            Exception: what ended a thread.
+        """
+        for thread in self._threads.values():
+            for number, value, error in thread.finished():
+                self._go_on(number, value, error)
+        for errand in [one for one in self._errands.values() if one.picture and one.expires_ns <= now_ns]:
+            self._expire(errand)
+        return self._taken()
+
+    def set_aside(self, key: str) -> bool:
+        """Tell whether a picture that two recognizers failed on was somebody's here, and refuse it."""
+        number = self._encoding.pop(key, None)
+        if number is not None:
+            self._go_on(number, error=PictureError("two recognizers failed on the picture"))
+        return key.startswith(ASKED)
+
+    def close(self) -> None:
+        """Do no more."""
+        for errand in self._errands.values():
+            errand.steps.close()
+        for thread in self._threads.values():
+            thread.close()
+
+    def _begin(self, request: Request, now_ns: int) -> None:
         try:
-            wish = decode_wish(request.wish)
-        except WireError as error:
-            return RefusedWish(problem=f"{error}"[:4000])
-        problem = why_not(request, wish)
-        return RefusedWish(problem=problem, forbidden=True) if problem else self._do(wish)
+            wish = self._wish(request)
+            problem = why_not(request, wish)
+            if problem:
+                self._reply(request, RefusedWish(problem=problem, forbidden=True))
+                return
+            steps = self.begin(request, wish)
+        except TurnstileError as error:
+            self._reply(request, RefusedWish(problem=_cut(error)))
+            return
+        errand = Errand(
+            number=next(self._numbers),
+            request=request,
+            wish=wish,
+            steps=steps,
+            expires_ns=now_ns + round(WITHIN_S * 1e9),
+        )
+        self._errands[errand.number] = errand
+        self._go_on(errand.number)
 
-    def _do(self, wish: AnyWish) -> AnyAnswer:
-        return RefusedWish(problem=f"{type(wish).__name__} is not for the broker")
+    def _wish(self, request: Request) -> AnyWish:
+        if request.to != BROKER:
+            known = ", ".join(self.loggers) or "none"
+            raise WireError(f"there is no logger {request.to}: the site has {known}")
+        waiting = [one.request for one in self._errands.values()]
+        mine = sum(one.by == request.by for one in waiting)
+        size = sum(len(one.wish) for one in waiting) + len(request.wish)
+        if len(waiting) >= MAX_WAITING or mine >= MAX_OF_ONE or size > MAX_BYTES:
+            raise WireError("too much is asked at once; try again in a moment")
+        return decode_wish(request.wish)
 
-    def _reply(self, request: Request, answer: AnyAnswer) -> Outgoing:
-        self.counts["refused_wishes" if isinstance(answer, RefusedWish) else "wishes"] += 1
+    def _go_on(self, number: int, value: object = None, error: TurnstileError | None = None) -> None:
+        errand = self._errands.get(number)
+        if errand is None:
+            return
+        errand.picture = ""
+        try:
+            step = errand.steps.send(value) if error is None else errand.steps.throw(error)
+        except StopIteration as done:
+            self._end(errand, done.value)
+        except TurnstileError as problem:
+            self._end(errand, RefusedWish(problem=_cut(problem)))
+        else:
+            self._wait_for(errand, step)
+
+    def _wait_for(self, errand: Errand, step: object) -> None:
+        match step:
+            case Encode(data=data):
+                self._encode(errand, data)
+            case InThread(work, lane):
+                self._threads[lane].do(errand.number, work)
+            case PutOnRecord():
+                self._record(errand, step)
+
+    def _encode(self, errand: Errand, data: bytes) -> None:
+        if not self.dispatch.dispatcher.recognizers:
+            self._go_on(
+                errand.number, error=TurnstileError("no recognizer is there to look at it; is one running?")
+            )
+            return
+        key = errand.picture = f"{ASKED}{errand.number}"
+        self._encoding[key] = errand.number
+        body = Unencoded(file="an upload", digest=key, data=data, is_asked=True)
+        came_ns = time.monotonic_ns()
+        self.dispatch.dispatcher.offer_picture(
+            Job(kind="picture", key=key, seq=0, body=body, came_ns=came_ns)
+        )
+
+    def _encoded(self, key: str, template: Template, maker: str) -> None:
+        number = self._encoding.pop(key, None)
+        if number is None:
+            return
+        if template.problem:
+            self._go_on(number, error=PictureError(template.problem))
+        else:
+            self._go_on(number, Made(template.encoding, maker, template.looks))
+
+    def _record(self, errand: Errand, record: PutOnRecord) -> None:
+        request = errand.request
+        act = Act(
+            source="",
+            seq=0,
+            visit=f"act-{time.monotonic_ns()}-{secrets.token_hex(8)}",
+            camera=record.camera,
+            asker=request.asker,
+            at_ns=time.time_ns(),
+            by=request.by,
+            role=request.role,
+            deed=str(errand.wish.__struct_config__.tag),
+            words=record.words,
+        )
+        self._recording[act.visit] = errand.number
+        self.access.journal.record_act(act)
+
+    def _recorded(self, act: Act) -> None:
+        number = self._recording.pop(act.visit, None)
+        log.info("%s (%s) %s", act.by, act.role, act.deed)
+        if number is not None:
+            self._go_on(number)
+
+    def _expire(self, errand: Errand) -> None:
+        """Wait no longer for a recognizer."""
+        self.dispatch.dispatcher.withdraw_picture(errand.picture)
+        self._encoding.pop(errand.picture, None)
+        words = f"no recognizer had time for the picture within {WITHIN_S:g} s"
+        self._go_on(errand.number, error=TurnstileError(words))
+
+    def _end(self, errand: Errand, answer: AnyAnswer) -> None:
+        del self._errands[errand.number]
+        self._reply(errand.request, answer)
+
+    def _reply(self, request: Request, answer: AnyAnswer) -> None:
         body = encode_answer(answer)
+        if len(body) > MAX_ANSWER_BYTES:
+            answer = RefusedWish(problem=f"the answer has {len(body) // 2**20} MB, more than is sent at once")
+            body = encode_answer(answer)
+        self.counts["refused_wishes" if isinstance(answer, RefusedWish) else "wishes"] += 1
         reply = Reply(asker=request.asker, token=request.token, sender=BROKER, answer=body)
-        return Outgoing(topic("reply", request.asker), reply)
+        self._replies.append(Outgoing(topic("reply", request.asker), reply))
+
+    def _taken(self) -> list[Outgoing]:
+        replies, self._replies = self._replies, []
+        return replies
 
 
-def _row(names: Collection[str]) -> str:
-    return ", ".join(names) or "none"
+def _cut(error: TurnstileError) -> str:
+    return f"{error}"[:MAX_WORDS]

@@ -1,0 +1,124 @@
+"""What people who are signed in want of enrolment pictures: see, judge, keep and remove them."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from turnstile.errors import PictureError, TurnstileError
+from turnstile.io.access.desk import AccessDesk
+from turnstile.io.people.anchors import open_anchors
+from turnstile.io.people.cache import EncodingCache, Made
+from turnstile.io.people.desk import PeopleDesk
+from turnstile.io.people.keeping import keep_picture, remove_picture, suffix_of
+from turnstile.io.requests.register import Register, encoded_pictures
+from turnstile.io.requests.steps import Encode, PutOnRecord, in_thread
+from turnstile.people.building import without
+from turnstile.people.encodings import matrix
+from turnstile.people.gallery import stem_of
+from turnstile.people.quality import in_words, weaknesses
+from turnstile.people.register import Encoded, objection
+from turnstile.protocol.names import name_key, quoted, same_name
+from turnstile.requests.answers import AnyAnswer, Done, PictureFound, PictureJudged, RefusedWish
+from turnstile.requests.wishes import EnrolPicture, JudgePicture, ReadPeople, ReadPicture, RemovePicture
+from turnstile.site.settings import Site
+
+A_NEW_PERSON = "somebody new"
+
+
+@dataclass(kw_only=True)
+class EnrolmentRequests:
+    """Wishes about enrolment pictures."""
+
+    site: Site
+    people: PeopleDesk
+    access: AccessDesk
+    register: Register
+
+    async def read_people(self, _wish: ReadPeople) -> AnyAnswer:
+        """Return everybody enrolled."""
+        rules = self.access.rules.rules
+        return await in_thread(lambda: self.register.people(rules), "pictures")
+
+    async def read_picture(self, wish: ReadPicture) -> AnyAnswer:
+        """Return a picture, made small."""
+        return PictureFound(jpeg=await in_thread(lambda: self.register.picture(wish.file), "pictures"))
+
+    async def judge(self, wish: JudgePicture) -> AnyAnswer:
+        """Say what enrolment would say of a picture."""
+        try:
+            seen = await Encode(data=wish.data)
+        except PictureError as error:
+            return PictureJudged(problem=f"{error}"[:4000])
+        return await in_thread(lambda: self.judged(wish.person, wish.data, seen))
+
+    async def enrol(self, wish: EnrolPicture) -> AnyAnswer:
+        """Keep a picture, if it is good enough and nobody else's."""
+        self.require_record()
+        await in_thread(lambda: self._refuse_anchored(wish))
+        return await self.enrol_one(wish.person, wish.data, event=wish.event, anyway=wish.anyway)
+
+    async def enrol_one(self, person: str, data: bytes, *, event: str | None, anyway: bool) -> AnyAnswer:
+        """Keep a picture of somebody, from an upload or from a visit."""
+        seen = await Encode(data=data)
+        judged = await in_thread(lambda: self.judged(person, data, seen))
+        if judged.problem and not (anyway and judged.may_anyway):
+            return RefusedWish(problem=judged.problem, may_anyway=judged.may_anyway)
+        spelt, path = await in_thread(lambda: self.keep(person, data, seen))
+        source = f" from event {event}" if event else f" ({path.name})"
+        await PutOnRecord(words=f"enrolled {quoted(spelt)}{source}")
+        weak = f"; weak: {judged.weaknesses}" if judged.weaknesses else ""
+        return Done(words=f"{spelt} is enrolled by {path.name}{weak}")
+
+    async def remove(self, wish: RemovePicture) -> AnyAnswer:
+        """Take a picture out of the faces folder."""
+        self.require_record()
+        path, person = self.register.path_of(wish.file), self.people.enrolment.persons.get(wish.file, "")
+        await in_thread(lambda: remove_picture(path))
+        await PutOnRecord(words=f"removed the picture {quoted(wish.file)} of {quoted(person)}")
+        return Done(words=f"{wish.file} is removed")
+
+    def require_record(self) -> None:
+        """Raise a `TurnstileError` while what is changed could not be put on record."""
+        problem = self.access.journal.problem
+        if problem:
+            raise TurnstileError(f"nothing is changed while it cannot be put on record: {problem}")
+
+    def judged(self, person: str | None, data: bytes, seen: Made) -> PictureJudged:
+        """Return what enrolment says of a picture. Call from a thread."""
+        spelt = A_NEW_PERSON if person is None else self.spelt(person)
+        if person is not None:
+            stem_of(spelt)
+        digest = hashlib.sha256(data).hexdigest()
+        enrolled = [one for one in encoded_pictures(self.people.enrolment) if one.encoding]
+        new = Encoded(spelt, "the picture", digest, seen.encoding, seen.looks)
+        problem = objection(new, enrolled, self.people.enrolment.engine)
+        others = without(self.people.enrolment.made, {name_key(spelt)}).templates
+        closest = others.match(matrix(seen.encoding))[0]
+        return PictureJudged(
+            problem=problem,
+            may_anyway=bool(problem),
+            weaknesses=in_words(weaknesses(seen.looks)),
+            looks=seen.looks,
+            closest=closest.person,
+            closest_distance=closest.distance,
+        )
+
+    def keep(self, person: str, data: bytes, seen: Made) -> tuple[str, Path]:
+        """Put a picture into the faces folder, its encoding before it. Call from a thread."""
+        spelt, gallery = self.spelt(person), self.site.gallery
+        cache = EncodingCache(Path(gallery.cache), self.site.recognition.encoding)
+        cache.put(hashlib.sha256(data).hexdigest(), seen.encoding, seen.maker, seen.looks)
+        return spelt, keep_picture(Path(gallery.faces), spelt, suffix_of(data), data)
+
+    def spelt(self, person: str) -> str:
+        """Return a name as the pictures that there are have it."""
+        name = " ".join(person.split())
+        known = self.people.enrolment.persons.values()
+        return next((one for one in known if same_name(one, name)), name)
+
+    def _refuse_anchored(self, wish: EnrolPicture) -> None:
+        anchors = open_anchors(self.site.gallery, self.site.recognition.encoding)
+        if any(one.event == wish.event for one in anchors.of(wish.person)):
+            raise TurnstileError(
+                f"event {wish.event} was not of {wish.person}, as somebody said; take that back first"
+            )
