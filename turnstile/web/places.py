@@ -15,13 +15,15 @@ class NavigationPlace(NamedTuple):
     title: str
     icon: str
     needs: AccountRole
+    also: tuple[str, ...] = ()
+    """Paths elsewhere that belong to it."""
 
 
 PLACES = (
     NavigationPlace("/", "Doors", "doors", "viewer"),
     NavigationPlace("/visits", "Visits", "visits", "viewer"),
     NavigationPlace("/unknown", "Unknown", "unknown", "clerk"),
-    NavigationPlace("/people", "People", "people", "clerk"),
+    NavigationPlace("/people", "People", "people", "clerk", also=("/enrol", "/person")),
     NavigationPlace("/rules", "Rules", "rules", "admin"),
     NavigationPlace("/health", "Health", "health", "viewer"),
 )
@@ -39,4 +41,6 @@ def places_for(role: AccountRole) -> tuple[NavigationPlace, ...]:
 
 def is_within(place: NavigationPlace, path: str) -> bool:
     """Tell whether a page belongs to a place of the navigation."""
-    return path == place.path or (place.path != "/" and path.startswith(place.path + "/"))
+    if path == place.path:
+        return True
+    return any(path == one or path.startswith(one + "/") for one in (place.path, *place.also) if one != "/")

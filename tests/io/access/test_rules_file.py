@@ -13,8 +13,8 @@ import pytest
 from tests.support.rights import shut_out_of
 from tests.support.waiting import wait_until
 from turnstile.access.rules import NO_RULES, build
-from turnstile.errors import ConfigError
-from turnstile.io.access.rules_file import Places, RulesFile, load, local_time, places_of, standing
+from turnstile.errors import ConfigError, UnreadableError
+from turnstile.io.access.rules_file import Places, RulesFile, load, local_time, parse, places_of, standing
 from turnstile.io.site.file import load as load_site
 from turnstile.io.site.yaml_file import MAX_BYTES
 
@@ -303,3 +303,13 @@ def test_missing_time_zone_data_is_not_taken_for_a_wrong_name(path: Path) -> Non
             load(path, doors=DOORS)
     finally:
         zoneinfo.reset_tzpath()
+
+
+def test_a_text_is_read_as_the_file_would_be() -> None:
+    """Whoever edits rules in a browser hears the same before they are saved."""
+    name = Path("rules.yaml")
+    assert parse(b"blocked: [Eve]", name, doors=["front"]).blocked == ("Eve",)
+    with pytest.raises(UnreadableError, match="is empty"):
+        parse(b"", name, doors=["front"])
+    with pytest.raises(ConfigError, match=r"rules\.yaml:2: doors\.back: no camera"):
+        parse(b"doors:\n  back: {}", name, doors=["front"])

@@ -14,6 +14,7 @@ from turnstile.io.web.admission import asker_of, needs, refuse_other_doors
 from turnstile.io.web.link import NoAnswerError, RefusedWishError
 from turnstile.io.web.rendering import redirect
 from turnstile.requests.answers import RefusedWish
+from turnstile.web.places import PLACES, is_within
 
 
 def with_page(client: TestClient, path: str, page: object, *methods: str) -> None:
@@ -27,6 +28,12 @@ def test_the_navigation_has_what_the_account_may_see() -> None:
     assert 'href="/visits"' in viewer
     assert 'href="/rules"' not in viewer
     assert 'href="/rules"' in admin
+
+
+@pytest.mark.parametrize("path", ["/people", "/people/Ann", "/enrol", "/enrol/camera", "/person/erase"])
+def test_every_page_belongs_to_a_place_of_the_navigation(path: str) -> None:
+    """Whoever enrols somebody is still among the people."""
+    assert [one.title for one in PLACES if is_within(one, path)] == ["People"]
 
 
 def test_files_are_kept_for_ever_at_an_address_that_changes_with_them() -> None:

@@ -13,6 +13,12 @@ from turnstile.site.settings import CameraSettings, LoggerSettings, Site
 
 Visitor = Callable[..., TestClient]
 
+SITE = Site(
+    site="test",
+    cameras={name: CameraSettings(source=f"{name}.jpg") for name in ("front_door", "yard")},
+    loggers={"log1": LoggerSettings()},
+)
+
 
 @pytest.fixture
 def bus() -> AnsweringBus:
@@ -21,16 +27,15 @@ def bus() -> AnsweringBus:
 
 
 @pytest.fixture
-def visitor(bus: AnsweringBus) -> Visitor:
-    """Give what signs in another account at the same pages, and returns their client."""
-    site = Site(
-        site="test",
-        cameras={name: CameraSettings(source=f"{name}.jpg") for name in ("front_door", "yard")},
-        loggers={"log1": LoggerSettings()},
-    )
+def signed_in() -> SignedIn:
+    """Give who is signed in."""
+    return SignedIn()
 
-    signed_in = SignedIn()
-    client = a_client(signed_in, site=site, link=bus.link)
+
+@pytest.fixture
+def visitor(bus: AnsweringBus, signed_in: SignedIn) -> Visitor:
+    """Give what signs in another account at the same pages, and returns their client."""
+    client = a_client(signed_in, site=SITE, link=bus.link)
 
     def sign_in(role: AccountRole = "admin", doors: tuple[str, ...] = (), name: str = "Ada") -> TestClient:
         signed_in.asker = Asker(name, role, doors)

@@ -2,12 +2,20 @@
 
 import csv
 from io import StringIO
+from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.io.web.pages.conftest import Visitor
+from tests.io.web.pages.conftest import SITE, Visitor
 from tests.support.answering import AnsweringBus
 from tests.support.answers import A_JPEG, a_person, a_visit, an_act, people
+from tests.support.builders import START_NS, a_result
+from tests.support.crowd import ANN, STEP_NS, seen
+from tests.support.web_pages import SignedIn, a_client
+from turnstile.access.replay import taken
+from turnstile.io.access.recording import ResultFile
+from turnstile.io.web.link import Asker
 from turnstile.requests.answers import ChainFound, Done, RefusedWish, VisitsFound
 from turnstile.requests.wishes import (
     AddAnchor,
@@ -17,7 +25,17 @@ from turnstile.requests.wishes import (
     ReadPeople,
     UndoAnchor,
 )
+from turnstile.site.settings import DecisionSettings
 
+RECORDED = [
+    taken(
+        a_result(*([seen(ANN, distance=0.3)] if seq <= 10 else []), seq=seq, captured_ns=at_ns),
+        came_ns=at_ns,
+        age_s=0.1,
+        at_ns=at_ns,
+    )
+    for seq, at_ns in ((seq, START_NS + seq * STEP_NS) for seq in range(1, 41))
+]
 CHAIN = ChainFound(logger="log1", head_number=17, head_hash="ab" * 32)
 
 
@@ -186,6 +204,26 @@ def test_a_visit_without_picture_cannot_be_enrolled(bus: AnsweringBus, visitor: 
     client.post("/visits/9f00:17/enrol", data={"person": "Bob"})
     assert "has no picture any more" in client.get("/visits/9f00:17").text
     assert not bus.wishes(EnrolPicture)
+
+
+def test_other_settings_are_tried_on_the_recording(
+    bus: AnsweringBus, signed_in: SignedIn, folder: Path
+) -> None:
+    """Where it is on this machine; a setting out of range is said."""
+    recorded = ResultFile(folder / "results.bin")
+    for body in RECORDED:
+        recorded.write(body)
+    recorded.close()
+    at_ns = START_NS + 5 * STEP_NS
+    bus.answers = {FindVisits: visits(a_visit(decided_ns=at_ns)), ReadPeople: people()}
+    decision = DecisionSettings(record=str(folder / "results.bin"))
+    client = a_client(signed_in, site=msgspec.structs.replace(SITE, decision=decision), link=bus.link)
+    page = client.get("/visits/9f00:17?max_distance=0.2").text
+    assert "With these settings: <strong>denied" in page
+    assert "from 40 recorded frames" in page
+    assert "this cannot be tried" in client.get("/visits/9f00:17?max_distance=9").text
+    signed_in.asker = Asker("Ada", "viewer")
+    assert "With these settings" not in client.get("/visits/9f00:17?max_distance=0.2").text
 
 
 @pytest.mark.parametrize("path", ["enrol", "not-them", "not-them/undo"])
