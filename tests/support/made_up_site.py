@@ -15,7 +15,8 @@ from tests.support.builders import some_looks
 from tests.support.drawn_faces import a_drawn_face
 from tests.support.web_pages import SignedIn
 from turnstile.io.web.serving.app import make_app
-from turnstile.io.web.serving.server import open_server
+from turnstile.io.web.serving.listener import Connections
+from turnstile.io.web.serving.server import open_listener, serve
 from turnstile.requests import answers, wishes
 from turnstile.requests.answers import (
     ChainFound,
@@ -223,8 +224,9 @@ def a_made_up_bus() -> AnsweringBus:
 @contextmanager
 def made_up_pages(bus: AnsweringBus, signed_in: SignedIn | None = None) -> Iterator[str]:
     """Serve the pages of the made-up site, and give their address."""
-    app = make_app(SITE, bus.link, signed_in or SignedIn(), config=Path("site.yaml"))
-    server = open_server(msgspec.convert({"listen": "127.0.0.1:0"}, WebSettings), app, bus.link)
+    settings, connections = msgspec.convert({"listen": "127.0.0.1:0"}, WebSettings), Connections()
+    app = make_app(SITE, bus.link, signed_in or SignedIn(), config=Path("site.yaml"), connections=connections)
+    server = serve(settings, app, bus.link, open_listener(settings, connections), [])
     try:
         yield server.address
     finally:
