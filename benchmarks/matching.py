@@ -1,9 +1,10 @@
 """How long finding the nearest person takes: the gallery's own product against faiss and the memory's speed.
 
-Galleries of 1,000, 100,000 and 1,000,000 encodings, three a person, and frames of one and of eight faces,
-on one thread; with crowds counted, as by default, and by the plain distance, the only one that faiss knows.
-The limit is the time that reading the whole matrix once takes (a copy of it, halved, since a copy also
-writes). faiss searches its exact index for as many encodings as are needed to see a second person.
+Galleries of 1,000, 100,000 and 1,000,000 encodings, three a person, and frames of one and of eight faces;
+with crowds counted, as by default, and by the plain distance, the only one that faiss knows. Times are
+processor time on one thread. The limit is the time that reading the whole matrix once takes (a copy of it,
+halved, since a copy also writes). faiss searches its exact index for as many encodings as are needed to see
+a second person.
 
     python -m benchmarks.matching [--quick] [--json FILE]
 """
@@ -58,14 +59,14 @@ def faiss_index(encodings: Floats) -> faiss.IndexFlatL2:
 
 
 def median_ms(*ways: Callable[[], object]) -> list[float]:
-    """Return the median time of each way; they take turns, so that all suffer alike from what else runs."""
+    """Return the median processor time of each way; they take turns, so that other work slows all alike."""
     times: list[list[float]] = [[] for _ in ways]
     for round_ in range(ROUNDS + 1):
         for at, way in enumerate(ways):
-            started = time.perf_counter()
+            started = time.process_time()
             way()
             if round_:
-                times[at].append((time.perf_counter() - started) * 1e3)
+                times[at].append((time.process_time() - started) * 1e3)
     return [statistics.median(own) for own in times]
 
 

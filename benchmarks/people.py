@@ -28,7 +28,7 @@ from benchmarks.face_folders import Floats, encode_all
 from benchmarks.halves import Drawn, Fitted, Half, Shares, distances, draw, fit, halves, interval
 from benchmarks.report import Cell, Goal, Report, parser
 from turnstile.people.crowding import crowding_about
-from turnstile.people.risk import Limits, Risk, limits, neighbours
+from turnstile.people.risk import Limits, Risk, limits, nearest_others
 from turnstile.site.settings import UNIT_BOUNDS
 from turnstile.vision.encode.encoder import POLICIES
 
@@ -152,7 +152,8 @@ def _sizes(all_folds: Sequence[Fold], wanted: Iterable[tuple[int, int]]) -> list
 
 def own_limits(drawn: Drawn, fold: Fold, risk: Risk, *, closer: bool = True) -> Limits:
     """Return each person's limit, by the tables of the other half."""
-    around = neighbours(drawn.templates, crowding_about(drawn.templates, fold.fitted.centres))
+    crowded = crowding_about(drawn.templates, fold.fitted.centres)
+    around = nearest_others(drawn.templates, np.arange(len(crowded)), crowded)
     if not closer:
         around = around._replace(close_couples=0)
     return limits(drawn.pictures, around, risk, tables=fold.fitted.tables)

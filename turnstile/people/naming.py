@@ -8,7 +8,8 @@ from turnstile.protocol.messages import Face, Result
 
 MAX_NAMED = 32
 """Faces of a result that are named, the first ones: those encoded come first, and a door links no more.
-On one core a face takes 0.02 ms with 1,000 encodings and 2.3 ms with 100,000; 8 faces 0.12 and 8.8 ms."""
+On one core a face takes 0.05 ms with 1,000 encodings and 2.5 ms with 100,000; 8 faces 0.2 and 9.5 ms
+(`benchmarks.matching`, 2026-11)."""
 
 TOLERANCE = 0.001
 """Largest difference between a distance claimed and the one computed here that rounding explains."""

@@ -16,14 +16,11 @@ from turnstile.people.agreement import (
 )
 from turnstile.people.building import GalleryBuilder, Ingredients, MadeGallery
 from turnstile.people.crowding import crowding
-from turnstile.people.encodings import distances_between
 from turnstile.people.gallery import Gallery, is_averaged
 from turnstile.people.quality import ENOUGH_PICTURES, FAR_FROM_OTHERS, in_words, spoils, weaknesses
-from turnstile.people.risk import expected, risk_of
+from turnstile.people.risk import expected, nearest_others, risk_of
 from turnstile.protocol.fields import Looks
 from turnstile.site.settings import DecisionSettings
-
-AT_ONCE = 200
 
 State = Literal["good", "weak", "left out", "unusable", "not judged"]
 
@@ -204,18 +201,14 @@ def _closest(gallery: Gallery) -> list[Closest | None]:
     if people < 2:
         return [None] * people
     added = crowding(rows) if is_averaged(gallery.engine) else np.zeros(len(rows), np.float32)
-    best = np.full(people, np.inf, np.float32)
-    whose = np.zeros(people, np.intp)
-    for at in range(0, len(rows), AT_ONCE):
-        some = slice(at, at + AT_ONCE)
-        apart = distances_between(rows[some], rows)
-        apart += added[some, None] + added[None]
-        apart[owners[some, None] == owners[None]] = np.inf
-        for row, column in enumerate(apart.argmin(axis=1)):
-            owner = owners[at + row]
-            if apart[row, column] < best[owner]:
-                best[owner], whose[owner] = apart[row, column], owners[column]
-    return [Closest(gallery.persons[whose[at]], max(0.0, float(best[at]))) for at in range(people)]
+    around = nearest_others(rows, owners, added)
+    nearest = np.zeros(people, np.intp)
+    order = np.argsort(-around.distances)
+    nearest[owners[order]] = order  # of several rows of one person the last one counts, the nearest to others
+    return [
+        Closest(gallery.persons[owners[around.others[row]]], max(0.0, float(around.distances[row])))
+        for row in nearest
+    ]
 
 
 def names_of(people: Collection[PersonState]) -> dict[str, int]:

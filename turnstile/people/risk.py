@@ -34,7 +34,7 @@ from turnstile.site.settings import DecisionSettings
 Limits = npt.NDArray[np.float32]
 """float32 `(people,)`: the largest distance at which each person is recognised."""
 
-MAX_COMPARED, AT_ONCE = 5_000, 500
+MAX_COMPARED, AT_ONCE = 5_000, 200
 """People of a gallery who are compared with each other (0.3 s), and how many at once."""
 
 CLOSE = 0.40
@@ -99,12 +99,12 @@ class Expectation(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """How near the people of a gallery lie to each other, crowds counted."""
+    """How near people, or encodings of several people, lie to each other, crowds counted."""
 
     distances: Limits
-    """Each person's distance to the nearest other one; infinite for who was compared with nobody."""
+    """Each one's distance to the nearest other person's; infinite for who was compared with nobody."""
     others: npt.NDArray[np.intp]
-    """Who that is."""
+    """Which one that is."""
     close_couples: int = 0
     """How many couples are at most `CLOSE` apart."""
 
@@ -174,25 +174,36 @@ def rejections(own_limits: Limits, pictures: npt.NDArray[np.intp]) -> npt.NDArra
     return missed
 
 
-def neighbours(templates: Encodings, added: npt.NDArray[np.float32] | None = None) -> Neighbours:
+def neighbours(templates: Encodings) -> Neighbours:
     """Return how near people lie to each other; in a gallery of more than `MAX_COMPARED` nobody is compared.
 
     Args:
         templates: `(people, 128)`, one a person.
-        added: `(people,)`: what is added to each one's distances; by default their crowding.
     """
     people = len(templates)
-    found, others, couples = np.full(people, np.inf, np.float32), np.zeros(people, np.intp), 0
     if not 1 < people <= MAX_COMPARED:
-        return Neighbours(found, others)
-    added = crowding(templates) if added is None else added
-    for at in range(0, people, AT_ONCE):
-        rows = slice(at, at + AT_ONCE)
-        apart = distances_between(templates[rows], templates)
-        apart += added[rows, None] + added[None]
-        np.fill_diagonal(apart[:, at:], np.inf)
-        others[rows] = apart.argmin(axis=1)
-        found[rows] = apart.min(axis=1)
+        return Neighbours(np.full(people, np.inf, np.float32), np.zeros(people, np.intp))
+    return nearest_others(templates, np.arange(people), crowding(templates))
+
+
+def nearest_others(
+    rows: Encodings, owners: npt.NDArray[np.intp], added: npt.NDArray[np.float32]
+) -> Neighbours:
+    """Return for each encoding the nearest one of another person.
+
+    Args:
+        rows: `(n, 128)`.
+        owners: `(n,)`: whose each is.
+        added: `(n,)`: what is added to each one's distances.
+    """
+    found, others, couples = np.full(len(rows), np.inf, np.float32), np.zeros(len(rows), np.intp), 0
+    for at in range(0, len(rows), AT_ONCE):
+        some = slice(at, at + AT_ONCE)
+        apart = distances_between(rows[some], rows)
+        apart += added[some, None] + added[None]
+        apart[owners[some, None] == owners[None]] = np.inf
+        others[some] = apart.argmin(axis=1)
+        found[some] = apart.min(axis=1)
         couples += int(np.count_nonzero(apart <= CLOSE))
     return Neighbours(found, others, couples // 2)
 

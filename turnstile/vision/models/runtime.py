@@ -125,7 +125,8 @@ def machine_key() -> str:
 
 
 def _settings(precision: PrecisionName) -> dict[str, object]:
-    return {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": _HINTS[precision]}
+    # Without streams a network computes in the thread that calls it, and starts none of its own.
+    return {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 0, "INFERENCE_PRECISION_HINT": _HINTS[precision]}
 
 
 @functools.cache
