@@ -58,9 +58,6 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may pass."""
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
         connection = HTTPConnection(scope)
         session = self._sessions.find(connection)
         state = scope.setdefault("state", {})

@@ -4,18 +4,21 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from starlette.testclient import TestClient
+from httpx import Client
 
-from tests.io.web.pages.conftest import Visitor
 from tests.support.answering import AnsweringBus
 from tests.support.answers import people
 from tests.support.builders import a_face, a_frame, a_result, some_looks
-from tests.support.waiting import wait_until
+from tests.support.made_up_site import made_up_pages
+from tests.support.waiting import PATIENCE_S, wait_until
+from tests.support.web_pages import AS_A_BROWSER, SignedIn
+from turnstile.io.web.link import Asker
 from turnstile.protocol.fields import Looks
 from turnstile.protocol.messages import Face
 from turnstile.requests.answers import Done, PictureJudged, RefusedWish
 from turnstile.requests.wishes import EnrolPicture, JudgePicture, ReadPeople
 
+CLERK = Asker("Ada", "clerk")
 NEAR = a_face(size=120)
 STRAIGHT, TURNED = some_looks(turn=0.02), some_looks(turn=0.2)
 
@@ -23,7 +26,7 @@ STRAIGHT, TURNED = some_looks(turn=0.02), some_looks(turn=0.2)
 class Door:
     """Frames of a door, and what is seen in them."""
 
-    def __init__(self, bus: AnsweringBus, client: TestClient) -> None:
+    def __init__(self, bus: AnsweringBus, client: Client) -> None:
         self._bus, self._client, self._seq = bus, client, 0
 
     def show(self, *faces: Face, camera: str = "front_door") -> bytes:
@@ -36,15 +39,18 @@ class Door:
 
 
 @pytest.fixture
-def client(bus: AnsweringBus, visitor: Visitor) -> Iterator[TestClient]:
-    """Give a clerk's client whose event loop runs on between requests."""
+def client(bus: AnsweringBus, signed_in: SignedIn) -> Iterator[Client]:
+    """Give a clerk's client of a server whose event loop runs on between requests."""
     bus.answers = {ReadPeople: people(), JudgePicture: PictureJudged(looks=STRAIGHT)}
-    with visitor("clerk") as found:
-        yield found
+    signed_in.asker = CLERK
+    with made_up_pages(bus, signed_in) as address:
+        headers = {**AS_A_BROWSER, "Origin": address}
+        with Client(base_url=address, headers=headers, timeout=PATIENCE_S) as found:
+            yield found
 
 
 @pytest.fixture
-def begin(client: TestClient) -> Callable[[], str]:
+def begin(client: Client) -> Callable[[], str]:
     """Give what begins a walk and returns its address."""
 
     def walk() -> str:
@@ -56,7 +62,7 @@ def begin(client: TestClient) -> Callable[[], str]:
     return walk
 
 
-def said(client: TestClient, path: str) -> str:
+def said(client: Client, path: str) -> str:
     """Return the guidance of a walk."""
     found = re.search(r'class="guidance"[^>]*>([^<]*)<', client.get(f"{path}/state").text)
     assert found
@@ -64,7 +70,7 @@ def said(client: TestClient, path: str) -> str:
 
 
 def test_only_a_single_face_near_enough_is_judged(
-    bus: AnsweringBus, client: TestClient, begin: Callable[[], str]
+    bus: AnsweringBus, client: Client, begin: Callable[[], str]
 ) -> None:
     """Nobody, two people, somebody far away and other doors are told what to change."""
     path, door = begin(), Door(bus, client)
@@ -86,7 +92,7 @@ def test_only_a_single_face_near_enough_is_judged(
 
 
 def test_three_poses_are_offered_and_kept_by_a_press(
-    bus: AnsweringBus, client: TestClient, begin: Callable[[], str]
+    bus: AnsweringBus, client: Client, begin: Callable[[], str]
 ) -> None:
     """Nothing is kept before."""
     poses = iter((STRAIGHT, TURNED, some_looks(turn=0.02, nod=STRAIGHT.nod + 0.1)))
@@ -114,7 +120,7 @@ def test_three_poses_are_offered_and_kept_by_a_press(
 
 
 def test_what_is_wrong_with_a_frame_is_said(
-    bus: AnsweringBus, client: TestClient, begin: Callable[[], str]
+    bus: AnsweringBus, client: Client, begin: Callable[[], str]
 ) -> None:
     """The broker refuses it, and the next one is tried."""
     bus.answers[JudgePicture] = RefusedWish(problem="it is dark")
@@ -124,7 +130,7 @@ def test_what_is_wrong_with_a_frame_is_said(
 
 
 def test_who_may_not_enrol_is_told_at_once(
-    bus: AnsweringBus, client: TestClient, begin: Callable[[], str]
+    bus: AnsweringBus, client: Client, begin: Callable[[], str]
 ) -> None:
     """The walk ends."""
     bus.answers[JudgePicture] = RefusedWish(problem="Ada may not do this", forbidden=True)
@@ -138,25 +144,27 @@ def test_who_may_not_enrol_is_told_at_once(
     ("person", "door", "words"),
     [("", "front_door", "person:"), ("Ann", "", "choose a door"), ("Ann", "cellar", "choose a door")],
 )
-def test_a_form_that_is_not_whole_asks_again(client: TestClient, person: str, door: str, words: str) -> None:
+def test_a_form_that_is_not_whole_asks_again(client: Client, person: str, door: str, words: str) -> None:
     """No camera is watched."""
     answer = client.post("/enrol/camera", data={"person": person, "door": door})
     assert answer.headers["location"].startswith("/enrol/camera")
     assert words in client.get("/enrol/camera").text
 
 
-def test_a_walk_is_for_the_account_that_began_it(visitor: Visitor, begin: Callable[[], str]) -> None:
+def test_a_walk_is_for_the_account_that_began_it(
+    client: Client, signed_in: SignedIn, begin: Callable[[], str]
+) -> None:
     """And a door for those who may see it."""
     path = begin()
+    signed_in.asker = CLERK._replace(name="Bea", doors=("yard",))
     for part in ("", "/state", "/picture"):
-        assert visitor("clerk", name="Bea").get(f"{path}{part}").status_code == 404
-    other = visitor("clerk", ("yard",))
-    assert "front_door" not in other.get("/enrol/camera").text
-    answer = other.post("/enrol/camera", data={"person": "Ann", "door": "front_door"})
+        assert client.get(f"{path}{part}").status_code == 404
+    assert "front_door" not in client.get("/enrol/camera").text
+    answer = client.post("/enrol/camera", data={"person": "Ann", "door": "front_door"})
     assert answer.headers["location"] == "/enrol/camera?person=Ann"
 
 
-def test_few_doors_are_watched_at_a_time(client: TestClient, begin: Callable[[], str]) -> None:
+def test_few_doors_are_watched_at_a_time(client: Client, begin: Callable[[], str]) -> None:
     """Others are asked to wait."""
     paths = [begin() for _ in range(8)]
     assert len(set(paths)) == 8
