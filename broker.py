@@ -24,7 +24,7 @@ import zmq
 
 from turnstile.dispatch.desk import DispatchDesk, Recognized
 from turnstile.dispatch.dispatcher import Job
-from turnstile.dispatch.newest import Intake, QueuedFrame
+from turnstile.dispatch.newest import Intake
 from turnstile.errors import PictureError, RefusedError, TurnstileError, WireError
 from turnstile.io.access.desk import AccessDesk, open_access_desk
 from turnstile.io.bus.broker import BrokerSockets, Received
@@ -64,7 +64,6 @@ from turnstile.protocol.messages import (
 from turnstile.protocol.permissions import why_not_send
 from turnstile.protocol.public import for_everybody
 from turnstile.protocol.requests import Reply, Request
-from turnstile.protocol.roles import is_instance_of
 from turnstile.protocol.topics import Outgoing, topic, work_topic
 
 DRAIN_S = 0.003
@@ -74,12 +73,11 @@ FRAMES_RECEIVED_A_TURN, COST_OF_OTHERS = 400, 10
 """How much to receive before work is handed out again, a few milliseconds' worth. Frames are only put aside;
 anything else is looked at, which takes about as long as receiving so many frames."""
 
-LEAST_A_ROUND = 16
-"""Received before a second frame of one connection ends a turn's receiving: ZeroMQ takes from connections in
-turn, so then all that recognizers had to say has been heard."""
-
 FRAMES_A_TURN = 16
 """How many frames to check and pass on before work is handed out again; newer ones overtake the others."""
+
+MAX_PAUSE_S = 0.008
+"""How long to leave the processor to others when so many frames came that nobody needs, and no result."""
 
 UPKEEP_NS = 10_000_000
 """How often to check rules, faces, leases and lockouts: no message announces a change of these."""
@@ -104,12 +102,16 @@ class BrokerNode:
     """Those that came and were not looked at yet."""
     _is_flooded: bool = False
     """Whether more had come in the last turn than was received."""
+    _answered: set[str] = field(default_factory=set)
+    """Cameras of the results that came in this turn."""
+    _pause_s: float = 0.0
     _upkeep_ns: int = 0
 
     def step(self, timeout_s: float) -> None:
         """Receive what nodes sent, then publish what is due at each desk."""
         if self.sockets.wait(0 if self.frames or self._is_flooded else min(timeout_s, 0.05)):
             self._receive_subscriptions()
+        held_back = self.frames.held_back
         self._is_flooded = self._receive()
         self._look_at_frames()
         self._publish(self.access.recorded())
@@ -118,7 +120,11 @@ class BrokerNode:
         if now_ns >= self._upkeep_ns:
             self._upkeep_ns = now_ns + UPKEEP_NS
             self._keep_up(now_ns)
+        waits = not self._answered and self.frames.held_back - held_back >= FRAMES_A_TURN
         self._hand_out_work(now_ns)
+        self._pause_s = min(2 * self._pause_s + 0.001, MAX_PAUSE_S) if waits else 0.0
+        if waits:
+            time.sleep(self._pause_s)
 
     def close(self) -> None:
         """Stop watching faces and rules, finish the journal, and close the ports."""
@@ -145,7 +151,10 @@ class BrokerNode:
                 self._publish(self.board.last_beats(about, time.monotonic_ns()))
 
     def _receive(self) -> bool:
-        """Receive one round from all connections, or what there is; return whether there may be more."""
+        """Receive one round from all connections, or what there is; return whether there may be more.
+
+        ZeroMQ takes from them in turn: at the second frame of one, each recognizer has been heard.
+        """
         left, count, heard = FRAMES_RECEIVED_A_TURN, 0, set[int]()
         while left > 0:
             try:
@@ -161,9 +170,9 @@ class BrokerNode:
                 self._look_at(received)
                 left -= COST_OF_OTHERS
                 continue
-            self.frames.put(received.topic, received.connection, received)
+            self.frames.put(received.topic, received.connection, received, self.dispatch.dispatcher.can_wait)
             left -= 1
-            if received.connection in heard and count >= LEAST_A_ROUND:
+            if received.connection in heard and count >= FRAMES_A_TURN:
                 break
             heard.add(received.connection)
         return True
@@ -171,14 +180,14 @@ class BrokerNode:
     def _look_at_frames(self) -> None:
         """Take in some of the frames; in a flood, those that newer ones have overtaken are dropped unseen."""
         for _ in range(FRAMES_A_TURN):
-            waiting = self.frames.take(self.dispatch.dispatcher.has_waiting)
+            waiting = self.frames.take()
             if waiting is None:
                 break
-            self._look_at_frame(waiting)
+            self._look_at(waiting)
 
-    def _look_at_frame(self, waiting: QueuedFrame[Received]) -> None:
-        self.dispatch.counts["dropped_unseen"] += waiting.dropped
-        self._look_at(waiting.newest)
+    def _look_at_held(self, camera: str) -> None:
+        for waiting in self.frames.take_held(topic("frame", camera)):
+            self._look_at(waiting)
 
     def _look_at(self, received: Received) -> None:
         try:
@@ -215,6 +224,7 @@ class BrokerNode:
             case Result():
                 self.dispatch.confirm(message)
                 self._publish_result(message, now_ns)
+                self._answered.add(message.camera)
                 self._publish(self.people.take(message, now_ns))
             case Template():
                 self.dispatch.confirm(message)
@@ -239,13 +249,7 @@ class BrokerNode:
 
     def _pass_on_beat(self, beat: Beat, about: str, body: zmq.Frame, now_ns: int) -> None:
         _check_topic(about, topic("status", beat.node))
-        if "broker" in (beat.node, beat.role):
-            raise WireError(f"a beat of {beat.role} {beat.node}: only the broker sends those")
-        if not is_instance_of(beat.node, beat.instance):
-            raise WireError(
-                f"a beat of {beat.node} as {beat.instance}: an instance begins with its node's name"
-            )
-        self.board.take(beat, now_ns)
+        self.board.hear(beat, now_ns)
         self.sockets.publish(about, body)
         if beat.role == "capture" and beat.node in self.dispatch.dispatcher.cameras:
             self.dispatch.incumbents.hear(beat.node, beat.instance, now_ns)
@@ -284,9 +288,11 @@ class BrokerNode:
             self._beat(now_ns)
 
     def _hand_out_work(self, now_ns: int) -> None:
+        answered, self._answered = self._answered, set()
+        for camera in answered:
+            self._look_at_held(camera)
         for camera in self.dispatch.dispatcher.due_cameras():
-            for waiting in self.frames.held.take(topic("frame", camera)):
-                self._look_at_frame(waiting)
+            self._look_at_held(camera)
         for assignment, message in self.dispatch.due(now_ns):
             if isinstance(message, Work):
                 self.meter.handed_out(assignment)
@@ -306,8 +312,9 @@ class BrokerNode:
             self.sockets.publish(about, encode(message))
 
     def _beat(self, now_ns: int) -> None:
-        for waiting in self.frames.held.take_all():
-            self._look_at_frame(waiting)
+        for waiting in self.frames.take_all_held():
+            self._look_at(waiting)
+        self.dispatch.counts["dropped_unseen"] = self.frames.dropped
         if self.endpoint is not None:
             self.endpoint.check()
         for camera in self.dispatch.forget_silent(now_ns):

@@ -108,7 +108,21 @@ def test_the_cameras_whose_turn_is_next_are_known_before_anything_is_handed_out(
     offer(pool, "a", "b", "c")
     assert pool.due_cameras() == ["a", "b"]
     assert keys(pool.assign(0)) == ["a", "b"]
-    assert (pool.due_cameras(), pool.has_waiting("b"), pool.has_waiting("c")) == ([], False, True)
+    assert pool.due_cameras() == []
+
+
+def test_a_cameras_next_frame_can_wait_while_recognizers_do_not_need_it() -> None:
+    """An earlier one waits, or is being recognized while nobody is free."""
+    pool = a_pool("r1", "r2")
+    offer(pool, "a")
+    assert pool.can_wait("a")
+    first = only(pool.assign(0))
+    assert not pool.can_wait("a")
+    offer(pool, "b")
+    pool.assign(0)
+    assert (pool.can_wait("a"), pool.can_wait("c")) == (True, False)
+    pool.finish(first.token, first.recognizer)
+    assert not pool.can_wait("a")
 
 
 def test_urgent_cameras_come_first_and_do_not_starve_others() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnstile.dispatch.newest import HeldBack, NewestOfEach, QueuedFrame, Watched
+from turnstile.dispatch.newest import Intake, NewestOfEach, Watched
 
 
 def drained(queue: NewestOfEach[int]) -> list[tuple[object, int, int]]:
@@ -57,16 +57,21 @@ def test_each_is_queued_or_counted_and_the_queue_is_bounded(senders: list[str], 
     assert {sender: number for sender, number, _ in left} == newest
 
 
-def test_of_what_is_held_back_the_newest_of_each_sender_is_kept() -> None:
-    """Those before it are counted, also those that it had overtaken itself."""
-    held = HeldBack[int]()
-    for sender, newest, dropped in (("a", 1, 0), ("b", 2, 0), ("a", 3, 4), ("a", 5, 0)):
-        held.put("frame.door.", QueuedFrame(sender=sender, newest=newest, dropped=dropped))
-    held.put("frame.gate.", QueuedFrame(sender="c", newest=6))
-    assert [(one.newest, one.dropped) for one in held.take("frame.door.")] == [(2, 0), (5, 6)]
-    assert held.take("frame.door.") == []
-    assert [one.newest for one in held.take_all()] == [6]
-    assert held.take_all() == []
+def test_what_nobody_needs_yet_is_held_back_and_the_newest_of_each_sender_kept() -> None:
+    """Those before it are counted, also when a later one is needed at once."""
+    intake, waiting = Intake[int](room=4), {"door", "gate"}
+    for newest, (camera, connection) in enumerate([("door", 1), ("door", 2), ("door", 1), ("gate", 1)]):
+        intake.put(f"frame.{camera}.", connection, newest, waiting.__contains__)
+    assert (len(intake), intake.held_back, intake.dropped) == (0, 4, 1)
+    assert sorted(intake.take_held("frame.door.")) == [1, 2]
+    assert intake.take_held("frame.door.") == []
+    intake.put("frame.gate.", 1, 7, lambda _: False)
+    assert (intake.take(), intake.take(), intake.dropped) == (7, None, 2)
+    intake.put("frame.door.", 1, 8, waiting.__contains__)
+    assert intake.take_all_held() == [8]
+    intake.watched.note("frame.", subscribed=True)
+    intake.put("frame.door.", 1, 9, waiting.__contains__)
+    assert intake.take() == 9
 
 
 @pytest.mark.parametrize(

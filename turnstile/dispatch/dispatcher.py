@@ -91,6 +91,8 @@ class Dispatcher:
         self._free: dict[str, None] = {}
         """The recognizers that can take something, those that can for longest first."""
         self._out: dict[str, Assignment] = {}
+        self._cameras_out: Counter[str] = Counter()
+        """How many frames of each are being recognized."""
         self._cut_off: dict[str, Assignment] = {}
         self._finished: dict[str, None] = {}
 
@@ -118,9 +120,12 @@ class Dispatcher:
         """Return how many pictures wait or are being encoded."""
         return len(self._pictures) + sum(one.job.kind == "picture" for one in self._out.values())
 
-    def has_waiting(self, camera: str) -> bool:
-        """Tell whether a frame of a camera waits."""
-        return camera in self._slots
+    def can_wait(self, camera: str) -> bool:
+        """Tell whether a camera's next frame is not needed yet.
+
+        An earlier one waits, or is being recognized and no recognizer is free for the next.
+        """
+        return camera in self._slots or (not self._free and self._cameras_out[camera] > 0)
 
     def due_cameras(self) -> list[str]:
         """Return the cameras whose frames are handed out next, if no pictures are."""
@@ -281,6 +286,8 @@ class Dispatcher:
             expires_ns=now_ns + self._lease_ns[job.kind],
         )
         self._out[assignment.token] = assignment
+        if job.kind == "frame":
+            self._cameras_out[job.key] += 1
         if self._cut_off:
             self._cut_off = {token: one for token, one in self._cut_off.items() if not _same(one.job, job)}
         worker = self._recognizers[recognizer]
@@ -295,7 +302,12 @@ class Dispatcher:
         assignment = self._out.pop(token)
         worker = self._recognizers[assignment.recognizer]
         worker.tokens.remove(token)
-        worker.pictures -= assignment.job.kind == "picture"
+        if assignment.job.kind == "picture":
+            worker.pictures -= 1
+        else:
+            self._cameras_out[assignment.job.key] -= 1
+            if not self._cameras_out[assignment.job.key]:
+                del self._cameras_out[assignment.job.key]
         self._note_free(assignment.recognizer)
         return assignment
 

@@ -2,7 +2,7 @@
 
 Pure. In a flood, frames come faster than they can be checked. Those that a newer one of the same sender has
 overtaken are dropped before anything is spent on them. So are frames that nobody needs yet: no display shows
-their camera, and an earlier frame of it still waits for a recognizer.
+their camera, and an earlier frame of it still waits for a recognizer, or is with one.
 """
 
 from collections import deque
@@ -60,29 +60,6 @@ class NewestOfEach(Generic[T]):
 
 
 @dataclass(kw_only=True)
-class HeldBack(Generic[T]):
-    """The newest frame of each sender that nobody needs yet, by topic."""
-
-    _held: dict[str, dict[Hashable, QueuedFrame[T]]] = field(default_factory=dict)
-
-    def put(self, about: str, one: QueuedFrame[T]) -> None:
-        """Keep what just came, in the place of what the same sender sent before."""
-        senders = self._held.setdefault(about, {})
-        before = senders.pop(one.sender, None)
-        if before is not None:
-            one.dropped += before.dropped + 1
-        senders[one.sender] = one
-
-    def take(self, about: str) -> list[QueuedFrame[T]]:
-        """Take what is kept under a topic, the newest of each of its senders."""
-        return list(self._held.pop(about, {}).values())
-
-    def take_all(self) -> list[QueuedFrame[T]]:
-        """Take all that is kept."""
-        return [one for about in list(self._held) for one in self.take(about)]
-
-
-@dataclass(kw_only=True)
 class Watched:
     """What subscribers hear."""
 
@@ -101,38 +78,58 @@ class Watched:
 
 
 class Intake(Generic[T]):
-    """All of this together: what is to be looked at next, of that which came.
+    """All frames that came and were not looked at yet.
 
     Attributes:
-        held: what is looked at when it is its camera's turn.
         watched: which cameras displays show.
+        held_back: how many nobody needed when they came, so far.
+        dropped: how many newer ones have overtaken, so far.
     """
 
     def __init__(self, *, room: int) -> None:
         """Begin with nothing; see `NewestOfEach` for `room`."""
-        self.held, self.watched = HeldBack[T](), Watched()
-        self._queue = NewestOfEach[tuple[str, T]](room=room)
+        self.watched = Watched()
+        self.held_back = self.dropped = 0
+        self._queue = NewestOfEach[T](room=room)
+        self._held: dict[str, dict[int, T]] = {}
+        """Topic → connection → the newest that nobody needs yet."""
 
     def __len__(self) -> int:
         """Return how many are queued."""
         return len(self._queue)
 
-    def put(self, about: str, connection: int, newest: T) -> None:
-        """Queue a frame that came under a topic."""
-        self._queue.put((about, connection), (about, newest))
-
-    def take(self, has_waiting: Callable[[str], bool]) -> QueuedFrame[T] | None:
-        """Take the next one to look at, and hold those back that nobody needs yet.
+    def put(self, about: str, connection: int, newest: T, can_wait: Callable[[str], bool]) -> None:
+        """Queue a frame that came, or hold it back.
 
         Args:
-            has_waiting: tells whether an earlier frame of a camera waits for a recognizer.
+            about: its topic.
+            connection: where it came.
+            newest: the frame.
+            can_wait: tells of a camera whether recognizers do not need its next frame yet.
         """
-        while self._queue:
-            first = self._queue.take()
-            about, newest = first.newest
-            one = QueuedFrame(sender=first.sender, newest=newest, dropped=first.dropped)
-            if about in self.watched or not has_waiting(about.removeprefix("frame.").removesuffix(".")):
-                one.dropped += sum(older.dropped + 1 for older in self.held.take(about))
-                return one
-            self.held.put(about, one)
-        return None
+        held = self._held.get(about, {})
+        if about in self.watched or not can_wait(about[len("frame.") : -1]):
+            self.dropped += len(held)
+            held.clear()
+            self._queue.put((about, connection), newest)
+            return
+        self.held_back += 1
+        self.dropped += connection in held
+        held[connection] = newest
+        self._held[about] = held
+
+    def take(self) -> T | None:
+        """Take the next one to look at; `None` if none is queued."""
+        if not self._queue:
+            return None
+        first = self._queue.take()
+        self.dropped += first.dropped
+        return first.newest
+
+    def take_held(self, about: str) -> list[T]:
+        """Take what is held back under a topic, the newest of each of its senders."""
+        return list(self._held.pop(about, {}).values())
+
+    def take_all_held(self) -> list[T]:
+        """Take all that is held back."""
+        return [one for about in list(self._held) for one in self.take_held(about)]

@@ -148,8 +148,11 @@ def _received(fd: int, ports: set[int]) -> tuple[int, tuple[str, int], int] | No
 
 
 def _on(fd: int, act: Callable[[socket.socket], T]) -> T:
-    """Do something with libzmq's own descriptor, which stays open."""
-    connection = socket.socket(fileno=fd)
+    """Do something with libzmq's own descriptor, which stays open.
+
+    Whatever it is, it is taken for one of TCP: to find out would take four more system calls.
+    """
+    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, fd)
     try:
         return act(connection)
     finally:

@@ -10,11 +10,13 @@ from typing import Protocol
 
 from turnstile.dispatch.incumbents import Rivalry
 from turnstile.dispatch.refusals import keep_counting
+from turnstile.errors import WireError
 from turnstile.health.last_beats import LastBeats
 from turnstile.io.metrics.hops import Meter
 from turnstile.io.metrics.nodes import REFUSED_FROM
 from turnstile.io.runner.heart import Heart
 from turnstile.protocol.messages import Beat, Rivals
+from turnstile.protocol.roles import is_instance_of
 from turnstile.protocol.state import BUSY_SHARE
 from turnstile.protocol.topics import Outgoing, topic
 
@@ -52,6 +54,20 @@ class Board:
     """Who has a camera's name besides the process that is served."""
     _say_costly_ns: int = 0
     _overload: str = ""
+
+    def hear(self, beat: Beat, now_ns: int) -> None:
+        """Take a beat that came from a node.
+
+        Raises:
+            WireError: it is in the name of the broker, or its instance is not one of its node's.
+        """
+        if "broker" in (beat.node, beat.role):
+            raise WireError(f"a beat of {beat.role} {beat.node}: only the broker sends those")
+        if not is_instance_of(beat.node, beat.instance):
+            raise WireError(
+                f"a beat of {beat.node} as {beat.instance}: an instance begins with its node's name"
+            )
+        self.take(beat, now_ns)
 
     def take(self, beat: Beat, now_ns: int) -> None:
         """Keep a node's beat for newcomers, and add up what it counts."""
