@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.sharedctypes import RawArray
 
 from benchmarks.many_nodes import (
@@ -43,6 +44,7 @@ SATURATED = 0.9
 
 SIZES = tuple((cameras, recognizers) for cameras in (1, 8, 64) for recognizers in (1, 8, 64))
 QUICK_SIZES = ((1, 1), (8, 8))
+CAMERAS_OF_ONE, AT_A_TIME = 64, (1, 2, 8)
 FLOODS = ((1, 8), (8, 8), (64, 8))
 QUICK_FLOODS = ((8, 8),)
 
@@ -77,14 +79,16 @@ SetUp = Callable[[ProcessGroup, bytes, int, int], Started]
 """Starts so many cameras and so many recognizers."""
 
 
-def through_broker(processes: ProcessGroup, jpeg: bytes, cameras: int, recognizers: int) -> Started:
-    """Let frames go through the broker."""
+def through_broker(
+    processes: ProcessGroup, jpeg: bytes, cameras: int, recognizers: int, *, at_a_time: int = 1
+) -> Started:
+    """Let frames go through the broker; each recognizer takes so many at a time."""
     site, pid = a_broker(processes, cameras)
     ports = Ports(
         ingress=site.broker.ingress, egress=site.broker.egress, cameras=cameras, recognizers=recognizers
     )
     tally = a_tally()
-    sinks = processes.spawn("recognizers", recognizers_that_reply, ports, ready=True)
+    sinks = processes.spawn("recognizers", recognizers_that_reply, ports, at_a_time=at_a_time)
     sources = processes.spawn("cameras", cameras_in_turn, ports, tally, jpeg=jpeg, addressed=False)
     return Started(pids={"between": pid, "cameras": sources.pid, "recognizers": sinks.pid}, tally=tally)
 
@@ -95,7 +99,7 @@ def through_proxy(processes: ProcessGroup, jpeg: bytes, cameras: int, recognizer
     ports = Ports(ingress=ingress, egress=egress, cameras=cameras, recognizers=recognizers)
     tally = a_tally()
     proxy = processes.spawn("proxy", pass_on_by_zmq, ports)
-    sinks = processes.spawn("recognizers", recognizers_that_reply, ports, ready=False)
+    sinks = processes.spawn("recognizers", recognizers_that_reply, ports, at_a_time=0)
     sources = processes.spawn("cameras", cameras_in_turn, ports, tally, jpeg=jpeg, addressed=True)
     pids = {"between": proxy.pid, "cameras": sources.pid, "recognizers": sinks.pid}
     return Started(pids=pids, tally=tally)
@@ -219,7 +223,7 @@ def flood(jpeg: bytes, cameras: int, recognizers: int, *, seconds: float) -> Flo
             ingress=site.broker.ingress, egress=site.broker.egress, cameras=cameras, recognizers=recognizers
         )
         tally = a_tally()
-        processes.spawn("recognizers", recognizers_that_reply, ports, ready=True)
+        processes.spawn("recognizers", recognizers_that_reply, ports, at_a_time=1)
         processes.spawn("cameras", cameras_flooding, ports, tally, jpeg=jpeg)
         await_flow(Started(pids={}, tally=tally), processes)
         began_s = sum(thread_cpu_s(pid).values())
@@ -307,6 +311,30 @@ def compare(report: Report, sizes: Sequence[Size], *, rounds: int, seconds: floa
     )
 
 
+def compare_credits(report: Report, *, rounds: int, seconds: float) -> None:
+    """Print what one recognizer gets if it takes more than one frame at a time, as behind a proxy it does."""
+    jpeg = a_jpeg(FRAME_BYTES)
+    ways: dict[str, SetUp] = {
+        f"{count} at a time": partial(through_broker, at_a_time=count) for count in AT_A_TIME
+    }
+    ways["zmq.proxy"] = through_proxy
+    flows = {
+        way: measure(set_up, jpeg, CAMERAS_OF_ONE, 1, rounds=rounds, seconds=seconds)
+        for way, set_up in ways.items()
+    }
+    report.table(
+        f"{CAMERAS_OF_ONE} cameras and one recognizer, by how many frames it takes at a time",
+        ("way", "frames a second", "us a frame between", "of zmq.proxy", "limit"),
+        [
+            (
+                *(way, flow.frames_per_s, flow.cpu_us),
+                *(flow.frames_per_s / flows["zmq.proxy"].frames_per_s, flow.limit),
+            )
+            for way, flow in flows.items()
+        ],
+    )
+
+
 def overwhelm(report: Report, sizes: Sequence[Size], *, seconds: float) -> None:
     """Print what the broker takes in when cameras do not wait."""
     jpeg = a_jpeg(FRAME_BYTES)
@@ -346,11 +374,14 @@ def main() -> int:
     compare(report, QUICK_SIZES if options.quick else SIZES, rounds=rounds, seconds=seconds)
     report.note(
         f"The median of {rounds} stretch(es) of {seconds:g} s. A camera has one frame under way, so that "
-        "none is shed. Through the broker a frame takes 3 messages in and 3 out (frame, result, ready; frame "
-        "for displays, work, result), through the proxy 2 and 2; imagezmq's request and reply have nothing "
-        "between. Where all cores are the limit, or a process other than the one between, that one could "
-        "carry more than is shown."
+        "none is shed. Through the broker and the proxy a frame takes 2 messages in and 2 out (frame and "
+        "result, work and result); imagezmq's request and reply have nothing between. Where all cores are "
+        "the limit, or a process other than the one between, that one could carry more than is shown. Behind "
+        "the proxy a recognizer has the frames of all cameras before it. The broker keeps them, as newer "
+        "ones may come, so with few recognizers it waits for each answer."
     )
+    if not options.quick:
+        compare_credits(report, rounds=rounds, seconds=seconds)
     overwhelm(report, QUICK_FLOODS if options.quick else FLOODS, seconds=2 * seconds)
     return report.finish()
 

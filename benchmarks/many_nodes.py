@@ -80,12 +80,16 @@ class _Recognizer:
     name: str
     sub: "zmq.Socket[bytes]"
     push: "zmq.Socket[bytes]"
+    at_a_time: int
+    """How much work it takes at a time; 0 behind a proxy, which does not ask."""
     version: str = ""
     ready_at: float = 0.0
 
     def say_ready(self) -> None:
         self.ready_at = time.monotonic()
-        ready = Ready(name=self.name, instance=self.name, gallery_version=self.version)
+        ready = Ready(
+            name=self.name, instance=self.name, credits=self.at_a_time, gallery_version=self.version
+        )
         self._say("ready.", encode(ready))
 
     def answer(self, work: Work | Frame) -> None:
@@ -100,7 +104,7 @@ class _Recognizer:
             gallery_version=self.version,
             faces=(),
             timings=_NO_TIMINGS,
-            credits=1 if token else 0,
+            credits=self.at_a_time,
         )
         self._say("result." if token else topic("result", work.camera), encode(result))
 
@@ -161,21 +165,21 @@ def cameras_flooding(channel: Channel, ports: Ports, tally: Tally, *, jpeg: byte
                     tally[ANSWERED] += sum(1 for _ in _drain(heard))
 
 
-def recognizers_that_reply(channel: Channel, ports: Ports, *, ready: bool) -> None:
-    """Answer every frame with no faces; with `ready`, as the broker wants it: when told to, with credits."""
+def recognizers_that_reply(channel: Channel, ports: Ports, *, at_a_time: int) -> None:
+    """Answer every frame with no faces; unless `at_a_time` is 0, as the broker wants it: when told to."""
     with _context() as context:
         poller = zmq.Poller()
         recognizers = {}
         for name in (f"recognizer-{number}" for number in range(ports.recognizers)):
             sub = _connected(context, zmq.SUB, ports.egress)
             sub.subscribe(work_topic(name, name))
-            recognizer = _Recognizer(name=name, sub=sub, push=_connected(context, zmq.PUSH, ports.ingress))
-            recognizers[sub] = recognizer
+            push = _connected(context, zmq.PUSH, ports.ingress)
+            recognizers[sub] = _Recognizer(name=name, sub=sub, push=push, at_a_time=at_a_time)
             poller.register(sub, zmq.POLLIN)
         while not channel.stop.is_set():
             for sub, _ in poller.poll(100):
                 _serve(recognizers[sub])
-            if ready:
+            if at_a_time:
                 _repeat_ready(list(recognizers.values()))
 
 
