@@ -31,6 +31,7 @@ PURE: dict[str, set[str]] = {
     "log": {"protocol"},
     "health": {"protocol", "site"},
     "requests": {"protocol"},
+    "strangers": {"people"},
     "web": {"access", "people", "protocol", "requests", "site"},
     "web.live": {"dispatch", "health", "protocol", "requests", "screen", "site"},
 }
@@ -61,9 +62,11 @@ WORLD: dict[str, set[str]] = {
     "io.requests": {
         "access",
         "dispatch",
+        "files",
         "io.access",
         "io.people",
         "io.runner",
+        "strangers",
         "people",
         "protocol",
         "requests",

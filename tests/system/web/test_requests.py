@@ -12,20 +12,37 @@ from tests.support.views import BIDEN, OBAMA
 from turnstile.commands.cli import main
 from turnstile.commands.demo import samples
 from turnstile.requests.answers import (
+    AnyAnswer,
     Done,
     PeopleFound,
     PictureFound,
     PictureJudged,
     RefusedWish,
+    RulesFound,
+    UnknownsFound,
     VisitsFound,
 )
 from turnstile.requests.wishes import (
+    AddAnchor,
+    BlockPerson,
+    DiscardUnknowns,
     EnrolPicture,
     FindVisits,
+    IgnoreUnknowns,
     JudgePicture,
+    NameUnknowns,
     ReadPeople,
     ReadPicture,
+    ReadRules,
+    ReadUnknowns,
+    RecordAct,
     RemovePicture,
+    RenamePerson,
+    ReplaceRules,
+    SetValidity,
+    UndoAnchor,
+    UndoRules,
+    UnlockDoor,
 )
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
@@ -116,3 +133,97 @@ def test_without_a_recognizer_a_picture_is_refused_at_once(site: RealSite, web: 
     refusal = web.ask_until(JudgePicture(data=a_picture_of(BIDEN)), lambda one: isinstance(one, RefusedWish))
     assert isinstance(refusal, RefusedWish)
     assert "no recognizer" in refusal.problem
+
+
+def test_somebody_unknown_is_named_and_granted_then(site: RealSite, web: AskingWeb) -> None:
+    """Two visits are one person; whoever is ignored stays so, and whoever is discarded is gone."""
+    for who in (OBAMA, OBAMA, BIDEN):
+        site.wait_for_visit(who, DENIED)
+    unknowns = web.ask_until(ReadUnknowns(), lambda one: _visits_of(one) == [1, 2])
+    assert isinstance(unknowns, UnknownsFound)
+    biden, obama = unknowns.unknowns
+    assert obama.cameras == ("door",)
+    assert isinstance(web.ask(IgnoreUnknowns(unknowns=(biden.id,))), Done)
+    site.wait_for_visit(BIDEN, DENIED)
+    seen = web.ask_until(ReadUnknowns(ignored=True), lambda one: _visits_of(one) == [2, 2])
+    assert isinstance(seen, UnknownsFound)
+    assert [one.ignored for one in seen.unknowns] == [True, False]
+    assert _visits_of(web.ask(ReadUnknowns())) == [2]
+    named = web.ask(NameUnknowns(unknowns=(obama.id,), person="Barack Obama"), role="clerk")
+    assert isinstance(named, Done), named
+    site.wait_for_visit(OBAMA, GRANTED)
+    assert _visits_of(web.ask(ReadUnknowns())) == []
+    assert isinstance(web.ask(DiscardUnknowns(unknowns=(biden.id,))), Done)
+    assert _visits_of(web.ask(ReadUnknowns(ignored=True))) == []
+
+
+def _visits_of(answer: AnyAnswer) -> list[int]:
+    """Return how many visits each unknown person made, the last seen first."""
+    assert isinstance(answer, UnknownsFound), answer
+    return [one.visits for one in answer.unknowns]
+
+
+def test_rules_are_changed_with_their_comments_and_taken_back(site: RealSite, web: AskingWeb) -> None:
+    """Blocked people are denied at once; what is not right is not written."""
+    site.enrol("barack_obama.jpg")
+    site.wait_until_enrolled(1)
+    site.wait_for_visit(OBAMA, GRANTED)
+    rules = web.ask(ReadRules())
+    assert isinstance(rules, RulesFound)
+    assert (rules.text, rules.may_undo) == ("", False)
+    text = "# who may not come\nblocked:  # ever\n- Eve Poe  # banned\n"
+    assert isinstance(web.ask(ReplaceRules(text=text, was=rules.version)), Done)
+    refusal = web.ask(ReplaceRules(text=text, was=rules.version))
+    assert isinstance(refusal, RefusedWish)
+    assert "somebody else changed" in refusal.problem
+    assert isinstance(web.ask(BlockPerson(person="barack obama", blocked=True)), Done)
+    site.wait_for_visit(OBAMA, ("denied", "Barack Obama"))
+    assert (site.folder / "rules.yaml").read_text() == f"{text}- Barack Obama\n"
+    assert isinstance(web.ask(SetValidity(person="Barack Obama", until_day="2020-01-01")), Done)
+    before = web.ask(ReadRules())
+    assert isinstance(before, RulesFound)
+    assert "until: 2020-01-01" in before.text
+    wrong = web.ask(ReplaceRules(text="doors: {nowhere: {}}", was=before.version))
+    assert isinstance(wrong, RefusedWish)
+    assert "nowhere" in wrong.problem
+    assert isinstance(web.ask(UndoRules(was=before.version)), Done)
+    assert isinstance(web.ask(BlockPerson(person="Barack Obama", blocked=False)), Done)
+    assert (site.folder / "rules.yaml").read_text() == text
+    site.wait_for_visit(OBAMA, GRANTED)
+
+
+def test_not_her_is_denied_the_next_time_and_a_person_is_renamed(site: RealSite, web: AskingWeb) -> None:
+    """With pictures, anchors and rules."""
+    site.enrol("barack_obama.jpg")
+    site.wait_until_enrolled(1)
+    site.wait_for_visit(OBAMA, GRANTED)
+    found = web.ask_until(FindVisits(), lambda one: isinstance(one, VisitsFound) and one.visits, to="log")
+    assert isinstance(found, VisitsFound)
+    (visit,) = found.visits
+    anchor = AddAnchor(person="Barack Obama", event=visit.event, picture=visit.picture)
+    assert isinstance(web.ask(anchor, role="clerk"), Done)
+    site.wait_for_visit(OBAMA, DENIED)
+    refusal = web.ask(EnrolPicture(person="Barack Obama", data=visit.picture, event=visit.event, anyway=True))
+    assert isinstance(refusal, RefusedWish)
+    assert isinstance(web.ask(BlockPerson(person="Barack Obama", blocked=True)), Done)
+    assert isinstance(web.ask(RenamePerson(person="Barack Obama", to="Barry O'Bama")), Done)
+    people = web.ask_until(
+        ReadPeople(), lambda one: isinstance(one, PeopleFound) and one.people[0].person == "Barry O'Bama"
+    )
+    assert isinstance(people, PeopleFound)
+    (entry,) = people.people
+    assert (entry.anchors, entry.blocked) == ((visit.event,), True)
+    assert [path.name for path in site.faces.iterdir()] == ["Barry_O'Bama.jpg"]
+    assert isinstance(web.ask(UndoAnchor(person="Barry O'Bama", event=visit.event)), Done)
+    site.wait_for_visit(OBAMA, ("denied", "Barry O'Bama"))
+
+
+def test_what_the_web_node_did_is_on_record(web: AskingWeb) -> None:
+    """In words; a door that is not locked out is not unlocked."""
+    assert isinstance(web.ask(RecordAct(words='signed in as "anna"'), role="viewer"), Done)
+    refusal = web.ask(UnlockDoor(camera="door"))
+    assert isinstance(refusal, RefusedWish)
+    assert "is not locked out" in refusal.problem
+    found = web.ask_until(FindVisits(), lambda one: isinstance(one, VisitsFound) and one.acts, to="log")
+    assert isinstance(found, VisitsFound)
+    assert found.acts[0].words.startswith("anna (viewer) signed in as 'anna'")

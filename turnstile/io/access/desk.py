@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -51,6 +52,18 @@ def _asked_by_nobody(_act: Act) -> None:
     """Leave it at that."""
 
 
+class StrangerHearing(Protocol):
+    """Who keeps unknown people."""
+
+    def decided(self, events: Sequence[Access], before: Door, after: Door) -> None:
+        """Hear what was decided, and the door's state before and after."""
+        ...
+
+    def recorded(self, event: Access) -> None:
+        """Hear that a decision is on record, with its number."""
+        ...
+
+
 @dataclass(kw_only=True)
 class AccessDesk:
     """What decides, and where decisions are kept until all loggers have them."""
@@ -67,6 +80,8 @@ class AccessDesk:
     """Called with the name of somebody who is erased."""
     acted: Callable[[Act], None] = _asked_by_nobody
     """Called with what an account did, once it is on record."""
+    strangers: StrangerHearing | None = None
+    """Hears of decisions, to keep who is unknown."""
     counts: Counter[str] = field(default_factory=Counter)
     locked: set[str] = field(default_factory=set)
     """The doors that were locked out when that was last looked at."""
@@ -159,6 +174,8 @@ class AccessDesk:
                 case DurableEvent(Act() as act):
                     self._do(act)
                 case DurableEvent(Access() as event, at_ns):
+                    if self.strangers is not None:
+                        self.strangers.recorded(event)
                     outgoing.append(self._publish(event, at_ns))
                 case Fetched(fetch, answer):
                     outgoing.append(Outgoing(log_topic(fetch.name, fetch.instance), answer))
@@ -182,7 +199,10 @@ class AccessDesk:
         wall_ns, began_ns = time.time_ns(), time.monotonic_ns()
         now = Now(wall_ns, recognized.now_ns, self.rules.local(wall_ns / 1e9))
         self.decider.clock_behind = self.clock.is_behind(wall_ns)
+        before = self.decider.doors.get(result.camera, Door())
         events = self.decider.decide(result, came_ns=came_ns, age_s=age_s, now=now)
+        if events and self.strangers is not None:
+            self.strangers.decided(events, before, self.decider.doors[result.camera])
         self.counts |= self.decider.counts
         self.meter.decided(result.camera, time.monotonic_ns() - began_ns)
         if self.recording is not None:

@@ -18,17 +18,27 @@ def keep_picture(faces: Path, person: str, suffix: str, data: bytes) -> Path:
     Raises:
         TurnstileError: no file name would name the person, or it cannot be written.
     """
-    stem = stem_of(person)
-    names = (f"{stem}{'' if number == 1 else f'_{number}'}" for number in count(1))
     try:
         faces.mkdir(parents=True, exist_ok=True)
-        there = {path.stem.casefold() for path in faces.iterdir()}
-        path = faces / f"{next(name for name in names if name.casefold() not in there)}{suffix}"
+        path = free_name(faces, person, suffix)
         mode = stat.S_IMODE(faces.stat().st_mode) & 0o666
         write_whole(path, data, mode=mode, owner=owner_of(faces), durable=True)
     except OSError as error:
         raise TurnstileError(f"{faces} cannot be written: {why(error, about=faces)}") from error
     return path
+
+
+def free_name(folder: Path, person: str, suffix: str) -> Path:
+    """Return where the next picture of a person is to lie.
+
+    Raises:
+        TurnstileError: no file name would name the person.
+        OSError: the folder cannot be looked into.
+    """
+    stem = stem_of(person)
+    names = (f"{stem}{'' if number == 1 else f'_{number}'}" for number in count(1))
+    there = {path.stem.casefold() for path in folder.iterdir()} if folder.is_dir() else set()
+    return folder / f"{next(name for name in names if name.casefold() not in there)}{suffix}"
 
 
 def remove_picture(path: Path) -> None:

@@ -9,6 +9,7 @@ Nobody waits longer than `WITHIN_S` for a recognizer.
 """
 
 import logging
+import re
 import secrets
 import time
 from collections import Counter
@@ -23,11 +24,12 @@ from turnstile.errors import PictureError, TurnstileError, WireError
 from turnstile.io.access.desk import AccessDesk
 from turnstile.io.people.cache import Made
 from turnstile.io.people.desk import PeopleDesk
-from turnstile.io.requests.steps import Encode, InThread, Lane, PutOnRecord
+from turnstile.io.requests.steps import LANES, Encode, InThread, Lane, PutOnRecord
 from turnstile.io.requests.threads import RequestThread
 from turnstile.people.encodings import Unencoded
+from turnstile.protocol.fields import STEERING
 from turnstile.protocol.messages import Template
-from turnstile.protocol.requests import BROKER, MAX_ANSWER_BYTES, Act, Reply, Request
+from turnstile.protocol.requests import BROKER, MAX_ANSWER_BYTES, MAX_DEED_CHARS, Act, Reply, Request
 from turnstile.protocol.topics import Outgoing, topic
 from turnstile.requests.accounts import why_not
 from turnstile.requests.answers import AnyAnswer, RefusedWish, encode_answer
@@ -36,12 +38,15 @@ from turnstile.requests.wishes import AnyWish, decode_wish
 MAX_WAITING, MAX_OF_ONE = 256, 96
 """A page of everybody asks for many pictures at once."""
 
+NOBODY_WAITS = -1
 MAX_BYTES = 64 * 2**20
 WITHIN_S = 25.0
 MAX_WORDS = 4000
 
 ASKED = "asked-"
 """What the key of a picture begins with that somebody asks about; others are hashes."""
+
+_UNFIT = re.compile(f"[{STEERING}]")
 
 Steps = Coroutine[Any, Any, AnyAnswer]
 
@@ -81,10 +86,11 @@ class RequestDesk:
     """Act → the errand that waits until it is on record."""
     _replies: list[Outgoing] = field(default_factory=list)
     _numbers: "count[int]" = field(default_factory=count)
+    _warned: str = ""
 
     def __post_init__(self) -> None:
         """Start the threads."""
-        self._threads = {lane: RequestThread(f"requests: {lane}") for lane in ("changes", "pictures")}
+        self._threads = {lane: RequestThread(f"requests: {lane}") for lane in LANES}
         self.people.asked = self._encoded
         self.access.acted = self._recorded
 
@@ -107,10 +113,16 @@ class RequestDesk:
         """
         for thread in self._threads.values():
             for number, value, error in thread.finished():
+                if error is not None and number == NOBODY_WAITS:
+                    self._warn(f"{error}")
                 self._go_on(number, value, error)
         for errand in [one for one in self._errands.values() if one.picture and one.expires_ns <= now_ns]:
             self._expire(errand)
         return self._taken()
+
+    def do(self, work: Callable[[], object], lane: Lane) -> None:
+        """Have something done that nobody waits for; what goes wrong is logged."""
+        self._threads[lane].do(NOBODY_WAITS, work)
 
     def set_aside(self, key: str) -> bool:
         """Tell whether a picture that two recognizers failed on was somebody's here, and refuse it."""
@@ -216,7 +228,7 @@ class RequestDesk:
             by=request.by,
             role=request.role,
             deed=str(errand.wish.__struct_config__.tag),
-            words=record.words,
+            words=_UNFIT.sub("?", record.words)[:MAX_DEED_CHARS],
         )
         self._recording[act.visit] = errand.number
         self.access.journal.record_act(act)
@@ -233,6 +245,11 @@ class RequestDesk:
         self._encoding.pop(errand.picture, None)
         words = f"no recognizer had time for the picture within {WITHIN_S:g} s"
         self._go_on(errand.number, error=TurnstileError(words))
+
+    def _warn(self, words: str) -> None:
+        if words != self._warned:
+            log.warning("%s", words)
+        self._warned = words
 
     def _end(self, errand: Errand, answer: AnyAnswer) -> None:
         del self._errands[errand.number]

@@ -55,19 +55,21 @@ class EnrolmentRequests:
         """Keep a picture, if it is good enough and nobody else's."""
         self.require_record()
         await in_thread(lambda: self._refuse_anchored(wish))
-        return await self.enrol_one(wish.person, wish.data, event=wish.event, anyway=wish.anyway)
+        judged, path = await self.enrol_one(wish.person, wish.data, anyway=wish.anyway)
+        if path is None:
+            return RefusedWish(problem=judged.problem, may_anyway=judged.may_anyway)
+        source = f" from event {wish.event}" if wish.event else f" ({path.name})"
+        await PutOnRecord(words=f"enrolled {quoted(self.spelt(wish.person))}{source}")
+        weak = f"; weak: {judged.weaknesses}" if judged.weaknesses else ""
+        return Done(words=f"{self.spelt(wish.person)} is enrolled by {path.name}{weak}")
 
-    async def enrol_one(self, person: str, data: bytes, *, event: str | None, anyway: bool) -> AnyAnswer:
-        """Keep a picture of somebody, from an upload or from a visit."""
-        seen = await Encode(data=data)
+    async def enrol_one(self, person: str, data: bytes, *, anyway: bool) -> tuple[PictureJudged, Path | None]:
+        """Keep a picture of somebody; return what it is like, and where it lies if it is kept."""
+        seen: Made = await Encode(data=data)
         judged = await in_thread(lambda: self.judged(person, data, seen))
         if judged.problem and not (anyway and judged.may_anyway):
-            return RefusedWish(problem=judged.problem, may_anyway=judged.may_anyway)
-        spelt, path = await in_thread(lambda: self.keep(person, data, seen))
-        source = f" from event {event}" if event else f" ({path.name})"
-        await PutOnRecord(words=f"enrolled {quoted(spelt)}{source}")
-        weak = f"; weak: {judged.weaknesses}" if judged.weaknesses else ""
-        return Done(words=f"{spelt} is enrolled by {path.name}{weak}")
+            return judged, None
+        return judged, await in_thread(lambda: self.keep(person, data, seen))
 
     async def remove(self, wish: RemovePicture) -> AnyAnswer:
         """Take a picture out of the faces folder."""
@@ -103,12 +105,12 @@ class EnrolmentRequests:
             closest_distance=closest.distance,
         )
 
-    def keep(self, person: str, data: bytes, seen: Made) -> tuple[str, Path]:
+    def keep(self, person: str, data: bytes, seen: Made) -> Path:
         """Put a picture into the faces folder, its encoding before it. Call from a thread."""
         spelt, gallery = self.spelt(person), self.site.gallery
         cache = EncodingCache(Path(gallery.cache), self.site.recognition.encoding)
         cache.put(hashlib.sha256(data).hexdigest(), seen.encoding, seen.maker, seen.looks)
-        return spelt, keep_picture(Path(gallery.faces), spelt, suffix_of(data), data)
+        return keep_picture(Path(gallery.faces), spelt, suffix_of(data), data)
 
     def spelt(self, person: str) -> str:
         """Return a name as the pictures that there are have it."""

@@ -1,15 +1,24 @@
 """Which wish is done by what, and the desk of a site's broker."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 from turnstile.dispatch.desk import DispatchDesk
 from turnstile.errors import WireError
 from turnstile.io.access.desk import AccessDesk
 from turnstile.io.people.desk import PeopleDesk
+from turnstile.io.requests.changing import PersonRequests
 from turnstile.io.requests.desk import RequestDesk, Steps
 from turnstile.io.requests.enrolling import EnrolmentRequests
 from turnstile.io.requests.register import Register
+from turnstile.io.requests.rules_text import RulesText
+from turnstile.io.requests.ruling import RulesRequests
+from turnstile.io.requests.strangers import StrangerEar, UnknownsRequests
+from turnstile.io.requests.unknown_store import UnknownStore, UnknownVisit
 from turnstile.protocol.requests import Request
 from turnstile.requests import wishes
-from turnstile.requests.wishes import AnyWish
+from turnstile.requests.wishes import AnyWish, Wish
 from turnstile.site.settings import Site
 
 
@@ -17,25 +26,65 @@ def open_request_desk(
     site: Site, dispatch: DispatchDesk, people: PeopleDesk, access: AccessDesk
 ) -> RequestDesk:
     """Return the desk of a site's broker, its threads started."""
+    keep_days, encoding = kept_days(site), site.recognition.encoding
+    store = UnknownStore(Path(site.unknowns.file), encoding, keep_days=keep_days)
     pictures = EnrolmentRequests(
         site=site, people=people, access=access, register=Register(site, people.enrolment)
     )
+    text = RulesText(Path(site.decision.rules), doors=site.cameras)
+    rules = RulesRequests(access=access, pictures=pictures, text=text)
+    unknowns = UnknownsRequests(store=store, pictures=pictures, keep_days=keep_days)
+    persons = PersonRequests(site=site, people=people, pictures=pictures, rules=text, use=rules.use)
 
-    def begin(_request: Request, wish: AnyWish) -> Steps:
-        match wish:
-            case wishes.ReadPeople():
-                return pictures.read_people(wish)
-            case wishes.ReadPicture():
-                return pictures.read_picture(wish)
-            case wishes.JudgePicture():
-                return pictures.judge(wish)
-            case wishes.EnrolPicture():
-                return pictures.enrol(wish)
-            case wishes.RemovePicture():
-                return pictures.remove(wish)
-            case _:
-                raise WireError(f"{type(wish).__name__} is not for the broker")
+    doers: dict[type[Wish], Callable[[Any], Steps]] = {
+        wishes.ReadPeople: pictures.read_people,
+        wishes.ReadPicture: pictures.read_picture,
+        wishes.JudgePicture: pictures.judge,
+        wishes.EnrolPicture: pictures.enrol,
+        wishes.RemovePicture: pictures.remove,
+        wishes.AddAnchor: persons.add_anchor,
+        wishes.UndoAnchor: persons.undo_anchor,
+        wishes.RenamePerson: persons.rename,
+        wishes.ReadRules: rules.read,
+        wishes.ReplaceRules: rules.replace,
+        wishes.UndoRules: rules.undo,
+        wishes.BlockPerson: rules.block,
+        wishes.SetValidity: rules.set_validity,
+        wishes.UnlockDoor: rules.unlock,
+        wishes.RecordAct: rules.record,
+    }
+    for_doors: dict[type[Wish], Callable[[Request, Any], Steps]] = {
+        wishes.ReadUnknowns: unknowns.read,
+        wishes.NameUnknowns: unknowns.name,
+        wishes.IgnoreUnknowns: unknowns.ignore,
+        wishes.DiscardUnknowns: unknowns.discard,
+    }
 
-    return RequestDesk(
+    def begin(request: Request, wish: AnyWish) -> Steps:
+        if type(wish) in for_doors:
+            return for_doors[type(wish)](request, wish)
+        if type(wish) not in doers:
+            raise WireError(f"{type(wish).__name__} is not for the broker")
+        return doers[type(wish)](wish)
+
+    desk = RequestDesk(
         loggers=site.loggers.keys(), begin=begin, dispatch=dispatch, people=people, access=access
     )
+
+    def keep(visit: UnknownVisit) -> None:
+        desk.do(lambda: store.keep(visit, visit.at_ns), "unknowns")
+
+    if keep_days:
+        access.strangers = StrangerEar(keep=keep, engine=encoding)
+    return desk
+
+
+def kept_days(site: Site) -> float:
+    """Return how long unknown people are kept: no longer than any log keeps its entries and pictures."""
+    limits = [
+        days
+        for logger in site.loggers.values()
+        for days in (logger.keep_entries_days, logger.keep_thumbnails_days)
+        if days
+    ]
+    return min([site.unknowns.keep_days, *limits])

@@ -8,12 +8,14 @@ Library not taken: asyncio, since the sockets' loop is the broker's own, and the
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 from turnstile.io.people.cache import Made
 
-Lane = Literal["changes", "pictures"]
-"""Changes of files are made one after the other; pictures are looked at beside them."""
+Lane = Literal["changes", "pictures", "unknowns"]
+"""Changes of files are made one after the other; pictures are looked at, and unknown people kept, beside."""
+
+LANES: tuple[Lane, ...] = get_args(Lane)
 
 T = TypeVar("T")
 

@@ -1,0 +1,127 @@
+"""What people who are signed in want of somebody enrolled: another name, an end, "this was not her"."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from turnstile.errors import TurnstileError
+from turnstile.io.people.anchors import AnchorFolder, open_anchors
+from turnstile.io.people.desk import PeopleDesk
+from turnstile.io.people.keeping import free_name
+from turnstile.io.requests.enrolling import EnrolmentRequests
+from turnstile.io.requests.rules_text import RulesText, Written
+from turnstile.io.requests.steps import Encode, PutOnRecord, in_thread
+from turnstile.people.gallery import person_of, stem_of
+from turnstile.protocol.names import quoted, same_name
+from turnstile.requests import rules_edits
+from turnstile.requests.answers import AnyAnswer, Done
+from turnstile.requests.wishes import AddAnchor, RenamePerson, UndoAnchor
+from turnstile.site.settings import Site
+
+
+@dataclass(kw_only=True)
+class PersonRequests:
+    """Wishes about somebody enrolled."""
+
+    site: Site
+    people: PeopleDesk
+    pictures: EnrolmentRequests
+    rules: RulesText
+    use: Callable[[Written], None]
+    """Lets new rules hold."""
+
+    async def add_anchor(self, wish: AddAnchor) -> AnyAnswer:
+        """Keep the face of a visit that was not of a person."""
+        self.pictures.require_record()
+        person = self._enrolled(wish.person)
+        seen = await Encode(data=wish.picture)
+        await in_thread(lambda: self._anchors.add(person, wish.event, seen.encoding))
+        await PutOnRecord(words=f"said that event {wish.event} was not of {quoted(person)}")
+        return Done(words=f"a face nearer to that one than to {person} is unknown from now on")
+
+    async def undo_anchor(self, wish: UndoAnchor) -> AnyAnswer:
+        """Forget that."""
+        self.pictures.require_record()
+        await in_thread(lambda: self._anchors.undo(wish.person, wish.event))
+        await PutOnRecord(words=f"took back that event {wish.event} was not of {quoted(wish.person)}")
+        return Done(words=f"event {wish.event} says nothing of {wish.person} any more")
+
+    async def rename(self, wish: RenamePerson) -> AnyAnswer:
+        """Give a person's pictures, anchors and rules another name; all or none, as far as files allow."""
+        self.pictures.require_record()
+        person, to = self._enrolled(wish.person), " ".join(wish.to.split())
+        if not same_name(person, to) and any(
+            same_name(one, to) for one in self.people.enrolment.persons.values()
+        ):
+            raise TurnstileError(f"{to} is enrolled already; two people cannot have one name")
+        stem_of(to)
+        files = [file for file, one in self.people.enrolment.persons.items() if one == person]
+        written = await in_thread(lambda: self._rename(person, to, files))
+        if written is not None:
+            self.use(written)
+        await PutOnRecord(words=f"renamed {quoted(person)} to {quoted(to)}")
+        return Done(words=f"{person} is {to} now; the log keeps the old name")
+
+    @property
+    def _anchors(self) -> AnchorFolder:
+        return open_anchors(self.site.gallery, self.site.recognition.encoding)
+
+    def _enrolled(self, person: str) -> str:
+        known = self.people.enrolment.persons.values()
+        found = next((one for one in known if same_name(one, person)), None)
+        if found is None:
+            raise TurnstileError(f"nobody called {person!r} is enrolled")
+        return found
+
+    def _rename(self, person: str, to: str, files: list[str]) -> Written | None:
+        """Do it, or put everything back. Call from a thread."""
+        text = self.rules.changed(lambda rules: rules_edits.rename(rules, person, to))
+        is_ruled = rules_edits.rename(self._plain_rules(), person, to) > 0
+        undo: list[Callable[[], object]] = []
+        try:
+            self._rename_anchors(person, to, undo)
+            for file in files:
+                self._rename_file(file, to, undo)
+            return self.rules.replace(text) if is_ruled else None
+        except (TurnstileError, OSError) as error:
+            for back in reversed(undo):
+                with suppress(TurnstileError, OSError):
+                    back()
+            raise TurnstileError(f"nothing is renamed: {error}") from error
+
+    def _plain_rules(self) -> rules_edits.Document:
+        found: list[rules_edits.Document] = []
+        self.rules.changed(found.append)
+        return found[0]
+
+    def _rename_anchors(self, person: str, to: str, undo: list[Callable[[], object]]) -> None:
+        anchors, kept = self._anchors, self._anchors.of(person)
+        for one in kept:
+            anchors.add(to, one.event, one.encoding)
+        if kept and not same_name(person, to):
+            undo += [partial(anchors.add, person, one.event, one.encoding) for one in kept]
+            undo.append(lambda: anchors.remove(to))
+            anchors.remove(person)
+
+    def _rename_file(self, file: str, to: str, undo: list[Callable[[], object]]) -> None:
+        faces = Path(self.site.gallery.faces)
+        old, folder = faces / file, PurePosixPath(file).parent
+        new = free_name(faces / _moved(folder, to), to, old.suffix)
+        new.parent.mkdir(parents=True, exist_ok=True)
+        old.rename(new)
+        undo.append(lambda: new.rename(old))
+        with suppress(OSError):
+            if old.parent != faces:
+                old.parent.rmdir()
+
+
+def _moved(folder: PurePosixPath, to: str) -> PurePosixPath:
+    """Return the folder for a picture under another name: the innermost that names somebody changes."""
+    parts = list(folder.parts)
+    for at in reversed(range(len(parts))):
+        if person_of("/".join((*parts[: at + 1], "any.jpg"))) is not None:
+            parts[at] = stem_of(to)
+            break
+    return PurePosixPath(*parts)

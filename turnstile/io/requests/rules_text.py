@@ -1,0 +1,165 @@
+"""The rules file as somebody who is signed in edits it: checked first, written whole, taken back.
+
+Comments stay, as `ruamel.yaml` reads and writes them. The text before the last change lies beside the file.
+"""
+
+import hashlib
+import io
+import stat
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from turnstile.access.rules import Rules
+from turnstile.errors import ConfigError, TurnstileError
+from turnstile.files.reading import is_absent, read_file, why
+from turnstile.files.whole import owner_of, write_whole
+from turnstile.io.access.rules_file import parse
+from turnstile.requests.rules_edits import Document
+from turnstile.requests.wishes import MAX_RULES_CHARS
+
+NO_FILE = "absent"
+EMPTY = "{}\n"
+WIDTH_CHARS = 100
+
+
+class EarlierRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What stood in the file before its last change from here."""
+
+    text: str
+    followed_by: str
+    """The version that took its place."""
+
+
+class Written(NamedTuple):
+    """What a change came to."""
+
+    rules: Rules
+    version: str
+
+
+class RulesText:
+    """One rules file. Call from one thread."""
+
+    def __init__(self, path: Path, *, doors: Iterable[str]) -> None:
+        """Name the file, which need not be there."""
+        self.path = path
+        self._doors = tuple(doors)
+        self._before = path.with_name(f".{path.name}.before")
+
+    def read(self) -> tuple[str, str]:
+        """Return the text and its version; an empty text where there is no file.
+
+        Raises:
+            TurnstileError: it cannot be read.
+        """
+        try:
+            if is_absent(self.path):
+                return "", NO_FILE
+            text = read_file(self.path, at_most=4 * MAX_RULES_CHARS).decode()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = why(error, about=self.path) if isinstance(error, OSError) else "it is no text"
+            raise TurnstileError(f"{self.path} cannot be read: {reason}") from error
+        return text, _version(text)
+
+    @property
+    def may_undo(self) -> bool:
+        """Tell whether the last change came from here, so that it can be taken back."""
+        earlier = self._earlier()
+        return earlier is not None and earlier.followed_by == self.read()[1]
+
+    def replace(self, text: str, *, was: str | None = None) -> Written:
+        """Check a text and put it in place.
+
+        Raises:
+            TurnstileError: it is not right, the file is not what it `was`, or it cannot be written.
+        """
+        before, version = self.read()
+        if was is not None and was != version:
+            raise TurnstileError("somebody else changed the rules meanwhile; look at them again")
+        try:
+            rules = parse(text.encode(), self.path, doors=self._doors)
+        except ConfigError as error:
+            raise TurnstileError(f"nothing is changed: {error}") from error
+        self._write(self.path, text.encode())
+        earlier = EarlierRules(text=before or EMPTY, followed_by=_version(text))
+        self._write(self._before, msgspec.json.encode(earlier), mode=0o600)
+        return Written(rules, earlier.followed_by)
+
+    def change(self, edit: Callable[[Document], object]) -> Written:
+        """Change the rules' document, with its comments kept.
+
+        Raises:
+            TurnstileError: as `replace`, or the file as it is cannot be read.
+        """
+        return self.replace(self.changed(edit))
+
+    def changed(self, edit: Callable[[Document], object]) -> str:
+        """Return the text with a change, not written.
+
+        Raises:
+            TurnstileError: the file as it is cannot be read.
+        """
+        text, _ = self.read()
+        yaml = YAML(typ="rt")
+        yaml.preserve_quotes = True
+        yaml.width = WIDTH_CHARS
+        try:
+            document = yaml.load(text or EMPTY)
+            document = yaml.load(EMPTY) if document is None else document
+            if not isinstance(document, dict):
+                raise TurnstileError(f"{self.path} does not hold rules; put it right first")
+            if not document and hasattr(document, "fa"):
+                document.fa.set_block_style()
+            edit(document)
+            made = io.StringIO()
+            yaml.dump(document, made)
+        except (YAMLError, ValueError, TypeError, AttributeError) as error:
+            words = " ".join(f"{error}".split())[:300]
+            raise TurnstileError(f"{self.path} cannot be changed, put it right first: {words}") from error
+        return made.getvalue()
+
+    def undo(self, *, was: str) -> Written:
+        """Put back what stood there before the last change; once more takes that back.
+
+        Raises:
+            TurnstileError: the last change came from elsewhere, or as `replace`.
+        """
+        earlier = self._earlier()
+        if earlier is None or earlier.followed_by != was:
+            raise TurnstileError("there is no change from here to take back")
+        return self.replace(earlier.text, was=was)
+
+    def forget_before(self) -> None:
+        """Remove what stood there before the last change, as somebody in it is erased.
+
+        Raises:
+            TurnstileError: it cannot be removed.
+        """
+        try:
+            self._before.unlink(missing_ok=True)
+        except OSError as error:
+            raise TurnstileError(f"{self._before} cannot be removed: {error.strerror}") from error
+
+    def _earlier(self) -> EarlierRules | None:
+        try:
+            return msgspec.json.decode(self._before.read_bytes(), type=EarlierRules)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def _write(self, path: Path, data: bytes, *, mode: int = 0o644) -> None:
+        try:
+            there = self.path if self.path.exists() else self.path.parent
+            if path.exists():
+                mode = stat.S_IMODE(path.stat().st_mode)
+            write_whole(path.resolve(), data, mode=mode, owner=owner_of(there), durable=True)
+        except OSError as error:
+            raise TurnstileError(f"{path} cannot be written: {why(error, about=path)}") from error
+
+
+def _version(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

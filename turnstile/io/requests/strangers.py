@@ -1,0 +1,173 @@
+"""People seen and not known: kept as they are denied, shown one a person, and named, ignored or discarded."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from turnstile.access.door import Door
+from turnstile.access.linking import Trail
+from turnstile.counts import counted
+from turnstile.errors import TurnstileError
+from turnstile.io.requests.enrolling import EnrolmentRequests
+from turnstile.io.requests.steps import PutOnRecord, in_thread
+from turnstile.io.requests.unknown_store import UnknownStore, UnknownVisit
+from turnstile.people.encodings import matrix
+from turnstile.people.gallery import is_averaged
+from turnstile.protocol.messages import Access
+from turnstile.protocol.names import quoted
+from turnstile.protocol.reasons import Reason
+from turnstile.protocol.requests import Request
+from turnstile.requests.answers import AnyAnswer, Done, RefusedWish, UnknownPerson, UnknownsFound
+from turnstile.requests.wishes import DiscardUnknowns, IgnoreUnknowns, NameUnknowns, ReadUnknowns
+
+MAX_SHOWN, MAX_EVENTS = 200, 20
+MAX_ENROLLED, MAX_TRIED = 3, 8
+"""Most pictures that are kept when somebody is named, and most that are looked at."""
+
+MAX_UNRECORDED = 1000
+_OF_STRANGERS = (Reason.UNKNOWN, Reason.TOO_MANY_TRIES)
+
+
+@dataclass(kw_only=True)
+class StrangerEar:
+    """Hears of decisions in the broker's loop, and has the visits of unknown people kept."""
+
+    keep: Callable[[UnknownVisit], None]
+    engine: str
+    _encodings: dict[str, bytes] = field(default_factory=dict)
+    """Visit → its mean encoding, while its decision is not on record."""
+
+    def decided(self, events: Sequence[Access], before: Door, after: Door) -> None:
+        """Note the faces of unknown people; their visits are in the door's state before or after."""
+        unknown = [
+            one for one in events if one.person is None and one.reason in _OF_STRANGERS and one.thumbnail
+        ]
+        if not unknown:
+            return
+        trails = {visit.visit: visit.trail for door in (before, after) for visit in door.visits}
+        for event in unknown:
+            encoding = _mean(trails.get(event.visit), self.engine)
+            if encoding and len(self._encodings) < MAX_UNRECORDED:
+                self._encodings[event.visit] = encoding
+
+    def recorded(self, event: Access) -> None:
+        """Have a visit kept once it has its number."""
+        encoding = self._encodings.pop(event.visit, b"")
+        if encoding:
+            self.keep(
+                UnknownVisit(
+                    event=f"{event.source}:{event.seq}",
+                    camera=event.camera,
+                    at_ns=event.decided_ns,
+                    nearest=event.nearest,
+                    distance=event.distance,
+                    encoding=encoding,
+                    picture=event.thumbnail,
+                )
+            )
+
+
+@dataclass(kw_only=True)
+class UnknownsRequests:
+    """Wishes about people seen and not known."""
+
+    store: UnknownStore
+    pictures: EnrolmentRequests
+    keep_days: float
+
+    async def read(self, request: Request, wish: ReadUnknowns) -> AnyAnswer:
+        """Return one a person, those seen last first."""
+        groups = await in_thread(lambda: self.store.groups(time.time_ns()), "unknowns")
+        people = [
+            _shown(visits, ignored=ignored)
+            for all_visits, ignored in groups
+            if (visits := _at_doors(all_visits, request)) and (wish.ignored or not ignored)
+        ]
+        people.sort(key=lambda one: -one.last_ns)
+        return UnknownsFound(
+            unknowns=tuple(people[:MAX_SHOWN]), keep_days=self.keep_days, more=len(people) > MAX_SHOWN
+        )
+
+    async def name(self, request: Request, wish: NameUnknowns) -> AnyAnswer:
+        """Enrol them as one person by their best pictures."""
+        self.pictures.require_record()
+        visits = await self._visits(request, wish.unknowns)
+        kept, refused = list[str](), list[RefusedWish]()
+        for visit in sorted(visits, key=lambda one: -len(one.picture))[:MAX_TRIED]:
+            try:
+                judged, path = await self.pictures.enrol_one(wish.person, visit.picture, anyway=wish.anyway)
+            except TurnstileError as error:
+                refused.append(RefusedWish(problem=f"{error}"[:4000]))
+                continue
+            if path is None:
+                refused.append(RefusedWish(problem=judged.problem, may_anyway=judged.may_anyway))
+            else:
+                kept.append(visit.event)
+            if len(kept) == MAX_ENROLLED:
+                break
+        if not kept:
+            return refused[0]
+        person = self.pictures.spelt(wish.person)
+        await in_thread(lambda: self.store.discard([one.event for one in visits]), "unknowns")
+        await PutOnRecord(words=f"enrolled {quoted(person)} from event {', '.join(kept)}, seen as unknown")
+        return Done(words=f"{person} is enrolled by {counted(len(kept), 'picture')}")
+
+    async def ignore(self, request: Request, wish: IgnoreUnknowns) -> AnyAnswer:
+        """Show them no more, or again."""
+        self.pictures.require_record()
+        visits = await self._visits(request, wish.unknowns)
+        events = [one.event for one in visits]
+        await in_thread(lambda: self.store.ignore(events, undo=wish.undo), "unknowns")
+        done = "shown again" if wish.undo else "ignored"
+        await PutOnRecord(words=f"chose that who was seen in event {events[-1]} is {done}")
+        return Done(words=f"they are {done}")
+
+    async def discard(self, request: Request, wish: DiscardUnknowns) -> AnyAnswer:
+        """Delete what is kept of them."""
+        self.pictures.require_record()
+        visits = await self._visits(request, wish.unknowns)
+        events = [one.event for one in visits]
+        await in_thread(lambda: self.store.discard(events), "unknowns")
+        await PutOnRecord(words=f"discarded who was seen in event {events[-1]}")
+        return Done(words="nothing is kept of them any more")
+
+    async def _visits(self, request: Request, ids: Sequence[str]) -> list[UnknownVisit]:
+        found = await in_thread(lambda: self.store.visits_of(ids), "unknowns")
+        mine = _at_doors(found, request)
+        if not mine:
+            raise TurnstileError("these people were seen at other doors")
+        return mine
+
+
+def _at_doors(visits: Sequence[UnknownVisit], request: Request) -> list[UnknownVisit]:
+    return [one for one in visits if not request.doors or one.camera in request.doors]
+
+
+def _shown(visits: Sequence[UnknownVisit], *, ignored: bool) -> UnknownPerson:
+    newest, nearest = visits[-1], min(visits, key=lambda one: 9.0 if one.distance is None else one.distance)
+    return UnknownPerson(
+        id=newest.event,
+        visits=len(visits),
+        cameras=tuple(sorted({one.camera for one in visits})),
+        first_ns=visits[0].at_ns,
+        last_ns=newest.at_ns,
+        events=tuple(one.event for one in reversed(visits[-MAX_EVENTS:])),
+        picture=max((one.picture for one in visits), key=len),
+        nearest=nearest.nearest,
+        distance=nearest.distance,
+        ignored=ignored,
+    )
+
+
+def _mean(trail: Trail | None, engine: str) -> bytes:
+    """Return the mean encoding of a visit; empty if it has none."""
+    if trail is None:
+        return b""
+    if not trail.summed:
+        return trail.encodings[-1] if trail.encodings else b""
+    mean = matrix(trail.total)[0] / np.float32(trail.summed)
+    if is_averaged(engine):
+        mean /= np.float32(max(float(np.linalg.norm(mean)), 1e-6))
+    return bytes(mean.astype("<f4").tobytes())

@@ -1,0 +1,1 @@
+"""People whom nobody knows: which visits show one face."""
