@@ -9,7 +9,7 @@ async function refresh() {
   if (document.hidden) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
   if (!answer?.ok || answer.redirected) {
-    if (answer?.redirected) location.reload();
+    if (answer?.redirected || answer?.status === 401) location.reload();
     say("No contact with the web node; trying again.");
     return;
   }

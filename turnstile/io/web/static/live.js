@@ -57,8 +57,15 @@ export class Live {
     if (socket !== this.socket) return;
     if (code === SIGNED_OUT) location.reload();
     if (this.hears !== false) this.handlers.contact(false);
+    else this.leaveIfSignedOut();
     this.hears = false;
     this.again(AGAIN_MS[Math.min(this.tries++, AGAIN_MS.length - 1)]);
+  }
+
+  // A browser does not say why a WebSocket was refused; a page that is refused as well leads to the sign-in.
+  async leaveIfSignedOut() {
+    const answer = await fetch(location.href, { method: "HEAD" }).catch(() => null);
+    if (answer?.status === 401) location.reload();
   }
 
   again(afterMs) {
