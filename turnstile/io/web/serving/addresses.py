@@ -66,7 +66,8 @@ def doorway_of(settings: WebSettings) -> Doorway:
         )
     if settings.tls is not None:
         return Doorway("https", (*_names_in(settings.tls), *LOOPBACK_NAMES))
-    return Doorway("http", LOOPBACK_NAMES)
+    host = settings.listen.rpartition(":")[0].lower()
+    return Doorway("http", tuple(dict.fromkeys((host, *LOOPBACK_NAMES))))
 
 
 def _names_in(tls: TlsSettings) -> tuple[str, ...]:
