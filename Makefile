@@ -47,11 +47,12 @@ format: development ## format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix .
 	@$(BIN)/ruff format .
 
-bench: setup development ## run every benchmark with short settings; CLIPS=, PORTRAITS= and LFW= are folders some of them need
+bench: setup development ## run every benchmark with short settings; CLIPS=, PORTRAITS=, LFW= and LIVE= are folders some of them need
 	@set -e; for name in $(BENCHMARKS); do \
 		case $$name in \
 			accuracy|activations) need="$(LFW)" with="--lfw $(LFW)" what=LFW;; \
-			people) need="$(LFW)" with="$(LFW)" what=LFW;; \
+			people|picture_quality) need="$(LFW)" with="$(LFW)" what=LFW;; \
+			liveness) need="$(LIVE)" with="$(LIVE)" what=LIVE;; \
 			engine) need="$(CLIPS)" with="$(CLIPS)" what=CLIPS;; \
 			recall) need="$(PORTRAITS)" with="$(PORTRAITS)" what=PORTRAITS;; \
 			visits) need="$(and $(CLIPS),$(PORTRAITS))" with="--clips $(CLIPS) --portraits $(PORTRAITS)" \

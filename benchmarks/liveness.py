@@ -16,6 +16,7 @@ number; here they are found by bisecting the binomial sum, which is exact.
 """
 
 import argparse
+import hashlib
 import math
 import sys
 import zlib
@@ -25,7 +26,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -38,7 +38,7 @@ from turnstile.protocol.messages import Face
 from turnstile.site.document import build
 from turnstile.vision.encode.liveness import AliveNetwork
 from turnstile.vision.engines.engine import Engine
-from turnstile.vision.engines.selection import make_engine, network_of
+from turnstile.vision.engines.selection import make_engine
 
 RATE = 10.0
 LIVE = "live"
@@ -113,18 +113,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure and return 0."""
     made = parser(__doc__)
     made.add_argument("folder", type=Path, help="folders of clips: live, and attacks by other names")
-    made.add_argument("--network", default="", metavar="FILE", help="MiniFASNetV2's file, the owner's")
+    made.add_argument("--network", type=Path, metavar="FILE", help="MiniFASNetV2's file, the owner's")
     made.add_argument("--stills", type=Path, help="a folder of pictures, one person each, to make attacks of")
     made.add_argument("--replays", action="store_true", help="show the living clips on a plane, too")
     made.add_argument("--people", type=int, default=40, help="pictures used for each kind of attack")
     options = made.parse_args(sys.argv[1:] if argv is None else argv)
     report = Report("liveness", options)
     site = build({"site": "liveness", "cameras": {"clip": {"source": 0}}})
-    network = network_of(msgspec.structs.replace(site.decision, liveness_network=options.network))
+    network = options.network and AliveNetwork(options.network, sha256=sha256_of(options.network))
     clips = read_all(options, Eyes(make_engine(site.recognition), network))
     report_kinds(report, clips, asked=network is not None)
     report_splits(report, clips, asked=network is not None)
     return report.finish()
+
+
+def sha256_of(file: Path) -> str:
+    """Return the hash of whatever weights are to be measured."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def read_all(options: argparse.Namespace, eyes: Eyes) -> Mapping[str, list[Clip]]:

@@ -14,7 +14,8 @@ import pytest
 
 from tests.support.builders import a_box, an_encoding
 from tests.support.processes import ROOT
-from turnstile.commands.demo import samples
+from tests.support.pth import write_network
+from turnstile.commands.demo import photograph, samples
 
 TABLES = {
     "dispatch": ["even recognizers of 50 and 50 ms", "uneven recognizers of 30 and 200 ms"],
@@ -140,6 +141,20 @@ def test_stills_that_are_moved_before_a_camera_are_judged_by_kind(tmp_path: Path
     assert wrong.keys() == {"bend", "glare", "shake", "still", "tilt", "walk"}
     assert wrong["still"].startswith("0/1 (0.00 to 0.9")
     assert {row[4] for row in splits["rows"]} == {"-"}
+
+
+def test_a_clip_that_is_shown_again_is_judged_by_the_network_too(tmp_path: Path) -> None:
+    """A still stands for the living: whatever the network says of it is right by chance."""
+    (tmp_path / "clips" / "live" / "obama").mkdir(parents=True)
+    photograph.render(tmp_path / "clips" / "live" / "obama" / "clip.mp4", stills=samples.folder())
+    write_network(tmp_path / "network.pth", alive=0.9)
+    options = [str(tmp_path / "clips"), "--network", str(tmp_path / "network.pth"), "--replays", "--quick"]
+    _, report = run_benchmark("liveness", *options, files=tmp_path / "files")
+    kinds, _ = report["tables"]
+    assert kinds["columns"][2:5] == ["by spread", "by the network", "by both"]
+    live, replay = kinds["rows"]
+    assert (live[0], replay[0]) == ("live", "replay")
+    assert [live[3][0], live[4][0]] == ["0", live[2][0]]
 
 
 def test_visits_without_clips_measure_nothing(tmp_path: Path) -> None:

@@ -170,6 +170,13 @@ def test_a_node_that_would_write_among_the_programs_is_refused() -> None:
         files(site)
 
 
+def test_a_network_in_a_home_can_be_read_by_recognizers() -> None:
+    """Nobody else needs it."""
+    site = a_site(decision={"liveness_network": "/home/turnstile/network.pth"})
+    assert values("ProtectHome", unit("-recognizer@.service", site)) == ["read-only"]
+    assert values("ProtectHome", unit("-broker.service", site)) == ["yes"]
+
+
 def test_keys_in_a_home_can_be_read_there() -> None:
     """Homes are out of sight for nodes that read nothing in them."""
     site = a_site(keys={"folder": "/home/turnstile/keys"})

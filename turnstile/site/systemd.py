@@ -246,6 +246,8 @@ def _reads(site: Site, one: Process) -> Iterator[str]:
         yield site.keys.folder
     if one.kind == "broker":
         yield from (site.gallery.faces, site.gallery.anchors_folder, site.decision.rules)
+    if one.kind == "recognizer" and site.decision.liveness_network:
+        yield site.decision.liveness_network
     if one.kind == "capture":
         source = site.cameras[one.key].source
         yield from (source,) if isinstance(source, str) else source if isinstance(source, tuple) else ()
