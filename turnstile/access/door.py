@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from turnstile.access.linking import Trail, are_one_person, are_two_people
-from turnstile.access.votes import Conclusion, Grounds, Vote, grant
+from turnstile.access.votes import Conclusion, Grounds, Vote, grant, joined_grounds
 from turnstile.liveness.sequence import ALIVE_FRAMES, FaceSequence, is_alive
 from turnstile.protocol.messages import Verdict
 from turnstile.protocol.names import same_name
@@ -18,6 +18,14 @@ _Holder = TypeVar("_Holder", Vote, Grounds)
 MAX_VISITS = 64
 """Visits open at a door. Linking takes time by faces and visits, and a broken recognizer may begin visits
 without end."""
+
+
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """What visits came to that ended without a verdict before another one in their place."""
+
+    in_view_ns: int = 0
+    votes_seen: int = 0
+    reasons: dict[Reason, Grounds] = {}
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +48,11 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     absent_ns: int = 0
     shadows: str = ""
     """The visit whose place this one took, while both may be the same person."""
+    follows: str = ""
+    """The visit that stood in its place just before it began."""
+    turned: bool = False
+    """Its first face was as near to the newest of that visit as two frames of one face."""
+    earlier: Earlier = Earlier()
     verdict: Verdict | None = None
     person: str | None = None
     """The person of the verdict; `None` means unknown."""
@@ -62,11 +75,108 @@ def shadowed_by(visits: Mapping[str, Visit], visit: Visit) -> Iterator[Visit]:
         visit = shadowed
 
 
-def remove(visits: dict[str, Visit], name: str) -> None:
-    """Remove a visit; those that shadowed it shadow what it shadowed."""
+def followed_by(visits: Mapping[str, Visit], visit: Visit) -> Iterator[Visit]:
+    """Give the visits that stood in the place of one before it: the latest first."""
+    while (before := visits.get(visit.follows)) is not None:
+        yield before
+        visit = before
+
+
+def is_open_place(visits: Mapping[str, Visit], visit: Visit) -> bool:
+    """Tell whether nobody in a visit's place had a verdict before it."""
+    return not any(one.verdict for one in followed_by(visits, visit))
+
+
+def was_tried(visit: Visit, settings: DecisionSettings) -> bool:
+    """Tell whether a visit that ended undecided becomes an entry: in enough frames."""
+    seen_enough = visit.votes_seen >= settings.votes_needed
+    stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
+    return visit.verdict is None and seen_enough and stayed
+
+
+def denied_before(visits: Mapping[str, Visit], visit: Visit, settings: DecisionSettings) -> Iterator[Visit]:
+    """Give the denied visit in whose place, since then, there were none but those too short for an entry."""
+    for before in followed_by(visits, visit):
+        if before.verdict == "denied":
+            yield before
+        if before.verdict is not None or was_tried(before, settings):
+            return
+
+
+def fleeting_before(visits: Mapping[str, Visit], visit: Visit, settings: DecisionSettings) -> Iterator[Visit]:
+    """Give the visits just before one in its place that are too short for an entry."""
+    for before in followed_by(visits, visit):
+        if before.verdict is not None or was_tried(before, settings):
+            return
+        yield before
+
+
+def in_place(visits: Mapping[str, Visit], visit: Visit, settings: DecisionSettings) -> Visit:
+    """Return a visit with what those just before it in its place came to."""
+    total = visit
+    for before in fleeting_before(visits, visit, settings):
+        total = after(total, before)
+    return whole(total)
+
+
+def of_turned_face(visits: Mapping[str, Visit], visit: Visit) -> Iterator[Visit]:
+    """Give the other visits of a face that turned, frame by frame, from one into another."""
+    known, waiting = {visit.visit}, [visit]
+    while waiting:
+        here = waiting.pop()
+        for one in visits.values():
+            linked = (here.turned and here.follows == one.visit) or (one.turned and one.follows == here.visit)
+            if linked and one.visit not in known:
+                known.add(one.visit)
+                waiting.append(one)
+                yield one
+
+
+def remove(visits: dict[str, Visit], name: str, *, into: str = "") -> None:
+    """Remove a visit; those that shadowed it shadow what it shadowed.
+
+    Args:
+        visits: the door's; changed.
+        name: of the one to remove.
+        into: the visit that it goes on with, which those that followed it follow then.
+    """
     gone = visits.pop(name)
-    for other in [one for one in visits.values() if one.shadows == name]:
-        visits[other.visit] = msgspec.structs.replace(other, shadows=gone.shadows)
+    for other in list(visits.values()):
+        shadows = gone.shadows if other.shadows == name else other.shadows
+        follows = into if into and other.follows == name else other.follows
+        if (shadows, follows) != (other.shadows, other.follows):
+            visits[other.visit] = msgspec.structs.replace(other, shadows=shadows, follows=follows)
+
+
+def whole(visit: Visit) -> Visit:
+    """Return a visit with what those before it came to."""
+    before = visit.earlier
+    return msgspec.structs.replace(
+        visit,
+        in_view_ns=visit.in_view_ns + before.in_view_ns,
+        votes_seen=visit.votes_seen + before.votes_seen,
+        reasons={
+            reason: _together(visit.reasons.get(reason), before.reasons.get(reason))
+            for reason in {**before.reasons, **visit.reasons}
+        },
+    )
+
+
+def after(visit: Visit, before: Visit) -> Visit:
+    """Return a visit to which one without a verdict, in its place, is added."""
+    both = whole(before)
+    total = whole(msgspec.structs.replace(both, earlier=visit.earlier))
+    earlier = Earlier(in_view_ns=total.in_view_ns, votes_seen=total.votes_seen, reasons=total.reasons)
+    visit = msgspec.structs.replace(visit, earlier=earlier)
+    if visit.follows != before.visit:
+        return visit
+    return msgspec.structs.replace(visit, follows=before.follows, turned=visit.turned and before.turned)
+
+
+def _together(one: Grounds | None, other: Grounds | None) -> Grounds:
+    if one is None or other is None:
+        return one or other or Grounds()
+    return joined_grounds(one, other)
 
 
 def are_of_one_face(visit: Visit, other: Visit, visits: Mapping[str, Visit], *, link_distance: float) -> bool:
@@ -119,6 +229,10 @@ def _without_nearest(visit: Visit, person: str) -> Visit:
         visit,
         votes=tuple(cleaned(vote) for vote in visit.votes),
         reasons={reason: cleaned(grounds) for reason, grounds in visit.reasons.items()},
+        earlier=msgspec.structs.replace(
+            visit.earlier,
+            reasons={reason: cleaned(grounds) for reason, grounds in visit.earlier.reasons.items()},
+        ),
     )
 
 

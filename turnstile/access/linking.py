@@ -55,6 +55,8 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
     box_px: Box
     encodings: tuple[bytes, ...] = ()
     """The latest near the mean, newest last, at most `MAX_RECENT`: little-endian float32 `(128,)` each."""
+    strayed: bytes = b""
+    """The newest, if it is not near the mean: float32 `(128,)`; else empty."""
     total: bytes = b""
     """The sum of the voters before the verdict, or of the first `SETTLED`: float32 `(128,)`; may be empty."""
     summed: int = 0
@@ -147,13 +149,15 @@ def follow(trail: Trail, face: Face, *, person: str | None, strayed: bool = Fals
     An encoding farther from the mean than a link may be (`strayed`) leads nowhere: else one frame of a
     look-alike would lead to all others.
     """
-    encodings = trail.encodings
-    if not strayed and is_encoding(face.encoding):
-        encodings = (*encodings, face.encoding)[-MAX_RECENT:]
+    encodings, newest = trail.encodings, trail.strayed
+    if is_encoding(face.encoding):
+        newest = face.encoding if strayed else b""
+        encodings = encodings if strayed else (*encodings, face.encoding)[-MAX_RECENT:]
     return msgspec.structs.replace(
         trail,
         box_px=face.box_px,
         encodings=encodings,
+        strayed=newest,
         in_view=True,
         person=trail.person if trail.certain or person is None else person,
     )
@@ -177,6 +181,14 @@ def are_one_person(one: Trail, other: Trail, *, link_distance: float) -> bool:
     """Tell whether two trails are of one person: their means are as near as two frames of one face."""
     gap = _gap_of_means(one, other)
     return gap is not None and gap <= link_distance
+
+
+def has_turned(trail: Trail, face: Face, *, link_distance: float) -> bool:
+    """Tell whether a face is as near to the newest one of a trail as two frames of one face."""
+    newest = trail.strayed or (trail.encodings[-1] if trail.encodings else b"")
+    if not newest or not is_encoding(face.encoding):
+        return False
+    return float(_apart(matrix(newest), matrix(face.encoding))[0, 0]) <= link_distance
 
 
 def gaps_between(trails: Sequence[Trail], faces: Sequence[Face]) -> Gaps:

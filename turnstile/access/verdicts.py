@@ -6,14 +6,21 @@ from typing import NamedTuple
 import msgspec
 
 from turnstile.access.door import (
+    Earlier,
     Visit,
     are_of_one_face,
     are_two,
+    denied_before,
+    fleeting_before,
     if_alive,
+    in_place,
     is_awaited,
     not_alive,
+    of_turned_face,
     remove,
+    shadowed_by,
 )
+from turnstile.access.linking import is_settled
 from turnstile.access.votes import MORE_VOTES, Ballot, Conclusion, denial, grant, most_votes
 from turnstile.liveness.sequence import FaceSequence
 from turnstile.protocol.messages import Face
@@ -48,11 +55,13 @@ def nobody_objects(conclusion: Conclusion) -> Reason | None:  # noqa: ARG001 - a
     return None
 
 
-def find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, doubtful: bool) -> Conclusion | None:
+def find(
+    visits: Mapping[str, Visit], visit: Visit, ballot: Ballot, settings: DecisionSettings
+) -> Conclusion | None:
     """Return the conclusion of a visit's votes with this frame's; `None` while it stays open.
 
-    A visit that may be another's face seen badly (`doubtful`) is denied later, and so is one whose latest
-    votes name somebody.
+    A visit that may be another's face seen badly is denied later, and so is one whose latest votes name
+    somebody. A place in which no visit comes to a verdict is denied once while it stays occupied.
     """
     if visit.verdict is not None or ballot.reason is None:
         return None
@@ -66,19 +75,16 @@ def find(visit: Visit, ballot: Ballot, settings: DecisionSettings, *, doubtful: 
     hopeful = most_votes(visit.votes) >= settings.votes_needed
     more = settings.votes_needed + MORE_VOTES - 1 if promising or hopeful else 0
     not_before_s = settings.deny_not_before_s * (HOPEFUL_TIMES if hopeful else 1)
-    if doubtful:
+    if any(is_settled(one.trail) for one in shadowed_by(visits, visit)):
         not_before_s = max(not_before_s, DOUBTFUL_S)
     enough = visit.votes_seen >= settings.deny_after_votes + more
     by_votes = enough and visit.in_view_ns >= not_before_s * 1e9
-    by_time = not promising and visit.in_view_ns >= settings.deny_after_s * 1e9
-    return _denied(visit) if by_votes or by_time else None
-
-
-def was_tried(visit: Visit, settings: DecisionSettings) -> bool:
-    """Tell whether a visit that ended undecided becomes an entry: in enough frames."""
-    seen_enough = visit.votes_seen >= settings.votes_needed
-    stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
-    return visit.verdict is None and seen_enough and stayed
+    if by_votes:
+        return _denied(visit)
+    denied_here = any(denied_before(visits, visit, settings))
+    tried = visit if denied_here else in_place(visits, visit, settings)
+    by_time = not promising and tried.in_view_ns >= settings.deny_after_s * 1e9
+    return _denied(tried) if by_time else None
 
 
 def _denied(visit: Visit) -> Conclusion:
@@ -133,19 +139,25 @@ def conclude(
                 summed=double.trail.summed,
             )
             visits[double.visit] = msgspec.structs.replace(double, trail=trail, absent_ns=visit.absent_ns)
-            remove(visits, name)
+            remove(visits, name, into=double.visit)
             return []
     conclusion = _overruled(conclusion, Reason.AMBIGUOUS if doubles else objection(conclusion))
     person = None if doubles else conclusion.person
     for other in [one for one in visits.values() if one.visit not in in_view and one.verdict is None]:
         if are_of_one_face(visit, other, visits, link_distance=settings.link_distance):
-            remove(visits, other.visit)
+            remove(visits, other.visit, into=name)
+    absorbed = {
+        one.visit for one in (*of_turned_face(visits, visit), *fleeting_before(visits, visit, settings))
+    }
+    for gone in [one for one in absorbed if one not in in_view and visits[one].verdict is None]:
+        remove(visits, gone, into=name)
     visits[name] = msgspec.structs.replace(
         visit,
         trail=msgspec.structs.replace(visit.trail, person=person, certain=person is not None),
         votes=(),
         sequence=FaceSequence(),
         shadows="",
+        earlier=Earlier(),
         verdict=conclusion.verdict,
         person=person,
     )

@@ -20,6 +20,11 @@ clock, wrong or set, makes a visit longer or shorter.
   or turned away: until both are in view, or their means are too far apart. Meanwhile the first one is not
   absent. The new one ends without an entry when the first face is back. It is granted like any other, and
   denied when it ends, or after `DOUBTFUL_S`.
+- A visit follows the one that stood in its place just before (`Visit.follows`). Several that are each too
+  short for an entry have one together: when they end, or when the place has been occupied for `deny_after_s`,
+  and then no second one while it stays so.
+- A face that is as near to the latest one of the visit it follows as two frames of one face has turned. If
+  one of the two is denied, the other is not denied too.
 - A person who is recognised while a visit of the same name is open continues that one, unless the two are
   two faces. Then nobody can tell who is who, and the second is denied.
 - A visit ends after `absence_s` of observed absence: the time between results in which it was not seen. Each
@@ -36,17 +41,26 @@ import msgspec
 
 from turnstile.access.door import (
     Door,
+    Earlier,
     Visit,
+    after,
     are_of_one_face,
     are_two,
+    denied_before,
+    is_open_place,
     newest_of,
+    of_turned_face,
     remove,
     shadowed_by,
+    was_tried,
+    whole,
 )
 from turnstile.access.linking import (
+    NEAR,
     Trail,
     follow,
     followed,
+    has_turned,
     is_settled,
     link,
     with_voter,
@@ -58,10 +72,10 @@ from turnstile.access.verdicts import (
     find,
     nobody_objects,
     unfinished,
-    was_tried,
 )
-from turnstile.access.votes import MORE_VOTES, Ballot, Vote, ballots, with_frame
+from turnstile.access.votes import MORE_VOTES, Ballot, Conclusion, Vote, ballots, with_frame
 from turnstile.liveness.sequence import with_face
+from turnstile.protocol.fields import apart_widths
 from turnstile.protocol.messages import Face, Result
 from turnstile.protocol.reasons import Reason
 from turnstile.site.settings import DecisionSettings
@@ -71,6 +85,9 @@ MAX_STEP_NS = 500_000_000
 
 MAX_FOLDED = 512
 """Frames remembered as folded, so that none counts twice: over 5 s at 100 results a second."""
+
+MAX_FLEETING = 8
+"""Visits of few frames that are kept while others have followed in their place."""
 
 MAX_FACES_LINKED = 32
 """Faces of a frame that are linked to visits, see `followed`."""
@@ -142,9 +159,8 @@ def fold(
     in_view = {name: sight.face for name, sight in sights.items()}
     decisions = [unfinished(visit, settings, objection) for visit in gone if was_tried(visit, settings)]
     for name in [name for name in visits if name in sights]:
-        doubtful = any(is_settled(one.trail) for one in shadowed_by(visits, visits[name]))
-        conclusion = find(visits[name], sights[name].ballot, settings, doubtful=doubtful)
-        if conclusion is not None:
+        conclusion = find(visits, visits[name], sights[name].ballot, settings)
+        if conclusion is not None and not _is_said(visits, visits[name], conclusion):
             decisions += conclude(visits, name, conclusion, in_view, settings, objection)
     after = _after(door, tuple(visits.values()), frame)
     too_short = sum(visit.verdict is None and not was_tried(visit, settings) for visit in gone)
@@ -180,10 +196,13 @@ def _carry_on(
     for f in () if step.late else links.fresh:
         shadowed = before[links.displaced[f]].visit if f in links.displaced else ""
         name = f"{result.camera}-{step.came_ns}-{result.seq}-{len(begun) + 1}"
-        begun.append(Visit(visit=name, trail=Trail(box_px=result.faces[f].box_px), shadows=shadowed))
+        visit = Visit(visit=name, trail=Trail(box_px=result.faces[f].box_px), shadows=shadowed)
+        unseen = [one for one in before if one.visit not in sights]
+        begun.append(_following(visit, unseen, result.faces[f], step, settings))
         sights[name] = _Sight(result.faces[f], cast[f])
     by_name = {visit.visit: visit for visit in (*before, *begun)}
     held = {one.visit for name in sights for one in shadowed_by(by_name, by_name[name])}
+    held |= {one.visit for name in sights for one in denied_before(by_name, by_name[name], settings)}
     visits: dict[str, Visit] = {}
     for visit in (*before, *begun):
         sight = sights.get(visit.visit)
@@ -194,6 +213,30 @@ def _carry_on(
                 visit, step, settings, displaced=visit.visit in rivals, held=visit.visit in held
             )
     return visits, sights, len(begun)
+
+
+def _following(
+    visit: Visit, unseen: Sequence[Visit], face: Face, step: _Step, settings: DecisionSettings
+) -> Visit:
+    """Return a new visit with the one that stood in its place just before."""
+    there = [
+        one
+        for one in unseen
+        if step.came_ns - one.read_ns <= MAX_STEP_NS and apart_widths(one.trail.box_px, face.box_px) < NEAR
+    ]
+    if not there:
+        return visit
+    latest = max(there, key=lambda one: one.read_ns)
+    turned = has_turned(latest.trail, face, link_distance=settings.link_distance)
+    occupied = Earlier(in_view_ns=step.came_ns - latest.read_ns)
+    return msgspec.structs.replace(visit, follows=latest.visit, turned=turned, earlier=occupied)
+
+
+def _is_said(visits: Mapping[str, Visit], visit: Visit, conclusion: Conclusion) -> bool:
+    """Tell whether a denial is of a face that was denied before it turned."""
+    if conclusion.verdict == "granted":
+        return False
+    return any(one.verdict == "denied" for one in of_turned_face(visits, visit))
 
 
 def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: DecisionSettings) -> list[Visit]:
@@ -211,28 +254,66 @@ def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: Decis
         back = next((one for one in shadowed_by(visits, visits[name]) if one.visit in sights), None)
         if mistaken and back is not None:
             visits[back.visit] = _joined(back, visits[name])
-            remove(visits, name)
+            remove(visits, name, into=back.visit)
+    _gather(visits, sights)
     gone: dict[str, Visit] = {}
     for name in [name for name, one in visits.items() if one.absent_ns >= settings.absence_s * 1e9]:
-        visit = visits[name]
-        others = {**gone, **visits}
-        of_one_face = (
-            one
-            for one in others.values()
-            if are_of_one_face(visit, one, others, link_distance=settings.link_distance)
-        )
-        heir = next(of_one_face, None)
+        visit, others = visits[name], {**gone, **visits}
+        heir = _heir(visit, others, settings)
         if heir is None:
             gone[name] = visit
         else:
-            (gone if heir.visit in gone else visits)[heir.visit] = _joined(heir, visit)
-        remove(visits, name)
-    return list(gone.values())
+            (gone if heir.visit in gone else visits)[heir.visit] = heir
+        next_to = visit.follows if visit.verdict is None else name
+        remove(visits, name, into=next_to if heir is None else heir.visit)
+    everybody = {**gone, **visits}
+    return [
+        visit if was_tried(visit, settings) or not is_open_place(everybody, visit) else whole(visit)
+        for visit in gone.values()
+    ]
+
+
+def _heir(visit: Visit, others: Mapping[str, Visit], settings: DecisionSettings) -> Visit | None:
+    """Return the visit that one ends in, with what it came to; `None` if it was of a person of its own."""
+    turned = tuple(of_turned_face(others, visit))
+    for one in others.values():
+        if are_of_one_face(visit, one, others, link_distance=settings.link_distance):
+            return _joined(one, visit)
+        if one in turned and "granted" not in {one.verdict, visit.verdict}:
+            return after(one, visit) if visit.verdict is None else _joined(one, visit)
+    if visit.verdict is not None:
+        return None
+    if was_tried(visit, settings) or not is_open_place(others, visit):
+        return None
+    for one in others.values():
+        if one.verdict is None and (one.follows == visit.visit or visit.follows == one.visit):
+            return after(one, visit)
+    return None
+
+
+def _gather(visits: dict[str, Visit], sights: Mapping[str, _Sight]) -> None:
+    """Add the oldest visits of few frames to those that followed them: a face may be new in each frame."""
+    heirs = {one.follows: one for one in visits.values() if one.verdict is None}
+    fleeting = [
+        name
+        for name, one in visits.items()
+        if name in heirs and name not in sights and one.verdict is None and not is_settled(one.trail)
+    ]
+    for name in fleeting[:-MAX_FLEETING]:
+        heir = next(one for one in visits.values() if one.follows == name and one.verdict is None)
+        visits[heir.visit] = after(heir, visits[name])
+        remove(visits, name, into=heir.visit)
 
 
 def _joined(visit: Visit, other: Visit) -> Visit:
-    """Return a visit after another one that was of the same face: it was in view for as long as both."""
-    return msgspec.structs.replace(visit, in_view_ns=visit.in_view_ns + other.in_view_ns)
+    """Return a visit after another one that was of the same face: it was in view for as long as both.
+
+    It is denied if the other one was. A grant does not pass on: it may be a look-alike's.
+    """
+    visit = msgspec.structs.replace(visit, in_view_ns=visit.in_view_ns + other.in_view_ns)
+    if visit.verdict is not None or other.verdict != "denied":
+        return visit
+    return msgspec.structs.replace(visit, verdict="denied", person=other.person)
 
 
 def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -> Visit:

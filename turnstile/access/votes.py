@@ -192,9 +192,14 @@ def denial(reasons: Mapping[Reason, Grounds], *, people: int) -> Conclusion:
 
 def with_frame(grounds: Grounds | None, measure: Measure) -> Grounds:
     """Return the grounds after one more frame that gave the same reason."""
-    if grounds is None:
-        return Grounds(frames=1, measure=measure)
-    return Grounds(frames=grounds.frames + 1, measure=min(grounds.measure, measure, key=_distance))
+    frame = Grounds(frames=1, measure=measure)
+    return frame if grounds is None else joined_grounds(grounds, frame)
+
+
+def joined_grounds(one: Grounds, other: Grounds) -> Grounds:
+    """Return the grounds of the frames of both."""
+    nearest = min(one.measure, other.measure, key=_distance)
+    return Grounds(frames=one.frames + other.frames, measure=nearest)
 
 
 def _named(face: Face, margin: float | None, settings: DecisionSettings) -> tuple[str | None, Reason]:
