@@ -371,7 +371,7 @@ def wire(start: node.Start) -> BrokerNode:
         keys=lambda: None if guard is None else guard.registry,
     )
     access = open_access_desk(site, start.options.config, journal, meter, unenrol=people.unenrol)
-    requests = open_request_desk(site, dispatch, people, access)
+    requests = open_request_desk(site, start.options.config, dispatch, people, access)
     return BrokerNode(
         sockets=sockets,
         dispatch=dispatch,

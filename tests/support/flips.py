@@ -18,11 +18,11 @@ from tests.support.logs import EVENTS, LOGGER, write_log
 from tests.support.waiting import wait_until
 from turnstile.access.door import Door, Visit
 from turnstile.access.linking import Trail
-from turnstile.commands.log.opened import open_log
 from turnstile.errors import JournalError, TurnstileError
 from turnstile.io.journal.journal import DurableEvent, Fetched, Journal
 from turnstile.io.log.verification import inspect
 from turnstile.io.site.file import load
+from turnstile.io.store.opened import open_log
 from turnstile.protocol.messages import Access, Fetch, Log
 from turnstile.protocol.requests import Act
 

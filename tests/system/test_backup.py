@@ -14,8 +14,8 @@ from tests.support.journals import make_version_1
 from tests.support.monitored import MonitoredSite
 from tests.support.processes import ROOT
 from tests.support.waiting import wait_until
-from turnstile.commands.log.opened import open_log
 from turnstile.io.site.file import load
+from turnstile.io.store.opened import open_log
 from turnstile.log.lines import is_remark, parse_entry
 from turnstile.protocol.messages import Beat
 

@@ -19,13 +19,13 @@ from tests.support.builders import START_NS, a_log, an_access, an_act, write_sit
 from tests.support.dying_logger import EVENTS, a_book, feed, missing
 from tests.support.processes import Programs
 from tests.support.waiting import PATIENCE_S, wait_until
-from turnstile.commands.log.opened import open_log
 from turnstile.errors import ConfigError
 from turnstile.io.log.aging import Ages
 from turnstile.io.log.book import Book
 from turnstile.io.log.rewriting import log_files
 from turnstile.io.log.verification import Report, inspect
 from turnstile.io.site.file import load
+from turnstile.io.store.opened import open_log
 from turnstile.io.store.store import Store
 from turnstile.log.lines import Event, event_of, is_remark
 from turnstile.protocol.messages import Access, Log, Query

@@ -10,10 +10,10 @@ from tests.support.asking import a_request
 from tests.support.builders import START_NS, an_access, an_act, write_site
 from tests.support.logs import EVENTS, HOUR_NS, LOGGER, tamper, write_log
 from tests.support.waiting import wait_until
-from turnstile.commands.log.opened import open_log
 from turnstile.io.log.desk import LogDesk
 from turnstile.io.log.retention import erase_person
 from turnstile.io.site.file import load
+from turnstile.io.store.opened import open_log
 from turnstile.io.store.store import LogName
 from turnstile.protocol.messages import Access
 from turnstile.protocol.requests import AccountRole, Act, Reply, Request

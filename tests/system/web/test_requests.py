@@ -27,6 +27,7 @@ from turnstile.requests.wishes import (
     BlockPerson,
     DiscardUnknowns,
     EnrolPicture,
+    ErasePerson,
     FindVisits,
     IgnoreUnknowns,
     JudgePicture,
@@ -227,3 +228,35 @@ def test_what_the_web_node_did_is_on_record(web: AskingWeb) -> None:
     found = web.ask_until(FindVisits(), lambda one: isinstance(one, VisitsFound) and one.acts, to="log")
     assert isinstance(found, VisitsFound)
     assert found.acts[0].words.startswith("anna (viewer) signed in as 'anna'")
+
+
+def test_an_erased_person_is_nowhere(site: RealSite, web: AskingWeb) -> None:
+    """Neither in pictures, rules, logs nor among unknown people; first it is said what would go."""
+    picture = a_picture_of("obama.jpg")
+    assert isinstance(web.ask(EnrolPicture(person="Barack Obama", data=picture)), Done)
+    site.wait_for_visit(OBAMA, GRANTED)
+    site.wait_for_visit(BIDEN, DENIED)
+    for blocked in (True, False, True):
+        assert isinstance(web.ask(BlockPerson(person="Barack Obama", blocked=blocked)), Done)
+    web.ask_until(ReadUnknowns(), lambda one: _visits_of(one) == [1])
+    site.wait_for(lambda: len(site.logged) == 2)
+    shown = web.ask(ErasePerson(person="barack obama", dry_run=True))
+    assert isinstance(shown, Done), shown
+    assert "would be removed" in shown.words
+    assert (site.faces / "barack_obama.jpg").exists()
+    done = web.ask(ErasePerson(person="barack obama"))
+    assert isinstance(done, Done), done
+    assert "look at this" not in done.words
+    site.wait_until_enrolled(0)
+    web.ask_until(
+        FindVisits(), lambda one: isinstance(one, VisitsFound) and "erased a" in one.acts[0].words, to="log"
+    )
+    assert _visits_of(web.ask(ReadUnknowns(ignored=True))) == []
+    site.wait_for_visit(OBAMA, DENIED)
+    logs = {site.folder / f"{name}.log" for name in site.names}
+    files = [path for path in site.folder.rglob("*") if path.is_file() and path not in logs]
+    assert [path for path in files if b"Obama" in path.read_bytes()] == []
+    assert main(["log", "verify", "--config", str(site.nodes.site_file)]) == 0
+    refusal = web.ask(ErasePerson(person="Zoe"))
+    assert isinstance(refusal, RefusedWish)
+    assert "nobody called 'Zoe'" in refusal.problem

@@ -5,10 +5,10 @@ from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
-from turnstile.commands.log.opened import OpenLog
 from turnstile.commands.options import number
 from turnstile.errors import LogError
 from turnstile.io.people.folder import files_in
+from turnstile.io.store.opened import OpenLog
 from turnstile.log.question import TIMES, Question, moment
 from turnstile.people.gallery import files_by_person
 from turnstile.protocol.names import near_names, same_name

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from turnstile.commands.log.opened import add_log, open_log
+from turnstile.commands.log.opened import add_log
 from turnstile.commands.people.pictures import made_of, read_enrolled
 from turnstile.commands.people.visit import event, visit_of
 from turnstile.errors import ConfigError, PictureError, TurnstileError
@@ -27,6 +27,7 @@ from turnstile.io.runner.member import choose_name
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
+from turnstile.io.store.opened import open_log
 from turnstile.people.gallery import PICTURE_SUFFIXES
 from turnstile.people.quality import in_words, weaknesses
 from turnstile.people.register import Encoded, objection

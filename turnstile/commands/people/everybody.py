@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from turnstile.commands.log.opened import add_log, open_log
+from turnstile.commands.log.opened import add_log
 from turnstile.commands.people.pictures import read_enrolled
 from turnstile.commands.people.visit import helpful, last_seen
 from turnstile.counts import counted
@@ -30,6 +30,7 @@ from turnstile.io.runner.member import choose_name
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
+from turnstile.io.store.opened import open_log
 from turnstile.people.anchors import NO_ANCHORS, Anchored
 from turnstile.people.quality import ENOUGH_PICTURES
 from turnstile.people.register import PersonState, names_of, register

@@ -19,7 +19,7 @@ import msgspec
 from turnstile.access.decider import Decider
 from turnstile.access.replay import AnyRecord, RecordedResult, replay
 from turnstile.commands.access.replay import report, rules_of
-from turnstile.commands.log.opened import add_log, open_log
+from turnstile.commands.log.opened import add_log
 from turnstile.commands.people.pictures import read_enrolled
 from turnstile.commands.people.visit import encoding_of, event, granted_to, grants_of, visit_of
 from turnstile.counts import counted
@@ -31,6 +31,7 @@ from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.progress import progress
 from turnstile.io.site.terminal import printable
+from turnstile.io.store.opened import open_log
 from turnstile.io.store.store import Store
 from turnstile.people.anchors import deny_anchored, nearest_anchor
 from turnstile.people.encodings import Encodings

@@ -139,6 +139,11 @@ class RulesFile:
             self._newer.put(found)
 
 
+def earlier_of(path: Path) -> Path:
+    """Return where the rules lie as they were before their last change in a browser."""
+    return path.with_name(f".{path.name}.before")
+
+
 def places_of(site: Site, site_path: Path) -> Places:
     """Return where the rules of a site lie."""
     path, beside = Path(site.decision.rules), Path(site.gallery.faces).parent / "rules.yaml"

@@ -89,7 +89,7 @@ def erase_from_journal(
     except sqlite3.Error as error:
         if "locked" not in str(error):
             raise JournalError(f"journal {journal} cannot be used: {error}") from error
-    return _ask(journal, request, within_s=answer_within_s)
+    return ask_to_erase(journal, request, within_s=answer_within_s)
 
 
 def erase(connection: sqlite3.Connection, request: ErasureRequest) -> ErasureAnswer:
@@ -219,8 +219,14 @@ def _is(name: str | None, request: ErasureRequest) -> bool:
     return name is not None and same_name(name, request.person)
 
 
-def _ask(journal: Path, request: ErasureRequest, *, within_s: float) -> ErasureAnswer:
-    """Have the broker that holds the journal do it."""
+def ask_to_erase(
+    journal: Path, request: ErasureRequest, *, within_s: float = ANSWER_WITHIN_S
+) -> ErasureAnswer:
+    """Have the broker that holds the journal do it.
+
+    Raises:
+        JournalError: it did not.
+    """
     asked, answered = _request_path(journal), _answer_path(journal)
     until = time.monotonic() + within_s
     try:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from turnstile.errors import TurnstileError
 from turnstile.io.people.anchors import AnchorFolder, open_anchors
@@ -14,11 +15,22 @@ from turnstile.io.requests.enrolling import EnrolmentRequests
 from turnstile.io.requests.rules_text import RulesText, Written
 from turnstile.io.requests.steps import Encode, PutOnRecord, in_thread
 from turnstile.people.gallery import person_of, stem_of
-from turnstile.protocol.names import quoted, same_name
+from turnstile.protocol.names import name_key, quoted, same_name
 from turnstile.requests import rules_edits
 from turnstile.requests.answers import AnyAnswer, Done
-from turnstile.requests.wishes import AddAnchor, RenamePerson, UndoAnchor
+from turnstile.requests.wishes import AddAnchor, ErasePerson, RenamePerson, UndoAnchor
 from turnstile.site.settings import Site
+
+
+class ErasedPerson(NamedTuple):
+    """What an erasure came to."""
+
+    lines: tuple[str, ...]
+    """What was removed; none if there was nothing."""
+    problems: tuple[str, ...]
+    pseudonym: str
+    written: Written | None
+    """The rules without the person; `None` if they did not have the name."""
 
 
 @dataclass(kw_only=True)
@@ -29,6 +41,7 @@ class PersonRequests:
     people: PeopleDesk
     pictures: EnrolmentRequests
     rules: RulesText
+    site_path: Path
     use: Callable[[Written], None]
     """Lets new rules hold."""
 
@@ -63,6 +76,39 @@ class PersonRequests:
             self.use(written)
         await PutOnRecord(words=f"renamed {quoted(person)} to {quoted(to)}")
         return Done(words=f"{person} is {to} now; the log keeps the old name")
+
+    async def erase(self, wish: ErasePerson) -> AnyAnswer:
+        """Remove a person from every file of the broker's machine, rules and unknown people included."""
+        if not wish.dry_run:
+            self.pictures.require_record()
+        if not name_key(wish.person):
+            raise TurnstileError(f"a name has letters; {wish.person!r} has none")
+        found = await in_thread(lambda: self._erase(" ".join(wish.person.split()), dry_run=wish.dry_run))
+        if found.written is not None:
+            self.use(found.written)
+        if not found.lines:
+            raise TurnstileError("; ".join(found.problems)[:4000])
+        told = "\n".join([*found.lines, *(f"look at this: {one}" for one in found.problems)])[:4000]
+        if not wish.dry_run:
+            await PutOnRecord(words=f"erased a person, who is {found.pseudonym} now")
+        return Done(words=told)
+
+    def _erase(self, person: str, *, dry_run: bool) -> ErasedPerson:
+        # only whoever erases needs the logs' database library in the broker
+        from turnstile.io.erasure.run import ErasureRun  # noqa: PLC0415
+
+        ruled = rules_edits.forget(self._plain_rules(), person)
+        written = None
+        if ruled and not dry_run:
+            written = self.rules.change(lambda rules: rules_edits.forget(rules, person))
+        run = ErasureRun(
+            site=self.site, site_path=self.site_path, person=person, dry_run=dry_run, journal_is_ours=True
+        )
+        lines = list(run.run())
+        if ruled:
+            lines.append(f"rules: the name {'would be' if dry_run else 'is'} removed from {ruled} places")
+        problems = tuple(run.problems)
+        return ErasedPerson(tuple(lines) if run.found or ruled else (), problems, run.pseudonym, written)
 
     @property
     def _anchors(self) -> AnchorFolder:

@@ -15,7 +15,7 @@ from turnstile.io.requests.register import Register
 from turnstile.io.requests.rules_text import RulesText
 from turnstile.io.requests.ruling import RulesRequests
 from turnstile.io.requests.strangers import StrangerEar, UnknownsRequests
-from turnstile.io.requests.unknown_store import UnknownStore, UnknownVisit
+from turnstile.io.strangers.store import UnknownStore, UnknownVisit
 from turnstile.protocol.requests import Request
 from turnstile.requests import wishes
 from turnstile.requests.wishes import AnyWish, Wish
@@ -23,7 +23,7 @@ from turnstile.site.settings import Site
 
 
 def open_request_desk(
-    site: Site, dispatch: DispatchDesk, people: PeopleDesk, access: AccessDesk
+    site: Site, site_path: Path, dispatch: DispatchDesk, people: PeopleDesk, access: AccessDesk
 ) -> RequestDesk:
     """Return the desk of a site's broker, its threads started."""
     keep_days, encoding = kept_days(site), site.recognition.encoding
@@ -34,7 +34,9 @@ def open_request_desk(
     text = RulesText(Path(site.decision.rules), doors=site.cameras)
     rules = RulesRequests(access=access, pictures=pictures, text=text)
     unknowns = UnknownsRequests(store=store, pictures=pictures, keep_days=keep_days)
-    persons = PersonRequests(site=site, people=people, pictures=pictures, rules=text, use=rules.use)
+    persons = PersonRequests(
+        site=site, site_path=site_path, people=people, pictures=pictures, rules=text, use=rules.use
+    )
 
     doers: dict[type[Wish], Callable[[Any], Steps]] = {
         wishes.ReadPeople: pictures.read_people,
@@ -45,6 +47,7 @@ def open_request_desk(
         wishes.AddAnchor: persons.add_anchor,
         wishes.UndoAnchor: persons.undo_anchor,
         wishes.RenamePerson: persons.rename,
+        wishes.ErasePerson: persons.erase,
         wishes.ReadRules: rules.read,
         wishes.ReplaceRules: rules.replace,
         wishes.UndoRules: rules.undo,

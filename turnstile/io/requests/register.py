@@ -76,6 +76,9 @@ class Register:
         )
         if self._made is None or self._made[0] != key:
             self._made = (key, self._found(rules or NO_RULES))
+            kept = set(enrolment.hashes.values())
+            for digest in self._shown.keys() - kept:
+                del self._shown[digest]
         return self._made[1]
 
     def picture(self, file: str) -> bytes:

@@ -18,7 +18,7 @@ from turnstile.access.rules import Rules
 from turnstile.errors import ConfigError, TurnstileError
 from turnstile.files.reading import is_absent, read_file, why
 from turnstile.files.whole import owner_of, write_whole
-from turnstile.io.access.rules_file import parse
+from turnstile.io.access.rules_file import earlier_of, parse
 from turnstile.requests.rules_edits import Document
 from turnstile.requests.wishes import MAX_RULES_CHARS
 
@@ -49,7 +49,7 @@ class RulesText:
         """Name the file, which need not be there."""
         self.path = path
         self._doors = tuple(doors)
-        self._before = path.with_name(f".{path.name}.before")
+        self._before = earlier_of(path)
 
     def read(self) -> tuple[str, str]:
         """Return the text and its version; an empty text where there is no file.
@@ -133,17 +133,6 @@ class RulesText:
         if earlier is None or earlier.followed_by != was:
             raise TurnstileError("there is no change from here to take back")
         return self.replace(earlier.text, was=was)
-
-    def forget_before(self) -> None:
-        """Remove what stood there before the last change, as somebody in it is erased.
-
-        Raises:
-            TurnstileError: it cannot be removed.
-        """
-        try:
-            self._before.unlink(missing_ok=True)
-        except OSError as error:
-            raise TurnstileError(f"{self._before} cannot be removed: {error.strerror}") from error
 
     def _earlier(self) -> EarlierRules | None:
         try:

@@ -12,7 +12,7 @@ from turnstile.counts import counted
 from turnstile.errors import TurnstileError
 from turnstile.io.requests.enrolling import EnrolmentRequests
 from turnstile.io.requests.steps import PutOnRecord, in_thread
-from turnstile.io.requests.unknown_store import UnknownStore, UnknownVisit
+from turnstile.io.strangers.store import UnknownStore, UnknownVisit
 from turnstile.people.encodings import matrix
 from turnstile.people.gallery import is_averaged
 from turnstile.protocol.messages import Access

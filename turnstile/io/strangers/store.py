@@ -128,8 +128,8 @@ class UnknownStore:
         with self._open() as connection:
             self._delete(connection, events)
 
-    def forget_person(self, person: str) -> int:
-        """Delete the visits that came nearest to a person; return how many.
+    def forget_person(self, person: str, *, dry_run: bool = False) -> int:
+        """Delete the visits that came nearest to a person, or only count them; return how many.
 
         Raises:
             TurnstileError: the file cannot be written.
@@ -141,7 +141,8 @@ class UnknownStore:
                 "SELECT event, nearest FROM visits WHERE nearest IS NOT NULL"
             ).fetchall()
             gone = [event for event, nearest in rows if same_name(nearest, person)]
-            self._delete(connection, gone)
+            if not dry_run:
+                self._delete(connection, gone)
         return len(gone)
 
     def close(self) -> None:

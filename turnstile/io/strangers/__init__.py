@@ -1,0 +1,1 @@
+"""Visits of unknown people on the broker's disk."""
