@@ -79,7 +79,7 @@ FRAMES_A_TURN = 16
 MAX_PAUSE_S = 0.008
 """How long to leave the processor to others when so many frames came that nobody needs, and no result."""
 
-UPKEEP_NS = 10_000_000
+UPKEEP_NS = 20_000_000
 """How often to check rules, faces, leases and lockouts: no message announces a change of these."""
 
 log = logging.getLogger("turnstile")
@@ -180,8 +180,7 @@ class BrokerNode:
     def _look_at_frames(self) -> None:
         """Take in some of the frames; in a flood, those that newer ones have overtaken are dropped unseen."""
         for _ in range(FRAMES_A_TURN):
-            waiting = self.frames.take()
-            if waiting is None:
+            if (waiting := self.frames.take(self.dispatch.dispatcher.can_wait)) is None:
                 break
             self._look_at(waiting)
 

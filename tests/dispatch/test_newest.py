@@ -66,12 +66,24 @@ def test_what_nobody_needs_yet_is_held_back_and_the_newest_of_each_sender_kept()
     assert sorted(intake.take_held("frame.door.")) == [1, 2]
     assert intake.take_held("frame.door.") == []
     intake.put("frame.gate.", 1, 7, lambda _: False)
-    assert (intake.take(), intake.take(), intake.dropped) == (7, None, 2)
+    assert (intake.take(lambda _: False), intake.take(lambda _: False), intake.dropped) == (7, None, 2)
     intake.put("frame.door.", 1, 8, waiting.__contains__)
     assert intake.take_all_held() == [8]
     intake.watched.note("frame.", subscribed=True)
     intake.put("frame.door.", 1, 9, waiting.__contains__)
-    assert intake.take() == 9
+    assert intake.take(waiting.__contains__) == 9
+
+
+def test_a_queued_frame_that_can_wait_by_the_time_it_is_taken_is_held_back() -> None:
+    """Unless a newer one of its sender is held back already: then it is dropped and counted."""
+    intake = Intake[int](room=4)
+    for newest in (1, 2):
+        intake.put("frame.door.", 1, newest, lambda _: False)
+    assert intake.take(lambda _: False) == 1
+    intake.put("frame.gate.", 2, 3, lambda _: False)
+    intake.put("frame.gate.", 2, 4, lambda _: True)
+    assert intake.take(lambda _: True) is None
+    assert (intake.take_held("frame.door."), intake.take_held("frame.gate."), intake.dropped) == ([2], [4], 1)
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class Intake(Generic[T]):
         """Begin with nothing; see `NewestOfEach` for `room`."""
         self.watched = Watched()
         self.held_back = self.dropped = 0
-        self._queue = NewestOfEach[T](room=room)
+        self._queue = NewestOfEach[tuple[str, int, T]](room=room)
         self._held: dict[str, dict[int, T]] = {}
         """Topic → connection → the newest that nobody needs yet."""
 
@@ -108,23 +108,28 @@ class Intake(Generic[T]):
             can_wait: tells of a camera whether recognizers do not need its next frame yet.
         """
         held = self._held.get(about, {})
-        if about in self.watched or not can_wait(about[len("frame.") : -1]):
+        if self._is_needed(about, can_wait):
             self.dropped += len(held)
             held.clear()
-            self._queue.put((about, connection), newest)
+            self._queue.put((about, connection), (about, connection, newest))
             return
         self.held_back += 1
         self.dropped += connection in held
         held[connection] = newest
         self._held[about] = held
 
-    def take(self) -> T | None:
-        """Take the next one to look at; `None` if none is queued."""
-        if not self._queue:
-            return None
-        first = self._queue.take()
-        self.dropped += first.dropped
-        return first.newest
+    def take(self, can_wait: Callable[[str], bool]) -> T | None:
+        """Take the next one to look at, unless it can wait by now; `None` if none is left."""
+        while self._queue:
+            first = self._queue.take()
+            self.dropped += first.dropped
+            about, connection, newest = first.newest
+            if self._is_needed(about, can_wait):
+                return newest
+            held = self._held.setdefault(about, {})
+            self.dropped += connection in held
+            held.setdefault(connection, newest)
+        return None
 
     def take_held(self, about: str) -> list[T]:
         """Take what is held back under a topic, the newest of each of its senders."""
@@ -133,3 +138,6 @@ class Intake(Generic[T]):
     def take_all_held(self) -> list[T]:
         """Take all that is held back."""
         return [one for about in list(self._held) for one in self.take_held(about)]
+
+    def _is_needed(self, about: str, can_wait: Callable[[str], bool]) -> bool:
+        return about in self.watched or not can_wait(about[len("frame.") : -1])
