@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,20 @@ def test_an_anchor_is_kept_until_it_is_undone(anchors: AnchorFolder, gallery: Ga
     assert list(folder.iterdir()) == []
     with pytest.raises(TurnstileError, match="no anchor of event 9f:18; there are: none"):
         anchors.undo("Ann Lee", "9f:18")
+
+
+def test_anchors_that_are_added_and_undone_at_once_are_all_kept(gallery: GallerySettings) -> None:
+    """Two people at two terminals lose nothing of each other's."""
+
+    def add_all(source: str) -> None:
+        anchors = open_anchors(gallery, ENGINE)
+        for seq in range(20):
+            anchors.add("Ann Lee", f"{source}:{seq}", an_encoding(seq + 1))
+        anchors.undo("Ann Lee", f"{source}:0")
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(add_all, ("a1", "b2", "c3")))
+    assert len(open_anchors(gallery, ENGINE).of("Ann Lee")) == 3 * 19
 
 
 def test_two_files_of_one_name_both_count(anchors: AnchorFolder, gallery: GallerySettings) -> None:

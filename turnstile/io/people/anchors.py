@@ -1,10 +1,13 @@
 """Anchors on disk: a file for each person, beside the faces folder, which only its owner can read.
 
-A file that is damaged keeps its person out. Its name tells whose it is.
+A file that is damaged keeps its person out. Its name tells whose it is. One writer changes them at a time.
 """
 
+import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -86,10 +89,12 @@ class AnchorFolder:
         Raises:
             TurnstileError: it cannot be written, or the person has too many.
         """
-        kept = tuple(one for one in self.of(person) if one.event != event)
-        if len(kept) >= MAX_ANCHORS:
-            raise TurnstileError(f"{person} has {len(kept)} anchors, which is the most: undo some")
-        self._write(person, (*kept, Anchor(event=event, made_ns=time.time_ns(), encoding=encoding)))
+        self._make_folder()
+        with self._one_writer():
+            kept = tuple(one for one in self.of(person) if one.event != event)
+            if len(kept) >= MAX_ANCHORS:
+                raise TurnstileError(f"{person} has {len(kept)} anchors, which is the most: undo some")
+            self._write(person, (*kept, Anchor(event=event, made_ns=time.time_ns(), encoding=encoding)))
 
     def undo(self, person: str, event: str) -> None:
         """Take back an anchor.
@@ -97,15 +102,16 @@ class AnchorFolder:
         Raises:
             TurnstileError: there is none, or it cannot be removed.
         """
-        before = self.of(person)
-        kept = tuple(one for one in before if one.event != event)
-        if len(kept) == len(before):
-            known = ", ".join(one.event for one in before) or "none"
-            raise TurnstileError(f"{person} has no anchor of event {event}; there are: {known}")
-        if kept:
-            self._write(person, kept)
-        else:
-            self.remove(person)
+        with self._one_writer():
+            before = self.of(person)
+            kept = tuple(one for one in before if one.event != event)
+            if len(kept) == len(before):
+                known = ", ".join(one.event for one in before) or "none"
+                raise TurnstileError(f"{person} has no anchor of event {event}; there are: {known}")
+            if kept:
+                self._write(person, kept)
+            else:
+                self._remove(person)
 
     def files_of(self, person: str) -> list[Path]:
         """Return the files with a person's anchors, sound or damaged.
@@ -121,6 +127,10 @@ class AnchorFolder:
         Raises:
             TurnstileError: they cannot be removed.
         """
+        with self._one_writer():
+            return self._remove(person)
+
+    def _remove(self, person: str) -> int:
         paths = self.files_of(person)
         try:
             for path in paths:
@@ -135,14 +145,39 @@ class AnchorFolder:
         path = self._path_of(person) or self._folder / f"{'_'.join(person.split())}{SUFFIX}"
         data = to_file(PersonAnchors(person=person, engine=self._engine, anchors=anchors))
         try:
-            if not self._folder.is_dir():
-                owner = owner_of(self._like if self._like.is_dir() else self._folder.parent)
-                self._folder.mkdir(mode=0o700)
-                os.chown(self._folder, *owner)
             close_to_others(self._folder)
             write_whole(path, data, owner=owner_of(self._folder), durable=True)
         except OSError as error:
             raise TurnstileError(f"{path} cannot be written: {why(error, about=path)}") from error
+
+    def _make_folder(self) -> None:
+        try:
+            if not self._folder.is_dir():
+                owner = owner_of(self._like if self._like.is_dir() else self._folder.parent)
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                os.chown(self._folder, *owner)
+        except OSError as error:
+            raise TurnstileError(
+                f"{self._folder} cannot be made: {why(error, about=self._folder)}"
+            ) from error
+
+    @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        """Wait until no other process changes anchors; where there is no folder, there are none to change."""
+        try:
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            yield
+            return
+        except OSError as error:
+            raise TurnstileError(
+                f"{self._folder} cannot be read: {why(error, about=self._folder)}"
+            ) from error
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def _path_of(self, person: str) -> Path | None:
         return next(iter(self.files_of(person)), None)
