@@ -282,7 +282,7 @@ def test_a_node_is_named_by_the_site_or_is_the_only_one(
             "side_door",
             "--name side_door: the site has no such capture; its cameras are: front_door",
         ),
-        ("logger", None, "--name is needed: the site's loggers are: none"),
+        ("logger", None, "the site has no logger: name one in the site file, under loggers"),
         ("recognizer", "front_door", "--name front_door: the site has another node of that name"),
         ("recognizer", "broker", "--name broker: the site has another node of that name"),
         ("recognizer", "a b", "--name 'a b': names are letters, digits"),

@@ -54,7 +54,10 @@ def choose_name(site: Site, role: NodeRole, name: str | None) -> str:
     names = tuple(getattr(site, SECTIONS[role]))
     if name is None and len(names) == 1:
         return str(names[0])
-    known = ", ".join(names) or "none"
+    if not names:
+        section = SECTIONS[role]
+        raise ConfigError(f"the site has no {role}: name one in the site file, under {section}")
+    known = ", ".join(names)
     if name is None:
         raise ConfigError(f"--name is needed: the site's {SECTIONS[role]} are: {known}")
     if name not in names:
