@@ -8,7 +8,7 @@ from turnstile.people.crowding import CENTRES
 from turnstile.people.encodings import Encodings
 from turnstile.people.gallery import Gallery, build_gallery, templates
 from turnstile.people.outlook import in_words, outlook
-from turnstile.people.risk import Risk
+from turnstile.people.risk import MAX_COMPARED, Risk
 from turnstile.site.settings import DecisionSettings
 
 UNIT = "dlib-resnet-v1/mirror+paddings"
@@ -54,6 +54,15 @@ def test_who_looks_like_another_is_named_with_the_stricter_limit() -> None:
     assert found.held_back[0].limit == pytest.approx(found.closest.distance - SETTINGS.min_margin, abs=1e-3)
     (said,) = (one for one in in_words(found) if one.startswith("a stricter limit"))
     assert f"Person 0 (up to {found.held_back[0].limit:.3f}, like Person 1)" in said
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_gallery_too_large_to_compare_is_told_of(beyond: int) -> None:
+    """Nobody in it has a stricter limit for a look-alike."""
+    people = MAX_COMPARED + beyond
+    found = outlook(enrolled(some_encodings(2, seed=2)), np.ones(2, np.intp), SETTINGS)
+    said = in_words(found._replace(limits=np.full(people, 0.3, np.float32)))
+    assert any(one.startswith("nobody is compared with others") for one in said) is bool(beyond)
 
 
 def test_people_nearer_to_each_other_than_usual_are_told_of() -> None:

@@ -9,6 +9,7 @@ from turnstile.counts import named
 from turnstile.people.gallery import Gallery, is_averaged
 from turnstile.people.risk import (
     CLOSE,
+    MAX_COMPARED,
     Expectation,
     Limits,
     Neighbours,
@@ -93,6 +94,11 @@ def in_words(found: Outlook) -> list[str]:
         said.append(
             f"the two closest people, {found.closest.person} and {found.closest.other}, are "
             f"{found.closest.distance:.3f} apart"
+        )
+    if found.expected is not None and len(found.limits) > MAX_COMPARED:
+        said.append(
+            "nobody is compared with others, so look-alikes have no stricter limit: "
+            f"{len(found.limits)} people are enrolled, and at most {MAX_COMPARED} are compared"
         )
     if found.held_back:
         who = [f"{one.person} (up to {one.limit:.3f}, like {one.other})" for one in found.held_back]

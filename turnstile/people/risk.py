@@ -34,8 +34,8 @@ from turnstile.site.settings import DecisionSettings
 Limits = npt.NDArray[np.float32]
 """float32 `(people,)`: the largest distance at which each person is recognised."""
 
-MAX_COMPARED, AT_ONCE = 5_000, 200
-"""People of a gallery who are compared with each other (0.3 s), and how many at once."""
+MAX_COMPARED, AT_ONCE = 10_000, 200
+"""People of a gallery who are compared with each other (1.5 s), and how many at once."""
 
 CLOSE = 0.40
 """Two people so near are a close couple."""
