@@ -13,6 +13,7 @@ its sender is counted and dropped, and so is a frame that is not baseline JPEG; 
 """
 
 import logging
+import os
 import secrets
 import sys
 import time
@@ -116,6 +117,7 @@ class BrokerNode:
         self._look_at_frames()
         self._publish(self.access.recorded())
         now_ns = time.monotonic_ns()
+        self._publish(self.requests.due(now_ns))
         self._answer_unchanged(now_ns)
         if now_ns >= self._upkeep_ns:
             self._upkeep_ns = now_ns + UPKEEP_NS
@@ -280,7 +282,6 @@ class BrokerNode:
         """Do what no message asks for."""
         self._publish(self.access.due(enrolled=self.people.enrolled))
         self._publish(self.people.due(now_ns))
-        self._publish(self.requests.due(now_ns))
         self._set_aside(self.dispatch.dispatcher.expire(now_ns))
         if self.heart.is_due:
             self.heart.report(*standing(self.access, self.people.enrolment, self.board.notice))
@@ -352,7 +353,8 @@ def wire(start: node.Start) -> BrokerNode:
     meter = Meter(site)
     journal = Journal(path=Path(site.broker.journal), loggers=(*site.loggers, *site.webhooks))
     guard = guard_of(site)
-    sockets = BrokerSockets(site.broker, guard=guard, wake_fds=(start.stop.fileno, journal.fileno))
+    wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+    sockets = BrokerSockets(site.broker, guard=guard, wake_fds=(start.stop.fileno, journal.fileno, wake_fd))
     connections = raise_limit() // 2
     log.info("ingress %s, egress %s, at most %d nodes", site.broker.ingress, site.broker.egress, connections)
     enrolment = open_enrolment(site.gallery, site.recognition.encoding)
@@ -370,7 +372,7 @@ def wire(start: node.Start) -> BrokerNode:
         keys=lambda: None if guard is None else guard.registry,
     )
     access = open_access_desk(site, start.options.config, journal, meter, unenrol=people.unenrol)
-    requests = open_request_desk(site, start.options.config, dispatch, people, access)
+    requests = open_request_desk(site, start.options.config, dispatch, people, access, wake_fd=wake_fd)
     return BrokerNode(
         sockets=sockets,
         dispatch=dispatch,

@@ -112,6 +112,20 @@ def test_look_alikes_without_people_measure_nothing(tmp_path: Path) -> None:
     assert report["tables"] == []
 
 
+def test_strangers_are_sorted_by_face(tmp_path: Path) -> None:
+    """Encodings that were kept are sorted without a model: 40 people who are easily told apart."""
+    random = np.random.default_rng(1)
+    faces = random.normal(0, 1, (40, 1, 128)) + random.normal(0, 0.1, (40, 3, 128))
+    rows = faces.reshape(-1, 128) / np.linalg.norm(faces.reshape(-1, 128), axis=1, keepdims=True)
+    kept = tmp_path / "kept.npz"
+    np.savez(kept, encodings=rows.astype(np.float32), owners=np.repeat(np.arange(40), 3))
+    _, report = run_benchmark(
+        "strangers", "--quick", "--people", str(tmp_path), "--keep", str(kept), files=tmp_path / "files"
+    )
+    (table,) = report["tables"]
+    assert table["rows"][0][1:4] == ["1.0000 to 1.0000"] * 3
+
+
 def test_people_are_halved_and_promises_judged(tmp_path: Path) -> None:
     """Encodings that were kept are judged without a model: 600 people who are easily told apart."""
     random = np.random.default_rng(1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.builders import a_box, an_access
+from tests.support.builders import a_box, a_deed, an_access
 from tests.support.processes import ROOT
 from tests.support.waiting import pause, wait_until
 from turnstile.access.door import Door, Visit
@@ -232,3 +232,21 @@ def test_a_journal_that_cannot_be_looked_at_is_not_absent(path: Path) -> None:
     path.write_bytes(b"no database at all" * 100)
     with pytest.raises(JournalError, match="cannot be used: file is not a database"):
         erase_from_journal(path, ANN)
+
+
+def test_a_name_goes_from_what_accounts_did(path: Path) -> None:
+    """Before any logger has it, in quotes and in free words, and as who did it."""
+    journal = a_journal(path)
+    deeds = (
+        a_deed('enrolled "Ann Lee"'),
+        a_deed("invited Ann Lee", deed="record-act"),
+        a_deed('blocked "Bob"', by="Ann Lee"),
+        a_deed('blocked "Eve"'),
+    )
+    for number, deed in enumerate(deeds):
+        journal.record_act(msgspec.structs.replace(deed, visit=f"act-{number}"))
+    wait_until(lambda: journal.waiting == 0, "the acts", between=lambda: turn(journal))
+    with closing(journal), a_broker(journal):
+        erased = erase_from_journal(path, ANN)
+    assert erased is not None
+    assert (erased.events, traces(path)) == (6, 0)

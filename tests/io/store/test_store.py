@@ -21,7 +21,7 @@ from turnstile.io.store.tables import entries, erasures, personal
 from turnstile.log.chain import START, Personal
 from turnstile.log.inspection import Inspection, KeptHead
 from turnstile.log.lines import Event
-from turnstile.log.notes import EventsMissing, Fact, NameErased
+from turnstile.log.notes import EventsMissing, Fact, NameErased, OperatorActed
 from turnstile.protocol.messages import Access
 
 NAME = LogName("site", "logger")
@@ -301,6 +301,21 @@ def test_a_store_of_version_1_is_brought_up_to_date(stores: Callable[..., Store]
     upgraded = stores()
     assert facts(upgraded) == [NameErased(pseudonym="erased-1", entries=2)]
     assert findings(upgraded) == []
+
+
+def test_a_store_of_version_2_is_brought_up_to_date(stores: Callable[..., Store]) -> None:
+    """It had no acts of accounts; those that an operator had are as they were."""
+    store = stores()
+    store.append(some_accesses(1), text_number=0)
+    act = OperatorActed(source="aaaa", seq=2, act="act-2", camera="front_door", asker="operator-1", at_ns=5)
+    store.note(act, at_ns=5)
+    with store.database.writing() as connection:
+        connection.exec_driver_sql("DROP TABLE act_words")
+        connection.exec_driver_sql("UPDATE turnstile_schema SET version = 2")
+    with pytest.raises(LogError, match="of version 2; start its logger once"):
+        stores(create=False)
+    upgraded = stores()
+    assert (facts(upgraded), findings(upgraded)) == ([act], [])
 
 
 def test_the_nearest_person_of_somebody_unknown_is_kept_and_can_be_erased(

@@ -8,8 +8,8 @@ import pytest
 from tests.support.asking import AskingWeb
 from tests.support.monitored import MonitoredSite
 from turnstile.io.site.file import load
-from turnstile.requests.answers import LastSeenFound, RefusedWish, VisitsFound
-from turnstile.requests.wishes import FindLastSeen, FindVisits
+from turnstile.requests.answers import Done, LastSeenFound, RefusedWish, VisitsFound
+from turnstile.requests.wishes import FindLastSeen, FindVisits, UnlockDoor
 
 pytestmark = pytest.mark.system
 
@@ -26,3 +26,18 @@ def test_a_logger_answers_through_the_broker(folder: Path) -> None:
         refusal = web.ask(FindVisits(), to="nobody")
         assert isinstance(refusal, RefusedWish)
         assert "the site has log" in refusal.problem
+
+
+def test_an_admin_unlocks_a_door_in_a_browser(folder: Path) -> None:
+    """It is on record with who did it; a clerk may not."""
+    with MonitoredSite(folder) as site, closing(AskingWeb(load(site.file).broker)) as web:
+        for _ in range(10):
+            site.decide_once()
+        refusal = web.ask(UnlockDoor(camera="front_door"), role="clerk")
+        assert isinstance(refusal, RefusedWish)
+        assert refusal.forbidden
+        assert isinstance(web.ask(UnlockDoor(camera="front_door"), by="Zoe"), Done)
+        assert isinstance(web.ask(UnlockDoor(camera="front_door")), RefusedWish)
+        found = web.ask_until(FindVisits(), lambda one: isinstance(one, VisitsFound) and one.acts, to="log")
+        assert isinstance(found, VisitsFound)
+        assert found.acts[0].words.startswith("Zoe (admin) unlocked front_door")

@@ -9,11 +9,13 @@ Nobody waits longer than `WITHIN_S` for a recognizer.
 """
 
 import logging
+import os
 import re
 import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -77,6 +79,8 @@ class RequestDesk:
     dispatch: DispatchDesk
     people: PeopleDesk
     access: AccessDesk
+    wake_fd: int
+    """An event descriptor of its own, readable when a thread has done something."""
     counts: Counter[str] = field(default_factory=Counter)
     _threads: dict[Lane, RequestThread] = field(init=False)
     _errands: dict[int, Errand] = field(default_factory=dict)
@@ -90,7 +94,7 @@ class RequestDesk:
 
     def __post_init__(self) -> None:
         """Start the threads."""
-        self._threads = {lane: RequestThread(f"requests: {lane}") for lane in LANES}
+        self._threads = {lane: RequestThread(f"requests: {lane}", self._wake) for lane in LANES}
         self.people.asked = self._encoded
         self.access.acted = self._recorded
 
@@ -106,13 +110,17 @@ class RequestDesk:
         return self._taken()
 
     def due(self, now_ns: int) -> list[Outgoing]:
-        """Go on with what was waited for, and return the replies.
+        """Go on with what was waited for, and return the replies; free if there is nothing.
 
         Raises:
             Exception: what ended a thread.
         """
         for thread in self._threads.values():
-            for number, value, error in thread.finished():
+            finished = thread.finished()
+            if finished:
+                with suppress(BlockingIOError):
+                    os.eventfd_read(self.wake_fd)
+            for number, value, error in finished:
                 if error is not None and number == NOBODY_WAITS:
                     self._warn(f"{error}")
                 self._go_on(number, value, error)
@@ -135,8 +143,11 @@ class RequestDesk:
         """Do no more."""
         for errand in self._errands.values():
             errand.steps.close()
-        for thread in self._threads.values():
-            thread.close()
+        if all([thread.close() for thread in self._threads.values()]):  # noqa: C419 - close each
+            os.close(self.wake_fd)
+
+    def _wake(self) -> None:
+        os.eventfd_write(self.wake_fd, 1)
 
     def _begin(self, request: Request, now_ns: int) -> None:
         try:

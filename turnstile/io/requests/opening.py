@@ -23,9 +23,15 @@ from turnstile.site.settings import Site
 
 
 def open_request_desk(
-    site: Site, site_path: Path, dispatch: DispatchDesk, people: PeopleDesk, access: AccessDesk
+    site: Site,
+    site_path: Path,
+    dispatch: DispatchDesk,
+    people: PeopleDesk,
+    access: AccessDesk,
+    *,
+    wake_fd: int,
 ) -> RequestDesk:
-    """Return the desk of a site's broker, its threads started."""
+    """Return the desk of a site's broker, its threads started; it closes `wake_fd`, an event descriptor."""
     keep_days, encoding = kept_days(site), site.recognition.encoding
     store = UnknownStore(Path(site.unknowns.file), encoding, keep_days=keep_days)
     pictures = EnrolmentRequests(
@@ -71,7 +77,12 @@ def open_request_desk(
         return doers[type(wish)](wish)
 
     desk = RequestDesk(
-        loggers=site.loggers.keys(), begin=begin, dispatch=dispatch, people=people, access=access
+        loggers=site.loggers.keys(),
+        begin=begin,
+        dispatch=dispatch,
+        people=people,
+        access=access,
+        wake_fd=wake_fd,
     )
 
     def keep(visit: UnknownVisit) -> None:

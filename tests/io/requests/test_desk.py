@@ -1,0 +1,231 @@
+"""The request desk: what is asked is bounded, on record before it is answered, and never waits for ever."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.support.asking import a_request
+from tests.support.builders import a_ready, a_site, a_template, an_encoding
+from tests.support.waiting import pause, wait_until
+from turnstile.dispatch.desk import DispatchDesk
+from turnstile.io.access.desk import open_access_desk
+from turnstile.io.journal.journal import Journal
+from turnstile.io.metrics.hops import Meter
+from turnstile.io.people.building import GalleryThread
+from turnstile.io.people.desk import PeopleDesk
+from turnstile.io.people.enrolment import open_enrolment
+from turnstile.io.people.rates import StrangerRate
+from turnstile.io.requests.desk import MAX_OF_ONE, WITHIN_S
+from turnstile.io.requests.opening import kept_days, open_request_desk
+from turnstile.people.building import GalleryBuilder
+from turnstile.protocol.messages import Fetch, Log, Picture
+from turnstile.protocol.requests import Act, Reply, Request
+from turnstile.protocol.topics import Outgoing, work_topic
+from turnstile.requests.answers import AnyAnswer, Done, PictureJudged, RefusedWish, RulesFound, decode_answer
+from turnstile.requests.wishes import (
+    EnrolPicture,
+    ErasePerson,
+    FindVisits,
+    JudgePicture,
+    ReadRules,
+    RecordAct,
+    ReplaceRules,
+)
+
+RECOGNIZER = work_topic("recognizer-1", "recognizer-1-a1b2c3d4")
+LATE_NS = round((WITHIN_S + 1) * 1e9)
+
+
+class Counter:
+    """A request desk with the other desks that it needs, and no bus."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.faces = folder / "faces"
+        self.faces.mkdir()
+        rules = f"decision: {{rules: '{folder / 'rules.yaml'}'}}"
+        self.site = a_site(folder, rules, "loggers: {log: {file: log.txt}}")
+        tokens = count(1)
+        self.dispatch = DispatchDesk(
+            limits=self.site.broker,
+            recognition=self.site.recognition,
+            cameras=[],
+            new_token=lambda: f"{next(tokens):016x}",
+        )
+        engine = self.site.recognition.encoding
+        self.people = PeopleDesk(
+            enrolment=open_enrolment(self.site.gallery, engine),
+            making=GalleryThread(GalleryBuilder(engine)),
+            dispatch=self.dispatch,
+            rate=StrangerRate(self.site.decision),
+        )
+        journal = Journal(path=folder / "journal.db", loggers=["log"])
+        self.access = open_access_desk(self.site, folder / "site.yaml", journal, Meter(self.site))
+        self.desk = open_request_desk(
+            self.site,
+            folder / "site.yaml",
+            self.dispatch,
+            self.people,
+            self.access,
+            wake_fd=os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC),
+        )
+        for one in (self.access, self.people, self.desk):
+            stack.enter_context(closing(one))
+
+    def ask(self, request: Request, now_ns: int = 0) -> list[AnyAnswer]:
+        """Return what is answered at once."""
+        return answers(self.desk.take(request, now_ns))
+
+    def turn(self, now_ns: int = 0) -> list[AnyAnswer]:
+        """Do what is due, and return what is answered."""
+        pause()
+        self.access.due(enrolled=None)
+        self.people.due(time.monotonic_ns())
+        return answers(self.desk.due(now_ns))
+
+    def answer_to(self, request: Request) -> AnyAnswer:
+        """Return the answer to a request."""
+        found = self.ask(request)
+        wait_until(lambda: found, "an answer", between=lambda: found.extend(self.turn()))
+        return found[0]
+
+    def picture(self) -> Picture:
+        """Return the picture that the recognizer gets next."""
+        self.dispatch.joined(RECOGNIZER)
+        wait_until(lambda: self.people.enrolment.in_use, "a gallery", between=self.turn)
+        self.people.take(a_ready(), 0)
+        ((_, message),) = self.dispatch.due(0)
+        assert isinstance(message, Picture)
+        return message
+
+
+def answers(outgoing: list[Outgoing]) -> list[AnyAnswer]:
+    """Return the answers among what is to be published."""
+    return [decode_answer(one.message.answer) for one in outgoing if isinstance(one.message, Reply)]
+
+
+@pytest.fixture
+def counter(folder: Path) -> Iterator[Counter]:
+    """Give a desk whose site has nobody enrolled and no recognizer."""
+    with ExitStack() as stack:
+        yield Counter(folder, stack)
+
+
+def refused(found: list[AnyAnswer]) -> str:
+    """Return why the only answer is a refusal."""
+    (answer,) = found
+    assert isinstance(answer, RefusedWish), answer
+    return answer.problem
+
+
+def test_what_a_logger_is_to_answer_is_passed_on(counter: Counter) -> None:
+    """On its own topic; for another logger the site's are named."""
+    ((about, message),) = counter.desk.take(a_request(FindVisits(), to="log"), 0)
+    assert about == "request.log."
+    assert isinstance(message, Request)
+    assert "the site has log" in refused(counter.ask(a_request(FindVisits(), to="other")))
+    assert "not for the broker" in refused(counter.ask(a_request(FindVisits())))
+
+
+@pytest.mark.parametrize("body", [b"", b"\xc1", b"\x81\xa1t\xa4none", bytes(1000)])
+def test_what_is_no_wish_is_refused_and_counted(counter: Counter, body: bytes) -> None:
+    """Nothing stops the broker."""
+    assert "not a wish" in refused(counter.ask(a_request(body)))
+    assert counter.desk.counts["refused_wishes"] == 1
+
+
+def test_an_act_is_on_record_before_it_is_answered(counter: Counter) -> None:
+    """The journal gives it to loggers, with who did it."""
+    assert counter.ask(a_request(RecordAct(words="signed in"), role="viewer")) == []
+    answer = counter.answer_to(a_request(RecordAct(words="left\u202e"), by="Bob"))
+    assert isinstance(answer, Done)
+    counter.access.take(Fetch(name="log", instance="log-1", source="", after_seq=0))
+    outgoing: list[Outgoing] = []
+    wait_until(
+        lambda: outgoing, "the log", between=lambda: outgoing.extend(counter.access.due(enrolled=None))
+    )
+    log = outgoing[0].message
+    assert isinstance(log, Log)
+    acts = [event for event in log.events if isinstance(event, Act)]
+    assert [(act.by, act.words) for act in acts] == [("anna", "signed in"), ("Bob", "left?")]
+
+
+def test_without_a_recognizer_a_picture_is_refused_at_once(counter: Counter) -> None:
+    """Nobody waits for what is not there."""
+    assert "no recognizer is there" in refused(counter.ask(a_request(JudgePicture(data=b"picture"))))
+
+
+def test_a_recognizer_that_does_not_answer_is_not_waited_for_long(counter: Counter) -> None:
+    """What it says later is not wanted any more, and nothing is enrolled by it."""
+    counter.dispatch.joined(RECOGNIZER)
+    wish = EnrolPicture(person="Ann", data=b"picture")
+    wait_until(lambda: counter.people.enrolment.in_use, "a gallery", between=counter.turn)
+    assert counter.ask(a_request(wish)) == []
+    wait_until(lambda: counter.dispatch.dispatcher.waiting_pictures, "a picture", between=counter.turn)
+    picture = counter.picture()
+    assert "no recognizer had time" in refused(counter.turn(LATE_NS))
+    template = a_template(token=picture.token, encoding=an_encoding(1))
+    counter.people.take(template, 0)
+    assert counter.turn() == []
+    assert list(counter.faces.iterdir()) == []
+
+
+def test_a_picture_that_fails_two_recognizers_is_refused(counter: Counter) -> None:
+    """It is nobody's file, so enrolment hears nothing of it."""
+    counter.dispatch.joined(RECOGNIZER)
+    assert counter.ask(a_request(JudgePicture(data=b"picture"))) == []
+    assert counter.desk.set_aside("asked-0")
+    (answer,) = counter.turn()
+    assert isinstance(answer, PictureJudged)
+    assert "two recognizers failed" in answer.problem
+    assert not counter.desk.set_aside("0" * 64)
+
+
+def test_one_account_cannot_keep_all_others_waiting(counter: Counter) -> None:
+    """Beyond its share it is refused; others are not."""
+    counter.dispatch.joined(RECOGNIZER)
+    ask = a_request(JudgePicture(data=b"picture"))
+    found = [counter.ask(ask) for _ in range(MAX_OF_ONE + 1)]
+    assert found[:-1] == [[]] * MAX_OF_ONE
+    assert "too much is asked" in refused(found[-1])
+    assert counter.ask(a_request(JudgePicture(data=b"picture"), by="Bob")) == []
+
+
+def test_more_than_so_many_bytes_do_not_wait(counter: Counter) -> None:
+    """Whoever they come from."""
+    counter.dispatch.joined(RECOGNIZER)
+    found = [counter.ask(a_request(JudgePicture(data=bytes(7_500_000)), by=f"{one}")) for one in range(10)]
+    assert found[:8] == [[]] * 8
+    assert "too much is asked" in refused(found[9])
+
+
+@pytest.mark.parametrize("wish", [ReadRules(), ErasePerson(person="Ann"), ReplaceRules(text="{}", was="")])
+def test_a_clerk_does_nothing_of_an_admins(counter: Counter, wish: ReadRules) -> None:
+    """It is said that the account may not."""
+    (answer,) = counter.ask(a_request(wish, role="clerk"))
+    assert isinstance(answer, RefusedWish)
+    assert answer.forbidden
+
+
+def test_rules_hold_from_the_next_result_on(counter: Counter) -> None:
+    """Before anybody looks at the file again."""
+    rules = counter.answer_to(a_request(ReadRules()))
+    assert isinstance(rules, RulesFound)
+    done = counter.answer_to(a_request(ReplaceRules(text="blocked: [Eve]\n", was=rules.version)))
+    assert isinstance(done, Done)
+    counter.turn()
+    assert counter.access.decider.rules is not None
+    assert counter.access.decider.rules.blocked == ("Eve",)
+
+
+@pytest.mark.parametrize(
+    ("logger", "days"), [("", 7), (", keep_entries_days: 3", 3), (", keep_thumbnails_days: 2", 2)]
+)
+def test_unknown_people_are_kept_no_longer_than_their_entries(folder: Path, logger: str, days: int) -> None:
+    """Nor than the pictures of these."""
+    site = a_site(folder, f"loggers: {{log: {{file: log.txt{logger}}}}}")
+    assert kept_days(site) == days
