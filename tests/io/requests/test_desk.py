@@ -26,14 +26,24 @@ from turnstile.people.building import GalleryBuilder
 from turnstile.protocol.messages import Fetch, Log, Picture
 from turnstile.protocol.requests import Act, Reply, Request
 from turnstile.protocol.topics import Outgoing, work_topic
-from turnstile.requests.answers import AnyAnswer, Done, PictureJudged, RefusedWish, RulesFound, decode_answer
+from turnstile.requests.answers import (
+    AnyAnswer,
+    Done,
+    PeopleFound,
+    PictureJudged,
+    RefusedWish,
+    RulesFound,
+    decode_answer,
+)
 from turnstile.requests.wishes import (
     EnrolPicture,
     ErasePerson,
     FindVisits,
     JudgePicture,
+    ReadPeople,
     ReadRules,
     RecordAct,
+    RenamePerson,
     ReplaceRules,
 )
 
@@ -229,3 +239,30 @@ def test_unknown_people_are_kept_no_longer_than_their_entries(folder: Path, logg
     """Nor than the pictures of these."""
     site = a_site(folder, f"loggers: {{log: {{file: log.txt{logger}}}}}")
     assert kept_days(site) == days
+
+
+def test_a_file_with_any_bytes_as_its_name_keeps_nobody_from_reading(counter: Counter) -> None:
+    """It is shown as far as text can."""
+    Path(os.fsdecode(bytes(counter.faces) + b"/\xff\xfe.jpg")).write_bytes(b"picture")
+    wait_until(lambda: counter.people.enrolment.unread, "the folder", between=counter.turn)
+    people = counter.answer_to(a_request(ReadPeople()))
+    assert isinstance(people, PeopleFound)
+    assert [one.file for one in people.unused] == ["??.jpg"]
+
+
+def test_who_cannot_be_renamed_keeps_pictures_and_name(counter: Counter) -> None:
+    """A file of the new name that is no picture of theirs is in the way of the rules: all is put back."""
+    (counter.faces / "ann_lee.jpg").write_bytes(b"picture")
+    wait_until(lambda: counter.people.enrolment.persons, "the folder", between=counter.turn)
+    rules = Path(counter.site.decision.rules)
+    rules.write_text("blocked: [Ann Lee]\ngroups: {ann roe: []}\n")
+    answer = counter.answer_to(a_request(RenamePerson(person="Ann Lee", to="Ann Roe")))
+    assert isinstance(answer, RefusedWish)
+    assert "nothing is renamed" in answer.problem
+    assert [path.name for path in counter.faces.iterdir()] == ["ann_lee.jpg"]
+    assert counter.people.enrolment.erased == set()
+    rules.write_text("blocked: [Ann Lee]\n")
+    answer = counter.answer_to(a_request(RenamePerson(person="ann lee", to="Ann Roe")))
+    assert isinstance(answer, Done), answer
+    assert [path.name for path in counter.faces.iterdir()] == ["ann_roe.jpg"]
+    assert rules.read_text() == "blocked: [Ann Roe]\n"

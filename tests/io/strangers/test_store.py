@@ -110,3 +110,17 @@ def test_a_damaged_file_is_said_and_heals_when_it_is_removed(store: UnknownStore
     path.unlink()
     store.keep(a_visit(1), NOW_NS)
     assert events(store) == [["aa:1"]]
+
+
+def test_what_was_kept_before_nothing_is_to_be_kept_goes(store: UnknownStore, path: Path) -> None:
+    """Without anybody asking for it."""
+    store.keep(a_visit(1), NOW_NS)
+    with closing(UnknownStore(path, UNIT, keep_days=0)) as other:
+        other.trim(NOW_NS + 1)
+    assert events(store) == []
+
+
+def test_where_nobody_was_kept_there_is_no_file(store: UnknownStore, path: Path) -> None:
+    """Looking makes none."""
+    store.trim(NOW_NS)
+    assert not path.exists()

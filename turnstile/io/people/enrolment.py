@@ -160,6 +160,11 @@ class Enrolment:
         self.made = without(self.made, self.erased)
         self._changed = True
 
+    def let_in_again(self, person: str) -> None:
+        """Leave somebody out no more, as the pictures stay."""
+        self.erased.discard(name_key(person))
+        self._changed = True
+
     def ingredients(self) -> Ingredients:
         """Return what a gallery is to be made of now."""
         self._changed = False

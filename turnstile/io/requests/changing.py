@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -71,7 +70,15 @@ class PersonRequests:
             raise TurnstileError(f"{to} is enrolled already; two people cannot have one name")
         stem_of(to)
         files = [file for file, one in self.people.enrolment.persons.items() if one == person]
-        written = await in_thread(lambda: self._rename(person, to, files))
+        is_another = not same_name(person, to)
+        if is_another:
+            self.people.unenrol(person)  # or the old name might enter when the rules do not name it any more
+        try:
+            written = await in_thread(lambda: self._rename(person, to, files))
+        except TurnstileError:
+            if is_another:
+                self.people.enrolment.let_in_again(person)
+            raise
         if written is not None:
             self.use(written)
         await PutOnRecord(words=f"renamed {quoted(person)} to {quoted(to)}")
@@ -127,29 +134,31 @@ class PersonRequests:
         is_ruled = rules_edits.rename(self._plain_rules(), person, to) > 0
         undo: list[Callable[[], object]] = []
         try:
-            self._rename_anchors(person, to, undo)
+            self._add_anchors(person, to, undo)
             for file in files:
                 self._rename_file(file, to, undo)
-            return self.rules.replace(text) if is_ruled else None
+            written = self.rules.replace(text) if is_ruled else None
+            if not same_name(person, to):
+                self._anchors.remove(person)
         except (TurnstileError, OSError) as error:
             for back in reversed(undo):
                 with suppress(TurnstileError, OSError):
                     back()
             raise TurnstileError(f"nothing is renamed: {error}") from error
+        return written
 
     def _plain_rules(self) -> rules_edits.Document:
         found: list[rules_edits.Document] = []
         self.rules.changed(found.append)
         return found[0]
 
-    def _rename_anchors(self, person: str, to: str, undo: list[Callable[[], object]]) -> None:
-        anchors, kept = self._anchors, self._anchors.of(person)
-        for one in kept:
-            anchors.add(to, one.event, one.encoding)
-        if kept and not same_name(person, to):
-            undo += [partial(anchors.add, person, one.event, one.encoding) for one in kept]
-            undo.append(lambda: anchors.remove(to))
-            anchors.remove(person)
+    def _add_anchors(self, person: str, to: str, undo: list[Callable[[], object]]) -> None:
+        """Give the other name a person's anchors; the person's own are removed at the very end."""
+        if same_name(person, to):
+            return
+        undo.append(lambda: self._anchors.remove(to))
+        for one in self._anchors.of(person):
+            self._anchors.add(to, one.event, one.encoding)
 
     def _rename_file(self, file: str, to: str, undo: list[Callable[[], object]]) -> None:
         faces = Path(self.site.gallery.faces)

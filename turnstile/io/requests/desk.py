@@ -41,6 +41,7 @@ MAX_WAITING, MAX_OF_ONE = 256, 96
 """A page of everybody asks for many pictures at once."""
 
 NOBODY_WAITS = -1
+UPKEEP_NS = 600 * 10**9
 MAX_BYTES = 64 * 2**20
 WITHIN_S = 25.0
 MAX_WORDS = 4000
@@ -79,6 +80,8 @@ class RequestDesk:
     dispatch: DispatchDesk
     people: PeopleDesk
     access: AccessDesk
+    upkeep: Callable[[], object]
+    """Done beside, every ten minutes: forgets unknown people for their age."""
     wake_fd: int
     """An event descriptor of its own, readable when a thread has done something."""
     counts: Counter[str] = field(default_factory=Counter)
@@ -91,6 +94,7 @@ class RequestDesk:
     _replies: list[Outgoing] = field(default_factory=list)
     _numbers: "count[int]" = field(default_factory=count)
     _warned: str = ""
+    _upkeep_ns: int = 0
 
     def __post_init__(self) -> None:
         """Start the threads."""
@@ -124,6 +128,9 @@ class RequestDesk:
                 if error is not None and number == NOBODY_WAITS:
                     self._warn(f"{error}")
                 self._go_on(number, value, error)
+        if now_ns >= self._upkeep_ns:
+            self._upkeep_ns = now_ns + UPKEEP_NS
+            self.do(self.upkeep, "unknowns")
         for errand in [one for one in self._errands.values() if one.picture and one.expires_ns <= now_ns]:
             self._expire(errand)
         return self._taken()

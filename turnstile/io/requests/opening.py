@@ -1,5 +1,6 @@
 """Which wish is done by what, and the desk of a site's broker."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,7 @@ def open_request_desk(
         dispatch=dispatch,
         people=people,
         access=access,
+        upkeep=lambda: store.trim(time.time_ns()),
         wake_fd=wake_fd,
     )
 

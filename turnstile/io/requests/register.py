@@ -121,7 +121,7 @@ class Register:
         return PeopleFound(
             people=tuple(self._entry(one, by_file, rules, anchored) for one in states),
             unused=tuple(
-                EnrolledPictureState(file=file[:500], state="not used", reason=reason)
+                EnrolledPictureState(file=_sendable(file, 500), state="not used", reason=_sendable(reason))
                 for file, reason in self._enrolment.unread.items()
             ),
             own_distances=tuple(_own_distances(made)),
@@ -164,7 +164,15 @@ class Register:
 
 def _state(picture: PictureState, encoded: Encoded) -> EnrolledPictureState:
     state = "waiting" if encoded.problem == WAITS else _STATES.get(picture.state, "not used")
-    return EnrolledPictureState(file=picture.file, state=state, reason=picture.reason, looks=encoded.looks)
+    reason = _sendable(picture.reason)
+    return EnrolledPictureState(
+        file=_sendable(picture.file, 500), state=state, reason=reason, looks=encoded.looks
+    )
+
+
+def _sendable(text: str, at_most: int = 4000) -> str:
+    """Return text as a message takes it: a file may have any bytes as its name."""
+    return text.encode("utf-8", "replace").decode()[:at_most]
 
 
 def _hint(one: PersonState) -> str:

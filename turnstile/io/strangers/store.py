@@ -145,6 +145,16 @@ class UnknownStore:
                 self._delete(connection, gone)
         return len(gone)
 
+    def trim(self, now_ns: int) -> None:
+        """Forget what is old, also where nobody comes any more.
+
+        Raises:
+            TurnstileError: the file cannot be written.
+        """
+        if self._path.exists():
+            with self._open() as connection:
+                self._trim(connection, now_ns)
+
     def close(self) -> None:
         """Let go of the file."""
         if self._connection is not None:
