@@ -1,0 +1,120 @@
+"""The pages on a running site: real processes, real faces and a real Chromium.
+
+Pictures of these faces are never kept as screenshots: they are of real people.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.browser import DESK, PHONE, ScreenSize, WebSite, overflow_px, violations
+from tests.support.sites import DENIED, GRANTED, RealSite
+from tests.support.views import BIDEN, OBAMA
+from tests.support.waiting import PATIENCE_S
+from turnstile.commands.demo import samples
+from turnstile.protocol.requests import AccountRole
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+expect.set_options(timeout=PATIENCE_S * 1000)
+
+VISITS = "Visits, the newest first"
+
+
+@contextmanager
+def a_visited_site(
+    folder: Path, browser: Browser, *, role: AccountRole = "admin", size: ScreenSize = DESK
+) -> Iterator[tuple[RealSite, Page]]:
+    """Give a running site, and a page of somebody who has signed in there."""
+    with WebSite(folder) as web:
+        web.start_all()
+        with web.page_of(browser, role=role, size=size) as page:
+            yield web.site, page
+
+
+def wait_until_logged(site: RealSite, visits: int) -> None:
+    """Return when the log has so many visits."""
+    site.wait_for(lambda: len(site.logged) == visits)
+
+
+def look_again(site: RealSite, page: Page, words: str) -> None:
+    """Load a page again until it says something."""
+
+    def says() -> bool:
+        page.reload()
+        return words in page.locator("main").inner_text()
+
+    site.wait_for(says)
+
+
+def test_a_stranger_is_enrolled_from_his_visit_and_granted(folder: Path, browser: Browser) -> None:
+    """Each visit says why; the log verifies, and can be taken along as a table."""
+    with a_visited_site(folder, browser, role="clerk") as (site, page):
+        page.goto("/visits")
+        expect(page.get_by_text("Nobody has been here yet")).to_be_visible()
+        site.wait_for_visit(OBAMA, DENIED)
+        wait_until_logged(site, 1)
+        page.goto("/visits")
+        page.get_by_role("link", name="This visit of somebody unknown").click()
+        expect(page.get_by_text("Denied: the face is of nobody enrolled.")).to_be_visible()
+        page.get_by_label("Enrol this picture as").fill("Barack Obama")
+        page.get_by_role("button", name="Enrol").click()
+        expect(page.locator("#notices")).to_contain_text("Barack Obama")
+        site.wait_until_enrolled(1)
+        site.wait_for_visit(OBAMA, GRANTED)
+        wait_until_logged(site, 2)
+        page.goto("/visits?verdict=granted")
+        granted = page.get_by_label(VISITS)
+        expect(granted).to_contain_text(re.compile(r"Granted: \d of \d frames were nearer to Barack Obama"))
+        assert page.locator(".visits img").count() == 1
+        with page.expect_download() as download:
+            page.get_by_role("link", name="CSV").click()
+        table = csv.DictReader(StringIO(download.value.path().read_text()))
+        assert [row["person"] for row in table] == ["Barack Obama"]
+        page.goto("/people")
+        expect(page.get_by_role("link", name="Barack Obama")).to_be_visible()
+        assert not violations(page)
+
+
+def test_somebody_is_enrolled_by_a_file_on_a_phone(folder: Path, browser: Browser) -> None:
+    """Quality is told first; a picture without a face is never kept; a look-alike needs a second press."""
+    with a_visited_site(folder, browser, role="clerk", size=PHONE) as (site, page):
+        page.goto("/enrol")
+        page.get_by_label("Name").fill("Barack Obama")
+        nobody = folder / "nobody.jpg"
+        nobody.write_bytes((folder / "door.jpg").read_bytes())
+        page.get_by_label("Pictures").set_input_files([samples.folder() / "obama.jpg", nobody])
+        page.get_by_role("button", name="Look at them").click()
+        expect(page.get_by_role("heading", name="Can be kept")).to_be_visible()
+        expect(page.get_by_role("heading", name="Would be refused")).to_be_visible()
+        assert overflow_px(page) <= 0
+        page.get_by_role("button", name="Keep those ticked").click()
+        expect(page.get_by_role("heading", name="Barack Obama", exact=True)).to_be_visible()
+        site.wait_until_enrolled(1)
+        site.wait_for_visit(OBAMA, GRANTED)
+        page.goto("/enrol?person=Joe+Biden")
+        page.get_by_label("Pictures").set_input_files(samples.folder() / "obama2.jpg")
+        page.get_by_role("button", name="Look at them").click()
+        expect(page.get_by_text("Barack Obama")).to_be_visible()
+        page.get_by_role("button", name="Keep obama2.jpg anyway").click()
+        expect(page.get_by_role("heading", name="Joe Biden", exact=True)).to_be_visible()
+
+
+def test_somebody_walks_to_a_camera_to_be_enrolled(folder: Path, browser: Browser) -> None:
+    """One sentence at each step, whole frames, and nothing kept before the press."""
+    with a_visited_site(folder, browser, role="clerk") as (site, page):
+        page.goto("/enrol/camera")
+        page.get_by_label("Name").fill("Joe Biden")
+        page.get_by_role("button", name="Begin").click()
+        expect(page.get_by_text("Walk to the camera.")).to_be_visible()
+        site.show(BIDEN)
+        expect(page.get_by_text("Choose what to keep")).to_be_visible()
+        page.get_by_role("button", name="See the pictures").click()
+        page.get_by_role("button", name="Keep those ticked").click()
+        expect(page.get_by_role("heading", name="Joe Biden", exact=True)).to_be_visible()
+        site.wait_until_enrolled(1)
