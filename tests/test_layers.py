@@ -126,7 +126,17 @@ WORLD: dict[str, set[str]] = {
         "web",
         "web.live",
     },
-    "io.web.pages": {"access", "io.access", "io.bus", "io.web", "protocol", "requests", "site", "web"},
+    "io.web.pages": {
+        "access",
+        "io.access",
+        "io.bus",
+        "io.web",
+        "protocol",
+        "requests",
+        "site",
+        "vision",
+        "web",
+    },
     "io.supervise": {"io.bus", "io.runner", "io.site", "site"},
 }
 

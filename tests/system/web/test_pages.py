@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import DESK, PHONE, ScreenSize, WebSite, overflow_px, violations
+from tests.support.browser import DESK, PHONE, ScreenSize, WebSite, overflow_px, tab_to, violations
 from tests.support.sites import DENIED, GRANTED, RealSite
 from tests.support.views import BIDEN, OBAMA
 from tests.support.waiting import PATIENCE_S
@@ -100,7 +100,7 @@ def test_somebody_is_enrolled_by_a_file_on_a_phone(folder: Path, browser: Browse
         page.goto("/enrol?person=Joe+Biden")
         page.get_by_label("Pictures").set_input_files(samples.folder() / "obama2.jpg")
         page.get_by_role("button", name="Look at them").click()
-        expect(page.get_by_text("Barack Obama")).to_be_visible()
+        expect(page.get_by_text("The nearest other person is Barack Obama")).to_be_visible()
         page.get_by_role("button", name="Keep obama2.jpg anyway").click()
         expect(page.get_by_role("heading", name="Joe Biden", exact=True)).to_be_visible()
 
@@ -118,3 +118,76 @@ def test_somebody_walks_to_a_camera_to_be_enrolled(folder: Path, browser: Browse
         page.get_by_role("button", name="Keep those ticked").click()
         expect(page.get_by_role("heading", name="Joe Biden", exact=True)).to_be_visible()
         site.wait_until_enrolled(1)
+
+
+def test_a_stranger_is_named_on_a_phone_and_granted(folder: Path, browser: Browser) -> None:
+    """From the page of unknown people; ignoring is taken back by a press, and the tile goes once named."""
+    with a_visited_site(folder, browser, role="clerk", size=PHONE) as (site, page):
+        page.goto("/unknown")
+        expect(page.get_by_text("Nobody unknown was seen")).to_be_visible()
+        site.wait_for_visit(OBAMA, DENIED)
+        look_again(site, page, "Seen once")
+        assert overflow_px(page) <= 0
+        page.get_by_role("button", name="Ignore person 1").click()
+        expect(page.get_by_text("Nobody unknown was seen")).to_be_visible()
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_text("Seen once")).to_be_visible()
+        page.get_by_label("Name of person 1").fill("Barack Obama")
+        page.get_by_role("button", name="Name person 1").click()
+        expect(page.get_by_role("heading", name="Barack Obama", exact=True)).to_be_visible()
+        site.wait_until_enrolled(1)
+        site.wait_for_visit(OBAMA, GRANTED)
+        page.goto("/unknown")
+        expect(page.get_by_text("Nobody unknown was seen")).to_be_visible()
+
+
+def test_not_them_changes_the_next_verdict(folder: Path, browser: Browser) -> None:
+    """Somebody else was taken for her; after a press he is not, and after another press he is again."""
+    with a_visited_site(folder, browser, role="clerk") as (site, page):
+        site.enrol("jane_roe.jpg", "obama.jpg")
+        site.wait_until_enrolled(1)
+        site.wait_for_visit(OBAMA, ("granted", "Jane Roe"))
+        wait_until_logged(site, 1)
+        page.goto("/visits")
+        page.get_by_role("link", name="This visit of Jane Roe").click()
+        page.get_by_role("button", name="Not Jane Roe").click()
+        expect(page.get_by_text("Somebody said that this was not Jane Roe.")).to_be_visible()
+        site.wait_for_visit(OBAMA, DENIED)
+        page.locator("#notices").get_by_role("button", name="Undo").click()
+        expect(page.get_by_role("button", name="Not Jane Roe")).to_be_visible()
+        site.wait_for_visit(OBAMA, ("granted", "Jane Roe"))
+
+
+def test_rules_change_and_come_back_by_keyboard(folder: Path, browser: Browser) -> None:
+    """Comments are kept, a mistake is told with its line, and each change has an undo."""
+    (folder / "rules.yaml").write_text("# ours\nblocked: []\n")
+    with a_visited_site(folder, browser) as (site, page):
+        site.enrol("barack_obama.jpg")
+        site.wait_until_enrolled(1)
+        page.goto("/rules/edit")
+        text = page.get_by_label("Rules", exact=True)
+        text.focus()
+        page.keyboard.press("Control+End")
+        page.keyboard.type("bocked: 1")
+        press(page, "Save")
+        expect(page.get_by_role("alert")).to_contain_text("rules.yaml:3")
+        text.fill("# ours\nblocked: [Barack Obama]  # until Monday\n")
+        press(page, "Save")
+        expect(page.get_by_role("heading", name="Who may enter now?")).to_be_visible()
+        expect(page.get_by_role("row", name="Barack Obama")).to_contain_text("blocked")
+        assert (folder / "rules.yaml").read_text() == "# ours\nblocked: [Barack Obama]  # until Monday\n"
+        site.wait_for_visit(OBAMA, ("denied", "Barack Obama"))
+        page.goto("/people/Barack%20Obama")
+        press(page, "Unblock")
+        expect(page.get_by_role("button", name="Block at every door")).to_be_visible()
+        assert "# ours" in (folder / "rules.yaml").read_text()
+        page.goto("/rules")
+        expect(page.get_by_role("row", name="Barack Obama")).to_contain_text("may enter")
+        press(page, "Undo last change")
+        expect(page.get_by_role("row", name="Barack Obama")).to_contain_text("blocked")
+
+
+def press(page: Page, name: str) -> None:
+    """Reach a button by the keyboard alone, and press it."""
+    tab_to(page, name)
+    page.keyboard.press("Enter")

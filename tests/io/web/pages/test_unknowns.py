@@ -61,7 +61,7 @@ def test_several_are_named_as_one_person(bus: AnsweringBus, visitor: Visitor) ->
     """The browser goes to the person's page."""
     bus.answers = {NameUnknowns: Done(words="Enrolled.")}
     answer = visitor("clerk").post("/unknown/name", data={"unknowns": ["u1", "u2"], "person": " Ann/Lee "})
-    assert answer.headers["location"] == "/people/Ann%2FLee"
+    assert answer.headers["location"] == "/people/Ann%2FLee?new=1"
     assert bus.wishes(NameUnknowns) == [NameUnknowns(unknowns=("u1", "u2"), person="Ann/Lee")]
 
 

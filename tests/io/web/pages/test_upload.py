@@ -1,8 +1,11 @@
 """Enrolment by upload: judged first, kept by a press, refused ones by a second."""
 
+import io
 import re
 
+import pillow_heif
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from tests.io.web.pages.conftest import Visitor
@@ -44,7 +47,7 @@ def test_a_picture_is_judged_before_it_is_kept(bus: AnsweringBus, visitor: Visit
     (token,) = tokens(page)
     assert client.get(f"/enrol/picture?token={token}").headers["content-type"] == "image/jpeg"
     answer = client.post("/enrol/keep", data={"picture": token, "shown": token})
-    assert answer.headers["location"] == "/people/Ann%20Lee"
+    assert answer.headers["location"] == "/people/Ann%20Lee?new=1"
     assert "has a picture more" in client.get("/people/Ann%20Lee").text
     assert client.get(f"/enrol/picture?token={token}").status_code == 404
     assert bus.wishes(EnrolPicture) == [EnrolPicture(person="Ann Lee", data=A_JPEG)]
@@ -54,7 +57,8 @@ def test_what_would_be_refused_needs_a_second_press(bus: AnsweringBus, visitor: 
     """After the good ones are kept, those that may be kept anyway are still asked about."""
     doubtful = PictureJudged(problem="it looks like Bob", may_anyway=True)
     impossible = PictureJudged(problem="no face is found")
-    said = {b"good": GOOD, b"doubtful": doubtful, b"impossible": impossible}
+    good_one, doubtful_one, impossible_one = (A_JPEG + bytes([at]) for at in range(3))
+    said = {good_one: GOOD, doubtful_one: doubtful, impossible_one: impossible}
     bus.answers = {JudgePicture: lambda wish: said[wish.data], EnrolPicture: Done(words="Kept.")}
     client = visitor("clerk")
     page = client.get(upload(client, *said)).text
@@ -66,8 +70,8 @@ def test_what_would_be_refused_needs_a_second_press(bus: AnsweringBus, visitor: 
     assert after == f"/enrol/judged?person=Ann+Lee&picture={doubtful_token}"
     client.post("/enrol/keep", data={"picture": doubtful_token, "shown": doubtful_token, "anyway": "1"})
     assert [(one.data, one.anyway) for one in bus.wishes(EnrolPicture)] == [
-        (b"good", False),
-        (b"doubtful", True),
+        (good_one, False),
+        (doubtful_one, True),
     ]
 
 
@@ -109,13 +113,26 @@ def test_pictures_that_nobody_wants_are_dropped(bus: AnsweringBus, visitor: Visi
     assert client.get(f"/enrol/picture?token={token}").status_code == 404
 
 
-def test_nothing_but_a_picture_is_shown_as_one(bus: AnsweringBus, visitor: Visitor) -> None:
-    """A page with a picture's name would be run by the browser."""
-    bus.answers = {JudgePicture: PictureJudged(problem="not a picture", may_anyway=False)}
+def test_nothing_but_a_picture_is_shown_as_one(visitor: Visitor) -> None:
+    """A page with a picture's name would be run by the browser; it is not even sent to the broker."""
     client = visitor("clerk")
     page = client.get(upload(client, b"<script>alert(1)</script>")).text
     assert "<img" not in page
-    assert "not a picture" in page
+    assert "Would be refused" in page
+    assert "Keep anyway" not in page
+
+
+def test_a_picture_that_browsers_do_not_show_becomes_a_jpeg(bus: AnsweringBus, visitor: Visitor) -> None:
+    """As those of phones, which are HEIC; the child process decodes it."""
+    bus.answers = {JudgePicture: GOOD}
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (3000, 1500))).save(file)
+    client = visitor("clerk")
+    (token,) = tokens(client.get(upload(client, file.getvalue())).text)
+    shown = Image.open(io.BytesIO(client.get(f"/enrol/picture?token={token}").content))
+    assert (shown.format, shown.size) == ("JPEG", (2400, 1200))
+    (wish,) = bus.wishes(JudgePicture)
+    assert wish.data[:2] == b"\xff\xd8"
 
 
 @pytest.mark.parametrize(

@@ -46,11 +46,14 @@ def visits(*entries: object, **other: object) -> VisitsFound:
 
 def test_a_visit_is_shown_with_its_sentence_and_picture(bus: AnsweringBus, visitor: Visitor) -> None:
     """The list says why, and the picture is fetched without another question to the logger."""
-    bus.answers = {FindVisits: visits(a_visit(), acts=(an_act(),)), ReadChain: CHAIN}
+    bus.answers = {
+        FindVisits: visits(a_visit(), acts=(an_act(words="root enrolled Ann Lee; event=9f00:16"),)),
+        ReadChain: CHAIN,
+    }
     client = visitor("viewer")
     page = client.get("/visits").text
     assert "3 of 5 frames were nearer to Ann Lee (0.24) than the limit 0.31" in page
-    assert "root enrolled Ann Lee" in page
+    assert "root enrolled Ann Lee <span" in page
     assert "The log has 17 entries" in page
     asked = len(bus.wishes(FindVisits))
     picture = client.get("/visits/9f00:17/picture")

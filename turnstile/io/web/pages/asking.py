@@ -163,6 +163,11 @@ def person_path(person: str) -> str:
     return f"/people/{quote(person, safe='')}"
 
 
+def new_person_path(person: str) -> str:
+    """Return the address of the page of somebody who was enrolled this moment."""
+    return f"{person_path(person)}?new=1"
+
+
 def visit_path(event: str) -> str:
     """Return the address of a visit's page."""
     return f"/visits/{quote(event, safe=':')}"

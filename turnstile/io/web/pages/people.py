@@ -1,5 +1,7 @@
 """`/people`: everybody enrolled, with their pictures and what the distances promise; one page a person."""
 
+import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +22,9 @@ from turnstile.web.distances_plot import HEIGHT, WIDTH, plot_of
 from turnstile.web.forms import FormError, wish_of
 
 PATH = "/people"
+READ_S = 10.0
+"""How long the broker may take to read the pictures of somebody new."""
+AGAIN_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,17 @@ class PeoplePages:
         )
 
     async def one(self, request: Request) -> Response:
-        """Show one person."""
-        found = await self.asking.broker(request, ReadPeople(), PeopleFound)
+        """Show one person; somebody new is waited for, until their pictures are read."""
         wanted = request.path_params["person"]
-        person = _named(found, wanted)
+        until_s = time.monotonic() + (READ_S if "new" in request.query_params else 0.0)
+        while True:
+            found = await self.asking.broker(request, ReadPeople(), PeopleFound)
+            person = next((one for one in found.people if same_name(one.person, wanted)), None)
+            if person is not None:
+                break
+            if time.monotonic() > until_s:
+                raise HTTPException(404, "nobody enrolled has this name")
+            await asyncio.sleep(AGAIN_S)
         return render(
             request,
             "person.html",
@@ -90,13 +102,6 @@ def _first_picture(person: PersonEntry) -> str:
             if picture.state == state:
                 return picture_path(picture.file)
     return ""
-
-
-def _named(found: PeopleFound, wanted: str) -> PersonEntry:
-    for one in found.people:
-        if same_name(one.person, wanted):
-            return one
-    raise HTTPException(404, "nobody enrolled has this name")
 
 
 def _by_key(found: LastSeenFound | None) -> Mapping[str, tuple[int, str, str]]:

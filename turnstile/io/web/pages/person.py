@@ -11,6 +11,7 @@ from turnstile.io.web.link import RefusedWishError
 from turnstile.io.web.pages.asking import (
     Asking,
     form_of,
+    new_person_path,
     person_path,
     text_of,
     with_query,
@@ -61,7 +62,7 @@ class PersonActions:
             request,
             lambda: wish_of(RenamePerson, person=person, to=to),
             back=person_path(person),
-            then=person_path(to),
+            then=new_person_path(to),
             undo=with_query("/person/rename", [("person", to), ("to", person)]),
         )
 

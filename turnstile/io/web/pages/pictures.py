@@ -83,7 +83,7 @@ class PendingPicture(NamedTuple):
     @property
     def media_type(self) -> str:
         """Return what a browser can show it as; empty if none can."""
-        return next((kind for kind, begin, at in _KINDS if self.data[at:].startswith(begin)), "")
+        return media_type_of(self.data)
 
     @property
     def is_refused(self) -> bool:
@@ -121,6 +121,11 @@ class PendingPictures:
             del self._kept[token]
         while sum(len(one.data) for one in self._kept.values()) > MAX_PENDING_BYTES:
             self._kept.popitem(last=False)
+
+
+def media_type_of(data: bytes) -> str:
+    """Return what a browser can show a picture as; empty if none can."""
+    return next((kind for kind, begin, at in _KINDS if data[at:].startswith(begin)), "")
 
 
 def _is_fresh(picture: PendingPicture) -> bool:

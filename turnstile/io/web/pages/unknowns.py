@@ -12,7 +12,7 @@ from turnstile.io.web.pages.asking import (
     JUDGE_S,
     Asking,
     form_of,
-    person_path,
+    new_person_path,
     text_of,
     texts_of,
     visit_path,
@@ -83,7 +83,7 @@ class UnknownsPages:
             anyway = bool(text_of(form, "anyway"))
             return wish_of(NameUnknowns, unknowns=chosen, person=person, anyway=anyway)
 
-        then = person_path(person)
+        then = new_person_path(person)
         return await self.asking.do(request, wish, back=PATH, then=then, within_s=JUDGE_S)
 
     async def ignore(self, request: Request) -> Response:

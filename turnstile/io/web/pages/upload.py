@@ -1,8 +1,10 @@
 """`/enrol`: pictures from files or a phone's camera, judged before any of them is kept."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,25 +12,30 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from turnstile.counts import counted
+from turnstile.errors import PictureError
 from turnstile.io.web.admission import asker_of, needs
 from turnstile.io.web.link import RefusedWishError
 from turnstile.io.web.pages.asking import (
     JUDGE_S,
     Asking,
     form_of,
-    person_path,
+    new_person_path,
     text_of,
     texts_of,
     with_query,
 )
-from turnstile.io.web.pages.pictures import PendingPicture, PendingPictures, picture_response
+from turnstile.io.web.pages.pictures import PendingPicture, PendingPictures, media_type_of, picture_response
 from turnstile.io.web.rendering import redirect, render
 from turnstile.requests.answers import Done, PictureJudged
 from turnstile.requests.wishes import MAX_PICTURE_BYTES, EnrolPicture, JudgePicture
+from turnstile.vision.shrinking import shrunk_jpeg
 from turnstile.web.forms import FormError, wish_of
 
 PATH = "/enrol"
 MAX_FILES = 10
+MAX_FILE_BYTES = 20 * 2**20
+SHRUNK_PX = 2400
+"""Long side of a picture that is larger than may be sent, or of a kind that browsers do not show."""
 MAX_UPLOAD_BYTES = 64 * 2**20
 """Of all files of one upload."""
 
@@ -79,12 +86,7 @@ class UploadPages:
         if problem:
             here = with_query(PATH, [("person", person)]) if person else PATH
             return redirect(request, here, problem=problem)
-        judged = await asyncio.gather(*(self._judge(request, person, data) for _, data in files))
-        owner = asker_of(request).name
-        tokens = [
-            self.pending.add(owner=owner, person=person, name=name, data=data, judged=one)
-            for (name, data), one in zip(files, judged, strict=True)
-        ]
+        tokens = await asyncio.gather(*(self._judge(request, person, *file) for file in files))
         return redirect(request, judged_path(person, tokens))
 
     async def judged(self, request: Request) -> Response:
@@ -136,17 +138,34 @@ class UploadPages:
         left = [
             token for token in others if (one := self.pending.find(token, owner)) and one.judged.may_anyway
         ]
-        then = judged_path(person, left) if left else person_path(person) if done else PATH
+        then = judged_path(person, left) if left else new_person_path(person) if done else PATH
         return redirect(request, then, done=" ".join(done), problem=" ".join(problems))
 
-    async def _judge(self, request: Request, person: str, data: bytes) -> PictureJudged:
+    async def _judge(self, request: Request, person: str, name: str, data: bytes) -> str:
+        """Have a picture judged, keep it for a while, and return its token."""
         try:
+            data = await _as_it_can_be_sent(data)
             wish = wish_of(JudgePicture, person=person, data=data)
-            return await self.asking.broker(request, wish, PictureJudged, within_s=JUDGE_S)
+            judged = await self.asking.broker(request, wish, PictureJudged, within_s=JUDGE_S)
+        except PictureError as error:
+            data, judged = b"", PictureJudged(problem=str(error))
         except RefusedWishError as error:
             if error.refusal.forbidden:
                 raise
-            return PictureJudged(problem=str(error), may_anyway=error.refusal.may_anyway)
+            judged = PictureJudged(problem=str(error), may_anyway=error.refusal.may_anyway)
+        owner = asker_of(request).name
+        return self.pending.add(owner=owner, person=person, name=name, data=data, judged=judged)
+
+
+async def _as_it_can_be_sent(data: bytes) -> bytes:
+    """Return a picture as it is if it is small and of a kind that browsers show, else as a smaller JPEG.
+
+    Raises:
+        PictureError: it is no picture.
+    """
+    if len(data) <= MAX_PICTURE_BYTES and media_type_of(data):
+        return data
+    return await run_in_threadpool(shrunk_jpeg, data, long_side_px=SHRUNK_PX)
 
 
 def show_judged(request: Request, pending: PendingPictures) -> Response:
@@ -168,7 +187,7 @@ def show_judged(request: Request, pending: PendingPictures) -> Response:
     )
 
 
-def judged_path(person: str, tokens: list[str]) -> str:
+def judged_path(person: str, tokens: Sequence[str]) -> str:
     """Return the address of the page that shows what was said of pictures."""
     return with_query(f"{PATH}/judged", [("person", person), *(("picture", token) for token in tokens)])
 
@@ -199,8 +218,8 @@ async def _files_of(form: FormData) -> list[tuple[str, bytes]]:
     found = []
     for one in form.getlist("files"):
         if isinstance(one, UploadFile) and one.filename:
-            if one.size is not None and one.size > MAX_PICTURE_BYTES:
-                raise FormError(f"{one.filename[:80]} is larger than {MAX_PICTURE_BYTES // 2**20} MB")
+            if one.size is not None and one.size > MAX_FILE_BYTES:
+                raise FormError(f"{one.filename[:80]} is larger than {MAX_FILE_BYTES // 2**20} MB")
             found.append((one.filename[:80], await one.read()))
     if not found:
         raise FormError("choose a picture first")

@@ -57,6 +57,7 @@ class VisitsPages:
             status_code=422 if problem else 200,
             query=query,
             problem=problem,
+            nobody=found is not None and not found.visits,
             entries=_in_order(found) if found else [],
             next_page=_next_page(query, found),
             csv=query.address("/visits.csv", before=""),
