@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import START_NS, a_result
-from tests.support.crowd import ANN, SETTINGS, STEP_NS, seen
+from tests.support.crowd import ANN, SETTINGS, STEP_NS, encoding_of, seen
 from turnstile.access.decider import Decider, Now
 from turnstile.access.replay import taken, told
 from turnstile.commands.cli import main
 from turnstile.io.access.recording import ResultFile
+from turnstile.io.people.anchors import open_anchors
+from turnstile.io.site.file import load
 from turnstile.protocol.messages import Access
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
@@ -115,3 +117,14 @@ def test_what_cannot_be_replayed_is_said(
     """On the error output."""
     assert main(["replay", "--config", str(site), *arguments]) == code
     assert words in capsys.readouterr().err
+
+
+def test_a_face_that_was_anchored_since_is_denied(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`turnstile not` said that it was not hers."""
+    settings = load(site)
+    anchors = open_anchors(settings.gallery, settings.recognition.encoding)
+    anchors.add(ANN, "9f:17", encoding_of(ANN))
+    assert main(["replay", "--config", str(site)]) == 0
+    line, total = capsys.readouterr().out.splitlines()
+    assert "granted Ann Lee, 0.420  →  denied unknown, not recognised" in line
+    assert total == "1 verdict then, 1 now: 1 other verdict"

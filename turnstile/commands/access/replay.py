@@ -1,28 +1,34 @@
 """Decide recorded results again, with the settings and rules of another site file.
 
 The visits that would end otherwise are listed with both verdicts. Results are recorded where the site file
-says `decision.record`.
+says `decision.record`. Faces that `turnstile not` anchored since then are denied.
 """
 
 import argparse
 import datetime as dt
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import msgspec
+
 from turnstile.access.decider import Decider
-from turnstile.access.replay import Difference, differences, replay
+from turnstile.access.replay import AnyRecord, Difference, RecordedResult, differences, replay
 from turnstile.access.rules import Rules
 from turnstile.commands.options import add_config
 from turnstile.counts import counted
 from turnstile.errors import ConfigError
 from turnstile.io.access import recording as resultfile
 from turnstile.io.access import rules_file
+from turnstile.io.people.anchors import open_anchors
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.progress import progress
 from turnstile.io.site.terminal import printable
 from turnstile.log.question import TIMES, moment
+from turnstile.people.anchors import deny_anchored
+from turnstile.people.encodings import Encodings
 from turnstile.protocol.messages import Access
 from turnstile.protocol.reasons import WORDS
 from turnstile.site.settings import Site
@@ -46,14 +52,28 @@ def run(options: argparse.Namespace) -> int:
     path = options.recording or _recording_of(site)
     rules = rules_of(site, options.config)
     begin_ns = moment(options.since, now=dt.datetime.now().astimezone()) if options.since else 0
+    anchors = open_anchors(site.gallery, site.recognition.encoding).read().encodings
+    records = (one for one in progress(resultfile.read(path), "deciding again") if one.at_ns >= begin_ns)
     before, after = replay(
-        (one for one in progress(resultfile.read(path), "deciding again") if one.at_ns >= begin_ns),
+        anchored(records, anchors, site.recognition.encoding),
         Decider(settings=site.decision, encoding=site.recognition.encoding, rules=rules),
         local=lambda at_ns: rules_file.local_time(rules, at_ns / 1e9),
     )
     for line in report(before, after):
         sys.stdout.write(f"{printable(line)}\n")
     return EXIT_STOPPED
+
+
+def anchored(
+    records: Iterable[AnyRecord], anchors: Mapping[str, Encodings], engine: str
+) -> Iterator[AnyRecord]:
+    """Give records in which no limit admits a face that is nearer to an anchor than to its person."""
+    for one in records:
+        if isinstance(one, RecordedResult):
+            denied = deny_anchored(one.result, anchors, engine)
+            yield msgspec.structs.replace(one, result=denied)
+        else:
+            yield one
 
 
 def report(before: list[Access], after: list[Access]) -> list[str]:

@@ -14,11 +14,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
-
 from turnstile.access.decider import Decider
-from turnstile.access.replay import AnyRecord, RecordedResult, replay
-from turnstile.commands.access.replay import report, rules_of
+from turnstile.access.replay import AnyRecord, replay
+from turnstile.commands.access.replay import anchored, report, rules_of
 from turnstile.commands.log.opened import add_log
 from turnstile.commands.people.pictures import read_enrolled
 from turnstile.commands.people.visit import encoding_of, event, granted_to, grants_of, visit_of
@@ -33,7 +31,7 @@ from turnstile.io.site.progress import progress
 from turnstile.io.site.terminal import printable
 from turnstile.io.store.opened import open_log
 from turnstile.io.store.store import Store
-from turnstile.people.anchors import deny_anchored, nearest_anchor
+from turnstile.people.anchors import nearest_anchor
 from turnstile.people.encodings import Encodings
 from turnstile.people.gallery import build_gallery, templates
 from turnstile.people.register import Encoded
@@ -165,15 +163,9 @@ def _by_recording(site: Site, config: Path, person: str, face: Encodings) -> Ite
     if not site.decision.record or not path.exists():
         return
     anchors = {name_key(person): face}
-
-    def deny(records: Iterable[AnyRecord]) -> Iterator[AnyRecord]:
-        for one in records:
-            if isinstance(one, RecordedResult):
-                denied = deny_anchored(one.result, anchors, site.recognition.encoding)
-                yield msgspec.structs.replace(one, result=denied)
-
     before = _decided(site, config, recording.read(path))
-    after = _decided(site, config, deny(recording.read(path)))
+    denied = anchored(recording.read(path), anchors, site.recognition.encoding)
+    after = _decided(site, config, denied)
     yield "by the recording:"
     yield from (f"  {line}" for line in report(before, after))
 
