@@ -16,13 +16,15 @@ import numpy as np
 import yaml
 from zmq.utils import z85
 
+from tests.support.asking import a_request
 from tests.support.messages import one_of_each
 from tests.support.processes import ROOT
 from tests.support.pth import ORDERED_DICT, framed, pth, tensor, text
 from turnstile.access import replay, rules
-from turnstile.errors import ConfigError, LogError, ModelError, PictureError, WireError
+from turnstile.errors import ConfigError, LogError, ModelError, PictureError, TurnstileError, WireError
 from turnstile.io.access import recording, rules_file
 from turnstile.io.bus import bundle, keys
+from turnstile.io.requests.rules_text import RulesText
 from turnstile.io.site import file
 from turnstile.log import lines as accesslog
 from turnstile.people.gallery import from_message
@@ -30,6 +32,24 @@ from turnstile.protocol.jpeg import check_jpeg
 from turnstile.protocol.messages import Access, Frame, People, Result, Work, decode, encode
 from turnstile.protocol.permissions import may_subscribe, why_not_send
 from turnstile.protocol.roles import ROLES, Identity
+from turnstile.requests import rules_edits
+from turnstile.requests.accounts import MAY, why_not
+from turnstile.requests.answers import (
+    Done,
+    EnrolledPictureState,
+    PeopleFound,
+    PersonEntry,
+    decode_answer,
+    encode_answer,
+)
+from turnstile.requests.wishes import (
+    EnrolPicture,
+    FindVisits,
+    IgnoreUnknowns,
+    SetValidity,
+    decode_wish,
+    encode_wish,
+)
 from turnstile.vision.models import dlib_file, torch_file
 
 MAX_FRAME_BYTES, MAX_FRAME_PX = 4 * 2**20, 9_000_000
@@ -124,6 +144,28 @@ def _rules(data: bytes, folder: Path) -> str:
     return "rules"
 
 
+def _rules_edit(data: bytes, folder: Path) -> str:
+    """Change whatever stands in the rules file in each way."""
+    text = RulesText(_file(folder / "rules.yaml", data), doors=("front_door", "store"))
+    text.changed(lambda found: rules_edits.block(found, "Ann Lee"))
+    text.changed(lambda found: rules_edits.set_validity(found, "Ann Lee", "2026-01-01", ""))
+    text.changed(lambda found: rules_edits.rename(found, "Ann Lee", "Ann Roe"))
+    text.changed(lambda found: rules_edits.forget(found, "Carl Moe"))
+    return "changed"
+
+
+def _wish(data: bytes, _folder: Path) -> str:
+    """Go the way of a wish in the broker and in a logger."""
+    wish = decode_wish(data)
+    may = [role for role in MAY if not why_not(a_request(data, role=role, doors=("front_door",)), wish)]
+    return f"may be had by {len(may)} roles"
+
+
+def _answer(data: bytes, _folder: Path) -> str:
+    decode_answer(data)
+    return "an answer"
+
+
 def _model(data: bytes, _folder: Path) -> str:
     dlib_file.read(data, name="model.dat")
     return "a network"
@@ -181,6 +223,25 @@ def _rules_examples() -> list[bytes]:
     return [
         "\n".join(lines).encode(),
         b"blocked: [Ann Lee]\nholidays: [2026-12-25]\ntimezone: Europe/Vienna\n",
+    ]
+
+
+def _wishes() -> list[bytes]:
+    return [
+        encode_wish(FindVisits(person="Ann", event="9f3a:17", at_most=2)),
+        encode_wish(EnrolPicture(person="Ann", data=b"picture")),
+        encode_wish(IgnoreUnknowns(unknowns=("9f3a:17",))),
+        encode_wish(SetValidity(person="Ann", from_day="2026-01-01")),
+    ]
+
+
+def _answers() -> list[bytes]:
+    entry = PersonEntry(
+        person="Ann", pictures=(EnrolledPictureState(file="ann.jpg", state="used"),), limit=0.3
+    )
+    return [
+        encode_answer(PeopleFound(people=(entry,), own_distances=(0.1,))),
+        encode_answer(Done(words="done")),
     ]
 
 
@@ -273,6 +334,9 @@ DECODERS: dict[str, Decoder] = {
     ),
     "site": Decoder(feed=_site, refusals=(ConfigError,), seeds=_site_examples),
     "rules": Decoder(feed=_rules, refusals=(ConfigError,), seeds=_rules_examples),
+    "rules_edit": Decoder(feed=_rules_edit, refusals=(TurnstileError,), seeds=_rules_examples),
+    "wish": Decoder(feed=_wish, refusals=(WireError,), seeds=_wishes),
+    "answer": Decoder(feed=_answer, refusals=(WireError,), seeds=_answers),
     "model": Decoder(feed=_model, refusals=(ModelError,), seeds=_models),
     "torch_file": Decoder(feed=_torch_file, refusals=(ModelError,), seeds=_torch_files),
     "bundle": Decoder(feed=_bundle, refusals=(ConfigError,), seeds=_bundles),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.strangers.test_groups import near
 from tests.support.asking import a_request
 from tests.support.builders import a_ready, a_site, a_template, an_encoding
 from tests.support.waiting import pause, wait_until
@@ -22,6 +23,8 @@ from turnstile.io.people.enrolment import open_enrolment
 from turnstile.io.people.rates import StrangerRate
 from turnstile.io.requests.desk import MAX_OF_ONE, WITHIN_S
 from turnstile.io.requests.opening import kept_days, open_request_desk
+from turnstile.io.requests.strangers import StrangerEar
+from turnstile.io.strangers.store import UnknownVisit
 from turnstile.people.building import GalleryBuilder
 from turnstile.protocol.messages import Fetch, Log, Picture
 from turnstile.protocol.requests import Act, Reply, Request
@@ -33,15 +36,19 @@ from turnstile.requests.answers import (
     PictureJudged,
     RefusedWish,
     RulesFound,
+    UnknownsFound,
     decode_answer,
 )
 from turnstile.requests.wishes import (
+    DiscardUnknowns,
     EnrolPicture,
     ErasePerson,
     FindVisits,
     JudgePicture,
+    NameUnknowns,
     ReadPeople,
     ReadRules,
+    ReadUnknowns,
     RecordAct,
     RenamePerson,
     ReplaceRules,
@@ -266,3 +273,27 @@ def test_who_cannot_be_renamed_keeps_pictures_and_name(counter: Counter) -> None
     assert isinstance(answer, Done), answer
     assert [path.name for path in counter.faces.iterdir()] == ["ann_roe.jpg"]
     assert rules.read_text() == "blocked: [Ann Roe]\n"
+
+
+def test_a_clerk_of_one_door_sees_unknown_people_of_that_door_only(counter: Counter) -> None:
+    """Of one face at two doors the one visit; who was seen elsewhere can be neither named nor discarded."""
+    at_ns = time.time_ns()
+    for seq, camera in enumerate(("front_door", "back_door")):
+        visit = UnknownVisit(f"aa:{seq}", camera, at_ns + seq, "Ann", 0.5, near(1), b"jpeg")
+        assert isinstance(counter.access.strangers, StrangerEar)
+        counter.access.strangers.keep(visit)
+    found = counter.answer_to(a_request(ReadUnknowns(), role="clerk", doors=("front_door",)))
+    assert isinstance(found, UnknownsFound)
+    assert [(one.id, one.visits, one.cameras) for one in found.unknowns] == [("aa:0", 1, ("front_door",))]
+    nobody = counter.answer_to(a_request(ReadUnknowns(), role="clerk", doors=("store",)))
+    assert isinstance(nobody, UnknownsFound)
+    assert nobody.unknowns == ()
+    for wish in (NameUnknowns(unknowns=("aa:1",), person="Ann"), DiscardUnknowns(unknowns=("aa:1",))):
+        refusal = counter.answer_to(a_request(wish, role="clerk", doors=("store",)))
+        assert isinstance(refusal, RefusedWish)
+        assert "other doors" in refusal.problem
+    done = counter.answer_to(a_request(DiscardUnknowns(unknowns=("aa:0",)), doors=("front_door",)))
+    assert isinstance(done, Done)
+    left = counter.answer_to(a_request(ReadUnknowns()))
+    assert isinstance(left, UnknownsFound)
+    assert [one.id for one in left.unknowns] == ["aa:1"]

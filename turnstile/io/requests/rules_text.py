@@ -27,6 +27,12 @@ EMPTY = "{}\n"
 WIDTH_CHARS = 100
 
 
+_UNFIT_FOR_EDITS = (
+    *(YAMLError, ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError),
+)
+"""What `ruamel.yaml` and edits raise for a file that does not hold rules."""
+
+
 class EarlierRules(msgspec.Struct, frozen=True, kw_only=True):
     """What stood in the file before its last change from here."""
 
@@ -118,7 +124,7 @@ class RulesText:
             edit(document)
             made = io.StringIO()
             yaml.dump(document, made)
-        except (YAMLError, ValueError, TypeError, AttributeError) as error:
+        except _UNFIT_FOR_EDITS as error:
             words = " ".join(f"{error}".split())[:300]
             raise TurnstileError(f"{self.path} cannot be changed, put it right first: {words}") from error
         return made.getvalue()
