@@ -74,6 +74,14 @@ def test_what_nobody_needs_yet_is_held_back_and_the_newest_of_each_sender_kept()
     assert intake.take(waiting.__contains__) == 9
 
 
+def test_a_frame_under_the_topic_of_another_sender_takes_none_of_its_frames() -> None:
+    """Nobody has checked yet which of them may send frames of that camera."""
+    intake = Intake[int](room=4)
+    intake.put("frame.door.", 1, 1, lambda _: True)
+    intake.put("frame.door.", 2, 2, lambda _: False)
+    assert (intake.take(lambda _: False), intake.take(lambda _: False), intake.dropped) == (1, 2, 0)
+
+
 def test_a_queued_frame_that_can_wait_by_the_time_it_is_taken_is_held_back() -> None:
     """Unless a newer one of its sender is held back already: then it is dropped and counted."""
     intake = Intake[int](room=4)

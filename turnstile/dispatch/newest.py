@@ -2,7 +2,8 @@
 
 Pure. In a flood, frames come faster than they can be checked. Those that a newer one of the same sender has
 overtaken are dropped before anything is spent on them. So are frames that nobody needs yet: no display shows
-their camera, and an earlier frame of it still waits for a recognizer, or is with one.
+their camera, and an earlier frame of it still waits for a recognizer, or is with one. What one sender sends
+replaces nothing of another: who that is has not been checked yet.
 """
 
 from collections import deque
@@ -107,15 +108,14 @@ class Intake(Generic[T]):
             newest: the frame.
             can_wait: tells of a camera whether recognizers do not need its next frame yet.
         """
-        held = self._held.get(about, {})
-        if self._is_needed(about, can_wait):
-            self.dropped += len(held)
-            held.clear()
-            self._queue.put((about, connection), (about, connection, newest))
-            return
-        self.held_back += 1
+        held = self._held.pop(about, {})
         self.dropped += connection in held
         held[connection] = newest
+        if self._is_needed(about, can_wait):
+            for sender, frame in held.items():
+                self._queue.put((about, sender), (about, sender, frame))
+            return
+        self.held_back += 1
         self._held[about] = held
 
     def take(self, can_wait: Callable[[str], bool]) -> T | None:
