@@ -172,7 +172,7 @@ class BrokerNode:
                 self._look_at(received)
                 left -= COST_OF_OTHERS
                 continue
-            self.frames.put(received.topic, received.connection, received, self.dispatch.dispatcher.can_wait)
+            self.frames.put(received.topic, received.connection, received, self.dispatch.can_wait)
             left -= 1
             if received.connection in heard and count >= FRAMES_A_TURN:
                 break
@@ -182,7 +182,7 @@ class BrokerNode:
     def _look_at_frames(self) -> None:
         """Take in some of the frames; in a flood, those that newer ones have overtaken are dropped unseen."""
         for _ in range(FRAMES_A_TURN):
-            if (waiting := self.frames.take(self.dispatch.dispatcher.can_wait)) is None:
+            if (waiting := self.frames.take(self.dispatch.can_wait)) is None:
                 break
             self._look_at(waiting)
 

@@ -45,6 +45,11 @@ def a_desk_with_work_out() -> tuple[DispatchDesk, Work]:
     return desk, work
 
 
+def film(desk: DispatchDesk, *, seq: int, change: float | None) -> None:
+    """Let the desk take a frame of which so much has changed, that many milliseconds after the start."""
+    desk.take(msgspec.structs.replace(a_frame(seq=seq), change=change), seq * MS)
+
+
 def offer_picture(desk: DispatchDesk) -> None:
     """Queue an enrolment picture."""
     desk.dispatcher.offer_picture(Job(kind="picture", key=PICTURE.digest, seq=0, body=PICTURE, came_ns=0))
@@ -97,6 +102,21 @@ def test_cameras_of_the_site_file_always_have_a_place() -> None:
     assert desk.take(a_frame(camera="front_door"), MS)
     assert desk.take(a_frame(camera="a", seq=2), MS)
     assert (desk.counts["refused_cameras"], desk.counts["frames_in"]) == (1, 4)
+
+
+def test_no_frame_of_an_empty_scene_can_wait() -> None:
+    """A missing one may hide a change, which asks for a look. So each look would ask for the next."""
+    desk = a_desk()
+    film(desk, seq=1, change=0.0)
+    ((_, work),) = desk.due(MS)
+    assert isinstance(work, Work)
+    assert desk.can_wait("front_door"), "nobody has looked yet"
+    desk.recognized(a_result(work=work, full_scan=True), 2 * MS)
+    film(desk, seq=3, change=0.0)
+    assert desk.dispatcher.waiting_frames == 1
+    assert not desk.can_wait("front_door")
+    film(desk, seq=4, change=None)
+    assert desk.can_wait("front_door"), "that camera cannot tell"
 
 
 def test_recognizers_beyond_the_limit_are_counted_and_get_nothing() -> None:

@@ -125,6 +125,10 @@ class DispatchDesk:
             self._unchanged[frame.camera] = (frame, now_ns)
         return True
 
+    def can_wait(self, camera: str) -> bool:
+        """Tell whether a camera's next frame is not needed yet, neither by recognizers nor by the gate."""
+        return self.dispatcher.can_wait(camera) and not self.gate.needs_each(camera)
+
     def unchanged(self, now_ns: int) -> list[Recognized]:
         """Return answers to frames that needed no look: nobody is there."""
         if not self._unchanged:

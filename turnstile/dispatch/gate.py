@@ -34,6 +34,8 @@ class _LastLook:
     """When the newest frame came that was looked at."""
     is_empty: bool = False
     """Whether all of that one was searched, and nobody found."""
+    tells_change: bool = False
+    """Whether the newest frame said how much changed."""
     has_visits: bool = False
 
 
@@ -50,11 +52,16 @@ class Gate:
         """Note a frame, and tell whether somebody may be seen in it who was not there before."""
         scene = self._scenes.setdefault(frame.camera, _LastLook())
         is_next = (frame.instance, frame.seq) == (scene.instance, scene.seq + 1)
-        scene.instance, scene.seq = frame.instance, frame.seq
+        scene.instance, scene.seq, scene.tells_change = frame.instance, frame.seq, frame.change is not None
         if not is_next or self._has_changed(frame):
             scene.changed_ns = came_ns
         is_known = scene.is_empty and not scene.has_visits and scene.changed_ns <= scene.looked_ns
         return not (self._is_used and is_known and came_ns - scene.looked_ns < self._look_every_ns)
+
+    def needs_each(self, camera: str) -> bool:
+        """Tell whether frames of a camera need no look soon, if none of them is missing until then."""
+        scene = self._scenes.get(camera)
+        return self._is_used and scene is not None and scene.tells_change and scene.is_empty
 
     def learn(self, result: Result, came_ns: int) -> None:
         """Note the answer to a look; one at an older frame than the newest that was looked at says nothing.
