@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ExceptionHandler
 
@@ -35,6 +35,7 @@ def handlers() -> dict[int | type[Exception], ExceptionHandler]:
         HTTPException: _http,
         RefusedWishError: _refused,
         NoAnswerError: _no_answer,
+        ClientDisconnect: _gone,
         Exception: _unexpected,
     }
 
@@ -63,6 +64,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _no_answer(request: Request, error: Exception) -> Response:
     return failure(request, 504, f"{error}. Nobody can tell whether it was done; try again soon.")
+
+
+async def _gone(_request: Request, _: Exception) -> Response:
+    return PlainTextResponse("the rest did not come\n", 400)
 
 
 async def _unexpected(request: Request, _: Exception) -> Response:

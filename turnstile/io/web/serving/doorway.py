@@ -19,6 +19,8 @@ from turnstile.web.places import is_at_least
 
 PROXY_SECRET = "turnstile-proxy-secret"  # noqa: S105 - the name of a header
 BODY_BYTES = {"nobody": 64 * 2**10, "somebody": 2**20, "upload": 65 * 2**20}
+HEAD_BYTES = 16 * 2**10
+"""Path, query and headers; h11 bounds only what comes in parts."""
 UPLOADS = ("/enrol",)
 """Below these paths clerks may send pictures."""
 BODY_PAUSE_S, BODY_S = 10.0, 60.0
@@ -50,13 +52,17 @@ class DoorwayRules:
         """Pass a request on, or answer why it is refused."""
         headers = Headers(scope=scope)
         scope.setdefault("state", {})["peer"] = scope["client"]
+        answer = self._with_headers(send)
+        if _head_bytes(scope) > HEAD_BYTES:
+            too_large = PlainTextResponse(f"at most {HEAD_BYTES // 2**10} KB of headers are valid\n", 431)
+            await _refuse(scope, receive, answer, too_large)
+            return
         refusal = self._why_no_proxy(scope, headers) or why_not(
             self._doorway,
             headers,
             method=scope.get("method", "GET"),
             is_websocket=scope["type"] == "websocket",
         )
-        answer = self._with_headers(send)
         if refusal:
             await _refuse(scope, receive, answer, PlainTextResponse(refusal + "\n", 403))
         else:
@@ -137,6 +143,11 @@ def _bounded(receive: Receive, at_most: int) -> Receive:
 
 def _too_large(at_most: int) -> str:
     return f"at most {at_most // 2**10} KB are valid here"
+
+
+def _head_bytes(scope: Scope) -> int:
+    names_and_values = sum(len(name) + len(value) for name, value in scope["headers"])
+    return names_and_values + len(scope["path"]) + len(scope["query_string"])
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:

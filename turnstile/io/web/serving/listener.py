@@ -21,7 +21,7 @@ from turnstile.web.attempts import network_of
 
 AT_MOST = 512
 AT_MOST_EACH = 128
-WAIT_S = 10.0
+WAIT_S = 15.0
 """How long a connection may be without somebody who is signed in."""
 
 Peer = tuple[str, int]

@@ -22,13 +22,13 @@ from turnstile.errors import ConfigError
 from turnstile.io.runner.worker import Worker
 from turnstile.io.web.link import BusLink
 from turnstile.io.web.serving.addresses import address_at
+from turnstile.io.web.serving.doorway import HEAD_BYTES
 from turnstile.io.web.serving.listener import WAIT_S, BoundedListener, Connections
 from turnstile.io.web.serving.stalled import SWEEP_EVERY_S, OpenConnection, StalledConnections
 from turnstile.site.web import TlsSettings, WebSettings
 
 CLOSE_S = 3.0
 BACKLOG = 1024
-HEADER_BYTES = 16 * 2**10
 
 Beside = Callable[[], Awaitable[None]]
 
@@ -142,7 +142,7 @@ def serve(
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=int(WAIT_S),
-        h11_max_incomplete_event_size=HEADER_BYTES,
+        h11_max_incomplete_event_size=HEAD_BYTES,
         ws_max_size=64 * 1024,
         ws_max_queue=8,
         ws_per_message_deflate=False,
