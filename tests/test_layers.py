@@ -219,6 +219,7 @@ COMMANDS: dict[str, set[str]] = {
         "io.site",
         "io.store",
         "io.supervise",
+        "io.web.serving",
         "people",
         "protocol",
         "site",

@@ -134,6 +134,18 @@ def test_webhooks_run_beside_the_broker() -> None:
     assert not [name for name in units(site, elsewhere, MACHINE) if "webhook" in name]
 
 
+def test_the_web_node_writes_accounts_and_reads_its_certificate() -> None:
+    """It is a command, not a program of its own."""
+    tls = {"certificate": "/home/tls/server.pem", "key": "/home/tls/server.key"}
+    lines = unit("-web.service", a_site(web={"folder": "/var/lib/turnstile/web", "tls": tls}))
+    assert values("ExecStart", lines) == [
+        "/opt/turnstile/.venv/bin/python -m turnstile web --config /etc/turnstile/site.yaml"
+    ]
+    assert values("ReadWritePaths", lines) == ["/var/lib/turnstile/web"]
+    assert values("ProtectHome", lines) == ["read-only"]
+    assert "turnstile-broker.service" in values("After", lines)[0]
+
+
 def test_what_a_site_puts_into_homes_and_tmp_stays_in_reach() -> None:
     """Read-only, or as it is: a private /tmp would hide it."""
     machine = Machine(

@@ -27,6 +27,7 @@ MEMORY: dict[ProcessKind, str] = {
     "recognizer": "2G",
     "capture": "1G",
     "display": "1G",
+    "web": "1G",
 }
 """Several times what each was seen to take. A broker holds what slow displays have not taken yet."""
 
@@ -125,8 +126,8 @@ def _refuse_to_write_programs(site: Site, one: Process, machine: Machine) -> Non
 
 def unit_of(process: Process) -> str:
     """Return the name of a process's unit."""
-    if process.kind == "broker":
-        return "turnstile-broker.service"
+    if process.kind in ("broker", "web"):
+        return f"turnstile-{process.kind}.service"
     at = "@" if process.kind == "recognizer" else "-"
     return f"turnstile-{process.kind}{at}{process.name}.service"
 
@@ -151,12 +152,14 @@ def _service(site: Site, one: Process, here: Sequence[Process], machine: Machine
         for other in here
         if other.kind != "display" and START_ORDER.index(other.kind) < START_ORDER.index(one.kind)
     ]
-    named = [] if one.kind == "broker" else ["--name", name]
-    command = [machine.python, f"{machine.programs}/{PROGRAMS[one.kind]}", "--config", machine.site_file]
+    named = [] if one.kind in ("broker", "web") else ["--name", name]
+    program = PROGRAMS.get(one.kind)
+    started = [f"{machine.programs}/{program}"] if program else ["-m", "turnstile", one.kind]
+    command = [machine.python, *started, "--config", machine.site_file]
     paths = [*_reads(site, one), *_writes(site, one)]
     return "".join(
         (
-            _unit(f"Turnstile {one.kind} {name}" if named else "Turnstile broker", before),
+            _unit(" ".join(["Turnstile", one.kind, *named[1:]]), before),
             _what_runs([*command, *named], machine, start_s=300 if one.kind == "recognizer" else 90),
             *(f"{line}\n" for line in _of_its_own(site, one)),
             _sandbox(machine, paths, writes=_writes(site, one), memory=MEMORY[one.kind]),
@@ -248,6 +251,9 @@ def _reads(site: Site, one: Process) -> Iterator[str]:
         yield from (site.gallery.faces, site.gallery.anchors_folder, site.decision.rules)
     if one.kind == "recognizer" and site.decision.liveness_network:
         yield site.decision.liveness_network
+    if site.web is not None and one.kind == "web":
+        yield from (site.web.tls.certificate, site.web.tls.key) if site.web.tls else ()
+        yield from (site.web.proxy.secret_file,) if site.web.proxy else ()
     if one.kind == "capture":
         source = site.cameras[one.key].source
         yield from (source,) if isinstance(source, str) else source if isinstance(source, tuple) else ()
@@ -265,6 +271,8 @@ def _writes(site: Site, one: Process) -> list[str]:
         files = [logger.file, *([logger.witness] if logger.witness else [])]
         files += [] if "://" in logger.store_address else [logger.store_address]
         return list(dict.fromkeys(map(_folder, files)))
+    if one.kind == "web" and site.web is not None:
+        return [site.web.folder]
     return []
 
 

@@ -241,6 +241,16 @@ def test_a_webhook_that_cannot_start_is_an_error(folder: Path, capsys: pytest.Ca
     assert check(config, capsys)[0] == 0
 
 
+def test_pages_that_cannot_start_are_an_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their address is told, and a certificate is looked at."""
+    code, printed, _ = check(write_site(folder, "web: {}"), capsys)
+    assert code == 0
+    assert "pages at http://127.0.0.1:8470" in printed
+    code, _, said = check(write_site(folder, "web: {tls: {certificate: none.pem, key: none.key}}"), capsys)
+    assert code == 78
+    assert "none.pem cannot be used" in said
+
+
 def test_a_file_of_something_else_where_a_node_writes_is_an_error(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -210,6 +210,23 @@ displays: {porter: {host: front}}
 """
 
 
+def test_a_bundle_for_the_web_node_names_all_loggers(site_file: Path, folder: Path) -> None:
+    """It asks each; what they write where is not told, and others get nothing of the pages."""
+    document = yaml.safe_load(site_file.read_text())
+    document["web"] = {}
+    document["loggers"] = {"log": {"file": "a.txt"}, "spare": {"file": "b.txt"}}
+    site_file.write_text(yaml.safe_dump(document))
+    main(["keys", "init", "--config", str(site_file)])
+    for name in ("web", "front_door"):
+        packed = folder / f"{name}.bundle"
+        assert main(["keys", "bundle", name, "--config", str(site_file), "--to", str(packed)]) == 0
+        bundle.unpack(packed, folder / name)
+    theirs = yaml.safe_load((folder / "web" / "site.yaml").read_text())
+    assert theirs["loggers"] == {"log": {"file": "log.txt"}, "spare": {"file": "spare.txt"}}
+    assert theirs["web"] == {}
+    assert "web" not in yaml.safe_load((folder / "front_door" / "site.yaml").read_text())
+
+
 def test_a_bundle_for_a_host_is_all_that_it_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Once each key, whatever the number of processes; the broker's machine keeps the folder itself."""
     (folder / "configs").mkdir()

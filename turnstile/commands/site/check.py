@@ -32,6 +32,7 @@ from turnstile.io.runner.node import EXIT_CONFIG, EXIT_CRASHED, EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.machine import this_host
 from turnstile.io.site.terminal import printable
+from turnstile.io.web.serving.addresses import address_at, doorway_of
 from turnstile.people.agreement import (
     EnrolledPicture,
     alike,
@@ -64,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
     broken = [
         *broken_sources(site, bundled=bundled),
         *broken_webhooks(site, bundled=bundled),
+        *broken_pages(site),
         *clashing_ports(site),
         *shared_devices(site.cameras, device=os.path.realpath),
     ]
@@ -107,6 +109,16 @@ def broken_webhooks(site: Site, *, bundled: bool) -> Iterator[str]:
             yield f"webhooks.{name}: {error}"
 
 
+def broken_pages(site: Site) -> Iterator[str]:
+    """Yield why the web node cannot start, on the machine where it runs."""
+    if site.web is None or site.web.host not in ("", this_host(site.hosts)):
+        return
+    try:
+        doorway_of(site.web)
+    except ConfigError as error:
+        yield str(error)
+
+
 def ruled_and_not_enrolled(site: Site, site_path: Path) -> Iterator[str]:
     """Yield whom the rules name though nobody enrolled is called so, where the pictures are here."""
     rules = rules_file.standing(rules_file.places_of(site, site_path), doors=site.cameras).rules
@@ -143,6 +155,9 @@ def summary(site: Site, *, bundled: bool = False) -> Iterator[tuple[str, str]]:
         yield "display", f"{name}: {', '.join(display.cameras) or 'all cameras'}{_on(display.host)}"
     for name, webhook in site.webhooks.items():
         yield "webhook", f"{name}: {masked(webhook.url)}"
+    if site.web is not None:
+        port = int(site.web.listen.rpartition(":")[2])
+        yield "web", f"pages at {address_at(site.web, port)}{_on(site.web.host)}"
 
 
 def ruled_by(site: Site, site_path: Path) -> Iterator[tuple[str, str]]:

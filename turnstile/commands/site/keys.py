@@ -20,7 +20,7 @@ from turnstile.io.bus.keys import KeyFolder
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.protocol.fields import Name
-from turnstile.protocol.roles import OPERATOR, ROLES, Identity, is_own_name
+from turnstile.protocol.roles import OPERATOR, ROLES, WEB, Identity, is_own_name
 from turnstile.site.settings import KeysSettings, Site
 
 DEFAULT_FOLDER = Path("keys")
@@ -140,6 +140,7 @@ def _named_in(site: Site) -> list[Identity]:
         *(Identity("recognizer", name) for name in site.recognizers),
         *(Identity("logger", name) for name in (*site.loggers, *site.webhooks)),
         *(Identity("display", name) for name in site.displays),
+        *((Identity(WEB, WEB),) if site.web is not None else ()),
     ]
 
 

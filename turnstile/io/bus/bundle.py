@@ -18,14 +18,14 @@ from turnstile.io.bus.keys import KeyFolder, KeyPair, write_private
 from turnstile.io.site import yaml_file
 from turnstile.io.site.file import load
 from turnstile.protocol.fields import Name
-from turnstile.protocol.roles import Identity, Role
+from turnstile.protocol.roles import WEB, Identity, Role
 from turnstile.site.fields import ELSEWHERE
 from turnstile.site.plan import SECTIONS, processes_on
 
 MAX_BYTES = 1024 * 1024
 SITE_FILE, KEYS = "site.yaml", "keys"
 
-_LEFT_OUT = ("gallery", "decision", "rules", "metrics")
+_LEFT_OUT = ("gallery", "decision", "rules", "metrics", "unknowns")
 """What only the broker reads."""
 
 _NETWORK = ("liveness_network", "liveness_sha256")
@@ -158,6 +158,13 @@ def _part_for(document: object, holders: Sequence[Holder]) -> dict[str, object]:
         name: entry if ("cameras", name) in own else {**(entry or {}), "source": ELSEWHERE}
         for name, entry in (part.get("cameras") or {}).items()
     }
+    if any(one.role == WEB for one in holders):  # it asks each logger, and shows all doors as displays do
+        part["loggers"] = {
+            name: {**{key: entry[key] for key in ("host",) if key in entry}, "file": f"{name}.txt"}
+            for name, entry in (document.get("loggers") or {}).items()
+        }
+    else:
+        part.pop("web", None)
     network = {key: value for key, value in (document.get("decision") or {}).items() if key in _NETWORK}
     part |= {"keys": {"folder": KEYS}, **({"decision": network} if network else {})}
     return part
