@@ -13,7 +13,7 @@ import yaml
 from tests.support.processes import ROOT
 from turnstile.commands.cli import main
 from turnstile.io.site.file import load
-from turnstile.protocol.roles import Identity
+from turnstile.protocol.roles import WEB, Identity
 from turnstile.site.settings import Site
 
 DEPLOY = ROOT / "deploy"
@@ -55,14 +55,16 @@ def test_every_node_of_the_site_runs_with_its_own_key(services: dict[str, Servic
     nodes = {
         "log": "logger_node.py",
         "pool": "recognizer_node.py",
+        "web": "web",
         "front_door": "capture_node.py",
         "back_door": "capture_node.py",
     }
-    assert set(nodes) == {*site.loggers, *site.recognizers, *site.cameras}
+    assert set(nodes) == {*site.loggers, *site.recognizers, *site.cameras, WEB}
     started = {}
     for service in services.values():
         for secret in service.get("secrets", ()):
-            _, program, _, name = service["entrypoint"]
+            _, program, *named = service["entrypoint"]
+            name = named[-1] if named else WEB
             assert secret == {"source": name, "target": "bundle"}
             started[name] = program
     assert started == nodes
@@ -81,11 +83,24 @@ def test_the_broker_is_watched_and_its_metrics_stay_on_this_machine(
     assert site.keys is not None
 
 
+def test_the_pages_stay_on_this_machine_and_have_a_certificate(
+    services: dict[str, Service], site: Site
+) -> None:
+    """Accounts are made by a service that is never started by itself, on the same files."""
+    web, accounts = services["web"], services["accounts"]
+    assert [(port["host_ip"], port["published"]) for port in web["ports"]] == [("127.0.0.1", "8470")]
+    assert site.web is not None
+    assert site.web.listen == "0.0.0.0:8470"
+    assert site.web.tls is not None
+    assert accounts["profiles"] == ["tools"]
+    assert web["volumes"][0]["source"] == accounts["volumes"][1]["source"]
+
+
 def test_only_a_webcams_container_has_a_device(services: dict[str, Service]) -> None:
-    """And only cameras and the broker reach beyond the bus."""
+    """And only cameras, the broker and the pages reach beyond the bus."""
     assert [name for name, one in services.items() if one.get("devices")] == ["front_door"]
     outside = [name for name, one in services.items() if "outside" in one["networks"]]
-    assert sorted(outside) == ["back_door", "broker"]
+    assert sorted(outside) == ["back_door", "broker", "web"]
 
 
 def test_recognizers_scale(services: dict[str, Service], site: Site) -> None:
