@@ -386,6 +386,45 @@ def test_what_accounts_do_waits_for_the_record(pages: PagesWithAccounts) -> None
     ]
 
 
+def test_an_admin_invites_signs_out_and_removes(pages: PagesWithAccounts) -> None:
+    """In the browser as by commands; the link is shown once, and all of it is on record."""
+    admin = pages.signed_up()
+    form = {"name": "Ida <b>", "role": "viewer", "door": ["gate", "nowhere"]}
+    page = admin.post("/accounts/invite", data=form).text
+    link = re.search(r"https://testserver(/invited/[\w-]+)", page)
+    assert link
+    ida = pages.browser()
+    ida.post(link[1], data={"password": PASSWORD, "again": PASSWORD})
+    assert is_in(ida)
+    assert pages.store.credentials("ida <b>").account.doors == ("gate",)  # type: ignore[union-attr]
+    assert "Ida &lt;b&gt;" in admin.get("/accounts").text
+    admin.post("/accounts/sign-out", data={"name": "Ida <b>"})
+    assert not is_in(ida)
+    admin.post("/accounts/remove", data={"name": "Ida <b>"})
+    admin.post("/accounts/remove", data={"name": "Ada"})
+    assert [one.name for one in pages.store.accounts()] == ["Ada"]
+    assert words_on_record(pages.store)[-2:] == [
+        "Ada signed Ida <b> out everywhere",
+        "Ada removed the account Ida <b>",
+    ]
+
+
+@pytest.mark.parametrize("form", [{"name": "", "role": "admin"}, {"name": "Ida", "role": "owner"}])
+def test_who_cannot_be_invited_is_not(pages: PagesWithAccounts, form: dict[str, str]) -> None:
+    """The page says why."""
+    admin = pages.signed_up()
+    assert admin.post("/accounts/invite", data=form).status_code == 303
+    assert 'class="banner problem"' in admin.get("/accounts").text
+
+
+def test_an_admin_of_some_doors_invites_nobody(pages: PagesWithAccounts) -> None:
+    """Who could be let in at others."""
+    browser = pages.browser()
+    browser.post(pages.invite("Ida", "admin", "gate"), data={"password": PASSWORD, "again": PASSWORD})
+    assert browser.get("/accounts").status_code == 403
+    assert browser.post("/accounts/invite", data={"name": "Eve", "role": "admin"}).status_code == 403
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     """It is not written over."""
     (tmp_path / FILE).write_bytes(b"no database" * 100)

