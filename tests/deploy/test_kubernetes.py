@@ -9,6 +9,7 @@ import yaml
 
 from tests.support.processes import ROOT
 from turnstile.io.site.file import load
+from turnstile.protocol.roles import WEB
 from turnstile.site.settings import Site
 
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -100,7 +101,7 @@ def test_nodes_of_the_site_run_with_bundles_of_their_own(site: Site) -> None:
         for container in pod(workload)["containers"]
         if container.get("command", [""])[0] == "from-bundle"
     }
-    names = {*site.cameras, *site.recognizers, *site.loggers}
+    names = {*site.cameras, *site.recognizers, *site.loggers, WEB}
     assert started == {name: f"/run/bundle/{name}.bundle" for name in names}
 
 
@@ -120,8 +121,23 @@ def test_probes_ask_what_the_broker_answers(site: Site) -> None:
         "readiness": "/readyz",
     }
     assert {probe["port"] for probe in probes.values()} == {"metrics"}
-    (service,) = (one for one in ALL if one["kind"] == "Service")
+    (service,) = (one for one in ALL if title(one) == "Service broker")
     assert service["spec"]["publishNotReadyAddresses"] is True
+
+
+def test_the_pages_have_a_certificate_before_they_start(site: Site) -> None:
+    """Made into the volume that the node reads it from, for the port that the service leads to."""
+    (web,) = (one for one in WORKLOADS if title(one) == "StatefulSet web")
+    (before,) = pod(web)["initContainers"]
+    (container,) = pod(web)["containers"]
+    assert site.web is not None
+    assert site.web.tls is not None
+    assert "turnstile web cert" in before["command"][-1]
+    (port,) = container["ports"]
+    assert site.web.listen == f"0.0.0.0:{port['containerPort']}"
+    folders = [one["mountPath"] for one in container["volumeMounts"] if one["name"] == "accounts"]
+    assert folders == [site.web.folder]
+    assert site.web.tls.key.startswith(f"{site.web.folder}/tls/")
 
 
 def test_recognizers_are_scaled_by_the_metric_that_the_adapter_makes() -> None:

@@ -84,6 +84,7 @@ class SignInPages:
         try:
             right = await self._accounts.checks.is_right(found, text(form, "password"))
         except BusyError:
+            attempts.succeeded(name, address=address, device=device)
             return render(request, "sign-in.html", status_code=503, to=to, name=name, problem=BUSY)
         if found is None or not right or not self._code_is_right(found, text(form, "code")):
             log.warning("a sign-in as %r from %s failed", name, address)
@@ -96,9 +97,7 @@ class SignInPages:
         asker = asker_of(request)
         self._accounts.store.sign_out(asker.name, session=request.state.session.id)
         self._accounts.record(asker, "signed out")
-        answer = forget(RedirectResponse("/sign-in", 303))
-        answer.headers["Clear-Site-Data"] = '"cache", "storage"'
-        return answer
+        return forget(RedirectResponse("/sign-in", 303))
 
     async def show_invitation(self, request: Request) -> Response:
         """Show who is invited. Nothing is used up: messengers open links to show what is behind."""

@@ -73,7 +73,7 @@ class DoorwayRules:
         proxy = self._doorway.proxy
         if proxy is None:
             return ""
-        peer = scope["client"][0] if scope["client"] else ""
+        peer = scope["client"][0].removeprefix("::ffff:") if scope["client"] else ""
         sent = headers.get(PROXY_SECRET, "").encode("latin-1")
         if not hmac.compare_digest(sent, proxy.secret) or peer != proxy.address:
             return "this site is reached by its proxy only"

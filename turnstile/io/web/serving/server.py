@@ -135,7 +135,7 @@ def serve(
         loop="asyncio",
         lifespan="off",
         log_config=None,
-        log_level=logging.WARNING,
+        log_level=logging.ERROR,  # it warns of each request that is malformed
         access_log=False,
         server_header=False,
         date_header=True,
