@@ -32,6 +32,7 @@ PURE: dict[str, set[str]] = {
     "health": {"protocol", "site"},
     "requests": {"protocol"},
     "strangers": {"people"},
+    "web.accounts": {"protocol", "web"},
     "web": {"access", "people", "protocol", "requests", "site"},
     "web.live": {"dispatch", "health", "protocol", "requests", "screen", "site"},
 }
@@ -111,7 +112,7 @@ WORLD: dict[str, set[str]] = {
     "io.people": {"files", "dispatch", "io.runner", "io.site", "people", "protocol", "site"},
     "io.screen": {"files", "io.runner", "protocol", "screen", "site", "vision"},
     "io.web": {"io.bus", "protocol", "requests", "web"},
-    "io.web.accounts": {"files", "io.web", "protocol", "requests", "web"},
+    "io.web.accounts": {"files", "io.web", "protocol", "requests", "web", "web.accounts"},
     "io.web.live": {"io.bus", "io.supervise", "io.web", "requests", "screen", "site", "web.live"},
     "io.web.serving": {
         "files",
@@ -125,6 +126,7 @@ WORLD: dict[str, set[str]] = {
         "site",
         "web",
         "web.live",
+        "web.accounts",
     },
     "io.web.pages": {
         "access",

@@ -9,8 +9,8 @@ from turnstile.io.web.accounts.sign_in import Accounts, text
 from turnstile.io.web.admission import asker_of, needs
 from turnstile.io.web.link import Asker
 from turnstile.io.web.rendering import redirect, render
+from turnstile.web.accounts.invitations import INVITED_HOURS, ROLES, why_no_account
 from turnstile.web.doorway import Doorway
-from turnstile.web.invitations import INVITED_HOURS, ROLES, why_no_account
 
 PAGE = "/accounts"
 

@@ -18,7 +18,7 @@ from turnstile.io.web.accounts.store import AccountStore, Credentials
 from turnstile.io.web.admission import asker_of
 from turnstile.io.web.link import Asker
 from turnstile.io.web.rendering import render
-from turnstile.web.attempts import SignInAttempts
+from turnstile.web.accounts.attempts import SignInAttempts
 
 WRONG = "Name, password or code is wrong."
 BUSY = "Many people are signing in; try again in a few seconds."

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from turnstile.web.attempts import network_of
+from turnstile.web.accounts.attempts import network_of
 
 AT_MOST = 512
 AT_MOST_EACH = 128

@@ -1,6 +1,12 @@
 """Whoever guesses waits longer and longer, and nobody else does."""
 
-from turnstile.web.attempts import FREE_TRIES, FREE_TRIES_OF_NAME, LONGEST_OF_NAME_S, MAX_KEPT, SignInAttempts
+from turnstile.web.accounts.attempts import (
+    FREE_TRIES,
+    FREE_TRIES_OF_NAME,
+    LONGEST_OF_NAME_S,
+    MAX_KEPT,
+    SignInAttempts,
+)
 
 
 def fail(attempts: SignInAttempts, count: int, *, address: str = "203.0.113.9", device: str = "") -> None:

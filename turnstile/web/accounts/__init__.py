@@ -1,0 +1,1 @@
+"""Who may be invited, and how long whoever guesses has to wait."""
