@@ -187,6 +187,32 @@ def test_rules_change_and_come_back_by_keyboard(folder: Path, browser: Browser) 
         expect(page.get_by_role("row", name="Barack Obama")).to_contain_text("blocked")
 
 
+def test_a_person_is_renamed_and_erased(folder: Path, browser: Browser) -> None:
+    """The new name is granted; who is erased is nowhere."""
+    with a_visited_site(folder, browser) as (site, page):
+        site.enrol("jane_roe.jpg", "obama.jpg")
+        site.wait_until_enrolled(1)
+        page.goto("/people/Jane%20Roe")
+        page.get_by_label("New name").fill("Barack Obama")
+        page.get_by_role("button", name="Rename").click()
+        expect(page.get_by_role("heading", name="Barack Obama", exact=True)).to_be_visible()
+        site.wait_for_visit(OBAMA, GRANTED)
+        wait_until_logged(site, 1)
+        page.goto("/people/Barack%20Obama")
+        page.get_by_role("link", name="Erase Barack Obama…").click()
+        expect(page.get_by_role("heading", name="What goes")).to_be_visible()
+        page.get_by_label("Type the name to erase it").fill("Barack Obama")
+        page.get_by_role("button", name="Erase for ever").click()
+        expect(page.get_by_role("heading", name="People", exact=True)).to_be_visible()
+        site.wait_until_enrolled(0)
+        assert not list(site.faces.glob("*.jpg"))
+        for path in ("/people", "/visits", "/unknown", "/rules"):
+            page.goto(path)
+            expect(page.get_by_role("heading", level=1)).to_be_visible()
+            expect(page.locator("main .list, main table")).not_to_contain_text(["Barack"])
+        site.wait_for_visit(OBAMA, DENIED)
+
+
 def press(page: Page, name: str) -> None:
     """Reach a button by the keyboard alone, and press it."""
     tab_to(page, name)

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page
 from tests.support.browser import (
     DESK,
     PHONE,
+    Scheme,
     a_page,
     keep_screenshot,
     overflow_px,
@@ -19,9 +20,18 @@ from tests.support.browser import (
 from tests.support.drawn_faces import a_drawn_face
 from tests.support.made_up_site import a_made_up_bus, made_up_pages
 from turnstile.requests import wishes
+from turnstile.requests.answers import RefusedWish
 
 pytestmark = pytest.mark.system
 
+PUBLISHED: dict[str, tuple[Scheme, str]] = {
+    "visits": ("light", "/visits"),
+    "visit": ("dark", "/visits/9f00:40"),
+    "unknown": ("light", "/unknown"),
+    "people": ("light", "/people"),
+    "rules": ("light", "/rules"),
+}
+"""Pages whose screenshots are in docs/browser."""
 PAGES = {
     "visits": "/visits",
     "visits-searched": "/visits?person=Ann+Lee&verdict=granted",
@@ -62,6 +72,17 @@ def test_a_page_is_for_everybody(browser: Browser, address: str, name: str) -> N
                 assert not small_targets(page)
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_page_that_is_published_fits_its_screenshot(browser: Browser, address: str, name: str) -> None:
+    """It is made where it is wanted; what is published shows no real face."""
+    scheme, path = PUBLISHED[name]
+    with a_page(browser, address, scheme=scheme) as page:
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        keep_screenshot(page, f"published-{name}")
+        assert overflow_px(page) <= 0
+
+
 def test_pictures_are_judged_and_kept_on_a_phone(browser: Browser, folder: Path) -> None:
     """A file is chosen, what is said of it is read, and it is kept."""
     bus = a_made_up_bus()
@@ -82,6 +103,34 @@ def test_pictures_are_judged_and_kept_on_a_phone(browser: Browser, folder: Path)
         page.get_by_text("It is done.").wait_for()
         (wish,) = bus.wishes(wishes.EnrolPicture)
         assert wish.data == good.read_bytes()
+
+
+def test_pages_behind_a_press_are_for_everybody(browser: Browser) -> None:
+    """Asking once more, and the guidance at a door, without script and with."""
+    bus = a_made_up_bus()
+    bus.answers[wishes.NameUnknowns] = RefusedWish(problem="it looks like Carla Moe", may_anyway=True)
+    with made_up_pages(bus) as address, a_page(browser, address, size=PHONE) as page:
+        page.goto("/unknown")
+        page.get_by_label("Name of person 1").fill("Eve Poe")
+        page.get_by_role("button", name="Name person 1").click()
+        page.get_by_role("heading", name="Are you sure?").wait_for()
+        _is_for_everybody(page)
+        page.goto("/unknown")
+        page.get_by_role("button", name="Discard person 1").click()
+        page.get_by_role("heading", name="Discard this person?").wait_for()
+        _is_for_everybody(page)
+        page.goto("/enrol/camera")
+        page.get_by_label("Name").fill("Eve Poe")
+        page.get_by_role("button", name="Begin").click()
+        page.get_by_text("Nobody is in view. Walk to the camera.").wait_for()
+        keep_screenshot(page, "walking-phone", full=True)
+        _is_for_everybody(page)
+
+
+def _is_for_everybody(page: Page) -> None:
+    assert not violations(page)
+    assert not small_targets(page)
+    assert overflow_px(page) <= 0
 
 
 def test_an_unknown_person_is_named_by_keyboard_alone(browser: Browser) -> None:

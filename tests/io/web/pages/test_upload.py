@@ -14,7 +14,7 @@ from tests.support.answers import A_JPEG, a_person, people
 from tests.support.builders import some_looks
 from turnstile.io.web.pages.upload import MAX_FILES, MAX_UPLOAD_BYTES
 from turnstile.requests.answers import Done, PictureJudged, RefusedWish
-from turnstile.requests.wishes import EnrolPicture, JudgePicture, ReadPeople
+from turnstile.requests.wishes import EnrolPicture, ErasePerson, JudgePicture, ReadPeople
 
 GOOD = PictureJudged(looks=some_looks(), closest="Bob Poe", closest_distance=0.47)
 
@@ -110,6 +110,15 @@ def test_pictures_that_nobody_wants_are_dropped(bus: AnsweringBus, visitor: Visi
     (token,) = tokens(client.get(upload(client, A_JPEG)).text)
     client.post("/enrol/drop", data={"shown": token})
     assert "1 picture not kept." in client.get("/people").text
+    assert client.get(f"/enrol/picture?token={token}").status_code == 404
+
+
+def test_who_is_erased_has_no_picture_waiting(bus: AnsweringBus, visitor: Visitor) -> None:
+    """Whoever uploaded it meanwhile."""
+    bus.answers = {JudgePicture: GOOD, ErasePerson: Done(words="Erased.")}
+    client = visitor()
+    (token,) = tokens(client.get(upload(client, A_JPEG)).text)
+    client.post("/person/erase", data={"person": "ann_lee", "typed": "Ann Lee"})
     assert client.get(f"/enrol/picture?token={token}").status_code == 404
 
 

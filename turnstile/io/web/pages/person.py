@@ -16,7 +16,7 @@ from turnstile.io.web.pages.asking import (
     text_of,
     with_query,
 )
-from turnstile.io.web.pages.pictures import Thumbnails
+from turnstile.io.web.pages.pictures import PendingPictures, Thumbnails
 from turnstile.io.web.rendering import redirect, render
 from turnstile.protocol.names import same_name
 from turnstile.requests.answers import Done, PeopleFound, PersonEntry
@@ -41,6 +41,7 @@ class PersonActions:
 
     asking: Asking
     thumbnails: Thumbnails
+    pending: PendingPictures
 
     def routes(self) -> list[Route]:
         """Return where they are."""
@@ -120,6 +121,7 @@ class PersonActions:
             problem = f"type the name as it stands here to erase it: {person}"
             return await self._erase_page(request, person, problem=problem)
         self.thumbnails.forget()
+        self.pending.forget(person)
         return await self.asking.do(
             request,
             lambda: wish_of(ErasePerson, person=person),

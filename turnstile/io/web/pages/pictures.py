@@ -5,6 +5,7 @@ forgotten at once when somebody is erased or discarded. Uploaded ones wait for a
 decided upon, for the account that uploaded them alone. The oldest of too many are forgotten.
 """
 
+import asyncio
 import secrets
 import time
 from collections import OrderedDict
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
+from turnstile.protocol.names import same_name
 from turnstile.requests.answers import PictureJudged
 
 SHOWN_S = 60.0
@@ -39,9 +41,10 @@ class Thumbnails:
 
     def keep(self, name: str, jpeg: bytes, cameras: tuple[str, ...]) -> None:
         """Keep a picture for a minute."""
+        now_s = time.monotonic()
         self._kept.pop(name, None)
-        self._kept[name] = (time.monotonic(), SeenPicture(jpeg, cameras))
-        while len(self._kept) > MAX_SHOWN:
+        self._kept[name] = (now_s, SeenPicture(jpeg, cameras))
+        while len(self._kept) > MAX_SHOWN or now_s - next(iter(self._kept.values()))[0] > SHOWN_S:
             self._kept.popitem(last=False)
 
     def find(self, name: str) -> SeenPicture | None:
@@ -78,7 +81,6 @@ class PendingPicture(NamedTuple):
     """Of the file, as it was uploaded."""
     data: bytes
     judged: PictureJudged
-    since_s: float
 
     @property
     def media_type(self) -> str:
@@ -92,7 +94,7 @@ class PendingPicture(NamedTuple):
 
 
 class PendingPictures:
-    """The pictures by token."""
+    """The pictures by token. Call from the server's event loop."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, PendingPicture] = OrderedDict()
@@ -100,22 +102,26 @@ class PendingPictures:
     def add(self, *, owner: str, person: str, name: str, data: bytes, judged: PictureJudged) -> str:
         """Keep a picture, and return its token."""
         token = secrets.token_urlsafe(12)
-        self._kept[token] = PendingPicture(owner, person, name, data, judged, time.monotonic())
-        self._forget_old(owner)
+        self._kept[token] = PendingPicture(owner, person, name, data, judged)
+        asyncio.get_running_loop().call_later(PENDING_S, self.remove, token)
+        self._make_room(owner)
         return token
 
     def find(self, token: str, owner: str) -> PendingPicture | None:
         """Return a picture of an account; `None` if it is not kept, or another's."""
         found = self._kept.get(token)
-        return found if found is not None and found.owner == owner and _is_fresh(found) else None
+        return found if found is not None and found.owner == owner else None
 
     def remove(self, token: str) -> None:
         """Keep a picture no longer."""
         self._kept.pop(token, None)
 
-    def _forget_old(self, owner: str) -> None:
-        for token in [token for token, one in self._kept.items() if not _is_fresh(one)]:
+    def forget(self, person: str) -> None:
+        """Keep no picture of a person."""
+        for token in [token for token, one in self._kept.items() if same_name(one.person, person)]:
             del self._kept[token]
+
+    def _make_room(self, owner: str) -> None:
         theirs = [token for token, one in self._kept.items() if one.owner == owner]
         for token in theirs[:-MAX_PENDING_EACH]:
             del self._kept[token]
@@ -128,13 +134,9 @@ def media_type_of(data: bytes) -> str:
     return next((kind for kind, begin, at in _KINDS if data[at:].startswith(begin)), "")
 
 
-def _is_fresh(picture: PendingPicture) -> bool:
-    return time.monotonic() - picture.since_s <= PENDING_S
-
-
 _KINDS = (
     ("image/jpeg", b"\xff\xd8\xff", 0),
     ("image/png", b"\x89PNG\r\n\x1a\n", 0),
     ("image/webp", b"WEBP", 8),
 )
-"""What browsers show: media type, how the data begins, and where. HEIC is shown by Safari alone."""
+"""What browsers show: media type, how the data begins, and where. Of HEIC a JPEG is made."""

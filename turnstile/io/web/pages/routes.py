@@ -37,7 +37,7 @@ def record_pages(site: Site, link: BusLink) -> RecordPages:
         UnknownsPages(asking, thumbnails),
         WalkingPages(asking, pending, walks),
         UploadPages(asking, pending),
-        PersonActions(asking, thumbnails),
+        PersonActions(asking, thumbnails, pending),
         PeoplePages(asking),
         RulesPages(asking),
     )

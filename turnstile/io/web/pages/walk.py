@@ -23,7 +23,7 @@ WATCH_S = 20.0
 APART_S = 1.0
 JUDGE_S = 8.0
 KEEP_S = 10 * 60.0
-"""How long a walk that has ended can be looked at."""
+"""How long a walk can be looked at."""
 MIN_FACE_PX = 80
 MAX_WALKS = 8
 """At a time."""
@@ -119,10 +119,11 @@ class Walks:
 
     def begin(self, asker: Asker, person: str, camera: str) -> Walk:
         """Begin to watch a door for a person."""
-        self._forget_old()
         walk = Walk(asker, person, camera)
         self._walks[walk.id] = walk
-        task = asyncio.get_running_loop().create_task(walk.watch(self._link, apart_s=self._apart_s))
+        loop = asyncio.get_running_loop()
+        loop.call_later(KEEP_S, self.forget, walk.id)
+        task = loop.create_task(walk.watch(self._link, apart_s=self._apart_s))
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
         return walk
@@ -151,10 +152,6 @@ class Walks:
     def forget(self, id_: str) -> None:
         """Keep a walk no longer."""
         self._walks.pop(id_, None)
-
-    def _forget_old(self) -> None:
-        now_s = time.monotonic()
-        self._walks = {id_: one for id_, one in self._walks.items() if now_s - one.begun_s <= KEEP_S}
 
 
 def _what_is_seen(result: Result) -> str:
