@@ -1,7 +1,7 @@
 """What other limits would have said of the frame that decided."""
 
 from tests.support.answers import a_visit
-from turnstile.web.other_limits import other_limits
+from turnstile.web.other_limits import needed_limit, other_limits
 
 
 def test_a_stricter_limit_would_not_have_recognised() -> None:
@@ -26,3 +26,17 @@ def test_a_small_margin_stays_ambiguous_at_any_limit() -> None:
 def test_nothing_is_said_of_a_visit_without_distance() -> None:
     """A face too small has none."""
     assert other_limits(a_visit(distance=None), min_margin=0.05) == []
+
+
+def test_the_limit_that_would_have_recognised_is_told() -> None:
+    """Of somebody recognised there is nothing to tell."""
+
+    def told(**other: float | None) -> str:
+        return needed_limit(a_visit(max_distance=0.31, **other), min_margin=0.05)
+
+    assert told(distance=0.571, margin=0.2) == (
+        "From a limit of 0.58 on, this frame is taken for the nearest person."
+    )
+    assert told(distance=0.571, margin=0.01).startswith("No limit tells")
+    assert told(distance=0.24, margin=0.12) == ""
+    assert told(distance=None) == ""

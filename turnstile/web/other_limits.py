@@ -4,6 +4,7 @@ The log keeps one frame of a visit. What the visit's other frames would have sai
 `turnstile.access.replay` tells that where results are recorded.
 """
 
+import math
 from typing import NamedTuple
 
 from turnstile.requests.answers import VisitEntry
@@ -35,6 +36,18 @@ def other_limits(visit: VisitEntry, *, min_margin: float) -> list[OtherLimit]:
             words = _said(visit, limit, min_margin)
             found.append(OtherLimit(limit, words, is_set=step == 0, agrees=words == set_words))
     return found
+
+
+def needed_limit(visit: VisitEntry, *, min_margin: float) -> str:
+    """Return from which limit on the frame would have been recognised, in words; empty if it was."""
+    if visit.distance is None or visit.max_distance is None:
+        return ""
+    if visit.margin is not None and visit.margin < min_margin:
+        return "No limit tells the two nearest people apart in this frame."
+    if visit.distance <= visit.max_distance:
+        return ""
+    least = math.ceil(visit.distance * 100) / 100
+    return f"From a limit of {least:.2f} on, this frame is taken for the nearest person."
 
 
 def _said(visit: VisitEntry, limit: float, min_margin: float) -> str:

@@ -75,6 +75,16 @@ def test_what_would_be_refused_needs_a_second_press(bus: AnsweringBus, visitor: 
     ]
 
 
+def test_a_second_press_enrols_nothing_twice(bus: AnsweringBus, visitor: Visitor) -> None:
+    """Somebody without script presses again, or a browser sends again: both are told the same."""
+    bus.answers = {JudgePicture: GOOD, EnrolPicture: Done(words="Kept.")}
+    client = visitor("clerk")
+    (token,) = tokens(client.get(upload(client, A_JPEG)).text)
+    answers = [client.post("/enrol/keep", data={"picture": token}).headers["location"] for _ in range(2)]
+    assert answers == ["/people/Ann%20Lee?new=1"] * 2
+    assert len(bus.wishes(EnrolPicture)) == 1
+
+
 def test_what_happens_meanwhile_is_said(bus: AnsweringBus, visitor: Visitor) -> None:
     """A picture that was good may be refused when it is kept."""
     bus.answers = {

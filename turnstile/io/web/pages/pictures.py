@@ -81,6 +81,8 @@ class PendingPicture(NamedTuple):
     """Of the file, as it was uploaded."""
     data: bytes
     judged: PictureJudged
+    kept: str = ""
+    """What was said when it was enrolled; its data is not held any more."""
 
     @property
     def media_type(self) -> str:
@@ -92,11 +94,21 @@ class PendingPicture(NamedTuple):
         """Tell whether it is kept only if somebody insists, or not at all."""
         return bool(self.judged.problem)
 
+    @property
+    def may_be_kept(self) -> bool:
+        """Tell whether it is still to be decided upon, though it is refused."""
+        return self.judged.may_anyway and not self.kept
+
 
 class PendingPictures:
-    """The pictures by token. Call from the server's event loop."""
+    """The pictures by token. Call from the server's event loop.
+
+    Attributes:
+        deciding: held while some of them are enrolled.
+    """
 
     def __init__(self) -> None:
+        self.deciding = asyncio.Lock()
         self._kept: OrderedDict[str, PendingPicture] = OrderedDict()
 
     def add(self, *, owner: str, person: str, name: str, data: bytes, judged: PictureJudged) -> str:
@@ -111,6 +123,12 @@ class PendingPictures:
         """Return a picture of an account; `None` if it is not kept, or another's."""
         found = self._kept.get(token)
         return found if found is not None and found.owner == owner else None
+
+    def note_kept(self, token: str, words: str) -> None:
+        """Hold a picture's data no longer: it is enrolled."""
+        found = self._kept.get(token)
+        if found is not None:
+            self._kept[token] = found._replace(data=b"", kept=words)
 
     def remove(self, token: str) -> None:
         """Keep a picture no longer."""

@@ -101,25 +101,29 @@ class UploadPages:
         return picture_response(found.data, found.media_type)
 
     async def keep(self, request: Request) -> Response:
-        """Enrol the pictures chosen."""
+        """Enrol the pictures chosen; a second press waits for the first and is told the same."""
         form = await form_of(request)
         tokens, anyway = texts_of(form, "picture"), bool(text_of(form, "anyway"))
         others = [one for one in texts_of(form, "shown") if one not in tokens]
         owner = asker_of(request).name
-        chosen = [(token, found) for token in tokens if (found := self.pending.find(token, owner))]
-        if not chosen:
-            return redirect(request, PATH, problem="choose a picture to keep; they are held for 15 minutes")
-        person = chosen[0][1].person
-        problems, done = [], []
-        for token, found in chosen:
-            try:
-                wish = wish_of(EnrolPicture, person=person, data=found.data, anyway=anyway)
-                answer = await self.asking.broker(request, wish, Done, within_s=JUDGE_S)
-                done.append(answer.words)
-                self.pending.remove(token)
-            except RefusedWishError as error:
-                problems.append(f"{found.name}: {error}")
-        return self._after(request, person, problems, done, others)
+        async with self.pending.deciding:
+            chosen = [(token, found) for token in tokens if (found := self.pending.find(token, owner))]
+            if not chosen:
+                return redirect(
+                    request, PATH, problem="choose a picture to keep; they are held for 15 minutes"
+                )
+            problems, done = [], []
+            for token, found in chosen:
+                try:
+                    done.append(found.kept or await self._enrol(request, found, anyway=anyway))
+                    self.pending.note_kept(token, done[-1])
+                except RefusedWishError as error:
+                    problems.append(f"{found.name}: {error}")
+        return self._after(request, chosen[0][1].person, problems, done, others)
+
+    async def _enrol(self, request: Request, found: PendingPicture, *, anyway: bool) -> str:
+        wish = wish_of(EnrolPicture, person=found.person, data=found.data, anyway=anyway)
+        return (await self.asking.broker(request, wish, Done, within_s=JUDGE_S)).words
 
     async def drop(self, request: Request) -> Response:
         """Keep none of the pictures shown."""
@@ -172,7 +176,7 @@ def show_judged(request: Request, pending: PendingPictures) -> Response:
     """Return the page on which somebody decides about pictures that were judged."""
     owner = asker_of(request).name
     tokens = request.query_params.getlist("picture")[: 2 * MAX_FILES]
-    found = [(token, one) for token in tokens if (one := pending.find(token, owner))]
+    found = [(token, one) for token in tokens if (one := pending.find(token, owner)) and not one.kept]
     if not found:
         return redirect(request, PATH, problem="these pictures are not here any more; choose them again")
     return render(

@@ -26,7 +26,7 @@ from turnstile.requests.answers import PeopleFound, VisitEntry
 from turnstile.requests.wishes import AddAnchor, EnrolPicture, UndoAnchor
 from turnstile.web.explanation import explain
 from turnstile.web.forms import FormError, wish_of
-from turnstile.web.other_limits import other_limits
+from turnstile.web.other_limits import needed_limit, other_limits
 from turnstile.web.places import is_at_least
 from turnstile.web.trial import NEAR_NS, TrialSettings, Tried, settings_to_try, try_again
 
@@ -66,6 +66,7 @@ class VisitPages:
             people=[one.person for one in people.people] if people else [],
             not_of=_not_of(people, visit),
             limits=other_limits(visit, min_margin=decision.min_margin),
+            needed=needed_limit(visit, min_margin=decision.min_margin),
             trial=trial,
             tried=tried,
             trial_problem=problem,
