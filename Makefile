@@ -29,7 +29,7 @@ environment:
 development: environment ## add what checks, tests and benchmarks need to .venv
 	@$(PYTHON) tools/setup.py --development
 
-demo: setup ## five programs, real faces, about 90 seconds
+demo: setup ## five programs and pages in a browser, real faces, about 90 seconds
 	@$(BIN)/turnstile demo
 
 test: setup development ## run all tests

@@ -4,7 +4,8 @@ A clip of four visits plays at one door. Barack Obama is enrolled from one pictu
 Joe Biden is not enrolled. The second time he takes Obama's place from one frame to the next. At the side
 door, which has `liveness: passive`, somebody holds up a photograph of Obama. One recognizer is killed and
 replaced half-way. Later all are paused, so that the display falls back to local detection. The
-demo fails if the access log is not what the clip shows, each visit once.
+demo fails if the access log is not what the clip shows, each visit once. Meanwhile all of it can be
+looked at in a browser, by a link that the demo prints.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from turnstile.commands.demo import clip, photograph, samples
+from turnstile.commands.demo import clip, pages, photograph, samples
 from turnstile.commands.health import status
 from turnstile.errors import LogError, TurnstileError
 from turnstile.health.roster import Heard, call_roll
@@ -75,12 +76,14 @@ class _Demo:
         spans = self._prepare()
         site = load(self.folder / "site.yaml")
         self.nodes = Processes(site_file=self.folder / "site.yaml", output=self.folder)
+        self.pages = pages.DemoPages(self.nodes, self._say)
         self.bus = Bus(site.broker, topics=["status.", "access."])
         try:
             self._start_all()
             self._play(spans)
             codes = self._stop_all(site, expected=len(spans) + 1)
         finally:
+            self.pages.close()
             self.nodes.kill_all()
             self.bus.close()
         return self._judge(site, spans, codes)
@@ -103,6 +106,7 @@ class _Demo:
             "journal": "journal.db",
         }
         document["gallery"] = {"faces": "faces", "cache": "encodings"}
+        document |= {"web": pages.SECTION, "unknowns": {"file": "unknowns.db"}}
         document["cameras"][CAMERA]["source"] = "visits.mp4"
         document["cameras"][SIDE]["source"] = "photograph.mp4"
         document["loggers"][LOGGER]["file"] = "access_log.txt"
@@ -110,8 +114,9 @@ class _Demo:
         return spans
 
     def _start_all(self) -> None:
-        self._say("starting broker, logger, display and two recognizers")
+        self._say("starting broker, logger, display, pages and two recognizers")
         self.nodes.start("broker", "broker")
+        self.pages.start()
         self.nodes.start("logger_node", LOGGER)
         files = ("--record", str(self.folder / "annotated.mp4"), "--snapshots", str(self.folder))
         self.nodes.start("display_node", SCREEN, *files)
@@ -182,7 +187,10 @@ class _Demo:
         while len(_visits(Path(site.loggers[LOGGER].file))) < expected and time.monotonic() < until:
             self._listen(0.2)
         self.nodes.running.pop(RECOGNIZERS[0]).wait()
-        names = (CAMERA, SIDE, RECOGNIZERS[1], REPLACEMENT, SCREEN, LOGGER, "broker")
+        names = [CAMERA, SIDE, RECOGNIZERS[1], REPLACEMENT, SCREEN, LOGGER, "broker"]
+        if self.pages.link:
+            self._say("the demo ends, and its pages in the browser with it")
+            names.insert(0, pages.NODE)
         return {name: self.nodes.stop(name) for name in names}
 
     def _judge(self, site: Site, spans: tuple[clip.Span, ...], codes: dict[str, int]) -> int:
@@ -230,6 +238,7 @@ class _Demo:
             self._listen(min(left_s, 0.2))
 
     def _listen(self, timeout_s: float) -> None:
+        self.pages.look()
         for _, message in self.bus.receive(timeout_s):
             if isinstance(message, Beat):
                 self.beats[message.node] = Heard(message, time.monotonic() - message.age_s)
@@ -253,7 +262,7 @@ class _Demo:
                 raise TurnstileError(f"{name} ended with exit code {code}:\n{self.nodes.last_words(name)}")
 
     def _say(self, sentence: str) -> None:
-        self.console.print(f"[dim]{time.monotonic() - self.began_s:5.1f} s[/dim]  {sentence}")
+        self.console.print(f"[dim]{time.monotonic() - self.began_s:5.1f} s[/dim]  {sentence}", soft_wrap=True)
 
 
 def _visits(path: Path) -> list[Visit]:

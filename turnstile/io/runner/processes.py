@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,11 +24,19 @@ class Processes:
 
     def start(self, program: str, name: str, *arguments: str) -> None:
         """Start ``<program>.py`` as the node `name`."""
-        command = [sys.executable, "-W", "ignore", str(PROGRAMS / f"{program}.py")]
-        command += ["--config", str(self.site_file), "--name", name, *arguments]
+        self.start_command(name, str(PROGRAMS / f"{program}.py"), arguments=arguments)
+
+    def start_command(self, name: str, *command: str, arguments: Iterable[str] = ()) -> None:
+        """Start what Python runs by this command as the node `name`."""
+        words = [sys.executable, "-W", "ignore", *command, "--config", str(self.site_file), "--name", name]
         with (self.output / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+                [*words, *arguments],
+                cwd=PROGRAMS,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
 
     def send(self, name: str, number: signal.Signals) -> None:
