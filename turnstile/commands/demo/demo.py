@@ -106,7 +106,7 @@ class _Demo:
             "journal": "journal.db",
         }
         document["gallery"] = {"faces": "faces", "cache": "encodings"}
-        document |= {"web": pages.SECTION, "unknowns": {"file": "unknowns.db"}}
+        document["web"]["folder"], document["unknowns"]["file"] = "web", "unknowns.db"
         document["cameras"][CAMERA]["source"] = "visits.mp4"
         document["cameras"][SIDE]["source"] = "photograph.mp4"
         document["loggers"][LOGGER]["file"] = "access_log.txt"

@@ -13,8 +13,6 @@ from contextlib import suppress
 from turnstile.io.runner.processes import PROGRAMS, Processes
 
 NODE = "web"
-SECTION = {"listen": "127.0.0.1:0", "folder": "web"}
-"""The site file's `web`: any free port, and accounts that last as long as the demo's folder."""
 GUEST = "guest"
 _SERVES = "pages at http"
 
