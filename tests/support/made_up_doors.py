@@ -57,4 +57,4 @@ def _said(seq: int, now_ns: int) -> Iterator[AnyMessage]:
         if seq == DECIDED_AT:
             verdict: Verdict = "granted" if person else "denied"
             access = an_access(number, camera=door, verdict=verdict, person=person, decided_ns=DECIDED_NS)
-            yield msgspec.structs.replace(access, captured_ns=now_ns, frame_seq=seq, box_px=face.box_px)
+            yield msgspec.structs.replace(access, captured_ns=now_ns, frame_seq=seq, distance=distance)
