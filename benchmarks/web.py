@@ -336,7 +336,7 @@ def show_crowds(report: Report, alone_ms: Sequence[float], crowds: dict[str, Cro
     for name, one in crowds.items():
         ages = [age for client in one.clients for age in client.ages_ms]
         rows.append((name, *percentiles(ages, (50, 95)), *percentiles(one.waited_ms, (50, 95))))
-    rows.insert(0, ("nobody but one page", None, None, *percentiles(alone_ms, (50, 95))))
+    rows.append(("nobody but one page", None, None, *percentiles(alone_ms, (50, 95))))
     report.table(
         f"{CLIENTS} clients: ages when pictures have come, and waits for a recognizer in the broker",
         ("who looks", "age p50 ms", "age p95 ms", "wait p50 ms", "wait p95 ms"),

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests.support.browser import CHROMIUM
 from tests.support.builders import a_box, an_encoding
 from tests.support.processes import ROOT
 from tests.support.pth import write_network
@@ -25,6 +26,7 @@ TABLES = {
     "encoder": ["The encoder's network alone"],
     "doors": ["One door by processor time", "Every frame looked at", "has it: 1", "has it: 2"],
     "broker": ["there and answered", "Cores used by each process", "Flooded"],
+    "web": ["From capture to pixels", "20 clients", "Bytes a camera", "memory", "Back by itself"],
 }
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
@@ -48,7 +50,12 @@ def run_benchmark(name: str, *options: str, files: Path) -> tuple[str, dict[str,
     return run.stdout, json.loads(report.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", TABLES)
+NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=NEEDS_CHROMIUM if name == "web" else ()) for name in TABLES]
+)
 def test_a_quick_run_prints_its_tables_and_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
     """`--quick` shows every table with figures in it, on the screen and in the JSON file."""
     printed, report = run_benchmark(name, "--quick", files=tmp_path / "files")

@@ -1,0 +1,74 @@
+"""What an admin does on the page of the site's health goes to the broker and to this machine's supervisor."""
+
+import pytest
+
+from tests.support.answering import AnsweringBus
+from tests.support.web_pages import a_client, a_site
+from turnstile.requests.answers import ChainFound, Done, RefusedWish
+from turnstile.requests.wishes import ReadChain, RecordAct, UnlockDoor
+from turnstile.site.settings import CameraSettings, LoggerSettings, Site
+
+SITE = Site(
+    site="test", cameras={"door": CameraSettings(source="door.jpg")}, loggers={"log1": LoggerSettings()}
+)
+
+
+def test_a_lockout_is_ended_by_the_broker() -> None:
+    """And the next page says so."""
+    bus = AnsweringBus()
+    bus.answers[UnlockDoor] = Done(words="unlocked")
+    client = a_client(site=SITE, link=bus.link)
+    client.post("/health/unlock", data={"camera": "door"})
+    assert bus.wishes(UnlockDoor) == [UnlockDoor(camera="door")]
+    assert "door is unlocked." in client.get("/health").text
+
+
+def test_no_other_door_is_unlocked() -> None:
+    """What is no door reaches nobody."""
+    bus = AnsweringBus()
+    client = a_client(site=SITE, link=bus.link)
+    client.post("/health/unlock", data={"camera": "../door"})
+    assert not bus.asked
+    assert "no door is named" in client.get("/health").text
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "words"),
+    [("scale", {"count": "3"}, "had 3 recognizers run"), ("restart", {"name": "door"}, "started door again")],
+)
+def test_it_is_put_on_record_before_it_is_done(path: str, form: dict[str, str], words: str) -> None:
+    """Where nothing runs under a supervisor, the page says how it would."""
+    bus = AnsweringBus()
+    bus.answers[RecordAct] = Done(words="on record")
+    client = a_client(site=SITE, link=bus.link)
+    client.post(f"/health/{path}", data=form)
+    (act,) = bus.wishes(RecordAct)
+    assert words in act.words
+    assert "nothing runs here that was started with" in client.get("/health").text
+
+
+def test_what_may_not_go_on_record_is_not_done() -> None:
+    """The broker's refusal is the answer."""
+    bus = AnsweringBus()
+    bus.answers[RecordAct] = RefusedWish(problem="Ada is a viewer", forbidden=True)
+    answer = a_client(site=SITE, link=bus.link).post("/health/scale", data={"count": "3"})
+    assert answer.status_code == 403
+
+
+def test_the_last_verification_of_each_log_is_told() -> None:
+    """With what was found; a logger that does not answer is named."""
+    bus = AnsweringBus()
+    found = ChainFound(
+        logger="log1", head_number=17, head_hash="ab" * 32, verified_ns=1, problems=("entry 3 was changed",)
+    )
+    bus.answers[ReadChain] = found
+    page = a_client(site=SITE, link=bus.link).get("/health").text
+    assert "entry 3 was changed" in page
+    assert "17" in page
+    bus.answers[ReadChain] = RefusedWish(problem="no")
+    assert "does not answer" in a_client(site=SITE, link=bus.link).get("/health").text
+
+
+def test_a_site_without_a_logger_says_so() -> None:
+    """Instead of an empty place."""
+    assert "names no logger" in a_client(site=a_site("door")).get("/health").text
