@@ -56,9 +56,9 @@ NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not in
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=NEEDS_CHROMIUM if name == "web" else ()) for name in TABLES]
 )
-def test_a_quick_run_prints_its_tables_and_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
+def test_a_quick_run_prints_its_tables_and_leaves_nothing_behind(name: str, folder: Path) -> None:
     """`--quick` shows every table with figures in it, on the screen and in the JSON file."""
-    printed, report = run_benchmark(name, "--quick", files=tmp_path / "files")
+    printed, report = run_benchmark(name, "--quick", files=folder / "files")
     for part, table in zip(TABLES[name], report["tables"], strict=True):
         assert part in table["title"]
         assert table["title"] in printed
