@@ -192,6 +192,7 @@ def mjpeg(browser: Browser, web: WebSite, ear: Ear, seconds: float) -> list[floa
         page = browser.new_page(viewport={"width": 1280, "height": 960})
         page.goto(served.address, wait_until="commit")
         page.wait_for_function("[...document.images].filter(one => one.naturalWidth).length === 4")
+        ear.listen(HEARD_S)
         page.evaluate(WATCH_PICTURES, [STRIP_LEFT, STRIP_TOP, BLOCK_PX, BITS + 2])
         ear.listen(seconds)
         seen = page.evaluate("window.seen")
@@ -207,6 +208,7 @@ def window(web: WebSite, ear: Ear, seconds: float) -> list[float]:
         if not display:
             return []
         with a_window(web, display):
+            ear.listen(HEARD_S)
             places = [_strip_on(tile) for tile in tiles(len(CAMERAS), CANVAS_PX)]
             last: dict[str, int | None] = {}
             end_s = time.monotonic() + seconds + 5

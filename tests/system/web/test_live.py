@@ -63,6 +63,7 @@ def test_the_wall_shows_who_comes_and_what_is_decided(web: WebSite, browser: Bro
         web.site.show(OBAMA)
         expect(page.locator(".verdict")).to_contain_text("ACCESS GRANTED")
         expect(page.locator("#decisions li").first).to_contain_text("Barack Obama")
+        assert "/visits/" in (page.locator("#decisions a").first.get_attribute("href") or "")
         wait_until(lambda: drawn_px(page, "marks"), "a box", between=lambda: page.wait_for_timeout(50))
         keep_screenshot(page, "wall")
         web.site.wait_until_left()
@@ -72,6 +73,9 @@ def test_the_wall_shows_who_comes_and_what_is_decided(web: WebSite, browser: Bro
         web.start()
         page.goto("/")
         expect(page.locator("#decisions li").nth(1)).to_contain_text("Barack Obama")
+        page.locator("#decisions a").nth(1).click()
+        page.wait_for_url("**/visits/*")
+        expect(page.locator("main")).to_contain_text("Barack Obama")
 
 
 def test_while_no_recognizer_works_the_wall_says_so(web: WebSite, browser: Browser) -> None:

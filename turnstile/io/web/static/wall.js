@@ -84,6 +84,8 @@ function add(line) {
   const at = new Date(line.at_ns / 1e6);
   item.dataset.event = line.event;
   item.dataset.verdict = line.verdict;
+  item.dataset.at = line.at_ns;
+  item.querySelector("a").pathname = `/visits/${line.event}`;
   for (const slot of item.querySelectorAll("[data-slot]")) {
     const name = slot.dataset.slot;
     if (name === "at") {
