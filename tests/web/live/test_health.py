@@ -18,17 +18,16 @@ WELL = {"recognizers": 1.0}
 def an_overview(folder: Path, *, gauges: dict[str, float], counts: dict[str, int] | None = None) -> Overview:
     """Return the overview of a site whose broker says this."""
     watch = Watch(site=a_site(folder))
-    beats = (("broker", "broker", gauges), ("front_door", "capture", {}))
+    beats: list[tuple[str, NodeRole, dict[str, float]]] = [
+        ("broker", "broker", gauges),
+        ("front_door", "capture", {}),
+    ]
     for node, role, values in beats:
         beat = msgspec.structs.replace(
-            a_beat(node=node, instance=f"{node}-1", counts=counts or {}), role=_role(role), gauges=values
+            a_beat(node=node, instance=f"{node}-1", counts=counts or {}), role=role, gauges=values
         )
         watch.receive(Heard(beat, 0.0))
     return watch.view(0.5)
-
-
-def _role(name: str) -> NodeRole:
-    return msgspec.convert(name, NodeRole)
 
 
 def test_a_site_that_is_well_has_no_alerts(tmp_path: Path) -> None:
