@@ -11,8 +11,10 @@ from tests.support.browser import (
     PHONE,
     WALL,
     WebSite,
+    a_page,
     keep_screenshot,
     overflow_px,
+    sign_in,
     small_targets,
     tab_to,
     violations,
@@ -141,6 +143,28 @@ def test_a_tablet_says_to_whoever_stands_there_what_they_need(web: WebSite, brow
         web.site.start("broker")
         light(page, "live")
         expect(page.locator(".closed")).to_be_hidden()
+
+
+def test_without_script_states_and_decisions_are_there(web: WebSite, browser: Browser) -> None:
+    """Only the pictures are missing."""
+    web.site.wait_for_visit(OBAMA, GRANTED)
+    with a_page(browser, web.address, script=False) as page:
+        sign_in(page, web.invite("Ada"))
+        page.goto("/")
+        expect(page.locator("#decisions li").first).to_contain_text("Barack Obama")
+        expect(page.locator("[data-slot=words]")).to_contain_text("live")
+        expect(page.get_by_role("link", name="Look again")).to_be_visible()
+
+
+def test_who_signs_out_sees_no_more(web: WebSite, browser: Browser) -> None:
+    """On any page that is still open."""
+    with web.page_of(browser) as page:
+        page.goto("/")
+        light(page, "live")
+        other = page.context.new_page()
+        other.goto("/account")
+        other.get_by_role("button", name="Sign out", exact=True).click()
+        page.wait_for_url("**/sign-in")
 
 
 def test_doors_out_of_view_are_not_sent(folder: Path, browser: Browser) -> None:
