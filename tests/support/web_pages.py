@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 from turnstile.io.web.admission import Session
 from turnstile.io.web.link import Asker, BusLink
 from turnstile.io.web.serving.app import make_app
+from turnstile.io.web.serving.listener import Connections
 from turnstile.protocol.requests import AccountRole
 from turnstile.site.settings import CameraSettings, Site
 from turnstile.web.doorway import Doorway
@@ -38,7 +39,11 @@ def a_site(*cameras: str) -> Site:
 
 
 def a_client(
-    signed_in: SignedIn | None = None, *, site: Site | None = None, link: BusLink | None = None
+    signed_in: SignedIn | None = None,
+    *,
+    site: Site | None = None,
+    link: BusLink | None = None,
+    connections: Connections | None = None,
 ) -> TestClient:
     """Return a client of the pages, which follows no redirect."""
     app = make_app(
@@ -46,6 +51,7 @@ def a_client(
         link or BusLink(instance="web-1", wake=lambda: None),
         signed_in or SignedIn(),
         config=Path("site.yaml"),
+        connections=connections,
         doorway=Doorway("http", ("testserver",)),
     )
     return TestClient(app, base_url=ORIGIN, headers=AS_A_BROWSER, follow_redirects=False)

@@ -1,7 +1,9 @@
 """Doors as they are now, on pages and by WebSocket, without a bus or a browser."""
 
 import json
+import socket
 import struct
+import time
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from tests.support.builders import START_NS, a_frame, an_access
 from tests.support.web_pages import SignedIn, a_client, a_site
 from turnstile.io.web.link import BrokerContact
 from turnstile.io.web.live.socket import CLOSE_NOT_UNDERSTOOD, CLOSE_TOO_MANY, MAX_PAGES_EACH
+from turnstile.io.web.serving.listener import Connections
 from turnstile.protocol.envelope import Message
 
 SITE = a_site("door", "store")
@@ -68,25 +71,25 @@ def test_an_account_sees_its_doors_only() -> None:
     assert client.get("/door/store").status_code == 404
     with pytest.raises(WebSocketDenialResponse), client.websocket_connect("/live/store"):
         pass
-    with client.websocket_connect("/live") as socket:
-        socket.send_json({"watch": {"door": "all", "store": "all"}})
+    with client.websocket_connect("/live") as wire:
+        wire.send_json({"watch": {"door": "all", "store": "all"}})
         hear(client, a_frame(camera="store"), an_access(seq=2, camera="store"), a_frame(camera="door", seq=3))
-        header, _ = next_of(socket, "door", seq=3)
+        header, _ = next_of(wire, "door", seq=3)
         assert header["camera"] == "door"
 
 
 def test_a_picture_comes_as_the_camera_made_it_once_for_each_credit() -> None:
     """The next one is the newest when the page is ready for it."""
     client = a_live_client()
-    with client.websocket_connect("/live") as socket:
+    with client.websocket_connect("/live") as wire:
         hear(client, a_frame(camera="door", seq=1))
-        socket.send_json({"watch": {"door": "all"}})
-        _, jpeg = next_of(socket, "door", seq=1)
+        wire.send_json({"watch": {"door": "all"}})
+        _, jpeg = next_of(wire, "door", seq=1)
         assert jpeg == a_frame(camera="door").jpeg
         hear(client, a_frame(camera="door", seq=2))
         hear(client, a_frame(camera="door", seq=3))
-        socket.send_json({"ready": ["door"]})
-        header, _ = next_of(socket, "door", camera="door", seq=3)
+        wire.send_json({"ready": ["door"]})
+        header, _ = next_of(wire, "door", camera="door", seq=3)
         assert header["captured_ms"] == a_frame(seq=3).captured_ns / 1e6
 
 
@@ -116,10 +119,10 @@ def test_a_tablet_is_told_what_the_public_may_know() -> None:
 def test_who_says_what_no_page_says_is_closed(text: str) -> None:
     """And nobody else is."""
     client = a_live_client()
-    with client.websocket_connect("/live") as other, client.websocket_connect("/live") as socket:
-        socket.send_text(text)
+    with client.websocket_connect("/live") as other, client.websocket_connect("/live") as wire:
+        wire.send_text(text)
         with pytest.raises(WebSocketDisconnect) as closed:
-            next_of(socket, "none")
+            next_of(wire, "none")
         assert closed.value.code == CLOSE_NOT_UNDERSTOOD
         next_of(other, "site")
 
@@ -135,6 +138,18 @@ def test_an_account_has_only_so_many_pages_open() -> None:
     assert closed.value.code == CLOSE_TOO_MANY
     for one in hub_pages:
         one.__exit__(None, None, None)
+
+
+def test_a_page_that_is_open_counts_as_held() -> None:
+    """Else it would be closed as a connection that asks for nothing."""
+    connections = Connections(wait_s=0.0)
+    client = a_client(site=SITE, connections=connections)
+    with socket.socket() as peer:
+        connections.add(("testclient", 50000), peer)
+        with client.websocket_connect("/live") as page:
+            next_of(page, "site")
+            connections.sweep(time.monotonic() + 60)
+            assert connections.closed == 0
 
 
 def test_nobody_is_told_anything_without_signing_in() -> None:

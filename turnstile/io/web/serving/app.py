@@ -62,7 +62,7 @@ def make_app(
         middleware=[
             Middleware(DoorwayRules, doorway=doorway),
             Middleware(Admission, sessions=sessions),
-            Middleware(BodyRules, connections=connections or Connections()),
+            Middleware(BodyRules, connections=Connections() if connections is None else connections),
         ],
         exception_handlers=handlers(),
     )
