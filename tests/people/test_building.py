@@ -3,6 +3,7 @@
 from tests.support.builders import an_encoding
 from turnstile.people.building import GalleryBuilder, Ingredients, without
 from turnstile.people.gallery import from_message
+from turnstile.protocol.fields import Looks
 
 ENGINE = "dlib-resnet-v1/raw"
 
@@ -38,6 +39,19 @@ def test_pictures_that_disagree_are_judged_when_all_of_the_person_are_encoded() 
     assert (set(complete.disagreeing), list(complete.settled)) == ({"Ann/2"}, ["Ann/2"])
     unusable = builder.make(pictures._replace(encodings=without_third, unusable=("Ann/3",)))
     assert set(unusable.settled) == {"Ann/1", "Ann/2"}
+
+
+def test_of_two_pictures_that_disagree_the_better_is_used() -> None:
+    """A smeared one is no reason to leave out a sharp one."""
+    pictures = of("Ann/1", "Ann/2")
+    encodings = {**pictures.encodings, "Ann/2": an_encoding(99)}
+    smeared = Looks(
+        width_px=100, sharpness=1, brightness=120, contrast=50, side_light=0.1, turn=0.1, nod=0.7, spread=0.05
+    )
+    made = GalleryBuilder(ENGINE).make(pictures._replace(encodings=encodings, looks={"Ann/2": smeared}))
+    assert [one.file for one in made.pictures] == ["Ann/1"]
+    assert made.disagreeing == {}
+    assert made.spoiling == {"Ann/2": "it is blurred"}
 
 
 def test_whoever_is_erased_is_left_out_and_told_while_there_are_pictures() -> None:

@@ -98,9 +98,10 @@ class GalleryBuilder:
             if (encoding := encodings.get(hashes[file])) is not None
             and not (there and name_key(person) in there)
         ]
-        wrong = self._judge(pictures)
-        spoiling = _spoiling([one for one in pictures if one.file not in wrong], ingredients.looks)
-        used = tuple(one for one in pictures if one.file not in wrong and one.file not in spoiling)
+        spoiling = _spoiling(pictures, ingredients.looks)
+        sound = [one for one in pictures if one.file not in spoiling]
+        wrong = self._judge(sound)
+        used = tuple(one for one in sound if one.file not in wrong)
         taken = used[: self._max_pictures]
         gallery = build_gallery(self._engine, ((one.person, one.encoding) for one in taken))
         compared = templates(gallery, self._risk)
