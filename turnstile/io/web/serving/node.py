@@ -110,7 +110,8 @@ def wire(start: node.Start) -> WebNode:
     write_address(settings, server.address)
     log.info("pages at %s", server.address)
     if not store.accounts():
-        log.info("nobody may sign in yet: turnstile web invite NAME --role admin")
+        config = start.options.config
+        log.info("nobody may sign in yet: turnstile web invite NAME --role admin --config %s", config)
     return WebNode(
         bus=Bus(
             start.site.broker,
