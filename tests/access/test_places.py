@@ -138,3 +138,17 @@ def test_a_stranger_seen_briefly_from_two_sides_has_one_entry(doorway: Doorway) 
     doorway.see(times=30)
     assert doorway.verdicts == [DENIED]
     assert SETTINGS.votes_needed <= doorway.decisions[0].conclusion.of <= 5
+
+
+def test_a_denied_face_that_turns_back_slowly_has_no_second_entry(doorway: Doorway) -> None:
+    """It began another visit while it was turned, whose mean is now as near to the first one's as one face."""
+    for take in range(30):
+        doorway.see(seen(EVE, blur=0.15, take=take))
+    assert doorway.verdicts == [DENIED]
+    for blur in (0.5, 0.4, 0.3, 0.2, 0.1):
+        doorway.see(seen(EVE, blur=blur, take=77), times=2)
+    assert len(doorway.door.visits) == 2
+    for take in range(60):
+        doorway.see(seen(EVE, blur=0.05, take=take))
+    doorway.see(times=30)
+    assert doorway.verdicts == [DENIED]

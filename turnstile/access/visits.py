@@ -160,7 +160,7 @@ def fold(
     decisions = [unfinished(visit, settings, objection) for visit in gone if was_tried(visit, settings)]
     for name in [name for name in visits if name in sights]:
         conclusion = find(visits, visits[name], sights[name].ballot, settings)
-        if conclusion is not None and not _is_said(visits, visits[name], conclusion):
+        if conclusion is not None and not _is_said(visits, visits[name], conclusion, settings):
             decisions += conclude(visits, name, conclusion, in_view, settings, objection)
     after = _after(door, tuple(visits.values()), frame)
     too_short = sum(visit.verdict is None and not was_tried(visit, settings) for visit in gone)
@@ -232,11 +232,18 @@ def _following(
     return msgspec.structs.replace(visit, follows=latest.visit, turned=turned, earlier=occupied)
 
 
-def _is_said(visits: Mapping[str, Visit], visit: Visit, conclusion: Conclusion) -> bool:
-    """Tell whether a denial is of a face that was denied before it turned."""
+def _is_said(
+    visits: Mapping[str, Visit], visit: Visit, conclusion: Conclusion, settings: DecisionSettings
+) -> bool:
+    """Tell whether a denial is of a face that was denied before it turned, or was seen badly."""
     if conclusion.verdict == "granted":
         return False
-    return any(one.verdict == "denied" for one in of_turned_face(visits, visit))
+    same = (
+        one
+        for one in shadowed_by(visits, visit)
+        if are_of_one_face(visit, one, visits, link_distance=settings.link_distance)
+    )
+    return any(one.verdict == "denied" for one in (*of_turned_face(visits, visit), *same))
 
 
 def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: DecisionSettings) -> list[Visit]:
