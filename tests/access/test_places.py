@@ -141,7 +141,7 @@ def test_a_stranger_seen_briefly_from_two_sides_has_one_entry(doorway: Doorway) 
 
 
 def test_a_denied_face_that_turns_back_slowly_has_no_second_entry(doorway: Doorway) -> None:
-    """It began another visit while it was turned, whose mean is now as near to the first one's as one face."""
+    """It began another visit while it was turned. The means of both are as near as two frames of one face."""
     for take in range(30):
         doorway.see(seen(EVE, blur=0.15, take=take))
     assert doorway.verdicts == [DENIED]

@@ -24,7 +24,8 @@ clock, wrong or set, makes a visit longer or shorter.
   short for an entry have one together: when they end, or when the place has been occupied for `deny_after_s`,
   and then no second one while it stays so.
 - A face that is as near to the latest one of the visit it follows as two frames of one face has turned. If
-  one of the two is denied, the other is not denied too.
+  one of the two is denied, the other is not denied too. Nor is a visit that shadows a denied one when their
+  means are that near.
 - A person who is recognised while a visit of the same name is open continues that one, unless the two are
   two faces. Then nobody can tell who is who, and the second is denied.
 - A visit ends after `absence_s` of observed absence: the time between results in which it was not seen. Each
