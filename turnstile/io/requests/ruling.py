@@ -99,3 +99,5 @@ class RulesRequests:
     def use(self, written: Written) -> None:
         """Let new rules hold from the next result on."""
         self.access.rules.put(written.rules)
+        if self.access.rules.refresh():  # whoever asks next is told of these
+            self.access.decider.rules = self.access.rules.rules
