@@ -135,7 +135,7 @@ def cameras(devices: Path) -> Iterator[ReportLine]:
 def screen(environment: Mapping[str, str]) -> Iterator[ReportLine]:
     """Tell whether a window opens, by opening one in a process of its own: Qt aborts when it cannot."""
     name = environment.get("WAYLAND_DISPLAY") or environment.get("DISPLAY") or "no DISPLAY"
-    advice = "run the display where there is a screen, or with --record FILE.mp4 or --snapshot FILE.png"
+    advice = "use the pages in a browser, or run the display with --record FILE.mp4 or --snapshot FILE.png"
     if _window_opens(environment):
         yield ReportLine(subject="screen", found=f"{name}: a window opens")
     else:
