@@ -34,6 +34,7 @@ def test_a_part_of_a_storage_is_a_tensor() -> None:
         (tensor("row", (1,), offset=-1), "outside its storage"),
         (tensor("row", (10**6, 10**6), strides=(0, 0)), "must lie in order"),
         (tensor("row", (0,)), "must lie in order"),
+        (tensor("row", (2,) * 3000, strides=()), "3000 dimensions"),
         (tensor("other", (1,)), "storages are not those"),
         (text("words"), "something else than named tensors"),
         (b"cbuiltins\neval\n(" + text("1") + b"tR", "asks for builtins.eval"),

@@ -153,8 +153,10 @@ def _storage(file: io.BytesIO, kind: _Kind) -> Tensor:
 
 
 def _tensor(part: _Part, values: Tensor) -> Tensor:
+    if len(part.size) > MAX_DIMENSIONS:  # before anything is computed: products of thousands take minutes
+        raise ModelError(f"a tensor of {len(part.size)} dimensions; at most {MAX_DIMENSIONS} are read")
     length, strides = math.prod(part.size), [math.prod(part.size[at + 1 :]) for at in range(len(part.size))]
-    if len(part.size) > MAX_DIMENSIONS or any(side < 1 for side in part.size) or [*part.stride] != strides:
+    if any(side < 1 for side in part.size) or [*part.stride] != strides:
         raise ModelError(f"a tensor of sizes {part.size} and strides {part.stride}: values must lie in order")
     if part.offset < 0 or part.offset + length > len(values):
         raise ModelError(f"a tensor of sizes {part.size} lies outside its storage of {len(values)} values")
