@@ -8,7 +8,15 @@ from turnstile.errors import WireError
 from turnstile.protocol.requests import AccountRole, Request
 from turnstile.requests.accounts import MAY, why_not
 from turnstile.requests.answers import Done, decode_answer, encode_answer
-from turnstile.requests.wishes import AnyWish, FindVisits, ReadPeople, UnlockDoor, decode_wish, encode_wish
+from turnstile.requests.wishes import (
+    AnyWish,
+    BlockPerson,
+    FindVisits,
+    ReadPeople,
+    UnlockDoor,
+    decode_wish,
+    encode_wish,
+)
 
 ONLY_ADMINS = {
     *("RemovePicture", "ErasePerson", "ReadRules", "ReplaceRules", "BlockPerson", "SetValidity"),
@@ -35,6 +43,14 @@ def test_an_account_sees_its_own_doors() -> None:
     assert why_not(a_request("viewer"), wish) == ""
     assert why_not(a_request("viewer", "front_door"), wish) == ""
     assert why_not(a_request("viewer", "store"), wish) == "Ann may not see front_door"
+
+
+def test_an_account_of_one_door_changes_nothing_of_the_others() -> None:
+    """Whoever is blocked is blocked everywhere."""
+    wish = BlockPerson(person="Eve Poe", blocked=True)
+    assert why_not(a_request("admin"), wish) == ""
+    told = "Ann is of store only, and this concerns all doors"
+    assert why_not(a_request("admin", "store"), wish) == told
 
 
 def test_what_a_role_may_not_is_told() -> None:
