@@ -158,7 +158,7 @@ class BrokerNode:
         ZeroMQ takes from them in turn: at the second frame of one, each recognizer has been heard.
         """
         left, count, heard = FRAMES_RECEIVED_A_TURN, 0, set[int]()
-        while left > 0:
+        while left > 0 and not self.frames.is_full:
             try:
                 received = self.sockets.receive()
             except (RefusedError, WireError) as error:

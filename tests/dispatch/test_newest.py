@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnstile.dispatch.newest import Intake, NewestOfEach, Watched
+from turnstile.dispatch.newest import MAX_QUEUED, Intake, NewestOfEach, Watched
 
 
 def drained(queue: NewestOfEach[int]) -> list[tuple[object, int, int]]:
@@ -80,6 +80,17 @@ def test_a_frame_under_the_topic_of_another_sender_takes_none_of_its_frames() ->
     intake.put("frame.door.", 1, 1, lambda _: True)
     intake.put("frame.door.", 2, 2, lambda _: False)
     assert (intake.take(lambda _: False), intake.take(lambda _: False), intake.dropped) == (1, 2, 0)
+
+
+def test_cameras_that_nobody_knows_fill_the_queue_up_to_a_bound() -> None:
+    """Who names another one in each frame overtakes nothing; then no more is received for a while."""
+    intake = Intake[int](room=4)
+    for newest in range(MAX_QUEUED):
+        assert not intake.is_full
+        intake.put(f"frame.camera-{newest}.", 1, newest, lambda _: False)
+    assert intake.is_full
+    assert intake.take(lambda _: False) == 0
+    assert not intake.is_full
 
 
 def test_a_queued_frame_that_can_wait_by_the_time_it_is_taken_is_held_back() -> None:

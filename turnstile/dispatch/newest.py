@@ -11,6 +11,10 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+MAX_QUEUED = 512
+"""Twice as many as a site has cameras, unless it says otherwise. Without it, connections that name another
+camera in each frame filled 1 GB in 15 s."""
+
 T = TypeVar("T")
 
 
@@ -98,6 +102,11 @@ class Intake(Generic[T]):
     def __len__(self) -> int:
         """Return how many are queued."""
         return len(self._queue)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether no more should be received before some was looked at."""
+        return len(self) >= MAX_QUEUED
 
     def put(self, about: str, connection: int, newest: T, can_wait: Callable[[str], bool]) -> None:
         """Queue a frame that came, or hold it back.
