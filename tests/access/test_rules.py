@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from turnstile.access.rules import NO_RULES, Rules, build, judge, unenrolled
+from turnstile.access.rules import NO_RULES, Rules, build, judge, may_ever, unenrolled
 from turnstile.errors import ConfigError
 from turnstile.protocol.reasons import Reason
 
@@ -225,3 +225,15 @@ def test_an_allowance_without_hours_holds_at_any_time() -> None:
     """At night and on Sundays too."""
     rules = some_rules({"groups": ["staff"]})
     assert judge(rules, "Ann Lee", "store", at("2026-11-22", "03:00")) is None
+
+
+def test_who_may_ever_use_a_door_is_told() -> None:
+    """Whatever the hours are; whoever is blocked may never."""
+    rules = build(
+        {"doors": {"store": {"allow": [{"people": ["Ann Lee"]}]}}, "blocked": ["Eve Poe"]},
+        doors=["store", "gate"],
+    )
+    assert may_ever(rules, "ann_lee", "store")
+    assert not may_ever(rules, "Bob Ray", "store")
+    assert may_ever(rules, "Bob Ray", "gate")
+    assert not may_ever(rules, "Eve Poe", "gate")

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import START_NS, an_access, some_links
-from turnstile.log.chain import START, Head, Link, Personal, Salts, extend, seal
+from turnstile.log.chain import START, Head, Link, Personal, Salts, commitment, extend, seal
 from turnstile.log.inspection import Finding, Inspection, KeptHead
 from turnstile.log.notes import (
+    ActWords,
     EntriesRemoved,
     EventsMissing,
     Fact,
@@ -340,3 +341,56 @@ def test_a_picture_where_there_was_none_is_a_finding() -> None:
     (link,) = some_links(an_access(1, thumbnail=b""))
     forged = link._replace(personal=link.personal._replace(thumbnail=b"forged", thumbnail_salt=bytes(32)))
     assert inspect([forged]) == [(1, "entry 1 came without a picture and has one now")]
+
+
+def an_account_acted(links: Sequence[Link | NoteLink]) -> NoteLink:
+    """Return a note of what an account did, after a log's end."""
+    salts = (b"1" * 32, b"2" * 32)
+    told = ActWords("Ada", salts[0], 'enrolled "Ann Lee"', salts[1])
+    fact = OperatorActed(
+        source="bbbb",
+        seq=1,
+        act="act-1",
+        camera=None,
+        asker="web-1",
+        at_ns=START_NS,
+        role="clerk",
+        deed="enrol-picture",
+        by_commitment=commitment(told.by, salts[0]),
+        words_commitment=commitment(told.words, salts[1]),
+    )
+    note = noted(links, fact)[-1]
+    assert isinstance(note, NoteLink)
+    return note._replace(told=told)
+
+
+def test_what_an_account_did_is_proven() -> None:
+    """By commitments, so that a name in it can be erased."""
+    links = a_log()
+    assert inspect([*links, an_account_acted(links)]) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (None, "what an account did by note 7 is missing"),
+        (
+            ActWords("Eve", b"1" * 32, 'enrolled "Ann Lee"', b"2" * 32),
+            "what an account did by note 7 was changed",
+        ),
+        (ActWords("Ada", b"1" * 32, "nothing", b"2" * 32), "what an account did by note 7 was changed"),
+        (
+            ActWords("Ada", b"1" * 32, "nothing", None),
+            "what an account did by note 7 cannot be proven any more",
+        ),
+        (
+            ActWords("Ada", b"1" * 32, 'enrolled "erased-0a1b2c3d"', None),
+            "the name of entry 7 was replaced, but no erasure is on record",
+        ),
+    ],
+)
+def test_what_an_account_did_and_does_not_prove_is_a_finding(told: ActWords | None, words: str) -> None:
+    """Lost, changed, without its salt, or with a pseudonym that no erasure gave."""
+    links = a_log()
+    found = inspect([*links, an_account_acted(links)._replace(told=told)])
+    assert [finding.words for finding in found] == [words]

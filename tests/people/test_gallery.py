@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import an_encoding, some_encodings, some_people
-from turnstile.errors import WireError
+from turnstile.errors import TurnstileError, WireError
 from turnstile.people.encodings import Encodings, is_encoding
 from turnstile.people.gallery import (
     EMPTY,
@@ -20,6 +20,7 @@ from turnstile.people.gallery import (
     from_message,
     is_picture,
     person_of,
+    stem_of,
     templates,
     to_message,
     why_no_picture,
@@ -359,3 +360,18 @@ def test_files_whose_names_are_written_differently_are_of_one_person() -> None:
     people = files_by_person(files)
     assert sorted(map(len, people.values())) == [1, 3]
     assert [name for name, own in people.items() if len(own) == 3] == ["JOS\u00c9  poe"]
+
+
+@pytest.mark.parametrize(
+    ("person", "stem"), [("Ann Lee", "ann_lee"), ("José Poe", "josé_poe"), ("McDuff", "McDuff")]
+)
+def test_a_file_can_be_named_for_a_person(person: str, stem: str) -> None:
+    """Small letters where they name the person, too."""
+    assert stem_of(person) == stem
+
+
+@pytest.mark.parametrize("person", ["a/b", "_", "x.jpg/..", ""])
+def test_a_name_that_no_file_can_have_is_refused(person: str) -> None:
+    """With one that a file can have."""
+    with pytest.raises(TurnstileError, match="cannot be a person's name here; one is 'Ada Lovelace'"):
+        stem_of(person)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from tests.support.builders import an_encoding, some_encodings, some_looks
-from turnstile.people.register import Closest, Encoded, PersonState, few_in_words, names_of, register
+from turnstile.people.register import (
+    Closest,
+    Encoded,
+    PersonState,
+    few_in_words,
+    names_of,
+    objection,
+    register,
+)
 from turnstile.site.settings import DecisionSettings
 
 ENGINE = "dlib-resnet-v1/mirror+paddings"
@@ -90,3 +98,38 @@ def test_who_has_too_few_pictures_is_named() -> None:
     people = of(*(picture("Ann", number, near(0, number / 50)) for number in range(3)))
     assert few_in_words(names_of(people.values())) == ""
     assert few_in_words({"Ann": 3, "Bob": 2}).startswith("1 person has fewer than 3 good pictures (Bob): ")
+
+
+ENROLLED = (
+    picture("Ann", 1, near(0, 0.0)),
+    picture("Ann", 2, near(0, 0.05)),
+    picture("Bob", 1, near(1, 0.0)),
+)
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        (picture("Ann", 3, near(0, 0.1)), ""),
+        (picture("Cid", 1, near(2, 0.0)), ""),
+        (
+            picture("Ann", 3, near(0, 0.0))._replace(digest="Bob_1.jpg"),
+            "it is enrolled already, as Bob_1.jpg of Bob",
+        ),
+        (picture("Bob", 2, near(0, 0.02)), "it shows nearly the face of Ann (0.02 from Ann_1.jpg)"),
+        (
+            picture("Ann", 3, near(0, 0.1), spread=0.2),
+            "part of the face may be covered or cut off, and Ann has better",
+        ),
+    ],
+)
+def test_a_picture_is_objected_to_with_the_reason(new: Encoded, words: str) -> None:
+    """By the pictures that are there."""
+    found = objection(new, ENROLLED, ENGINE)
+    assert found.startswith(words)
+    assert bool(found) is bool(words)
+
+
+def test_a_picture_of_another_face_is_objected_to() -> None:
+    """It agrees with none of the person's own."""
+    assert "not the face of" in objection(picture("Ann", 3, near(3, 0.0)), ENROLLED, ENGINE)

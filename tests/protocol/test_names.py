@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnstile.protocol.names import name_key, same_name
+from turnstile.protocol.names import bears, name_key, quoted, renamed, same_name
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,41 @@ def test_every_letter_is_folded_once_and_for_all() -> None:
     forms: tuple[Callable[[str], str], ...] = (name_key, str.upper, str.lower, str.title)
     changed = [char for char in letters if {name_key(form(char)) for form in forms} != {name_key(char)}]
     assert not changed
+
+
+@pytest.mark.parametrize(
+    ("text", "person", "has_it"),
+    [
+        ("faces/ann_lee_2.jpg", "Ann Lee", True),
+        ("ANN LEE left", "ann_lee", True),
+        ("faces/ann_leeds.jpg", "Ann Lee", False),
+        ("faces/bob.jpg", "Ann Lee", False),
+        ("Ann and Lee", "Ann Lee", False),
+        ("faces/élodie.jpg", "Élodie", True),
+        ("faces/+-+.jpg", "+-+", True),
+    ],
+)
+def test_a_text_bears_a_name_as_words_of_its_own(text: str, person: str, has_it: bool) -> None:  # noqa: FBT001 - a column
+    """Part of a longer name is another name."""
+    assert bears(text, person) is has_it
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ('enrolled "Ann Lee" from ann_lee.jpg', 'enrolled "erased-1" from erased-1.jpg'),
+        ('renamed "Ann Leeds" to "ANN  LEE"', 'renamed "Ann Leeds" to "erased-1"'),
+        ('blocked "Bob"', 'blocked "Bob"'),
+        ('wrote "Ann \\q" and Ann Lee', 'wrote "Ann \\q" and erased-1'),
+        ("nothing in quotes", "nothing in quotes"),
+    ],
+)
+def test_a_name_is_replaced_in_what_was_done(words: str, left: str) -> None:
+    """In quotes only a whole name; elsewhere wherever its words stand."""
+    assert renamed(words, "Ann Lee", "erased-1") == left
+
+
+@given(st.text(min_size=1, max_size=20, alphabet=st.characters(categories=["L", "Nd"])))
+def test_a_name_that_was_put_in_quotes_is_found(name: str) -> None:
+    """Whatever its letters."""
+    assert renamed(f"blocked {quoted(name)}", name, "erased-1") == 'blocked "erased-1"'
