@@ -150,5 +150,6 @@ def test_a_denied_face_that_turns_back_slowly_has_no_second_entry(doorway: Doorw
     assert len(doorway.door.visits) == 2
     for take in range(60):
         doorway.see(seen(EVE, blur=0.05, take=take))
+    assert all(visit.verdict == "denied" for visit in doorway.door.visits)
     doorway.see(times=30)
     assert doorway.verdicts == [DENIED]

@@ -75,7 +75,7 @@ from turnstile.access.verdicts import (
     unfinished,
 )
 from turnstile.access.votes import MORE_VOTES, Ballot, Conclusion, Vote, ballots, with_frame
-from turnstile.liveness.sequence import with_face
+from turnstile.liveness.sequence import FaceSequence, with_face
 from turnstile.protocol.fields import apart_widths
 from turnstile.protocol.messages import Face, Result
 from turnstile.protocol.reasons import Reason
@@ -161,7 +161,13 @@ def fold(
     decisions = [unfinished(visit, settings, objection) for visit in gone if was_tried(visit, settings)]
     for name in [name for name in visits if name in sights]:
         conclusion = find(visits, visits[name], sights[name].ballot, settings)
-        if conclusion is not None and not _is_said(visits, visits[name], conclusion, settings):
+        if conclusion is None or _is_said(visits, visits[name], conclusion):
+            continue
+        if conclusion.verdict == "denied" and _is_denied(visits, visits[name], settings):
+            visits[name] = msgspec.structs.replace(
+                visits[name], verdict="denied", votes=(), sequence=FaceSequence(), shadows=""
+            )
+        else:
             decisions += conclude(visits, name, conclusion, in_view, settings, objection)
     after = _after(door, tuple(visits.values()), frame)
     too_short = sum(visit.verdict is None and not was_tried(visit, settings) for visit in gone)
@@ -233,18 +239,19 @@ def _following(
     return msgspec.structs.replace(visit, follows=latest.visit, turned=turned, earlier=occupied)
 
 
-def _is_said(
-    visits: Mapping[str, Visit], visit: Visit, conclusion: Conclusion, settings: DecisionSettings
-) -> bool:
-    """Tell whether a denial is of a face that was denied before it turned, or was seen badly."""
+def _is_said(visits: Mapping[str, Visit], visit: Visit, conclusion: Conclusion) -> bool:
+    """Tell whether a denial is of a face that was denied before it turned."""
     if conclusion.verdict == "granted":
         return False
-    same = (
-        one
+    return any(one.verdict == "denied" for one in of_turned_face(visits, visit))
+
+
+def _is_denied(visits: Mapping[str, Visit], visit: Visit, settings: DecisionSettings) -> bool:
+    """Tell whether a visit is of a face that was denied before it was seen badly."""
+    return any(
+        one.verdict == "denied" and are_of_one_face(visit, one, visits, link_distance=settings.link_distance)
         for one in shadowed_by(visits, visit)
-        if are_of_one_face(visit, one, visits, link_distance=settings.link_distance)
     )
-    return any(one.verdict == "denied" for one in (*of_turned_face(visits, visit), *same))
 
 
 def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: DecisionSettings) -> list[Visit]:
