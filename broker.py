@@ -71,8 +71,7 @@ DRAIN_S = 0.003
 """How long to look at subscriptions before work is handed out again."""
 
 FRAMES_RECEIVED_A_TURN, COST_OF_OTHERS = 400, 10
-"""How much to receive before work is handed out again, a few milliseconds' worth. Frames are only put aside;
-anything else is looked at, which takes about as long as receiving so many frames."""
+"""How much to receive before work is handed out again. What is no frame costs as much as so many frames."""
 
 FRAMES_A_TURN = 16
 """How many frames to check and pass on before work is handed out again; newer ones overtake the others."""
@@ -207,10 +206,9 @@ class BrokerNode:
 
     def _authorise(self, received: Received) -> AnyMessage:
         message = decode(received.payload.buffer)
-        if received.sender is not None:
-            why_not = why_not_send(received.sender, received.topic, message)
-            if why_not:
-                raise self.sockets.refuse(received, why_not)
+        sender = received.sender
+        if sender is not None and (why_not := why_not_send(sender, received.topic, message)):
+            raise self.sockets.refuse(received, why_not)
         return message
 
     def _bring_to_desk(self, message: AnyMessage, received: Received) -> None:
