@@ -30,6 +30,7 @@ from tests.support.processes import ROOT
 from turnstile.io.bus.nodes import Bus
 from turnstile.protocol.messages import Beat
 from turnstile.site.settings import BrokerSettings, CameraSettings, GallerySettings, Site
+from turnstile.site.web import UnknownsSettings
 
 STOP_S = 3.0
 START_S = 30.0
@@ -180,6 +181,7 @@ def a_site(folder: Path, cameras: dict[str, CameraSettings], **sections: Any) ->
         cameras=cameras,
         broker=BrokerSettings(ingress=ingress, egress=egress, journal=str(folder / "journal.db")),
         gallery=GallerySettings(faces=str(folder / "faces"), cache=str(folder / "encodings")),
+        unknowns=UnknownsSettings(file=str(folder / "unknowns.db")),
         **sections,
     )
 

@@ -4,6 +4,7 @@ import ast
 import fcntl
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -198,7 +199,7 @@ def test_what_runs_imports_nothing_of_development() -> None:
     imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     packages = importlib.metadata.packages_distributions()
     needed = {
-        package.lower().replace("_", "-")
+        re.sub(r"[-_.]+", "-", package.lower())
         for name in imported
         for package in packages.get(name.partition(".")[0], [])
     }

@@ -23,6 +23,7 @@ from turnstile.io.bus.nodes import Bus, Heard
 from turnstile.protocol.envelope import Message
 from turnstile.protocol.messages import AnyMessage, decode, encode
 from turnstile.protocol.permissions import BROKER_TOPIC
+from turnstile.protocol.requests import MAX_WISH_BYTES
 from turnstile.site.addresses import is_local
 from turnstile.site.settings import BrokerSettings
 
@@ -383,7 +384,7 @@ def test_an_oversized_message_ends_only_its_own_connection(
 ) -> None:
     """Somewhat too large comes through, to be counted; much too large never fills the broker's memory."""
     addresses = ipc(folder)
-    limit = 2 * addresses.max_frame_bytes + 2**20
+    limit = MAX_WISH_BYTES + 2**20
     with closing(BrokerSockets(addresses)) as sockets, closing(Bus(addresses)) as honest:
         say_until_heard(sockets, honest, a_beat())
         with raw.socket(zmq.PUSH) as node:
