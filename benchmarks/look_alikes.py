@@ -11,7 +11,6 @@ With `--keep`, encodings are kept in that file (`.npz`) and taken from it the ne
 takes 0.13 s and a visit 0.2 s on one core.
 """
 
-import argparse
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.face_folders import encode_all
-from benchmarks.report import Cell, Goal, Report, parse
+from benchmarks.report import Cell, Goal, Report, parse_with_people
 from benchmarks.stills import Floats, encode_visits
 from benchmarks.visits import RATES, Look, play
 from turnstile.people.crowding import crowding
@@ -58,16 +57,12 @@ class Stills(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and return 0."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--people", type=Path)
-    parser.add_argument("--keep", type=Path)
-    own, rest = parser.parse_known_args(sys.argv[1:] if argv is None else argv)
-    options = parse(__doc__, rest)
+    options = parse_with_people(__doc__, argv)
     report = Report("look_alikes", options)
-    if own.people is None:
+    if options.people is None:
         report.note("Nothing to measure: it needs --people.")
         return report.finish()
-    stills = prepared(own.people, own.keep)
+    stills = prepared(options.people, options.keep)
     dice = np.random.default_rng(1)
     splits: list[Split] = []
     for _ in range(1 if options.quick else SPLITS):

@@ -90,6 +90,16 @@ def parse(doc: str | None, argv: Sequence[str] | None = None) -> argparse.Namesp
     return parser(doc).parse_args(argv)
 
 
+def parse_with_people(doc: str | None, argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return these options, and where pictures by person are: `people`, and `keep` for their encodings."""
+    made = parser(doc)
+    made.add_argument("--people", type=Path, metavar="FOLDER", help="pictures, a folder each person")
+    made.add_argument(
+        "--keep", type=Path, metavar="FILE", help="where their encodings are kept for next time"
+    )
+    return made.parse_args(argv)
+
+
 def parser(doc: str | None) -> argparse.ArgumentParser:
     """Return the command line of the options all benchmarks have."""
     made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)

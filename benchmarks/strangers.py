@@ -9,7 +9,6 @@ With `--keep`, encodings are kept in that file (`.npz`) and taken from it the ne
 takes 0.13 s on one core.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.face_folders import Floats, encode_all, pictures_in
-from benchmarks.report import Cell, Report, parse
+from benchmarks.report import Cell, Report, parse_with_people
 from turnstile.strangers.groups import FaceGroups
 from turnstile.vision.encode.encoder import POLICIES
 
@@ -38,16 +37,12 @@ Owners = npt.NDArray[np.intp]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and return 0."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--people", type=Path)
-    parser.add_argument("--keep", type=Path)
-    own, rest = parser.parse_known_args(sys.argv[1:] if argv is None else argv)
-    options = parse(__doc__, rest)
+    options = parse_with_people(__doc__, argv)
     report = Report("strangers", options)
-    if own.people is None:
+    if options.people is None:
         report.note("Nothing to measure: it needs --people.")
         return report.finish()
-    encodings, owners = prepared(own.people, own.keep)
+    encodings, owners = prepared(options.people, options.keep)
     rows: list[list[Cell]] = []
     for limit in LIMITS[2:3] if options.quick else LIMITS:
         figures = np.array([figures_of(*half, limit) for half in halves(encodings, owners)])
