@@ -26,6 +26,9 @@ from turnstile.vision.pictures import decode_enrolment
 
 Encode = Callable[[PictureRgb], bytes]
 
+LOOKS_FOR_A_TURN = 120
+"""The second face comes first in a quarter of all frames, so nobody waits for so many."""
+
 
 @pytest.fixture(scope="module", params=["blazeface", "hog", "cnn"])
 def engine(request: pytest.FixtureRequest) -> AcceleratedEngine:
@@ -302,6 +305,11 @@ def test_a_slow_machine_encodes_one_face_of_a_frame_and_finds_them_all(
 ) -> None:
     """The time for encoding is over after the first; the other has its turn in another frame."""
     engine = AcceleratedEngine(RecognitionSettings(min_face_px=80, encode_budget_ms=1))
-    looks = [engine.analyse(as_jpeg(two_people)) for _ in range(20)]
-    assert {(len(seen.boxes_px), len(seen.encodings), seen.left_out) for seen in looks} == {(2, 1, 1)}
-    assert {seen.encoded for seen in looks} == {(0,), (1,)}
+    encoded: set[tuple[int, ...] | None] = set()
+    for _ in range(LOOKS_FOR_A_TURN):
+        seen = engine.analyse(as_jpeg(two_people))
+        assert (len(seen.boxes_px), len(seen.encodings), seen.left_out) == (2, 1, 1)
+        encoded.add(seen.encoded)
+        if len(encoded) > 1:
+            break
+    assert encoded == {(0,), (1,)}
