@@ -2,15 +2,19 @@
 
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import NamedTuple, Self
 from urllib.parse import urlencode
 
+from argon2 import PasswordHasher
+
 from tests.support.web_pages import a_site
 from turnstile.io.web.accounts.devices import SESSION_COOKIE, Devices
+from turnstile.io.web.accounts.passwords import PasswordChecks
 from turnstile.io.web.accounts.sign_in import Accounts
-from turnstile.io.web.accounts.store import open_accounts
+from turnstile.io.web.accounts.store import AccountStore, open_accounts
 from turnstile.io.web.link import BusLink
 from turnstile.io.web.serving.addresses import doorway_of
 from turnstile.io.web.serving.app import make_app
@@ -22,6 +26,12 @@ from turnstile.site.web import WebSettings
 
 IDLE_S = 3600.0
 WAIT_S = 6.0
+
+
+def accounts_at_one_moment(store: AccountStore, devices: Devices) -> Accounts:
+    """Return what signs in with cheap passwords, and whose clock stands: a busy machine changes nothing."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    return Accounts(store=store, devices=devices, checks=PasswordChecks(cheap), clock=lambda: 0.0)
 
 
 class WebAnswer(NamedTuple):
@@ -51,7 +61,7 @@ class ServedPages:
             link,
             devices,
             config=folder / "site.yaml",
-            accounts=Accounts(store=self.store, devices=devices),
+            accounts=accounts_at_one_moment(self.store, devices),
             doorway=doorway_of(settings),
             connections=self.connections,
         )
@@ -116,15 +126,14 @@ class ServedPages:
         peer.sendall(upgrade(path, f"127.0.0.1:{self.port}", headers))
         return peer, peer.recv(65536)
 
-    def send_raw(self, *parts: bytes, source: str = "127.0.0.1") -> bytes:
-        """Send bytes, and return all that comes back until the server closes."""
-        with self.connect(source) as peer:
-            try:
-                for part in parts:
-                    peer.sendall(part)
-            except (BrokenPipeError, ConnectionResetError):
-                pass
-            return read_to_end(peer)
+    def send_raw(self, *requests: bytes) -> list[bytes]:
+        """Send bytes on a connection each; return all that comes back on each until the server closes it."""
+        with ExitStack() as stack:
+            peers = [stack.enter_context(self.connect()) for _ in requests]
+            for peer, request in zip(peers, requests, strict=True):
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    peer.sendall(request)
+            return [read_to_end(peer) for peer in peers]
 
 
 def read_to_end(peer: socket.socket) -> bytes:

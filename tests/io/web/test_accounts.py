@@ -11,8 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.support.web_pages import AS_A_BROWSER, a_site
+from tests.support.web_server import accounts_at_one_moment
 from turnstile.io.web.accounts.devices import DEVICE_COOKIE, SESSION_COOKIE, Devices
-from turnstile.io.web.accounts.sign_in import WRONG, Accounts
+from turnstile.io.web.accounts.sign_in import WRONG
 from turnstile.io.web.accounts.store import FILE, AccountsError, AccountStore, open_accounts
 from turnstile.io.web.link import BusLink
 from turnstile.io.web.serving.app import make_app
@@ -32,13 +33,12 @@ class PagesWithAccounts:
         self.now_ns = time.time_ns()
         self.devices = Devices(store=self.store, idle_s=24 * 3600, now_ns=lambda: self.now_ns)
         link = BusLink(instance="web-1", wake=lambda: None)
-        accounts = Accounts(store=self.store, devices=self.devices)
         self.app = make_app(
             a_site("door", "gate"),
             link,
             self.devices,
             config=folder / "site.yaml",
-            accounts=accounts,
+            accounts=accounts_at_one_moment(self.store, self.devices),
             doorway=Doorway("https", ("testserver",)),
         )
 
@@ -302,15 +302,14 @@ def test_a_code_is_asked_once_it_is_set_up(pages: PagesWithAccounts) -> None:
     assert secret
     assert "otpauth://totp/" in page
     shown = pyotp.TOTP(secret[1])
-    wrong = {"secret": secret[1], "code": "000000", "password": PASSWORD}
+    wrong = {"secret": secret[1], "code": "no code", "password": PASSWORD}
     here.post("/account/code", data=wrong)
     assert "The code was wrong" in here.get("/account").text
-    before = shown.at(time.time() - 30)
+    before, now = (shown.at(pages.now_ns // 10**9 - ago_s) for ago_s in (30, 0))
     here.post("/account/code", data={**wrong, "code": before})
     assert "asked at sign-in" in here.get("/account").text
     assert sign_in(pages.browser()) == 403
     assert sign_in(pages.browser(), code=before) == 403
-    now = shown.now()
     assert sign_in(pages.browser(), code=now) == 303
     assert sign_in(pages.browser(), code=now) == 403
     here.post("/account/code/remove", data={"password": PASSWORD})

@@ -1,6 +1,6 @@
 """The page of one's own account: devices, password, codes."""
 
-import time
+import re
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -101,8 +101,9 @@ class AccountPage:
         asker = asker_of(request)
         form = await request.form(max_files=0, max_fields=8)
         secret = text(form, "secret")
-        is_secret = len(secret) == len(make_code_secret()) and set(secret) <= set(_BASE32)
-        step = step_of_code(secret, text(form, "code")) if is_secret else None
+        is_secret = re.fullmatch("[A-Z2-7]{32}", secret) is not None
+        now_ns = self._accounts.devices.now_ns()
+        step = step_of_code(secret, text(form, "code"), now_ns=now_ns) if is_secret else None
         if step is None:
             return redirect(request, PAGE, problem="The code was wrong; begin again.")
         problem = await self._why_not(request, form)
@@ -127,9 +128,9 @@ class AccountPage:
         """Return why a password does not show that it is the owner who asks; empty if it does."""
         name, attempts = asker_of(request).name, self._accounts.attempts
         whose = {"address": address_of(request), "device": request.state.session.id}
-        if attempts.waiting(name, now_s=time.monotonic(), **whose).refused_s > 0:
+        if attempts.waiting(name, now_s=self._accounts.clock(), **whose).refused_s > 0:
             return "Too many wrong passwords; try again later."
-        attempts.failed(name, now_s=time.monotonic(), **whose)
+        attempts.failed(name, now_s=self._accounts.clock(), **whose)
         found = self._accounts.store.credentials(name)
         try:
             right = await self._accounts.checks.is_right(found, text(form, "password"))
@@ -139,6 +140,3 @@ class AccountPage:
             return "The present password is wrong."
         attempts.succeeded(name, **whose)
         return ""
-
-
-_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"

@@ -5,7 +5,6 @@ guesses neither fill the memory nor hold up the pages. argon2id's settings are R
 """
 
 import asyncio
-import time
 
 import pyotp
 from argon2 import PasswordHasher
@@ -17,8 +16,6 @@ MIN_CHARS, MAX_CHARS = 10, 256
 AT_ONCE, MAX_QUEUED = 2, 32
 STEP_S = 30
 ISSUER = "Turnstile"
-
-_hasher = PasswordHasher()
 
 
 class BusyError(Exception):
@@ -41,10 +38,12 @@ def why_not_password(password: str, name: str) -> str:
 class PasswordChecks:
     """Checks passwords, a few at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        """Take other settings of argon2id only where nothing is at stake."""
+        self._hasher = hasher or PasswordHasher()
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._queued = 0
-        self._nobody = _hasher.hash("nobody's password")
+        self._nobody = self._hasher.hash("nobody's password")
 
     async def is_right(self, found: Credentials | None, password: str) -> bool:
         """Tell whether a password is an account's; nobody's takes as long.
@@ -58,7 +57,7 @@ class PasswordChecks:
         self._queued += 1
         try:
             async with self._turn:
-                right = await asyncio.to_thread(_verify, kept, password)
+                right = await asyncio.to_thread(self._verify, kept, password)
         finally:
             self._queued -= 1
         return right and found is not None
@@ -66,14 +65,13 @@ class PasswordChecks:
     async def hash(self, password: str) -> str:
         """Return what is kept of a password."""
         async with self._turn:
-            return await asyncio.to_thread(_hasher.hash, password)
+            return await asyncio.to_thread(self._hasher.hash, password)
 
-
-def _verify(kept: str, password: str) -> bool:
-    try:
-        return _hasher.verify(kept, password[:MAX_CHARS])
-    except (Argon2Error, InvalidHashError):
-        return False
+    def _verify(self, kept: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(kept, password[:MAX_CHARS])
+        except (Argon2Error, InvalidHashError):
+            return False
 
 
 def make_code_secret() -> str:
@@ -86,10 +84,10 @@ def code_address(secret: str, *, name: str, site: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=f"{ISSUER} {site}")
 
 
-def step_of_code(secret: str, code: str, *, now_s: float | None = None) -> int | None:
-    """Return the time step whose code this is, if it is one of the last, this, or the next; else `None`."""
+def step_of_code(secret: str, code: str, *, now_ns: int) -> int | None:
+    """Return the time step whose code this is, if it is the last one, this, or the next; else `None`."""
     digits = code.replace(" ", "")
-    now = int((time.time() if now_s is None else now_s) // STEP_S)
+    now = now_ns // (STEP_S * 10**9)
     shown = pyotp.TOTP(secret)
     for step in (now, now - 1, now + 1):
         if pyotp.utils.strings_equal(shown.generate_otp(step), digits):

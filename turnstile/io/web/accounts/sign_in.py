@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.datastructures import FormData
@@ -35,6 +36,8 @@ class Accounts:
     devices: Devices
     checks: PasswordChecks = field(default_factory=PasswordChecks)
     attempts: SignInAttempts = field(default_factory=SignInAttempts)
+    clock: Callable[[], float] = time.monotonic
+    """By which attempts wait."""
 
     def record(self, asker: Asker, words: str) -> None:
         """Have an act put on record, as soon as the broker answers."""
@@ -74,11 +77,11 @@ class SignInPages:
         device = self._accounts.devices.known_device(request, name)
         address = address_of(request)
         attempts = self._accounts.attempts
-        waiting = attempts.waiting(name, address=address, device=device, now_s=time.monotonic())
+        waiting = attempts.waiting(name, address=address, device=device, now_s=self._accounts.clock())
         if waiting.refused_s > 0:
             return self._later(request, name=name, to=to, wait_s=waiting.refused_s)
         # Counted before it is checked: attempts at one time count, too.
-        attempts.failed(name, address=address, device=device, now_s=time.monotonic())
+        attempts.failed(name, address=address, device=device, now_s=self._accounts.clock())
         await asyncio.sleep(waiting.answer_s)
         found = self._accounts.store.credentials(name)
         try:
@@ -134,7 +137,7 @@ class SignInPages:
         """Tell whether no code is asked, or this one is right and was not used before."""
         if not found.code_secret:
             return True
-        step = step_of_code(found.code_secret, code)
+        step = step_of_code(found.code_secret, code, now_ns=self._accounts.devices.now_ns())
         return step is not None and self._accounts.store.use_code(found.account.name, step)
 
     def _let_in(self, request: Request, found: Credentials, to: str) -> Response:
