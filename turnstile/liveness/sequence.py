@@ -1,13 +1,13 @@
 """The spread of a face's encodings over frames: a still is too constant.
 
 A living face moves a little even when nobody speaks, and its encodings move with it. A photograph gives the
-same face again and again. It is alive as soon as the spread of at least `LEAST_FRAMES` frames reaches
-`ALIVE_SPREAD`. It is not when that has not happened after `MOST_FRAMES` frames and `PATIENCE_S`.
+same face again and again. A face is alive as soon as the spread of at least `LEAST_FRAMES` frames reaches
+`ALIVE_SPREAD`. It is not alive if that has not happened after `MOST_FRAMES` frames and `PATIENCE_S`.
 
 Encodings also move when a picture comes nearer, so a face of another size begins a new sequence.
 
-Where the owner supplied a network, the face is also no longer alive if the network doubts that it is before
-the camera, on average over the visit's first `ALIVE_FRAMES` frames. Without these nothing is alive.
+Where the owner supplied a network, it judges the visit's first `ALIVE_FRAMES` frames, too. No face is alive
+before it has, nor if the mean of its answers is below `LEAST_ALIVE`.
 """
 
 from statistics import fmean
@@ -40,7 +40,7 @@ below those, so that fewer are denied. It was seen on all clips: the errors at i
 
 ALIVE_FRAMES = 8
 LEAST_ALIVE = 0.5
-"""Mean of the network's first `ALIVE_FRAMES` answers, below which the face is shown on something.
+"""A face is a picture that somebody shows if the mean of the network's answers is below this.
 
 A trial denied 5 of 5 replays and 0 of 52 living people over 8 frames; 3 frames did not suffice. Set on half
 of 8 people it is 0.8 or 0.9. Of the pictures of 153 people in LFW, 12 % lie below 0.5 and 29 % below 0.9

@@ -1,8 +1,8 @@
 """Whether a request comes from a page of this site: by its host, its origin and how the browser fetched it.
 
 A browser says which site a request comes from (`Sec-Fetch-Site`, `Origin`), and no script can say otherwise.
-Whatever changes something needs it to be this one. The host is checked against other names that lead here
-(DNS rebinding).
+Only a page of this site may change something. A host that is not this site's is refused: somebody may have
+another name lead here (DNS rebinding).
 """
 
 from collections.abc import Mapping

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnstile.counts import counted
-from turnstile.errors import ConfigError, JournalError, LogError, TurnstileError
+from turnstile.errors import JournalError, LogError, TurnstileError
 from turnstile.io.access.rules_file import earlier_of
 from turnstile.io.erasure.faces import FacesOf
 from turnstile.io.erasure.leftovers import in_comments, leftovers, out_of_reach
@@ -33,7 +33,7 @@ PAUSE_S = 1.0
 
 @dataclass(kw_only=True)
 class ErasureRun:
-    """One run of the command."""
+    """An erasure, to be run once."""
 
     site: Site
     site_path: Path
@@ -47,7 +47,7 @@ class ErasureRun:
     problems: dict[str, None] = field(default_factory=dict)
     """What could not be erased, in words; each once."""
     _known: set[str] = field(default_factory=set)
-    """Everybody of another name who was met."""
+    """Everybody else whose name was met."""
     _journal_is_silent: bool = False
 
     def run(self) -> Iterator[str]:
@@ -58,8 +58,8 @@ class ErasureRun:
         faces = FacesOf(self.person, Path(gallery.faces), Path(gallery.cache))
         self._known |= faces.known
         yield from self._erase_pictures(faces)
-        yield from self._erase_anchors()
-        yield from self._erase_unknowns()
+        yield from self._noting(self._erase_anchors())
+        yield from self._noting(self._erase_unknowns())
         yield from self._erase_earlier_rules()
         for attempt in range(1 if self.dry_run else PASSES):
             before = self.found
@@ -81,6 +81,13 @@ class ErasureRun:
 
     def _note(self, *problems: str) -> None:
         self.problems |= dict.fromkeys(problems)
+
+    def _noting(self, lines: Iterator[str]) -> Iterator[str]:
+        """Say what a part erases, and note what keeps it from that."""
+        try:
+            yield from lines
+        except TurnstileError as error:
+            self._note(str(error))
 
     def _done(self, done: str) -> str:
         """Return what was done to something, or in a dry run what would be."""
@@ -107,12 +114,8 @@ class ErasureRun:
     def _erase_anchors(self) -> Iterator[str]:
         """Remove the faces of which somebody said that they are not the person's."""
         anchors = open_anchors(self.site.gallery, self.site.recognition.encoding)
-        try:
-            files = anchors.files_of(self.person)
-            removed = len(files) if self.dry_run else anchors.remove(self.person)
-        except TurnstileError as error:
-            self._note(str(error))
-            return
+        files = anchors.files_of(self.person)
+        removed = len(files) if self.dry_run else anchors.remove(self.person)
         self.found += removed
         if removed:
             yield f"anchors: {counted(removed, 'file')} {self._done('removed')} with faces not theirs"
@@ -121,11 +124,7 @@ class ErasureRun:
         """Remove the visits of unknown people that came nearest to the person."""
         unknowns = UnknownStore(Path(self.site.unknowns.file), self.site.recognition.encoding, keep_days=0)
         with contextlib.closing(unknowns):
-            try:
-                removed = unknowns.forget_person(self.person, dry_run=self.dry_run)
-            except TurnstileError as error:
-                self._note(str(error))
-                return
+            removed = unknowns.forget_person(self.person, dry_run=self.dry_run)
         self.found += removed
         if removed:
             yield f"unknown people: {counted(removed, 'visit')} {self._done('removed')} that came near"
@@ -147,7 +146,7 @@ class ErasureRun:
         yield f"rules: what was before their last change {self._done('removed')}"
 
     def _erase_encodings(self, faces: FacesOf) -> Iterator[str]:
-        """Remove encodings that belong to no picture in faces, which now those of the person are among."""
+        """Remove encodings without a picture; by now the person's are among these."""
         cached = faces.encodings()
         removed = len(cached) if self.dry_run else sum(faces.remove(path) for path in cached)
         gallery = self.site.gallery
@@ -160,8 +159,8 @@ class ErasureRun:
         """Remove the name from the journal, logs and texts; a later pass reports only what it found."""
         yield from self._erase_journal(quiet=again)
         for name, logger in self.site.loggers.items():
-            yield from self._erase_log(name, quiet=again)
-            yield from self._erase_text(name, Path(logger.file), quiet=again)
+            yield from self._noting(self._erase_log(name, quiet=again))
+            yield from self._noting(self._erase_text(name, Path(logger.file), quiet=again))
 
     def _erase_journal(self, *, quiet: bool) -> Iterator[str]:
         journal = Path(self.site.broker.journal)
@@ -191,30 +190,18 @@ class ErasureRun:
             if not quiet:
                 yield f"log of {name}: not on this machine; if it is on another, run this there, too"
             return
-        except (LogError, ConfigError) as error:
-            self._note(str(error))
-            return
         with contextlib.closing(opened.store):
-            try:
-                erased = erase_person(opened.store, self.person, self.pseudonym, dry_run=self.dry_run)
-                self._known |= set(opened.store.persons())
-                if erased and not self.dry_run:
-                    opened.store.database.clean()
-            except LogError as error:
-                self._note(str(error))
-                return
+            erased = erase_person(opened.store, self.person, self.pseudonym, dry_run=self.dry_run)
+            self._known |= set(opened.store.persons())
+            if erased and not self.dry_run:
+                opened.store.database.clean()
         self.found += erased
         if not quiet or erased:
             yield f"log of {name}: {counted(erased, 'entry', 'entries')} {self._new_name}"
 
     def _erase_text(self, name: str, path: Path, *, quiet: bool) -> Iterator[str]:
         lines = 0
-        try:
-            files = log_files(path)
-        except LogError as error:
-            self._note(str(error))
-            return
-        for file in files:
+        for file in log_files(path):
             try:
                 lines += rewrite(
                     file,

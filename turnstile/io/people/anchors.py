@@ -138,7 +138,7 @@ class AnchorFolder:
             if paths:
                 sync_folder(self._folder)
         except OSError as error:
-            raise TurnstileError(f"{self._folder}: {why(error, about=self._folder)}") from error
+            raise _failure(self._folder, "changed", error) from error
         return len(paths)
 
     def _write(self, person: str, anchors: tuple[Anchor, ...]) -> None:
@@ -148,7 +148,7 @@ class AnchorFolder:
             close_to_others(self._folder)
             write_whole(path, data, owner=owner_of(self._folder), durable=True)
         except OSError as error:
-            raise TurnstileError(f"{path} cannot be written: {why(error, about=path)}") from error
+            raise _failure(path, "written", error) from error
 
     def _make_folder(self) -> None:
         try:
@@ -157,9 +157,7 @@ class AnchorFolder:
                 self._folder.mkdir(mode=0o700, exist_ok=True)
                 os.chown(self._folder, *owner)
         except OSError as error:
-            raise TurnstileError(
-                f"{self._folder} cannot be made: {why(error, about=self._folder)}"
-            ) from error
+            raise _failure(self._folder, "made", error) from error
 
     @contextmanager
     def _one_writer(self) -> Iterator[None]:
@@ -170,9 +168,7 @@ class AnchorFolder:
             yield
             return
         except OSError as error:
-            raise TurnstileError(
-                f"{self._folder} cannot be read: {why(error, about=self._folder)}"
-            ) from error
+            raise _failure(self._folder, "read", error) from error
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
             yield
@@ -186,9 +182,7 @@ class AnchorFolder:
         try:
             return self._paths()
         except OSError as error:
-            raise TurnstileError(
-                f"{self._folder} cannot be read: {why(error, about=self._folder)}"
-            ) from error
+            raise _failure(self._folder, "read", error) from error
 
     def _paths(self) -> list[Path]:
         try:
@@ -206,9 +200,13 @@ class AnchorFolder:
             data = read_file(path, at_most=MAX_BYTES + 1)
             return from_file(data, name=_person_of(path), engine=self._engine)
         except OSError as error:
-            raise TurnstileError(f"{path} cannot be read: {why(error, about=path)}") from error
+            raise _failure(path, "read", error) from error
         except WireError as error:
             raise TurnstileError(f"{path} cannot be used: {error}") from error
+
+
+def _failure(path: Path, done: str, error: OSError) -> TurnstileError:
+    return TurnstileError(f"{path} cannot be {done}: {why(error, about=path)}")
 
 
 def _person_of(path: Path) -> str:

@@ -1,9 +1,9 @@
 """Visits of unknown people on the broker's disk, in a SQLite file that only its owner can read.
 
-Kept of each: the event, door and time, who was nearest, the mean encoding and a picture. Rows are deleted
-when they are `keep_days` old, and overwritten. Of more than `MAX_VISITS` the oldest go.
+Of each visit it keeps event, door and time, who was nearest, the mean encoding and a picture. Rows that are
+`keep_days` old are deleted and overwritten, as are the oldest of more than `MAX_VISITS`.
 
-Faces to ignore are kept as encodings, for as long after they were last seen.
+A face that is ignored is kept as an encoding until it was not seen for `keep_days`.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Who may see a page: the session of each request, and guards by role and door.
 
-Whoever has no session gets the sign-in page; programs and WebSockets get 401. Without a session nothing else
-answers but that page and the files that it loads. A WebSocket ends within seconds of its session.
+A browser without a session is sent to the sign-in page; programs and WebSockets get 401. Only the paths of
+`OPEN_TO_ALL` answer without a session. A WebSocket ends within seconds of its session.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Session(NamedTuple):
     """Somebody who is signed in, on one device."""
 
     id: str
-    """Of the session, which is no secret."""
+    """What the session is called on pages; no secret."""
     asker: Asker
 
 
@@ -119,7 +119,7 @@ async def refuse_websocket(scope: Scope, receive: Receive, send: Send, answer: R
 
 
 def wants_a_page(headers: Headers) -> bool:
-    """Tell whether an answer is for somebody's eyes, rather than for a script."""
+    """Tell whether a browser asks for a page to show, rather than a script for data."""
     mode = headers.get("sec-fetch-mode")
     return mode == "navigate" if mode else "text/html" in headers.get("accept", "")
 
@@ -158,7 +158,7 @@ def may_see(asker: Asker, camera: str) -> bool:
 
 
 def refuse_other_doors(asker: Asker, camera: str) -> None:
-    """Answer as if a door were not there that an account may not see.
+    """Answer as if there were no such door, if the account may not see it.
 
     Raises:
         HTTPException: it may not.

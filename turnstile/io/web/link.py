@@ -1,7 +1,7 @@
-"""What the pages hear of the bus and send on it: the node's loop owns the one, an event loop the other.
+"""The link between the pages, which run in the server's event loop, and the bus, which the node's loop owns.
 
 The node's loop calls `take` with what it received and `due` for what is to be sent; the pages await `ask`.
-What comes of cameras and nodes goes to the listeners, in the server's event loop.
+Messages of cameras and nodes go to the listeners, in the server's event loop.
 
 Libraries not taken: `zmq.asyncio`, since every node's sockets belong to its loop, which beats and reconnects.
 """
@@ -35,11 +35,11 @@ class Asker(NamedTuple):
     name: str
     role: AccountRole
     doors: tuple[str, ...] = ()
-    """None named: all."""
+    """Which the account may see; empty: all."""
 
 
 class BrokerContact(NamedTuple):
-    """How the broker is heard."""
+    """Whether the broker is heard, and for how long it has been silent."""
 
     lost: bool = True
     silent_s: float = 0.0
@@ -60,14 +60,14 @@ class RefusedWishError(TurnstileError):
 
 @dataclass(kw_only=True)
 class BusLink:
-    """Carries requests out and what comes in to the pages. One for a process."""
+    """Carries the pages' requests to the bus, and its messages to the pages. A process has one."""
 
     instance: str
     """Of the web node."""
     wake: Callable[[], None]
     """Called from the server's thread when there is something to send."""
     listeners: list[Callable[[Sequence[Heard]], None]] = field(default_factory=list)
-    """Called in the server's event loop with what came of cameras and nodes."""
+    """Called in the server's event loop with messages of cameras and nodes."""
     broker: BrokerContact = field(default_factory=BrokerContact)
     """Set by the node's loop at every turn."""
     _loop: asyncio.AbstractEventLoop | None = None
@@ -83,9 +83,9 @@ class BusLink:
         self._loop = loop
 
     def take(self, heard: Sequence[Heard]) -> None:
-        """Hand on what was received; call from the node's loop.
+        """Pass on what was received; call from the node's loop.
 
-        Pages that are slow to take it get the newest frame of each camera only.
+        An event loop that is behind gets only the newest frame of each camera.
         """
         if not heard or self._loop is None or self._loop.is_closed():
             return

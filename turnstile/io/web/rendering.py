@@ -1,6 +1,7 @@
-"""From a template and values to a page.
+"""Makes pages from templates and values.
 
-Everything that is put into a template is escaped. What a form did is said on the next page, by `redirect`.
+Everything that is put into a template is escaped. After a form, `redirect` leads to the page that says what
+was done.
 """
 
 import datetime as dt
@@ -17,7 +18,7 @@ from turnstile.protocol.requests import AccountRole
 from turnstile.web.places import is_at_least, is_within, places_for
 
 MAX_NOTICES = 1000
-"""Sessions that have something still to be told."""
+"""Sessions whose notices are kept."""
 NOTICES_EACH = 5
 
 NoticeKind = Literal["done", "problem"]
@@ -33,7 +34,7 @@ class PageNotice(NamedTuple):
 
 
 class Notices:
-    """What sessions are still to be told; the oldest are forgotten."""
+    """Notices that wait for the next page of their session; the oldest are dropped."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, list[PageNotice]] = OrderedDict()

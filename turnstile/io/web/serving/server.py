@@ -10,10 +10,10 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -30,7 +30,7 @@ from turnstile.site.web import TlsSettings, WebSettings
 CLOSE_S = 3.0
 BACKLOG = 1024
 
-Beside = Callable[[], Awaitable[None]]
+Background = Callable[[], Coroutine[Any, Any, None]]
 
 log = logging.getLogger("turnstile")
 
@@ -47,8 +47,8 @@ class WebServer:
     link: BusLink
     listening: BoundedListener
     address: str
-    beside: Sequence[Beside]
-    """What runs in its event loop besides, for ever."""
+    background: Sequence[Background]
+    """What runs for ever in the same event loop."""
     stalled: StalledConnections = field(init=False)
     _worker: Worker = field(init=False)
 
@@ -83,7 +83,7 @@ class WebServer:
     async def _serve(self) -> None:
         self.link.serve(asyncio.get_running_loop())
         async with asyncio.TaskGroup() as group:
-            others = [group.create_task(_for_ever(one)) for one in (self._sweep, *self.beside)]
+            others = [group.create_task(one()) for one in (self._sweep, *self.background)]
             with contextlib.suppress(asyncio.CancelledError):
                 await self.uvicorn_server.serve(sockets=[self.listening])
             for other in others:
@@ -94,10 +94,6 @@ class WebServer:
             await asyncio.sleep(SWEEP_EVERY_S)
             self.stalled.sweep(time.monotonic())
             self.listening.connections.sweep(time.monotonic())
-
-
-async def _for_ever(beside: Beside) -> None:
-    await beside()
 
 
 def open_listener(settings: WebSettings, connections: Connections) -> BoundedListener:
@@ -121,7 +117,11 @@ def open_listener(settings: WebSettings, connections: Connections) -> BoundedLis
 
 
 def serve(
-    settings: WebSettings, app: ASGIApp, link: BusLink, listening: BoundedListener, beside: Sequence[Beside]
+    settings: WebSettings,
+    app: ASGIApp,
+    link: BusLink,
+    listening: BoundedListener,
+    background: Sequence[Background],
 ) -> WebServer:
     """Begin to serve.
 
@@ -151,7 +151,7 @@ def serve(
         config.load()
         config.ssl = _context(settings.tls)
     address = address_at(settings, listening.getsockname()[1])
-    return WebServer(uvicorn.Server(config), link, listening, address, beside)
+    return WebServer(uvicorn.Server(config), link, listening, address, background)
 
 
 def _context(tls: TlsSettings) -> ssl.SSLContext:
