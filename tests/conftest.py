@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -12,19 +13,34 @@ from tests.support.screens import a_screen
 hypothesis.settings.register_profile(
     "turnstile",
     deadline=None,
+    derandomize=True,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("turnstile")
-"""A busy machine fails no test: examples have no deadline."""
+"""Neither load nor chance fails a test: examples have no deadline, and are the same in each run."""
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@contextmanager
+def a_folder() -> Iterator[Path]:
     """Give an empty folder, in one of its own, short enough for ipc addresses, which hold 107 characters."""
     with tempfile.TemporaryDirectory(prefix="turnstile-") as path:
         site = Path(path) / "site"
         site.mkdir()
         yield site
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give an empty folder for a test."""
+    with a_folder() as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def shared_folder() -> Iterator[Path]:
+    """Give a folder for what the tests of a module share."""
+    with a_folder() as path:
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
@@ -22,6 +23,7 @@ from tests.support.addresses import free_addresses
 from tests.support.processes import ROOT
 from tests.support.sites import RealSite
 from tests.support.waiting import PATIENCE_S, wait_until
+from turnstile.commands.cli import main
 from turnstile.protocol.requests import AccountRole
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -74,7 +76,7 @@ class WebSite:
     def __init__(self, folder: Path, *, sections: Mapping[str, Any] | None = None, **options: Any) -> None:
         """Write the site file; `options` are those of `RealSite`."""
         listen = free_addresses(1)[0].removeprefix("tcp://")
-        web = {"web": {"listen": listen, "folder": "web"}}
+        web = {"web": {"listen": listen, "folder": "web"}, "displays": {}}
         self.site = RealSite(folder, sections={**web, **(sections or {})}, **options)
         self.address = f"http://{listen}"
         self._log = folder / "web.log"
@@ -119,16 +121,12 @@ class WebSite:
     def invite(self, name: str, role: AccountRole = "admin", doors: Iterable[str] = ()) -> str:
         """Return the link by which somebody comes in for the first time."""
         options = [option for door in doors for option in ("--door", door)]
-        command = ["-m", "turnstile", "web", "invite", name, "--role", role, *options]
-        said = subprocess.run(
-            [sys.executable, *command, "--config", str(self.site.folder / "site.yaml")],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        found = re.search(r"http\S+", said)
-        assert found, said
+        said = StringIO()
+        with redirect_stdout(said):
+            command = ["web", "invite", name, "--role", role, *options]
+            assert main([*command, "--config", str(self.site.folder / "site.yaml")]) == 0
+        found = re.search(r"http\S+", said.getvalue())
+        assert found, said.getvalue()
         return found[0]
 
     @contextmanager

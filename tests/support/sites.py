@@ -195,6 +195,11 @@ class RealSite:
         heard = len(self.results)
         self.wait_for(lambda: _absent_s(self.results_of(camera, since=heard)) > ABSENCE_S + 0.1)
 
+    def wait_until_logged(self) -> None:
+        """Return when every decision that was heard is in the access log."""
+        events = {(access.source, access.seq) for access in self.accesses}
+        self.wait_for(lambda: len(self.logged) >= len(events))
+
     def results_of(self, camera: str, *, since: int = 0) -> list[Result]:
         """Return the results of a camera, those heard before number `since` left out."""
         return [result for result in self.results[since:] if result.camera == camera]

@@ -34,11 +34,11 @@ def attacked() -> Iterator[AttackedSite]:
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_comes_of_an_attack(attacked: AttackedSite, attack: str) -> None:
     """Nobody hears the attacker, the broker lives, and the honest cameras are seen during and after it."""
-    outcome = attacked.attempt(attack, ATTACKS[attack], (0.5, 1.5, 1.0))
+    outcome = attacked.attempt(attack, ATTACKS[attack], (0.0, 1.5, 1.0))
     assert outcome.alive
     assert gained(outcome) == []
     assert outcome.tries > 0
-    assert all(phase.frames_per_s > 0 for phase in outcome.phases)
+    assert all(phase.frames_per_s > 0 for phase in outcome.phases[1:])
     assert outcome.refused >= (outcome.tries if attack in EACH_IS_REFUSED else attack in REFUSED)
     assert not ALLOWED.get(attack) or outcome.heard_of, "the intruder did what its key allows"
     assert not outcome.memory_mb > MEMORY_MB  # NaN where the system does not say

@@ -853,5 +853,6 @@ def test_the_broker_says_that_there_are_no_rules_and_lets_nobody_enter_when_some
     stop(place.broker)
     place.broker = place.start_broker()
     place.ear.wait_for(
-        Beat, lambda beat: beat.uptime_s < 2 and (beat.state, beat.detail) == (State.DEGRADED, gone)
+        Beat,
+        lambda beat: (beat.pid, beat.state, beat.detail) == (place.broker.pid, State.DEGRADED, gone),
     )

@@ -26,8 +26,8 @@ from turnstile.site.settings import BrokerSettings
 
 pytestmark = pytest.mark.system
 
-END_S = 3.0
-"""A node ends within a second; a busy machine of tests gets three."""
+END_S = 10.0
+"""A node ends within a second; a busy machine of tests gets ten."""
 
 
 class FakeBroker:
@@ -121,7 +121,7 @@ def camera() -> Iterator[MjpegServer]:
 
 
 def end(process: Process, by: signal.Signals) -> tuple[int, str]:
-    """End a node by a signal; it must be gone within a second."""
+    """End a node by a signal; it must be gone soon."""
     asked_s = time.monotonic()
     code, said = stop(process, by=by)
     assert time.monotonic() - asked_s < END_S

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 @pytest.fixture
 def site(folder: Path) -> Iterator[RealSite]:
     """Give a site where nobody is enrolled and somebody was denied, as it says in the log."""
-    with RealSite(folder) as site:
+    with RealSite(folder, sections={"displays": {}}) as site:
         site.start_all()
         site.wait_for_visit(OBAMA, DENIED)
         site.wait_for(lambda: len(site.logged) == 1)

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 @pytest.fixture
 def site(folder: Path) -> Iterator[RealSite]:
     """Give a site where Obama is enrolled and was granted once, as it says in the log."""
-    with RealSite(folder, sections={"decision": {**SWIFT, "record": "results"}}) as site:
+    with RealSite(folder, sections={"decision": {**SWIFT, "record": "results"}, "displays": {}}) as site:
         site.enrol("barack_obama.jpg")
         site.start_all()
         site.wait_until_enrolled(1)

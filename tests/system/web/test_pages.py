@@ -37,11 +37,6 @@ def a_visited_site(
             yield web.site, page
 
 
-def wait_until_logged(site: RealSite, visits: int) -> None:
-    """Return when the log has so many visits."""
-    site.wait_for(lambda: len(site.logged) == visits)
-
-
 def look_again(site: RealSite, page: Page, words: str) -> None:
     """Load a page again until it says something."""
 
@@ -58,7 +53,7 @@ def test_a_stranger_is_enrolled_from_his_visit_and_granted(folder: Path, browser
         page.goto("/visits")
         expect(page.get_by_text("Nobody has been here yet")).to_be_visible()
         site.wait_for_visit(OBAMA, DENIED)
-        wait_until_logged(site, 1)
+        site.wait_until_logged()
         page.goto("/visits")
         page.get_by_role("link", name="This visit of somebody unknown").click()
         expect(page.get_by_text("Denied: the face is of nobody enrolled.")).to_be_visible()
@@ -67,7 +62,7 @@ def test_a_stranger_is_enrolled_from_his_visit_and_granted(folder: Path, browser
         expect(page.locator("#notices")).to_contain_text("Barack Obama")
         site.wait_until_enrolled(1)
         site.wait_for_visit(OBAMA, GRANTED)
-        wait_until_logged(site, 2)
+        site.wait_until_logged()
         page.goto("/visits?verdict=granted")
         granted = page.get_by_label(VISITS)
         expect(granted).to_contain_text(re.compile(r"Granted: \d of \d frames were nearer to Barack Obama"))
@@ -147,7 +142,7 @@ def test_not_them_changes_the_next_verdict(folder: Path, browser: Browser) -> No
         site.enrol("jane_roe.jpg", "obama.jpg")
         site.wait_until_enrolled(1)
         site.wait_for_visit(OBAMA, ("granted", "Jane Roe"))
-        wait_until_logged(site, 1)
+        site.wait_until_logged()
         page.goto("/visits")
         page.get_by_role("link", name="This visit of Jane Roe").click()
         page.get_by_role("button", name="Not Jane Roe").click()
@@ -197,7 +192,7 @@ def test_a_person_is_renamed_and_erased(folder: Path, browser: Browser) -> None:
         page.get_by_role("button", name="Rename").click()
         expect(page.get_by_role("heading", name="Barack Obama", exact=True)).to_be_visible()
         site.wait_for_visit(OBAMA, GRANTED)
-        wait_until_logged(site, 1)
+        site.wait_until_logged()
         page.goto("/people/Barack%20Obama")
         page.get_by_role("link", name="Erase Barack Obama…").click()
         expect(page.get_by_role("heading", name="What goes")).to_be_visible()
