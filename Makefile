@@ -5,7 +5,7 @@ WORKERS ?= 3
 EACH_S ?= 60
 
 BIN := .venv/bin
-PURE := access dispatch health liveness log people protocol requests screen site web
+PURE := access dispatch health liveness log people protocol requests screen site strangers web
 TOO_OLD := "Turnstile needs Python 3.11 or newer; " + sys.executable + " is " + sys.version.split()[0] + \
 	". Name another one: make PYTHON=/path/to/python3.12"
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

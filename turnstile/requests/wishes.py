@@ -218,7 +218,6 @@ AnyWish = (
     | UnlockDoor
     | RecordAct
 )
-OF_A_LOGGER = (FindVisits, FindLastSeen, ReadChain)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyWish] = msgspec.msgpack.Decoder(AnyWish)

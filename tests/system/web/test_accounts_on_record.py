@@ -28,7 +28,7 @@ def send(web: WebSite, path: str, **form: str) -> int:
 
 
 def test_what_accounts_do_is_on_record_though_the_broker_was_away(folder: Path) -> None:
-    """Invited and signed in while only the web node runs; the broker and the logger come later."""
+    """Invited and signed in while only the web node runs; broker and logger come later. It ends with 0."""
     with WebSite(folder) as web:
         web.start()
         link = urlsplit(web.invite("Ada")).path
@@ -52,3 +52,4 @@ def test_what_accounts_do_is_on_record_though_the_broker_was_away(folder: Path) 
             [sys.executable, *command], check=False, cwd=ROOT, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        web.stop()

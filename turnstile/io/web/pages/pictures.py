@@ -94,11 +94,6 @@ class PendingPicture(NamedTuple):
         """Tell whether it is kept only if somebody insists, or not at all."""
         return bool(self.judged.problem)
 
-    @property
-    def may_be_kept(self) -> bool:
-        """Tell whether it is still to be decided upon, though it is refused."""
-        return self.judged.may_anyway and not self.kept
-
 
 class PendingPictures:
     """The pictures by token. Call from the server's event loop.
