@@ -16,6 +16,12 @@ def test_a_grant_tells_votes_distance_limit_and_margin() -> None:
     )
 
 
+def test_a_name_from_right_to_left_turns_nothing_round() -> None:
+    """The distance in brackets stays behind the name."""
+    visit = a_visit(person="أمل حداد", distance=0.24)
+    assert "nearer to \u2068أمل حداد\u2069 (0.24) than" in explain(visit, with_names=True)
+
+
 def test_somebody_unknown_is_compared_with_the_nearest_person() -> None:
     """A clerk reads who that was."""
     visit = a_visit(

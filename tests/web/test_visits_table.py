@@ -21,7 +21,7 @@ def test_a_visit_is_a_line_that_reads_back() -> None:
     )
 
 
-@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", " ="])
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\uff1d"])
 def test_no_name_becomes_a_formula(begin: str) -> None:
     """A spreadsheet would run it."""
     assert harmless(f"{begin}1").startswith("'")

@@ -21,8 +21,8 @@ MAX_VISITS = 200
 
 FileName = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\A[^\\\x00-\x1f\x7f]+\Z")]
 """A picture's path below the faces folder, as `answers.EnrolledPictureState.file` has it."""
-EventName = Annotated[str, Meta(pattern=r"\A[0-9a-f]{1,32}:[0-9]{1,19}\Z")]
-"""As at the end of a line of the log: source and number."""
+EventName = Annotated[str, Meta(pattern=r"\A[0-9a-f]{1,32}:[0-9]{1,18}\Z")]
+"""As at the end of a line of the log: source and number, which a database holds."""
 UnknownIds = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=1000)]
 
 

@@ -1,6 +1,9 @@
 """The one sentence that explains a visit: who was nearest, how far, the limit, the margin and the votes."""
 
+import unicodedata
 from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from turnstile.counts import counted
 from turnstile.protocol.reasons import WORDS, Reason
@@ -15,6 +18,7 @@ def explain(visit: VisitEntry, *, with_names: bool) -> str:
         with_names: whether names of people who were merely near may be told.
     """
     reason = _reason_of(visit)
+    visit = replace(visit, person=_apart(visit.person), nearest=_apart(visit.nearest))
     told = _SENTENCES.get(reason) if reason is not None else None
     if told is not None:
         return told(visit, (visit.nearest or "") if with_names else "")
@@ -95,6 +99,12 @@ def _reason_of(visit: VisitEntry) -> Reason | None:
         return Reason(visit.reason)
     except ValueError:
         return None
+
+
+def _apart(name: str | None) -> str | None:
+    """Keep a name that is written from right to left from turning round what follows it (UAX #9, 6.3)."""
+    turns = any(unicodedata.bidirectional(char) in ("R", "AL") for char in name or "")
+    return f"\u2068{name}\u2069" if turns else name
 
 
 def _verdict(visit: VisitEntry) -> str:

@@ -12,7 +12,7 @@ COLUMNS = (
     *("event", "number", "hash"),
 )
 
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULAS = (*"=+-@＝＋－＠", "\t", "\r", "\n")  # noqa: RUF001 - wide ones count in East Asia
 
 
 def header() -> str:

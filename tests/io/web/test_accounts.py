@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from tests.support.web_pages import AS_A_BROWSER, a_site
 from tests.support.web_server import accounts_at_one_moment
 from turnstile.io.web.accounts.devices import DEVICE_COOKIE, SESSION_COOKIE, Devices
+from turnstile.io.web.accounts.passwords import make_code_secret
 from turnstile.io.web.accounts.sign_in import WRONG
 from turnstile.io.web.accounts.store import FILE, AccountsError, AccountStore, open_accounts
 from turnstile.io.web.link import BusLink
@@ -316,6 +317,34 @@ def test_a_code_is_asked_once_it_is_set_up(pages: PagesWithAccounts) -> None:
     assert sign_in(pages.browser()) == 303
 
 
+def test_codes_are_not_guessed_from_many_addresses(pages: PagesWithAccounts) -> None:
+    """Whoever has the password, and many addresses; the owner's own device is let in meanwhile."""
+    hers = pages.signed_up()
+    secret = make_code_secret()
+    pages.store.set_code("Ada", secret, 0)
+    hers.post("/sign-out")
+    code = pyotp.TOTP(secret).now()
+    wrong = f"{(int(code) + 500_000) % 1_000_000:06}"
+    for number in range(5):
+        assert sign_in(pages.browser(f"2001:db8:{number}::1"), code=wrong) == 403
+    assert sign_in(pages.browser("2001:db8:99::1"), "ADA", code=code) == 403
+    assert sign_in(hers, code=code) == 303
+
+
+def test_a_space_after_a_name_does_not_count(pages: PagesWithAccounts) -> None:
+    """Keyboards of phones add one to a name that they know."""
+    pages.signed_up()
+    assert sign_in(pages.browser(), " Ada ") == 303
+
+
+@pytest.mark.parametrize(("lost", "words"), [("form", "send it again"), ("cookie", "keeps no cookie")])
+def test_the_sign_in_page_says_why_somebody_is_back(pages: PagesWithAccounts, lost: str, words: str) -> None:
+    """In words of its own: what else an address says is not shown."""
+    browser = pages.browser()
+    assert words in browser.get(f"/sign-in?lost={lost}").text
+    assert "evil" not in browser.get("/sign-in?lost=evil").text
+
+
 def test_guessing_is_slowed_down_and_the_owner_comes_in(pages: PagesWithAccounts) -> None:
     """The right password is refused, too, where many wrong ones came from; on her own device it is not."""
     hers = pages.signed_up()
@@ -388,7 +417,7 @@ def test_what_accounts_do_waits_for_the_record(pages: PagesWithAccounts) -> None
 def test_an_admin_invites_signs_out_and_removes(pages: PagesWithAccounts) -> None:
     """In the browser as by commands; the link is shown once, and all of it is on record."""
     admin = pages.signed_up()
-    form = {"name": "Ida <b>", "role": "viewer", "door": ["gate", "nowhere"]}
+    form = {"name": "Ida <b>", "role": "viewer", "door": ["gate"]}
     page = admin.post("/accounts/invite", data=form).text
     link = re.search(r"https://testserver(/invited/[\w-]+)", page)
     assert link
@@ -400,7 +429,8 @@ def test_an_admin_invites_signs_out_and_removes(pages: PagesWithAccounts) -> Non
     admin.post("/accounts/sign-out", data={"name": "Ida <b>"})
     assert not is_in(ida)
     admin.post("/accounts/remove", data={"name": "Ida <b>"})
-    admin.post("/accounts/remove", data={"name": "Ada"})
+    admin.post("/accounts/sign-out", data={"name": "nobody\n of this name"})
+    admin.post("/accounts/remove", data={"name": "ADA"})
     assert [one.name for one in pages.store.accounts()] == ["Ada"]
     assert words_on_record(pages.store)[-2:] == [
         "Ada signed Ida <b> out everywhere",
@@ -408,7 +438,14 @@ def test_an_admin_invites_signs_out_and_removes(pages: PagesWithAccounts) -> Non
     ]
 
 
-@pytest.mark.parametrize("form", [{"name": "", "role": "admin"}, {"name": "Ida", "role": "owner"}])
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"name": "", "role": "admin"},
+        {"name": "Ida", "role": "owner"},
+        {"name": "Ida", "role": "viewer", "door": "a door that was there before"},
+    ],
+)
 def test_who_cannot_be_invited_is_not(pages: PagesWithAccounts, form: dict[str, str]) -> None:
     """The page says why."""
     admin = pages.signed_up()

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.answering import AnsweringBus
-from tests.support.web_pages import a_client, a_site
+from tests.support.web_pages import SignedIn, a_client, a_site
 from turnstile.requests.answers import ChainFound, Done, RefusedWish
 from turnstile.requests.wishes import ReadChain, RecordAct, UnlockDoor
 from turnstile.site.settings import CameraSettings, LoggerSettings, Site
@@ -21,6 +21,29 @@ def test_a_lockout_is_ended_by_the_broker() -> None:
     client.post("/health/unlock", data={"camera": "door"})
     assert bus.wishes(UnlockDoor) == [UnlockDoor(camera="door")]
     assert "door is unlocked." in client.get("/health").text
+
+
+def test_an_admin_of_one_door_starts_nothing_that_all_doors_need() -> None:
+    """Nor is anything told of nodes and doors besides."""
+    bus = AnsweringBus()
+    bus.answers[RecordAct] = Done(words="on record")
+    client = a_client(SignedIn("admin", ("door",)), site=a_site("door", "gate"), link=bus.link)
+    assert client.post("/health/scale", data={"count": "0"}).status_code == 403
+    assert client.post("/health/restart", data={"name": "broker"}).status_code == 403
+    client.post("/health/unlock", data={"camera": "gate"})
+    assert not bus.asked
+    page = client.get("/health").text
+    assert "Recognizers" not in page
+    assert "Nothing can be started" not in page
+    assert "recognizer" not in page.partition('id="health-alerts"')[2].partition("</div>")[0]
+
+
+@pytest.mark.parametrize("count", ["", "-1", "9" * 5000, "three"])
+def test_what_is_no_number_of_recognizers_is_refused(count: str) -> None:
+    """However long it is."""
+    client = a_client()
+    assert client.post("/health/scale", data={"count": count}).status_code == 303
+    assert "is no number" in client.get("/health").text
 
 
 def test_no_other_door_is_unlocked() -> None:

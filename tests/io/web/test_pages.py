@@ -70,7 +70,32 @@ def test_nobody_gets_a_page_without_a_session() -> None:
     page = client.get("/visits?person=ada")
     assert (page.status_code, page.headers["location"]) == (303, "/sign-in?to=%2Fvisits%3Fperson%3Dada")
     assert client.get("/visits", headers={"Sec-Fetch-Mode": "cors"}).status_code == 401
-    assert client.post("/visits").status_code == 401
+    assert client.post("/visits", headers={"Sec-Fetch-Mode": "cors"}).status_code == 401
+
+
+def test_a_form_sent_after_sign_out_leads_back_and_says_so() -> None:
+    """Whoever was signed out meanwhile comes back to the form, and knows that nothing was done."""
+    signed_in = SignedIn()
+    signed_in.asker = None
+    client = a_client(signed_in)
+    answer = client.post("/person/rename", headers={"Referer": f"{ORIGIN}/people/Ann%20Lee?new=1"})
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        "/sign-in?to=%2Fpeople%2FAnn%2520Lee&lost=form",
+    )
+    elsewhere = client.post("/person/rename", headers={"Referer": "https://evil.example//evil.example"})
+    assert elsewhere.headers["location"].startswith("/sign-in?")
+
+
+def test_a_browser_without_cookies_is_told_so() -> None:
+    """It was let in a moment ago, and would come to the sign-in page for ever."""
+    signed_in = SignedIn()
+    signed_in.asker = None
+    client = a_client(signed_in)
+    came = {"Referer": f"{ORIGIN}/sign-in"}
+    assert client.get("/", headers=came).headers["location"] == "/sign-in?lost=cookie"
+    known = client.get("/", headers={**came, "Cookie": "__Host-turnstile-device=a.b"})
+    assert known.headers["location"] == "/sign-in"
 
 
 def test_a_role_is_needed() -> None:
@@ -104,7 +129,7 @@ def test_a_door_of_others_is_not_there() -> None:
     [
         (RefusedWishError(RefusedWish(problem="nobody is named <b>")), 409, "nobody is named &lt;b&gt;"),
         (RefusedWishError(RefusedWish(problem="a viewer", forbidden=True)), 403, "a viewer"),
-        (NoAnswerError("the broker does not answer"), 504, "the broker does not answer"),
+        (NoAnswerError("the broker does not answer"), 504, "The broker does not answer"),
         (HTTPException(404), 404, "no such page"),
         (ValueError("with details"), 500, "output"),
     ],
@@ -137,3 +162,38 @@ def test_what_was_done_is_said_once_on_the_next_page() -> None:
     assert "&lt;Ada&gt; has another name." in page
     assert 'action="/undo"' in page
     assert "has another name" not in client.get("/").text
+
+
+def test_what_was_done_is_said_to_somebody_not_to_a_script() -> None:
+    """A page in another tab that keeps itself fresh takes no notice away, with its undo."""
+
+    async def rename(request: Request) -> Response:
+        return redirect(request, "/", done="Ada has another name.", undo="/undo")
+
+    client = a_client()
+    with_page(client, "/rename", rename, "POST")
+    client.post("/rename")
+    by_script = client.get("/health", headers={"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"})
+    assert "has another name" not in by_script.text
+    assert "has another name" in client.get("/").text
+
+
+def test_the_address_of_a_form_leads_to_its_page() -> None:
+    """Somebody who loads again what a form answered with is not at an end."""
+    answer = a_client().get("/unknown/name")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/unknown")
+
+
+def test_a_page_without_an_answer_can_be_asked_again() -> None:
+    """What was only read was not done; of what was sent nobody can tell."""
+
+    async def page(_: Request) -> Response:
+        raise NoAnswerError("the broker does not answer")
+
+    client = a_client()
+    with_page(client, "/page", page, "GET", "POST")
+    asked, sent = client.get("/page").text, client.post("/page").text
+    assert "The broker does not answer. Try again soon." in asked
+    assert "Try again</a>" in asked
+    assert "Nobody can tell whether it was done." in sent
+    assert "Try again</a>" not in sent

@@ -50,7 +50,8 @@ class Sessions(Protocol):
 class Admission:
     """Middleware that lets in whoever is signed in.
 
-    It sets `request.state.asker` and `request.state.session`.
+    It sets `request.state.asker` and `request.state.session`, and `request.state.is_signed_in`, which tells
+    whether the session still holds.
     """
 
     def __init__(self, app: ASGIApp, *, sessions: Sessions) -> None:
@@ -62,20 +63,19 @@ class Admission:
         session = self._sessions.find(connection)
         state = scope.setdefault("state", {})
         state["session"], state["asker"] = session, session and session.asker
+        state["is_signed_in"] = lambda: self._sessions.find(connection) == session
         if session is not None and scope["type"] == "websocket":
-            await self._while_it_holds(session, connection, receive, send)
+            await self._while_it_holds(connection, receive, send)
         elif session is not None or _is_open_to_all(scope["path"]):
             await self._app(scope, receive, send)
         else:
             await _refuse(scope, receive, send)
 
-    async def _while_it_holds(
-        self, session: Session, connection: HTTPConnection, receive: Receive, send: Send
-    ) -> None:
+    async def _while_it_holds(self, connection: HTTPConnection, receive: Receive, send: Send) -> None:
         """Serve a WebSocket until its session ends."""
         serving = asyncio.ensure_future(self._app(connection.scope, receive, send))
         while not (await asyncio.wait((serving,), timeout=RECHECK_S))[0]:
-            if self._sessions.find(connection) != session:
+            if not connection.state.is_signed_in():
                 serving.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await serving
@@ -96,13 +96,27 @@ def _is_open_to_all(path: str) -> bool:
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await refuse_websocket(scope, receive, send, PlainTextResponse("sign in first", 401))
-    elif wants_a_page(Headers(scope=scope)) and scope["method"] in ("GET", "HEAD"):
-        wanted = URL(scope=scope)
-        there = wanted.path + (f"?{wanted.query}" if wanted.query else "")
-        where = "/sign-in" if there == "/" else "/sign-in?" + urlencode({"to": there})
-        await RedirectResponse(where, 303)(scope, receive, send)
+    elif wants_a_page(Headers(scope=scope)):
+        asks = _where_to_sign_in(scope)
+        await RedirectResponse(f"/sign-in?{urlencode(asks)}" if asks else "/sign-in", 303)(
+            scope, receive, send
+        )
     else:
         await PlainTextResponse("sign in first", 401)(scope, receive, send)
+
+
+def _where_to_sign_in(scope: Scope) -> dict[str, str]:
+    """Return what the sign-in page is asked: to lead on to a page, and to say what was lost."""
+    headers = Headers(scope=scope)
+    before = URL(headers.get("referer", "")).path
+    if scope["method"] not in ("GET", "HEAD"):
+        return {} if scope["path"] == "/sign-out" else {"to": before, "lost": "form"}
+    wanted = URL(scope=scope)
+    there = wanted.path + (f"?{wanted.query}" if wanted.query else "")
+    asks = {} if there == "/" else {"to": there}
+    # Somebody was let in a moment ago. Whoever has been here before has the cookie of the device at least.
+    has_no_cookies = "cookie" not in headers and before.startswith(("/sign-in", "/invited/"))
+    return asks | {"lost": "cookie"} if has_no_cookies else asks
 
 
 async def refuse_websocket(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
@@ -136,8 +150,8 @@ def asker_of(connection: Request | WebSocket) -> Asker:
     return asker
 
 
-def needs(role: AccountRole) -> Callable[[Page], Page]:
-    """Let only accounts of a role, or of a higher one, reach a page."""
+def needs(role: AccountRole, *, of_all_doors: bool = False) -> Callable[[Page], Page]:
+    """Let only accounts of a role, or of a higher one, reach a page, and perhaps only those of all doors."""
 
     def guard(page: Page) -> Page:
         @wraps(page)
@@ -145,6 +159,8 @@ def needs(role: AccountRole) -> Callable[[Page], Page]:
             asker = asker_of(request)
             if not is_at_least(asker.role, role):
                 raise HTTPException(403, f"this needs the role {role}; {asker.name} is a {asker.role}")
+            if of_all_doors and asker.doors:
+                raise HTTPException(403, f"this needs an account of all doors; {asker.name} is of some only")
             return await page(request)
 
         return guarded

@@ -4,12 +4,13 @@ from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ExceptionHandler
 
 from turnstile.io.web.admission import wants_a_page
 from turnstile.io.web.link import NoAnswerError, RefusedWishError
 from turnstile.io.web.rendering import render
+from turnstile.web.places import PLACES, is_within
 
 TITLES = {
     400: "That cannot be understood",
@@ -46,11 +47,15 @@ def failure(request: Request, status_code: int, words: str = "") -> Response:
     if not wants_a_page(request.headers):
         return PlainTextResponse(words + "\n", status_code)
     title = TITLES.get(status_code) or HTTPStatus(status_code).phrase
-    return render(request, "failure.html", status_code=status_code, title=title, words=words)
+    again = status_code == HTTPStatus.GATEWAY_TIMEOUT and request.method == "GET"
+    return render(request, "failure.html", status_code=status_code, title=title, words=words, again=again)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - by the table above
+    place = next((one.path for one in PLACES if is_within(one, request.url.path)), "")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET" and place:
+        return RedirectResponse(place, 303)  # the address of a form, loaded again or after sign-in
     standard = error.detail == HTTPStatus(error.status_code).phrase
     answer = failure(request, error.status_code, "" if standard else error.detail)
     answer.headers.update(error.headers or {})
@@ -63,7 +68,9 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _no_answer(request: Request, error: Exception) -> Response:
-    return failure(request, 504, f"{error}. Nobody can tell whether it was done; try again soon.")
+    unknown = "" if request.method in ("GET", "HEAD") else " Nobody can tell whether it was done."
+    who = str(error)
+    return failure(request, 504, f"{who[:1].upper()}{who[1:]}.{unknown} Try again soon.")
 
 
 async def _gone(_request: Request, _: Exception) -> Response:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from turnstile.io.web import assets
+from turnstile.io.web.admission import wants_a_page
 from turnstile.io.web.link import Asker
 from turnstile.protocol.requests import AccountRole
 from turnstile.web.places import is_at_least, is_within, places_for
@@ -80,8 +81,8 @@ def render(request: Request, template: str, *, status_code: int = 200, **values:
     """Return a page.
 
     Templates have besides: `request`, `asker` (`None` before sign-in), `site` (its name), `places` (of the
-    navigation), `here` (the place of this page, or `None`), `notices`, `may(role)` and the filter `when`,
-    which shows nanoseconds in the site's zone.
+    navigation), `here` (the place of this page, or `None`), `notices`, `may(role)`, `may_everywhere(role)`
+    and the filter `when`, which shows nanoseconds in the site's zone.
 
     Args:
         request: what is answered.
@@ -92,9 +93,14 @@ def render(request: Request, template: str, *, status_code: int = 200, **values:
     asker: Asker | None = getattr(request.state, "asker", None)
     session = getattr(request.state, "session", None)
     places = places_for(asker.role) if asker else ()
+    # A script that fetches a page, perhaps of another tab, shows no notices: somebody would miss them.
+    seen_by = session if wants_a_page(request.headers) else None
 
     def may(role: AccountRole) -> bool:
         return asker is not None and is_at_least(asker.role, role)
+
+    def may_everywhere(role: AccountRole) -> bool:
+        return may(role) and asker is not None and not asker.doors
 
     page = _environment.get_template(template).render(
         request=request,
@@ -102,8 +108,9 @@ def render(request: Request, template: str, *, status_code: int = 200, **values:
         site=request.app.state.site.site,
         places=places,
         here=next((place for place in places if is_within(place, request.url.path)), None),
-        notices=request.app.state.notices.take(session.id) if session else [],
+        notices=request.app.state.notices.take(seen_by.id) if seen_by else [],
         may=may,
+        may_everywhere=may_everywhere,
         **values,
     )
     return HTMLResponse(page, status_code)

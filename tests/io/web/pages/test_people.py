@@ -172,3 +172,17 @@ def test_a_clerk_changes_no_rules_and_erases_nobody(bus: AnsweringBus, visitor: 
     assert not bus.asked
     bus.answers = {ReadPeople: people(a_person())}
     assert f"/person/{path}" not in visitor("clerk").get("/people/Ann%20Lee").text
+
+
+def test_an_account_of_one_door_learns_of_no_other(bus: AnsweringBus, visitor: Visitor) -> None:
+    """And finds no form that the broker would refuse, since it concerns all doors."""
+    bus.answers[ReadPeople] = people(a_person(doors=("front_door", "yard")))
+    one_door = visitor("admin", ("yard",))
+    listed, page = one_door.get("/people").text, one_door.get("/people/Ann%20Lee").text
+    for text in (listed, page):
+        assert "yard" in text
+        assert "front_door" not in text
+    actions = ("rename", "block", "validity", "remove-picture", "erase")
+    assert not [one for one in actions if f"/person/{one}" in page]
+    everywhere = visitor("admin").get("/people/Ann%20Lee").text
+    assert [one for one in actions if f"/person/{one}" in everywhere] == [*actions]

@@ -5,6 +5,7 @@ import pytest
 from tests.io.web.pages.conftest import Visitor
 from tests.support.answering import AnsweringBus
 from tests.support.answers import A_JPEG, a_person, an_unknown, people
+from tests.support.builders import a_jpeg
 from turnstile.requests.answers import Done, RefusedWish, UnknownsFound
 from turnstile.requests.wishes import (
     DiscardUnknowns,
@@ -46,6 +47,17 @@ def test_pictures_are_of_doors_that_an_account_may_see(bus: AnsweringBus, visito
     visitor().get("/unknown")
     assert visitor("clerk", ("yard",)).get("/unknown/picture?id=u1").status_code == 404
     assert visitor().get("/unknown/picture?id=none").status_code == 404
+
+
+def test_a_best_picture_from_another_door_is_not_shown_from_memory(
+    bus: AnsweringBus, visitor: Visitor
+) -> None:
+    """Of somebody seen at two doors, an account of one gets the best picture of that one."""
+    at_both = an_unknown(cameras=("front_door", "yard"), picture=a_jpeg(16, 16))
+    bus.answers = {ReadUnknowns: unknowns(at_both), ReadPeople: people()}
+    visitor().get("/unknown")
+    bus.answers[ReadUnknowns] = unknowns(an_unknown(cameras=("yard",)))
+    assert visitor("clerk", ("yard",)).get("/unknown/picture?id=u1").content == A_JPEG
 
 
 @pytest.mark.parametrize(

@@ -110,12 +110,27 @@ def test_the_table_is_all_that_was_found(bus: AnsweringBus, visitor: Visitor) ->
     bus.answers = {FindVisits: pages}
     answer = visitor("viewer").get("/visits.csv?verdict=granted")
     assert answer.headers["content-disposition"] == 'attachment; filename="visits.csv"'
-    assert [one["person"] for one in csv.DictReader(StringIO(answer.text))] == ["'=cmd()", "Bob"]
+    assert answer.content.startswith("\ufefftime,".encode())
+    table = StringIO(answer.content.decode("utf-8-sig"))
+    assert [one["person"] for one in csv.DictReader(table)] == ["'=cmd()", "Bob"]
     assert [(one.before, one.pictures, one.verdict) for one in bus.wishes(FindVisits)] == [
         (None, False, "granted"),
         (17, False, "granted"),
     ]
     assert visitor().get("/visits.csv?before=x").status_code == 422
+
+
+def test_a_download_ends_with_its_session(bus: AnsweringBus, signed_in: SignedIn, visitor: Visitor) -> None:
+    """A thief who reads it slowly gets no more once the owner has signed out everywhere."""
+
+    def pages(_: FindVisits) -> VisitsFound:
+        signed_in.asker = None
+        return visits(a_visit(), more=True)
+
+    client = visitor("viewer")
+    bus.answers = {FindVisits: pages}
+    assert client.get("/visits.csv").text.splitlines()[-1].startswith("signed out")
+    assert len(bus.wishes(FindVisits)) == 1
 
 
 def test_one_visit_tells_all_and_a_viewer_less(bus: AnsweringBus, visitor: Visitor) -> None:
@@ -130,7 +145,9 @@ def test_one_visit_tells_all_and_a_viewer_less(bus: AnsweringBus, visitor: Visit
     assert "What other limits would have said" in viewer
 
 
-@pytest.mark.parametrize("event", ["..%2f..%2fetc%2fpasswd", "9f00", "9f00:x", "<b>", "9f00:17:1"])
+@pytest.mark.parametrize(
+    "event", ["..%2f..%2fetc%2fpasswd", "9f00", "9f00:x", "<b>", "9f00:17:1", f"a:{2**63}"]
+)
 def test_no_other_name_reaches_the_logger(bus: AnsweringBus, visitor: Visitor, event: str) -> None:
     """Only what is a visit's name is asked for."""
     assert visitor().get(f"/visits/{event}").status_code == 404

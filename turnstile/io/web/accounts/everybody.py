@@ -1,13 +1,14 @@
 """The page about everybody who may sign in: for admins of all doors."""
 
-from starlette.exceptions import HTTPException
+from collections.abc import Collection
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from turnstile.io.web.accounts.sign_in import Accounts, text
+from turnstile.io.web.accounts.store import key_of
 from turnstile.io.web.admission import asker_of, needs
-from turnstile.io.web.link import Asker
 from turnstile.io.web.rendering import redirect, render
 from turnstile.web.accounts.invitations import INVITED_HOURS, ROLES, why_no_account
 from turnstile.web.doorway import Doorway
@@ -17,7 +18,7 @@ PAGE = "/accounts"
 
 def routes(accounts: Accounts, doorway: Doorway) -> list[Route]:
     """Return the routes about accounts."""
-    page, admin = AccountsPage(accounts, doorway), needs("admin")
+    page, admin = AccountsPage(accounts, doorway), needs("admin", of_all_doors=True)
     return [
         Route(PAGE, admin(page.show), name="accounts"),
         Route(f"{PAGE}/invite", admin(page.invite), methods=["POST"]),
@@ -34,17 +35,16 @@ class AccountsPage:
 
     async def show(self, request: Request) -> Response:
         """Show who may sign in."""
-        _of_all_doors(request)
         cameras = tuple(request.app.state.site.cameras)
         return render(request, "accounts.html", accounts=self._accounts.store.accounts(), cameras=cameras)
 
     async def invite(self, request: Request) -> Response:
         """Make an invitation, and show its link this once."""
-        asker = _of_all_doors(request)
+        asker = asker_of(request)
         form = await request.form(max_files=0, max_fields=1000)
         name, role, cameras = text(form, "name").strip(), text(form, "role"), request.app.state.site.cameras
-        doors = tuple(one for one in form.getlist("door") if isinstance(one, str) and one in cameras)
-        problem = why_no_account(name, role)
+        doors = tuple(one for one in form.getlist("door") if isinstance(one, str))
+        problem = why_no_account(name, role) or _why_no_doors(doors, cameras)
         if problem:
             return redirect(request, PAGE, problem=problem)
         until_ns = self._accounts.devices.now_ns() + INVITED_HOURS * 3600 * 10**9
@@ -56,17 +56,18 @@ class AccountsPage:
 
     async def sign_out(self, request: Request) -> Response:
         """Sign somebody out everywhere."""
-        asker = _of_all_doors(request)
+        asker = asker_of(request)
         name = text(await request.form(max_files=0, max_fields=8), "name")
-        self._accounts.store.sign_out(name)
+        if not self._accounts.store.sign_out(name):
+            return redirect(request, PAGE, problem="No device is signed in by that name.")
         self._accounts.record(asker, f"signed {name} out everywhere")
         return redirect(request, PAGE, done=f"{name} is signed out everywhere.")
 
     async def remove(self, request: Request) -> Response:
         """Remove an account; one's own is removed by somebody else, so that one admin is left."""
-        asker = _of_all_doors(request)
+        asker = asker_of(request)
         name = text(await request.form(max_files=0, max_fields=8), "name")
-        if name == asker.name:
+        if key_of(name) == key_of(asker.name):
             return redirect(request, PAGE, problem="Your own account can be removed by another admin only.")
         if not self._accounts.store.remove(name):
             return redirect(request, PAGE, problem="There is no such account.")
@@ -74,13 +75,7 @@ class AccountsPage:
         return redirect(request, PAGE, done=f"{name} may sign in no longer.")
 
 
-def _of_all_doors(request: Request) -> Asker:
-    """Return who asks.
-
-    Raises:
-        HTTPException: the account is of some doors only, and could invite for others.
-    """
-    asker = asker_of(request)
-    if asker.doors:
-        raise HTTPException(403, "this needs an admin of all doors")
-    return asker
+def _why_no_doors(doors: Collection[str], cameras: Collection[str]) -> str:
+    """Return which door is none; without it, the account might be of none named, which is of all."""
+    gone = next((one for one in doors if one not in cameras), None)
+    return "" if gone is None else f"No door is named {gone[:80]!r}; choose the doors again."

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from turnstile.io.web.accounts.devices import Devices, address_of, device_in_words, forget
 from turnstile.io.web.accounts.passwords import BusyError, PasswordChecks, step_of_code, why_not_password
-from turnstile.io.web.accounts.store import AccountStore, Credentials
+from turnstile.io.web.accounts.store import AccountStore, Credentials, key_of
 from turnstile.io.web.admission import asker_of
 from turnstile.io.web.link import Asker
 from turnstile.io.web.rendering import render
@@ -24,6 +24,12 @@ from turnstile.web.accounts.attempts import SignInAttempts
 WRONG = "Name, password or code is wrong."
 BUSY = "Many people are signing in; try again in a few seconds."
 MAX_NAME_CHARS = 200
+LOST = {
+    "form": "You were signed out meanwhile. What you sent was not done: sign in, and send it again.",
+    "cookie": "You signed in, but this browser keeps no cookie of this address. Safari does with HTTPS only: "
+    "take another browser on this machine, or make a certificate with turnstile web cert.",
+}
+"""Why somebody is here again, by what `admission` says in the address."""
 
 log = logging.getLogger("turnstile")
 
@@ -38,6 +44,8 @@ class Accounts:
     attempts: SignInAttempts = field(default_factory=SignInAttempts)
     clock: Callable[[], float] = time.monotonic
     """By which attempts wait."""
+    codes: SignInAttempts = field(default_factory=SignInAttempts)
+    """Wrong codes with the right password, of an account: whoever has many addresses guesses none."""
 
     def record(self, asker: Asker, words: str) -> None:
         """Have an act put on record, as soon as the broker answers."""
@@ -68,31 +76,33 @@ class SignInPages:
         to = local_path(request.query_params.get("to", ""))
         if request.state.session is not None:
             return RedirectResponse(to, 303)
-        return render(request, "sign-in.html", to=to, name="", problem="")
+        lost = LOST.get(request.query_params.get("lost", ""), "")
+        return self._form(request, 200, to=to, lost=lost)
 
     async def sign_in(self, request: Request) -> Response:
         """Let somebody in, or say no more than that something is wrong."""
         form = await request.form(max_files=0, max_fields=8)
-        name, to = text(form, "name")[:MAX_NAME_CHARS], local_path(text(form, "to"))
-        device = self._accounts.devices.known_device(request, name)
+        # Keyboards of phones add a space to a name that they know.
+        name, to = text(form, "name").strip()[:MAX_NAME_CHARS], local_path(text(form, "to"))
+        device, key = self._accounts.devices.known_device(request, name), key_of(name)
         address = address_of(request)
         attempts = self._accounts.attempts
-        waiting = attempts.waiting(name, address=address, device=device, now_s=self._accounts.clock())
+        waiting = attempts.waiting(key, address=address, device=device, now_s=self._accounts.clock())
         if waiting.refused_s > 0:
             return self._later(request, name=name, to=to, wait_s=waiting.refused_s)
         # Counted before it is checked: attempts at one time count, too.
-        attempts.failed(name, address=address, device=device, now_s=self._accounts.clock())
+        attempts.failed(key, address=address, device=device, now_s=self._accounts.clock())
         await asyncio.sleep(waiting.answer_s)
         found = self._accounts.store.credentials(name)
         try:
             right = await self._accounts.checks.is_right(found, text(form, "password"))
         except BusyError:
-            attempts.succeeded(name, address=address, device=device)
-            return render(request, "sign-in.html", status_code=503, to=to, name=name, problem=BUSY)
-        if found is None or not right or not self._code_is_right(found, text(form, "code")):
+            attempts.succeeded(key, address=address, device=device)
+            return self._form(request, 503, to=to, name=name, problem=BUSY)
+        if found is None or not right or not self._code_is_right(found, text(form, "code"), device):
             log.warning("a sign-in as %r from %s failed", name, address)
-            return render(request, "sign-in.html", status_code=403, to=to, name=name, problem=WRONG)
-        attempts.succeeded(name, address=address, device=device)
+            return self._form(request, 403, to=to, name=name, problem=WRONG)
+        attempts.succeeded(key, address=address, device=device)
         return self._let_in(request, found, to)
 
     async def sign_out(self, request: Request) -> Response:
@@ -126,6 +136,14 @@ class SignInPages:
         self._accounts.record(asker, f"used an invitation as {account.role}, from {address_of(request)}")
         return self._accounts.devices.sign_in(request, account.name, RedirectResponse("/", 303))
 
+    def _form(
+        self, request: Request, status: int, *, to: str, name: str = "", problem: str = "", lost: str = ""
+    ) -> Response:
+        """Return the page with the form."""
+        return render(
+            request, "sign-in.html", status_code=status, to=to, name=name, problem=problem, lost=lost
+        )
+
     def _invited(self, request: Request) -> "Asker":
         now_ns = self._accounts.devices.now_ns()
         found = self._accounts.store.invited(request.path_params["token"], now_ns=now_ns)
@@ -133,12 +151,24 @@ class SignInPages:
             raise HTTPException(404, NOT_INVITED)
         return Asker(found.name, found.role, found.doors)
 
-    def _code_is_right(self, found: Credentials, code: str) -> bool:
-        """Tell whether no code is asked, or this one is right and was not used before."""
+    def _code_is_right(self, found: Credentials, code: str, device: str) -> bool:
+        """Tell whether no code is asked, or this one is right and was not used before.
+
+        After a few wrong ones any is wrong for a while, wherever it comes from. Known devices count apart.
+        """
         if not found.code_secret:
             return True
+        name, codes, now_s = found.account.name, self._accounts.codes, self._accounts.clock()
+        key = key_of(name)
+        if codes.waiting(key, address=key, device=device, now_s=now_s).refused_s > 0:
+            log.warning("somebody who has the password of %r guesses codes", name)
+            return False
+        codes.failed(key, address=key, device=device, now_s=now_s)
         step = step_of_code(found.code_secret, code, now_ns=self._accounts.devices.now_ns())
-        return step is not None and self._accounts.store.use_code(found.account.name, step)
+        if step is None or not self._accounts.store.use_code(name, step):
+            return False
+        codes.succeeded(key, address=key, device=device)
+        return True
 
     def _let_in(self, request: Request, found: Credentials, to: str) -> Response:
         account = found.account
@@ -150,7 +180,7 @@ class SignInPages:
     def _later(self, request: Request, *, name: str, to: str, wait_s: float) -> Response:
         seconds = math.ceil(wait_s)
         problem = f"Too many tries. Try again in {seconds} s."
-        answer = render(request, "sign-in.html", status_code=429, to=to, name=name, problem=problem)
+        answer = self._form(request, 429, to=to, name=name, problem=problem)
         answer.headers["Retry-After"] = str(seconds)
         return answer
 

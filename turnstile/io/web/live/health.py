@@ -41,13 +41,19 @@ class HealthPages:
     async def page(self, request: Request) -> Response:
         """Show how nodes and cameras are."""
         asker = asker_of(request)
-        overview = self._hub.doors.overview(self._hub.look())
-        sees_all = not asker.doors
-        here, trouble = await self._nodes_here() if asker.role == "admin" else ([], "")
+        now_s = self._hub.look()
+        overview, sees_all = self._hub.doors.overview(now_s), not asker.doors
+        health = health_of(overview, has_keys=self._site.keys is not None)
+        is_heard = overview.broker is not None and not overview.broker.silent
+        tells_all = sees_all or not is_heard
+        mine = health.locked_out if asker.role == "admin" else ()
+        here, trouble = await self._nodes_here() if asker.role == "admin" and sees_all else ([], "")
         return render(
             request,
             "health.html",
-            health=health_of(overview, has_keys=self._site.keys is not None),
+            health=health,
+            alerts=health.alerts if tells_all else self._hub.doors.troubles(asker.doors, now_s),
+            locked_out=[camera for camera in mine if may_see(asker, camera)],
             nodes=overview.nodes if sees_all else [],
             cameras=[row for row in overview.cameras if may_see(asker, row.camera)],
             chains=[await self._chain(asker, logger) for logger in self._site.loggers],
@@ -63,7 +69,7 @@ class HealthPages:
         """Change how many recognizers run on this machine."""
         form = await request.form()
         count = str(form.get("count", ""))
-        if not count.isdecimal() or int(count) > MAX_COUNT:
+        if not count.isdecimal() or len(count) > len(str(MAX_COUNT)) or int(count) > MAX_COUNT:
             return redirect(request, "/health", problem=f"{count!r} is no number of 0 to {MAX_COUNT}")
         words = f"had {count} recognizers run on the web node's machine"
         done = f"{count} recognizers run on this machine."
@@ -79,8 +85,8 @@ class HealthPages:
     async def unlock(self, request: Request) -> Response:
         """End a door's lockout."""
         camera = str((await request.form()).get("camera", ""))
-        if camera not in self._site.cameras:
-            return redirect(request, "/health", problem=f"no door is named {camera!r}")
+        if camera not in self._site.cameras or not may_see(asker_of(request), camera):
+            return redirect(request, "/health", problem=f"no door is named {camera[:80]!r}")
         await self._link.ask(UnlockDoor(camera=camera), asker_of(request))
         return redirect(request, "/health", done=f"{camera} is unlocked.")
 
@@ -125,10 +131,10 @@ class HealthPages:
 def routes(hub: LiveHub, link: BusLink, *, site: Site, config: Path) -> list[BaseRoute]:
     """Return the routes of the page and of its actions."""
     pages = HealthPages(hub, link, site=site, config=config)
-    admin = needs("admin")
+    admin, of_all_doors = needs("admin"), needs("admin", of_all_doors=True)
     return [
         Route("/health", pages.page, name="health"),
-        Route("/health/scale", admin(pages.scale), methods=["POST"]),
-        Route("/health/restart", admin(pages.restart), methods=["POST"]),
+        Route("/health/scale", of_all_doors(pages.scale), methods=["POST"]),
+        Route("/health/restart", of_all_doors(pages.restart), methods=["POST"]),
         Route("/health/unlock", admin(pages.unlock), methods=["POST"]),
     ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from turnstile.io.web.admission import needs
+from turnstile.io.web.admission import asker_of, may_see, needs
+from turnstile.io.web.link import Asker
 from turnstile.io.web.pages.asking import Asking, person_path, visit_path, with_query
 from turnstile.io.web.pages.pictures import as_jpeg
 from turnstile.io.web.rendering import render
@@ -57,6 +58,7 @@ class PeoplePages:
             plot=plot_of(found),
             plot_width=WIDTH,
             plot_height=HEIGHT,
+            doors_of=_doors_for(asker_of(request)),
             **_ADDRESSES,
         )
 
@@ -78,6 +80,7 @@ class PeoplePages:
             person=person,
             last_seen=_by_key(await self.asking.last_seen(request)).get(name_key(person.person)),
             others=[one.person for one in found.people if one is not person],
+            doors_of=_doors_for(asker_of(request)),
             **_ADDRESSES,
         )
 
@@ -102,6 +105,11 @@ def _first_picture(person: PersonEntry) -> str:
             if picture.state == state:
                 return picture_path(picture.file)
     return ""
+
+
+def _doors_for(asker: Asker) -> Callable[[PersonEntry], list[str]]:
+    """Return what tells at which of an account's doors a person may enter."""
+    return lambda person: [door for door in person.doors if may_see(asker, door)]
 
 
 def _by_key(found: LastSeenFound | None) -> Mapping[str, tuple[int, str, str]]:

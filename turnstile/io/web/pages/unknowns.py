@@ -18,7 +18,7 @@ from turnstile.io.web.pages.asking import (
     visit_path,
     with_query,
 )
-from turnstile.io.web.pages.pictures import Thumbnails, as_jpeg
+from turnstile.io.web.pages.pictures import SeenPicture, Thumbnails, as_jpeg
 from turnstile.io.web.rendering import redirect, render
 from turnstile.requests.answers import UnknownsFound
 from turnstile.requests.wishes import DiscardUnknowns, IgnoreUnknowns, NameUnknowns, ReadUnknowns
@@ -64,11 +64,11 @@ class UnknownsPages:
     async def picture(self, request: Request) -> Response:
         """Show somebody's best picture."""
         wanted = request.query_params.get("id", "")
-        kept = self.thumbnails.find(_name(wanted))
+        kept = self._kept(request, wanted)
         if kept is None:
             await self._read(request, ignored=True)
-            kept = self.thumbnails.find(_name(wanted))
-        if kept is None or not any(may_see(asker_of(request), camera) for camera in kept.cameras):
+            kept = self._kept(request, wanted)
+        if kept is None:
             raise HTTPException(404, "this picture is not kept")
         return as_jpeg(kept.jpeg)
 
@@ -115,6 +115,11 @@ class UnknownsPages:
             return render(request, "discard.html", chosen=shown, ids=chosen, back=PATH)
         self.thumbnails.forget()
         return await self.asking.do(request, lambda: wish_of(DiscardUnknowns, unknowns=chosen), back=PATH)
+
+    def _kept(self, request: Request, wanted: str) -> SeenPicture | None:
+        """Return a picture from memory, unless it may have been taken at a door that is not the account's."""
+        kept, asker = self.thumbnails.find(_name(wanted)), asker_of(request)
+        return kept if kept and all(may_see(asker, camera) for camera in kept.cameras) else None
 
     async def _read(self, request: Request, *, ignored: bool) -> UnknownsFound:
         found = await self.asking.broker(request, ReadUnknowns(ignored=ignored), UnknownsFound)

@@ -68,7 +68,6 @@ class UploadPages:
             person=request.query_params.get("person", ""),
             people=[one.person for one in people.people] if people else [],
             max_files=MAX_FILES,
-            cameras=list(self.asking.site.cameras),
         )
 
     async def judge(self, request: Request) -> Response:

@@ -22,6 +22,9 @@ from turnstile.web.places import is_at_least
 from turnstile.web.visits_query import CSV_PAGE, VisitsQuery
 from turnstile.web.visits_table import header, rows
 
+SIGNED_OUT = "signed out; the rest is missing\r\n"
+"""Ends a table that is still being downloaded when its session ends."""
+
 
 @dataclass(frozen=True)
 class VisitsPages:
@@ -92,10 +95,13 @@ class VisitsPages:
         return as_jpeg((await self.asking.visit(request, event)).picture)
 
     async def _lines(self, request: Request, query: VisitsQuery, found: VisitsFound) -> AsyncIterator[str]:
-        yield header()
+        yield "\ufeff" + header()  # without it Excel reads no accents
         while True:
             yield rows(found.visits, zone_of(request))
             if not (found.more and found.visits):
+                return
+            if not request.state.is_signed_in():
+                yield SIGNED_OUT
                 return
             older = query._replace(before=str(found.visits[-1].number))
             wish: FindVisits = older.wish(zone_of(request), at_most=CSV_PAGE, pictures=False)

@@ -18,7 +18,7 @@ async function follow() {
       }
       walking.replaceChildren(fresh.content);
       if (ended) return;
-    } else if (answer.status === 404) {
+    } else if (answer.status === 404 || answer.status === 401) {
       location.reload();
       return;
     }
