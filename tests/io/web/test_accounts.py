@@ -323,10 +323,9 @@ def test_codes_are_not_guessed_from_many_addresses(pages: PagesWithAccounts) -> 
     secret = make_code_secret()
     pages.store.set_code("Ada", secret, 0)
     hers.post("/sign-out")
-    code = pyotp.TOTP(secret).now()
-    wrong = f"{(int(code) + 500_000) % 1_000_000:06}"
+    code = pyotp.TOTP(secret).at(pages.now_ns // 10**9)
     for number in range(5):
-        assert sign_in(pages.browser(f"2001:db8:{number}::1"), code=wrong) == 403
+        assert sign_in(pages.browser(f"2001:db8:{number}::1"), code="no code") == 403
     assert sign_in(pages.browser("2001:db8:99::1"), "ADA", code=code) == 403
     assert sign_in(hers, code=code) == 303
 
