@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from turnstile.access.rules import build, may_ever
-from turnstile.requests.rules_edits import block, forget, rename, set_validity, unblock
+from turnstile.requests.rules_edits import Document, add_name, block, forget, rename, set_validity, unblock
 
 DOORS = ("front", "store")
 
@@ -67,3 +67,19 @@ def test_rules_without_the_person_stay(edit: Any) -> None:
     before = repr(rules)
     assert (edit(rules, "Zoe", "Zia") if edit is rename else edit(rules, "Zoe")) == 0
     assert repr(rules) == before
+
+
+def test_another_name_is_added_beside_a_persons_and_takes_its_place() -> None:
+    """Wherever rules have the person; a name that is there already is not there twice."""
+    document: Document = {
+        "blocked": ["Ann", "Bob"],
+        "groups": {"staff": ["Roe", "Ann"], "none": ["Bob"]},
+        "valid": {"Ann": {"from": "2030-01-01"}},
+    }
+    assert add_name(document, "ann", "Roe") == 2
+    assert document["blocked"] == ["Ann", "Roe", "Bob"]
+    assert document["groups"] == {"staff": ["Roe", "Ann"], "none": ["Bob"]}
+    assert document["valid"]["Roe"] == document["valid"]["Ann"]
+    rename(document, "Ann", "Roe")
+    assert (document["blocked"], document["groups"]["staff"]) == (["Roe", "Bob"], ["Roe"])
+    assert document["valid"].keys() == {"Roe"}

@@ -23,6 +23,7 @@ from tests.support.pth import ORDERED_DICT, framed, pth, tensor, text
 from turnstile.access import replay, rules
 from turnstile.errors import ConfigError, LogError, ModelError, PictureError, TurnstileError, WireError
 from turnstile.io.access import recording, rules_file
+from turnstile.io.access.rules_file import Places
 from turnstile.io.bus import bundle, keys
 from turnstile.io.requests.rules_text import RulesText
 from turnstile.io.site import file
@@ -146,7 +147,7 @@ def _rules(data: bytes, folder: Path) -> str:
 
 def _rules_edit(data: bytes, folder: Path) -> str:
     """Change whatever stands in the rules file in each way."""
-    text = RulesText(_file(folder / "rules.yaml", data), doors=("front_door", "store"))
+    text = RulesText(Places(_file(folder / "rules.yaml", data)), doors=("front_door", "store"))
     text.changed(lambda found: rules_edits.block(found, "Ann Lee"))
     text.changed(lambda found: rules_edits.set_validity(found, "Ann Lee", "2026-01-01", ""))
     text.changed(lambda found: rules_edits.rename(found, "Ann Lee", "Ann Roe"))

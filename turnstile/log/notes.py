@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from turnstile.counts import counted
-from turnstile.protocol.names import renamed
+from turnstile.protocol.names import renamed, same_name
 
 FORM = b"turnstile-note/1\n"
 MAX_NS = 253_402_214_400 * 10**9
@@ -21,6 +21,7 @@ MAX_NS = 253_402_214_400 * 10**9
 _ACCOUNTS_ACT = re.compile(
     r"(# \S+  note [0-9]{1,19}: )(.*?)( \((?:viewer|clerk|admin)\) )(.*)(; event=[0-9a-f]+:[0-9]+)"
 )
+_RENAMED = re.compile(r'renamed ("(?:[^"\\]|\\.)*") to ("(?:[^"\\]|\\.)*")')
 _REMARK = re.compile(r"# \S+  note ([0-9]{1,19}): ")
 
 
@@ -202,6 +203,15 @@ def without_name(line: str, person: str, pseudonym: str) -> str:
         return line
     start, by, role, words, end = found.groups()
     return f"{start}{renamed(by, person, pseudonym)}{role}{renamed(words, person, pseudonym)}{end}"
+
+
+def name_before(fact: OperatorActed, told: ActWords, person: str) -> str:
+    """Return which name an act took from a person; empty if it did not rename the person."""
+    found = _RENAMED.fullmatch(told.words) if fact.deed == "rename-person" else None
+    if found is None:
+        return ""
+    before, after = (msgspec.json.decode(name, type=str) for name in found.groups())
+    return before if same_name(after, person) and not same_name(before, person) else ""
 
 
 def read_fact(data: bytes) -> Fact:

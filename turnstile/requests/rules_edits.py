@@ -4,6 +4,7 @@ A document is what YAML holds: dictionaries, lists, texts and dates. Names are c
 `turnstile.protocol.names` says.
 """
 
+import copy
 import datetime as dt
 from typing import Any
 
@@ -28,8 +29,8 @@ def unblock(document: Document, person: str) -> bool:
     return _remove(document.get("blocked") or [], person)
 
 
-def set_validity(document: Document, person: str, from_day: str, until_day: str) -> None:
-    """Set the days on which a person may enter; empty: any."""
+def set_validity(document: Document, person: str, from_day: str, until_day: str) -> int:
+    """Set the days on which a person may enter; empty: any. Return 1."""
     valid = document.get("valid")
     if not isinstance(valid, dict):
         valid = document["valid"] = {}
@@ -43,16 +44,36 @@ def set_validity(document: Document, person: str, from_day: str, until_day: str)
         valid.pop(known, None)
     if not valid:
         del document["valid"]
+    return 1
+
+
+def add_name(document: Document, person: str, to: str) -> int:
+    """Say of another name, too, what rules say of a person; return in how many places."""
+    count = 0
+    for names in _lists(document):
+        if not any(same_name(f"{one}", to) for one in names):
+            of_person = [at for at, name in enumerate(names) if same_name(f"{name}", person)]
+            for at in of_person[:1]:
+                names.insert(at + 1, to)
+                count += 1
+    valid = document.get("valid") or {}
+    for name in [one for one in valid if same_name(f"{one}", person)]:
+        valid[to] = copy.deepcopy(valid[name])  # one thing in two places would be written as an alias
+        count += 1
+    return count
 
 
 def rename(document: Document, person: str, to: str) -> int:
-    """Give a person another name wherever rules have it; return in how many places."""
+    """Give a person another name wherever rules have it, once each; return in how many places."""
     count = 0
     for names in _lists(document):
-        for at, name in enumerate(names):
-            if same_name(f"{name}", person):
-                names[at] = to
-                count += 1
+        found = [at for at, name in enumerate(names) if same_name(f"{name}", person)]
+        if found:
+            names[found[0]] = to
+            twice = [at for at, name in enumerate(names) if at != found[0] and same_name(f"{name}", to)]
+            for at in sorted({*found[1:], *twice}, reverse=True):
+                del names[at]
+            count += 1
     valid = document.get("valid") or {}
     for name in [one for one in valid if same_name(f"{one}", person)]:
         valid[to] = valid.pop(name)

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from turnstile.errors import WireError
 from turnstile.protocol.envelope import UNREADABLE
-from turnstile.protocol.fields import Count, Name, PersonName, Text
+from turnstile.protocol.fields import Count, Name, PersonName, Text, Token
 from turnstile.protocol.messages import Verdict
 
 MAX_PICTURE_BYTES = 7_900_000
@@ -191,6 +191,8 @@ class RecordAct(Wish, frozen=True, kw_only=True, tag="record-act"):
     """Put on record what the web node did itself: a sign-in, an account, a restart."""
 
     words: Text
+    once: Token = ""
+    """What tells it from every other act, so that one asked for again is on record once. Empty: it is new."""
 
 
 AnyWish = (

@@ -1,5 +1,6 @@
 """Anchors on disk: private, whole, and closed where they are damaged."""
 
+import shutil
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -102,6 +103,45 @@ def test_a_folder_that_cannot_be_read_is_not_an_empty_one(
     anchors.add("Ann Lee", "9f:17", an_encoding(1))
     with shut_out_of(Path(gallery.anchors_folder)):
         assert "nobody is enrolled: " in anchors.read().trouble
+
+
+@pytest.mark.parametrize("how", ["older", "gone", "folder"])
+def test_anchors_that_were_put_back_or_lost_keep_their_person_out(
+    anchors: AnchorFolder, gallery: GallerySettings, how: str
+) -> None:
+    """Until the newest are there again: what was said of a face is not forgotten in silence."""
+    anchors.add("Ann Lee", "9f:17", an_encoding(1))
+    file = Path(gallery.anchors_folder, "Ann_Lee.anchors")
+    older = file.read_bytes()
+    anchors.add("Ann Lee", "9f:18", an_encoding(2))
+    anchors.add("Bob", "9f:19", an_encoding(3))
+    newest = file.read_bytes()
+    file.write_bytes(older) if how == "older" else file.unlink()
+    if how == "folder":
+        shutil.rmtree(gallery.anchors_folder)
+    found = anchors.read()
+    assert "has not what was said last of faces that are not ann lee's" in found.barred["ann lee"]
+    assert ("bob" in found.barred) == (how == "folder")
+    with pytest.raises(TurnstileError, match="has not what was said last"):
+        anchors.add("Ann Lee", "9f:20", an_encoding(1))
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(newest)
+    assert len(anchors.read().encodings["ann lee"]) == 2
+    assert "ann lee" not in anchors.read().barred
+
+
+def test_who_is_erased_is_not_in_the_notes_either(anchors: AnchorFolder, gallery: GallerySettings) -> None:
+    """Also when the file is gone already; damaged notes let nobody in."""
+    anchors.add("Ann Lee", "9f:17", an_encoding(1))
+    anchors.add("Bob", "9f:19", an_encoding(3))
+    notes = Path(f"{gallery.cache}.anchors")
+    assert stat.S_IMODE(notes.stat().st_mode) == 0o600
+    Path(gallery.anchors_folder, "Ann_Lee.anchors").unlink()
+    anchors.remove("Ann Lee")
+    assert b"ann" not in notes.read_bytes().replace(gallery.anchors_folder.encode(), b"")
+    assert not anchors.read().barred
+    notes.write_bytes(b"{")
+    assert "does not hold notes" in anchors.read().trouble
 
 
 @pytest.fixture

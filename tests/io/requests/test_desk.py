@@ -13,8 +13,10 @@ from tests.strangers.test_groups import near
 from tests.support.asking import a_request
 from tests.support.builders import a_ready, a_site, a_template, an_encoding
 from tests.support.waiting import pause, wait_until
+from turnstile.access.rules import NO_RULES
 from turnstile.dispatch.desk import DispatchDesk
 from turnstile.io.access.desk import open_access_desk
+from turnstile.io.access.rules_file import parse
 from turnstile.io.journal.journal import Journal
 from turnstile.io.metrics.hops import Meter
 from turnstile.io.people.building import GalleryThread
@@ -40,6 +42,8 @@ from turnstile.requests.answers import (
     decode_answer,
 )
 from turnstile.requests.wishes import (
+    AddAnchor,
+    BlockPerson,
     DiscardUnknowns,
     EnrolPicture,
     ErasePerson,
@@ -52,6 +56,7 @@ from turnstile.requests.wishes import (
     RecordAct,
     RenamePerson,
     ReplaceRules,
+    SetValidity,
 )
 
 RECOGNIZER = work_topic("recognizer-1", "recognizer-1-a1b2c3d4")
@@ -273,6 +278,9 @@ def test_who_cannot_be_renamed_keeps_pictures_and_name(counter: Counter) -> None
     assert isinstance(answer, Done), answer
     assert [path.name for path in counter.faces.iterdir()] == ["ann_roe.jpg"]
     assert rules.read_text() == "blocked: [Ann Roe]\n"
+    found = counter.answer_to(a_request(ReadRules()))
+    assert isinstance(found, RulesFound)
+    assert not found.may_undo, "the rules before would not bar Ann Roe"
 
 
 def test_a_clerk_of_one_door_sees_unknown_people_of_that_door_only(counter: Counter) -> None:
@@ -297,3 +305,88 @@ def test_a_clerk_of_one_door_sees_unknown_people_of_that_door_only(counter: Coun
     left = counter.answer_to(a_request(ReadUnknowns()))
     assert isinstance(left, UnknownsFound)
     assert [one.id for one in left.unknowns] == ["aa:1"]
+
+
+def enrolled(counter: Counter, *files: str) -> Path:
+    """Have pictures read, and return where the rules are."""
+    for file in files:
+        (counter.faces / file).write_bytes(file.encode())
+    wait_until(
+        lambda: len(counter.people.enrolment.persons) == len(files), "the folder", between=counter.turn
+    )
+    return Path(counter.site.decision.rules)
+
+
+def test_a_rename_that_ends_halfway_lets_nobody_in_whom_rules_bar(counter: Counter) -> None:
+    """The rules have both names before the first file has another."""
+    rules = enrolled(counter, "ann_lee.jpg")
+    rules.write_text("blocked:\n- Ann Lee  # of the second floor\nvalid: {Ann Lee: {until: 2030-01-01}}\n")
+    counter.ask(a_request(RenamePerson(person="Ann Lee", to="Ann Roe")))
+    wait_until(lambda: "Ann Roe" in rules.read_text(), "the rules")
+    both = parse(rules.read_bytes(), rules, doors=())
+    assert both.blocked == ("Ann Lee", "Ann Roe")
+    assert both.validities.keys() == {"ann lee", "ann roe"}
+    assert [path.name for path in counter.faces.iterdir()] == ["ann_lee.jpg"]
+    wait_until((counter.faces / "ann_roe.jpg").exists, "the rename", between=counter.turn)
+    wait_until(lambda: "Ann Lee" not in rules.read_text(), "the rules", between=counter.turn)
+    assert "- Ann Roe  # of the second floor\n" in rules.read_text()
+
+
+def test_a_rename_that_fails_puts_the_rules_back(counter: Counter) -> None:
+    """A picture that is gone meanwhile keeps all others where they were."""
+    rules = enrolled(counter, "ann_lee.jpg", "ann_lee_2.jpg")
+    rules.write_text("blocked: [Ann Lee]\n")
+    (counter.faces / "ann_lee_2.jpg").unlink()
+    answer = counter.answer_to(a_request(RenamePerson(person="Ann Lee", to="Ann Roe")))
+    assert isinstance(answer, RefusedWish)
+    assert rules.read_text() == "blocked: [Ann Lee]\n"
+    assert [path.name for path in counter.faces.iterdir()] == ["ann_lee.jpg"]
+
+
+@pytest.mark.parametrize("other", ["", "rules.yml"])
+def test_one_line_never_takes_the_place_of_rules_that_are_gone(counter: Counter, other: str) -> None:
+    """Or whom they barred could enter: nobody can until they are put back."""
+    rules = enrolled(counter, "ann_lee.jpg")
+    rules.write_text("blocked: [Ann Lee]\n")
+    wait_until(lambda: counter.access.rules.rules != NO_RULES, "the rules", between=counter.turn)
+    if other:
+        rules.rename(rules.with_name(other))
+    else:
+        rules.unlink()
+    for wish in (BlockPerson(person="Bob", blocked=True), SetValidity(person="Bob", until_day="2030-01-01")):
+        refusal = counter.answer_to(a_request(wish))
+        assert isinstance(refusal, RefusedWish)
+        assert "rename it" in refusal.problem if other else "the rules are gone" in refusal.problem
+    assert not rules.exists()
+
+
+WISHES_ABOUT_ANN = (
+    EnrolPicture(person="Ann Lee", data=b"another", anyway=True),
+    AddAnchor(person="Ann Lee", event="aa:1", picture=b"another"),
+)
+
+
+@pytest.mark.parametrize("wish", WISHES_ABOUT_ANN)
+def test_nothing_is_kept_of_who_is_erased_while_a_picture_is_looked_at(
+    counter: Counter, wish: EnrolPicture | AddAnchor
+) -> None:
+    """Nor an anchor; what is asked for afterwards is kept."""
+    enrolled(counter, "ann_lee.jpg", "bob.jpg")
+    counter.dispatch.joined(RECOGNIZER)
+    wait_until(lambda: counter.people.enrolment.in_use, "a gallery", between=counter.turn)
+    assert counter.ask(a_request(wish)) == []
+    assert isinstance(counter.answer_to(a_request(ErasePerson(person="ANN LEE"), by="Ada")), Done)
+    counter.people.asked("asked-0", a_template(encoding=an_encoding(1)), "")
+    found: list[AnyAnswer] = []
+    wait_until(lambda: found, "an answer", between=lambda: found.extend(counter.turn()))
+    assert "Ann Lee was erased or renamed meanwhile" in refused(found)
+    assert [path.name for path in counter.faces.iterdir()] == ["bob.jpg"]
+    assert not Path(counter.site.gallery.anchors_folder).exists()
+
+
+def test_an_act_that_is_asked_for_again_is_on_record_once(counter: Counter) -> None:
+    """A web node that got no answer cannot know whether it was done."""
+    for _ in range(2):
+        wish = RecordAct(words="signed in", once="ab" * 16)
+        assert isinstance(counter.answer_to(a_request(wish, role="viewer")), Done)
+    assert counter.access.journal.last_seq == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.strangers.test_groups import UNIT, near
+from tests.support.rights import shut_out_of
 from turnstile.errors import TurnstileError
 from turnstile.io.strangers.store import DAY_NS, UnknownStore, UnknownVisit
 
@@ -124,3 +125,48 @@ def test_where_nobody_was_kept_there_is_no_file(store: UnknownStore, path: Path)
     """Looking makes none."""
     store.trim(NOW_NS)
     assert not path.exists()
+
+
+def test_who_is_erased_is_not_among_the_faces_to_ignore_either(store: UnknownStore, path: Path) -> None:
+    """An encoding is a face as much as a picture is."""
+    store.keep(a_visit(1, nearest="Ann Lee"), NOW_NS)
+    store.keep(a_visit(2, face=2, nearest="Bob"), NOW_NS)
+    store.ignore(["aa:1"], undo=False)
+    store.ignore(["aa:2"], undo=False)
+    with closing(UnknownStore(path, UNIT, keep_days=0)) as command:
+        assert command.forget_person("ann lee") == 1
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT event FROM ignored").fetchall() == [("aa:2",)]
+
+
+def test_what_was_kept_while_the_clock_was_ahead_is_kept_no_longer_than_the_rest(
+    store: UnknownStore,
+) -> None:
+    """Its days are counted from when the clock is right again."""
+    store.keep(a_visit(1, at_ns=NOW_NS + 3650 * DAY_NS), NOW_NS)
+    assert events(store, NOW_NS) == [["aa:1"]]
+    assert events(store, NOW_NS + 6 * DAY_NS) == [["aa:1"]]
+    assert events(store, NOW_NS + 8 * DAY_NS) == []
+
+
+def test_a_file_that_is_put_in_its_place_counts(store: UnknownStore, path: Path) -> None:
+    """What is erased there is not shown any more, and what comes is kept there."""
+    store.keep(a_visit(1, nearest="Ann"), NOW_NS)
+    copy = path.with_name("copy.db")
+    copy.write_bytes(path.read_bytes())
+    copy.replace(path)
+    with closing(UnknownStore(path, UNIT, keep_days=0)) as command:
+        assert command.forget_person("Ann") == 1
+    store.keep(a_visit(2), NOW_NS)
+    assert events(store) == [["aa:2"]]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_an_empty_one(store: UnknownStore, path: Path) -> None:
+    """Who is erased may be in it."""
+    store.keep(a_visit(1, nearest="Ann"), NOW_NS)
+    with (
+        closing(UnknownStore(path, UNIT, keep_days=0)) as command,
+        shut_out_of(path.parent),
+        pytest.raises(TurnstileError, match="Permission denied"),
+    ):
+        command.forget_person("Ann")

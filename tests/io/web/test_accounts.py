@@ -1,9 +1,11 @@
 """Invitations, passwords, codes, sessions: each against the pages themselves."""
 
 import re
+import sqlite3
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pyotp
@@ -13,9 +15,10 @@ from starlette.testclient import TestClient
 from tests.support.web_pages import AS_A_BROWSER, a_site
 from tests.support.web_server import accounts_at_one_moment
 from turnstile.io.web.accounts.devices import DEVICE_COOKIE, SESSION_COOKIE, Devices
-from turnstile.io.web.accounts.passwords import make_code_secret
+from turnstile.io.web.accounts.file import FILE, AccountsError
+from turnstile.io.web.accounts.passwords import PasswordChecks, make_code_secret
 from turnstile.io.web.accounts.sign_in import WRONG
-from turnstile.io.web.accounts.store import FILE, AccountsError, AccountStore, open_accounts
+from turnstile.io.web.accounts.store import AccountStore, Credentials, open_accounts
 from turnstile.io.web.link import BusLink
 from turnstile.io.web.serving.app import make_app
 from turnstile.protocol.requests import AccountRole
@@ -34,12 +37,13 @@ class PagesWithAccounts:
         self.now_ns = time.time_ns()
         self.devices = Devices(store=self.store, idle_s=24 * 3600, now_ns=lambda: self.now_ns)
         link = BusLink(instance="web-1", wake=lambda: None)
+        self.accounts = accounts_at_one_moment(self.store, self.devices)
         self.app = make_app(
             a_site("door", "gate"),
             link,
             self.devices,
             config=folder / "site.yaml",
-            accounts=accounts_at_one_moment(self.store, self.devices),
+            accounts=self.accounts,
             doorway=Doorway("https", ("testserver",)),
         )
 
@@ -474,3 +478,82 @@ def test_what_is_no_longer_valid_is_deleted(pages: PagesWithAccounts) -> None:
     pages.invite("Ida")
     pages.store.forget_expired(now_ns=pages.now_ns + 10 * HOUR_NS, idle_ns=HOUR_NS)
     assert not pages.store.sessions("Ada", now_ns=pages.now_ns, idle_ns=100 * HOUR_NS)
+
+
+def test_a_copy_that_is_put_back_lets_nobody_in(pages: PagesWithAccounts) -> None:
+    """Whoever was signed out since stays so, an invitation that was used is no good, and it is on record."""
+    thief, path = pages.signed_up(), pages.invite("Bob", "viewer")
+    file, older = pages.folder / FILE, pages.folder / "copy"
+    with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(older)) as copy:
+        now.backup(copy)
+    form = {"password": PASSWORD, "again": PASSWORD}
+    assert pages.browser().post(path, data=form).status_code == 303
+    pages.store.sign_out("Ada")
+    words_on_record(pages.store)
+    for beside in ("-wal", "-shm"):
+        file.with_name(f"{FILE}{beside}").unlink(missing_ok=True)
+    older.replace(file)
+    assert not is_in(thief)
+    assert pages.browser().get(path).status_code == 404
+    assert pages.store.accounts()[0].sessions == 0
+    assert any("put back from a copy" in words for words in words_on_record(pages.store))
+    with closing(open_accounts(pages.folder)) as again:
+        assert again.next_act() is None, "it is said once"
+
+
+def test_a_file_in_place_of_the_one_that_is_open_is_the_one_that_counts(pages: PagesWithAccounts) -> None:
+    """A command that removes somebody there is believed by a node that runs."""
+    browser = pages.signed_up()
+    file = pages.folder / FILE
+    copy = pages.folder / "copy"
+    with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(copy)) as there:
+        now.backup(there)
+    for beside in ("-wal", "-shm"):
+        file.with_name(f"{FILE}{beside}").unlink(missing_ok=True)
+    copy.replace(file)
+    assert is_in(browser), "the same contents, so nobody was signed out"
+    with closing(open_accounts(pages.folder)) as command:
+        assert command.remove("Ada")
+    assert not is_in(browser)
+
+
+def test_a_second_web_node_does_not_use_the_accounts_of_the_first(tmp_path: Path) -> None:
+    """Of two sites with one folder, who may see the one could see the other."""
+    with closing(open_accounts(tmp_path / "web")) as one, closing(open_accounts(tmp_path / "web")) as other:
+        one.hold()
+        with pytest.raises(AccountsError, match=r"each site needs its own web\.folder"):
+            other.hold()
+    with closing(open_accounts(tmp_path / "web")) as later:
+        later.hold()
+
+
+def test_a_clock_that_was_ahead_keeps_nobody_signed_in_for_years(pages: PagesWithAccounts) -> None:
+    """Nor an invitation good that was made then."""
+    browser, now_ns = pages.signed_up(), pages.now_ns
+    pages.now_ns += 23 * HOUR_NS
+    assert is_in(browser)
+    pages.now_ns = now_ns + 3650 * 24 * HOUR_NS
+    late, path = pages.signed_up("Bob", "viewer"), pages.invite("Eve")
+    pages.now_ns = now_ns
+    assert pages.browser().get(path).status_code == 404
+    assert is_in(late)
+    pages.now_ns += 25 * HOUR_NS
+    assert not is_in(late)
+    pages.store.forget_expired(now_ns=now_ns, idle_ns=24 * HOUR_NS)
+
+
+def test_a_password_that_is_changed_while_it_is_checked_lets_nobody_in(pages: PagesWithAccounts) -> None:
+    """Whoever knew the old one may have been faster by a moment."""
+    pages.signed_up()
+    store, checks = pages.store, PasswordChecks()
+
+    class Slow(PasswordChecks):
+        async def is_right(self, found: Credentials | None, password: str) -> bool:
+            right = await super().is_right(found, password)
+            store.set_password("Ada", await checks.hash("another long password"))
+            return right
+
+    pages.accounts.checks = Slow()
+    assert sign_in(pages.browser()) == 403
+    pages.accounts.checks = checks
+    assert sign_in(pages.browser(), password="another long password") == 303

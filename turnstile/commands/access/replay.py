@@ -18,7 +18,7 @@ from turnstile.access.replay import AnyRecord, Difference, RecordedResult, diffe
 from turnstile.access.rules import Rules
 from turnstile.commands.options import add_config
 from turnstile.counts import counted
-from turnstile.errors import ConfigError
+from turnstile.errors import ConfigError, TurnstileError
 from turnstile.io.access import recording as resultfile
 from turnstile.io.access import rules_file
 from turnstile.io.people.anchors import open_anchors
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     path = options.recording or _recording_of(site)
     rules = rules_of(site, options.config)
     begin_ns = moment(options.since, now=dt.datetime.now().astimezone()) if options.since else 0
-    anchors = open_anchors(site.gallery, site.recognition.encoding).read().encodings
+    anchors = _anchors_of(site)
     records = (one for one in progress(resultfile.read(path), "deciding again") if one.at_ns >= begin_ns)
     before, after = replay(
         anchored(records, anchors, site.recognition.encoding),
@@ -89,6 +89,19 @@ def _recording_of(site: Site) -> Path:
     if not site.decision.record:
         raise ConfigError("decision.record names no recording; name it there or with --recording")
     return Path(site.decision.record)
+
+
+def _anchors_of(site: Site) -> Mapping[str, Encodings]:
+    """Return everybody's anchors.
+
+    Raises:
+        TurnstileError: some cannot be used; who is denied cannot be told without them.
+    """
+    found = open_anchors(site.gallery, site.recognition.encoding).read()
+    problem = found.trouble or next(iter(found.barred.values()), "")
+    if problem:
+        raise TurnstileError(problem)
+    return found.encodings
 
 
 def rules_of(site: Site, site_path: Path) -> Rules:

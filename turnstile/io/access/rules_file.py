@@ -85,6 +85,7 @@ class RulesFile:
         _say(self.standing, places.path)
         _keep_in_mind(self.standing, places)
         self._newer: queue.SimpleQueue[Standing] = queue.SimpleQueue()
+        self._is_put = False
         self._worker = Worker("rules", self._watch)
         self._worker.start()
 
@@ -106,8 +107,12 @@ class RulesFile:
         return self.rules is not before
 
     def put(self, rules: Rules) -> None:
-        """Let rules hold that were written into the file just now, before that is noticed."""
+        """Let rules hold that were written into the file just now, before that is noticed.
+
+        The file is read again soon: somebody may have written it since.
+        """
         self._newer.put(Standing(rules))
+        self._is_put = True
 
     def local(self, now_s: float) -> dt.datetime:
         """Return a time since 1970 on the clocks that the rules mean."""
@@ -119,8 +124,8 @@ class RulesFile:
             now = _stamp(self._places.path)
             # changed, or changing still: read once it has been the same twice; what could not be read, always
             settled, seen = now == seen, now
-            if settled and (now != self._stamp or self._last.rules is None):
-                self._stamp = now
+            if settled and (now != self._stamp or self._is_put or self._last.rules is None):
+                self._stamp, self._is_put = now, False
                 self._read_again()
 
     def _read_again(self) -> None:
@@ -163,7 +168,7 @@ def standing(places: Places, *, doors: Iterable[str]) -> Standing:
         ConfigError: there is a mistake in it; the text names the line.
     """
     try:
-        if _is_missing(places):
+        if is_missing(places):
             words = f"no rules: {places.path} is not there, so everybody enrolled may use every door"
             return Standing(NO_RULES, absent=words)
         return Standing(load(places.path, doors=doors))
@@ -208,7 +213,7 @@ def local_time(rules: Rules, now_s: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(now_s, dt.UTC).astimezone(zone)
 
 
-def _is_missing(places: Places) -> bool:
+def is_missing(places: Places) -> bool:
     """Tell whether there is no file, and never was one.
 
     Raises:

@@ -35,6 +35,8 @@ def out_of_reach(site: Site) -> Iterator[str]:
     """Say what no command can erase from here."""
     if len(site.loggers) > 1 or site.hosts:
         yield "other machines of the site: run this there, too"
+    if site.web is not None:
+        yield "accounts of the pages: `turnstile web accounts` lists them"
     for name in site.webhooks:
         yield f"what webhook {name} has sent"
     for name in site.displays:

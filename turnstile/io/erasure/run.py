@@ -4,9 +4,10 @@
 """
 
 import contextlib
+import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from turnstile.io.access.rules_file import earlier_of
 from turnstile.io.erasure.faces import FacesOf
 from turnstile.io.erasure.leftovers import in_comments, leftovers, out_of_reach
 from turnstile.io.journal.erasure import ErasureRequest, ask_to_erase, erase_from_journal
-from turnstile.io.log.retention import erase_person
+from turnstile.io.log.retention import earlier_names, erase_person
 from turnstile.io.log.rewriting import log_files, rewrite
 from turnstile.io.people.anchors import open_anchors
 from turnstile.io.store.database import StoreAbsentError
@@ -42,6 +43,9 @@ class ErasureRun:
     pseudonym: str = field(default_factory=lambda: f"erased-{secrets.token_hex(4)}")
     journal_is_ours: bool = False
     """This process has the journal open: its thread is asked, and the file is not touched here."""
+    forget_rules: Callable[[], int] | None = None
+    """Removes the person from the rules, unless this is a dry run; returns from how many places.
+    `None`: rules are for people to edit, and named."""
     found: int = 0
     """How many things were erased, or would be."""
     problems: dict[str, None] = field(default_factory=dict)
@@ -58,11 +62,12 @@ class ErasureRun:
         faces = FacesOf(self.person, Path(gallery.faces), Path(gallery.cache))
         self._known |= faces.known
         yield from self._erase_pictures(faces)
+        yield from self._erase_rules(faces)
         yield from self._noting(self._erase_anchors())
-        yield from self._noting(self._erase_unknowns())
         yield from self._erase_earlier_rules()
         for attempt in range(1 if self.dry_run else PASSES):
             before = self.found
+            yield from self._noting(self._erase_unknowns())
             yield from self._erase_decisions(again=attempt > 0)
             if self._journal_is_silent or (attempt and self.found == before):
                 break
@@ -110,6 +115,22 @@ class ErasureRun:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         yield f"faces: {counted(len(gone), 'picture')} {self._done('removed')} from {root}"
+
+    def _erase_rules(self, faces: FacesOf) -> Iterator[str]:
+        """Remove the name from the rules, unless a picture is left: whom they bar could enter by it."""
+        if self.forget_rules is None:
+            return
+        if not self.dry_run and any(os.path.lexists(path) for path in faces.pictures):
+            self._note("the rules keep the name, as a picture of the person is still there")
+            return
+        try:
+            places = self.forget_rules()
+        except TurnstileError as error:
+            self._note(f"the rules may hold the name: {error}")
+            return
+        self.found += places
+        if places:
+            yield f"rules: the name {self._done('removed')} from {counted(places, 'place')}"
 
     def _erase_anchors(self) -> Iterator[str]:
         """Remove the faces of which somebody said that they are not the person's."""
@@ -191,6 +212,7 @@ class ErasureRun:
                 yield f"log of {name}: not on this machine; if it is on another, run this there, too"
             return
         with contextlib.closing(opened.store):
+            self._note(*earlier_names(opened.store, self.person))
             erased = erase_person(opened.store, self.person, self.pseudonym, dry_run=self.dry_run)
             self._known |= set(opened.store.persons())
             if erased and not self.dry_run:

@@ -4,7 +4,7 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice, zip_longest
 from pathlib import Path
@@ -33,6 +33,9 @@ NOTICE_S = 600.0
 
 MAX_LINE_CHARS = 500
 """Of a line for those who tail: `turnstile.protocol.fields.Text`."""
+
+RECENT = 5000
+"""Among so many entries and notes an act is looked for that may be there already."""
 
 LOOK_S = 2.0
 """How often the store is asked whether it is there, also when nobody comes."""
@@ -216,6 +219,7 @@ class Book:
         began = time.monotonic()
         doubtful = [event.visit for event in events if event.seq <= repeats_to]
         there = self._store.logged_visits(doubtful) if doubtful else frozenset[str]()
+        there |= self._repeated_acts({event.visit for event in events if isinstance(event, Act)})
         for (is_there, is_act), run in groupby(
             events, key=lambda event: (event.visit in there, isinstance(event, Act))
         ):
@@ -236,6 +240,12 @@ class Book:
             self._fault_point("before text")
             self._text.keep_up(links)
             self._fault_point("after text")
+
+    def _repeated_acts(self, acts: Collection[str]) -> frozenset[str]:
+        """Return which acts are in the log: a web node that got no answer asks for an act again."""
+        after = max(0, self._store.head.number - RECENT)
+        recent = self._store.acts(after=after) if acts else ()
+        return frozenset(fact.act for _, fact in recent if fact.act in acts)
 
     def _note_acts(self, acts: Sequence[Act]) -> None:
         """Store acts: those of accounts with what can be erased of them."""

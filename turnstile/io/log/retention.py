@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, and_, func, or_, select
@@ -15,7 +16,15 @@ from turnstile.io.store.tables import act_words, entries, logs, notes, personal,
 from turnstile.log.age import DAY_NS
 from turnstile.log.chain import Head
 from turnstile.log.lines import event_of, is_remark
-from turnstile.log.notes import ActWords, EntriesRemoved, Fact, NameErased, PicturesRemoved
+from turnstile.log.notes import (
+    ActWords,
+    EntriesRemoved,
+    Fact,
+    NameErased,
+    PicturesRemoved,
+    name_before,
+    note_number,
+)
 from turnstile.protocol.names import renamed
 from turnstile.site.settings import LoggerSettings
 
@@ -79,6 +88,18 @@ def _acts_of(connection: Connection, store: Store, person: str, pseudonym: str) 
             )
             changed[number] = ActWords(by, salts[0], words, salts[1])
     return changed
+
+
+def earlier_names(store: Store, person: str) -> Iterator[str]:
+    """Say under which other names the log has a person who was renamed.
+
+    Raises:
+        LogError: the store cannot be read.
+    """
+    for link, fact in store.acts():
+        before = "" if link.told is None else name_before(fact, link.told, person)
+        if before:
+            yield f"{person} was called {before!r} before, and the log has that name: erase it, too"
 
 
 def note(connection: Connection, store: Store, fact: Fact) -> None:
@@ -160,7 +181,9 @@ def forget_lines(path: Path, store: Store) -> None:
     kept_from = _first_kept(store)
 
     def kept(line: str) -> str | None:
-        event = None if is_remark(line) else event_of(line)
+        if is_remark(line):
+            return None if 0 < (note_number(line) or 0) <= store.floor.number else line
+        event = event_of(line)
         return None if event is not None and event.seq < kept_from.get(event.source, 0) else line
 
     for file in log_files(path):

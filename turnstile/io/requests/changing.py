@@ -21,6 +21,15 @@ from turnstile.requests.wishes import AddAnchor, ErasePerson, RenamePerson, Undo
 from turnstile.site.settings import Site
 
 
+class BegunRename(NamedTuple):
+    """Rules that have both names, so that a rename that ends halfway lets nobody in whom they bar."""
+
+    written: Written | None
+    """`None` if they do not have the name."""
+    text: str = ""
+    """What stood there before."""
+
+
 class ErasedPerson(NamedTuple):
     """What an erasure came to."""
 
@@ -47,9 +56,9 @@ class PersonRequests:
     async def add_anchor(self, wish: AddAnchor) -> AnyAnswer:
         """Keep the face of a visit that was not of a person."""
         self.pictures.require_record()
-        person = self._enrolled(wish.person)
+        person, since = self._enrolled(wish.person), self.pictures.gone.since(wish.person)
         seen = await Encode(data=wish.picture)
-        await in_thread(lambda: self._anchors.add(person, wish.event, seen.encoding))
+        await in_thread(lambda: self._add_anchor(person, wish.event, seen.encoding, since))
         await PutOnRecord(words=f"said that event {wish.event} was not of {quoted(person)}")
         return Done(words=f"a face nearer to that one than to {person} is unknown from now on")
 
@@ -74,7 +83,10 @@ class PersonRequests:
         if is_another:
             self.people.unenrol(person)  # or the old name might enter when the rules do not name it any more
         try:
-            written = await in_thread(lambda: self._rename(person, to, files))
+            begun = await in_thread(lambda: self._begin_rename(person, to))
+            if begun.written is not None:
+                self.use(begun.written)
+            written = await in_thread(lambda: self._rename(person, to, files, begun))
         except TurnstileError:
             if is_another:
                 self.people.enrolment.let_in_again(person)
@@ -90,7 +102,10 @@ class PersonRequests:
             self.pictures.require_record()
         if not name_key(wish.person):
             raise TurnstileError(f"a name has letters; {wish.person!r} has none")
-        found = await in_thread(lambda: self._erase(" ".join(wish.person.split()), dry_run=wish.dry_run))
+        person = " ".join(wish.person.split())
+        if not wish.dry_run:
+            self.people.unenrol(person)  # or the rules might let the name in before its pictures are gone
+        found = await in_thread(lambda: self._erase(person, dry_run=wish.dry_run))
         if found.written is not None:
             self.use(found.written)
         if not found.lines:
@@ -104,18 +119,29 @@ class PersonRequests:
         # only whoever erases needs the logs' database library in the broker
         from turnstile.io.erasure.run import ErasureRun  # noqa: PLC0415
 
-        ruled = rules_edits.forget(self._plain_rules(), person)
-        written = None
-        if ruled and not dry_run:
-            written = self.rules.change(lambda rules: rules_edits.forget(rules, person))
+        written: list[Written] = []
+
+        def forget() -> int:
+            changed = self.rules.changed(lambda rules: rules_edits.forget(rules, person))
+            if changed.places and not dry_run:
+                written.append(self.rules.replace(changed.text, was=changed.was, may_undo=False))
+            return changed.places
+
+        if not dry_run:
+            self.pictures.gone.note(person)
         run = ErasureRun(
-            site=self.site, site_path=self.site_path, person=person, dry_run=dry_run, journal_is_ours=True
+            site=self.site,
+            site_path=self.site_path,
+            person=person,
+            dry_run=dry_run,
+            journal_is_ours=True,
+            forget_rules=forget,
         )
-        lines = list(run.run())
-        if ruled:
-            lines.append(f"rules: the name {'would be' if dry_run else 'is'} removed from {ruled} places")
-        problems = tuple(run.problems)
-        return ErasedPerson(tuple(lines) if run.found or ruled else (), problems, run.pseudonym, written)
+        lines = tuple(run.run())
+        if not dry_run:
+            self.pictures.gone.note(person)
+        rules = written[0] if written else None
+        return ErasedPerson(lines if run.found else (), tuple(run.problems), run.pseudonym, rules)
 
     @property
     def _anchors(self) -> AnchorFolder:
@@ -128,18 +154,38 @@ class PersonRequests:
             raise TurnstileError(f"nobody called {person!r} is enrolled")
         return found
 
-    def _rename(self, person: str, to: str, files: list[str]) -> Written | None:
-        """Do it, or put everything back. Call from a thread."""
-        text = self.rules.changed(lambda rules: rules_edits.rename(rules, person, to))
-        is_ruled = rules_edits.rename(self._plain_rules(), person, to) > 0
+    def _add_anchor(self, person: str, event: str, encoding: bytes, since: int) -> None:
+        self.pictures.gone.refuse_if_later(person, since)
+        self._anchors.add(person, event, encoding)
+
+    def _begin_rename(self, person: str, to: str) -> BegunRename:
+        """Let the rules say of the other name what they say of the person. Call from a thread."""
+        self.pictures.gone.note(person)
+        if same_name(person, to):
+            return BegunRename(None)
+        try:
+            both = self.rules.changed(lambda rules: rules_edits.add_name(rules, person, to))
+            if not both.places:
+                return BegunRename(None)
+            before, _ = self.rules.read()
+            return BegunRename(self.rules.replace(both.text, was=both.was, may_undo=False), before)
+        except TurnstileError as error:
+            raise TurnstileError(f"nothing is renamed: {error}") from error
+
+    def _rename(self, person: str, to: str, files: list[str], begun: BegunRename) -> Written | None:
+        """Do the rest, or put everything back. Call from a thread."""
         undo: list[Callable[[], object]] = []
+        if begun.written is not None:
+            version = begun.written.version
+            undo.append(lambda: self.rules.replace(begun.text, was=version, may_undo=False))
         try:
             self._add_anchors(person, to, undo)
             for file in files:
                 self._rename_file(file, to, undo)
-            written = self.rules.replace(text) if is_ruled else None
+            written = self._rename_in_rules(person, to)
             if not same_name(person, to):
                 self._anchors.remove(person)
+                self.pictures.gone.note(person)
         except (TurnstileError, OSError) as error:
             for back in reversed(undo):
                 with suppress(TurnstileError, OSError):
@@ -147,10 +193,10 @@ class PersonRequests:
             raise TurnstileError(f"nothing is renamed: {error}") from error
         return written
 
-    def _plain_rules(self) -> rules_edits.Document:
-        found: list[rules_edits.Document] = []
-        self.rules.changed(found.append)
-        return found[0]
+    def _rename_in_rules(self, person: str, to: str) -> Written | None:
+        """Leave the rules one name where they have both; the text before it would let the person in again."""
+        changed = self.rules.changed(lambda rules: rules_edits.rename(rules, person, to))
+        return self.rules.replace(changed.text, was=changed.was, may_undo=False) if changed.places else None
 
     def _add_anchors(self, person: str, to: str, undo: list[Callable[[], object]]) -> None:
         """Give the other name a person's anchors; the person's own are removed at the very end."""

@@ -35,7 +35,7 @@ from turnstile.protocol.requests import BROKER, MAX_ANSWER_BYTES, MAX_DEED_CHARS
 from turnstile.protocol.topics import Outgoing, topic
 from turnstile.requests.accounts import why_not
 from turnstile.requests.answers import AnyAnswer, RefusedWish, encode_answer
-from turnstile.requests.wishes import AnyWish, decode_wish
+from turnstile.requests.wishes import AnyWish, RecordAct, decode_wish
 
 MAX_WAITING, MAX_OF_ONE = 256, 96
 """A page of everybody asks for many pictures at once."""
@@ -235,17 +235,18 @@ class RequestDesk:
             self._go_on(number, Made(template.encoding, maker, template.looks))
 
     def _record(self, errand: Errand, record: PutOnRecord) -> None:
-        request = errand.request
+        request, wish = errand.request, errand.wish
+        once = wish.once if isinstance(wish, RecordAct) else ""
         act = Act(
             source="",
             seq=0,
-            visit=f"act-{time.monotonic_ns()}-{secrets.token_hex(8)}",
+            visit=f"act-{once or f'{time.monotonic_ns()}-{secrets.token_hex(8)}'}",
             camera=record.camera,
             asker=request.asker,
             at_ns=time.time_ns(),
             by=request.by,
             role=request.role,
-            deed=str(errand.wish.__struct_config__.tag),
+            deed=str(wish.__struct_config__.tag),
             words=_UNFIT.sub("?", record.words)[:MAX_DEED_CHARS],
         )
         self._recording[act.visit] = errand.number

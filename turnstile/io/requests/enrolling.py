@@ -1,7 +1,8 @@
 """What people who are signed in want of enrolment pictures: see, judge, keep and remove them."""
 
 import hashlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnstile.errors import PictureError, TurnstileError
@@ -25,6 +26,27 @@ from turnstile.site.settings import Site
 A_NEW_PERSON = "somebody new"
 
 
+class GoneNames:
+    """Counts how often a name was given up, so that nothing asked for earlier is kept under it later."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._counts: Counter[str] = Counter()
+
+    def note(self, person: str) -> None:
+        """Note that a person is erased, or renamed."""
+        self._counts[name_key(person)] += 1
+
+    def since(self, person: str) -> int:
+        """Return what to compare with later."""
+        return self._counts[name_key(person)]
+
+    def refuse_if_later(self, person: str, since: int) -> None:
+        """Raise a `TurnstileError` if the name was given up since."""
+        if self.since(person) != since:
+            raise TurnstileError(f"{person} was erased or renamed meanwhile; nothing is kept")
+
+
 @dataclass(kw_only=True)
 class EnrolmentRequests:
     """Wishes about enrolment pictures."""
@@ -33,6 +55,7 @@ class EnrolmentRequests:
     people: PeopleDesk
     access: AccessDesk
     register: Register
+    gone: GoneNames = field(default_factory=GoneNames)
 
     async def read_people(self, _wish: ReadPeople) -> AnyAnswer:
         """Return everybody enrolled."""
@@ -54,8 +77,9 @@ class EnrolmentRequests:
     async def enrol(self, wish: EnrolPicture) -> AnyAnswer:
         """Keep a picture, if it is good enough and nobody else's."""
         self.require_record()
+        since = self.gone.since(wish.person)
         await in_thread(lambda: self._refuse_anchored(wish))
-        judged, path = await self.enrol_one(wish.person, wish.data, anyway=wish.anyway)
+        judged, path = await self.enrol_one(wish.person, wish.data, since=since, anyway=wish.anyway)
         if path is None:
             return RefusedWish(problem=judged.problem, may_anyway=judged.may_anyway)
         source = f" from event {wish.event}" if wish.event else f" ({path.name})"
@@ -63,13 +87,22 @@ class EnrolmentRequests:
         weak = f"; weak: {judged.weaknesses}" if judged.weaknesses else ""
         return Done(words=f"{self.spelt(wish.person)} is enrolled by {path.name}{weak}")
 
-    async def enrol_one(self, person: str, data: bytes, *, anyway: bool) -> tuple[PictureJudged, Path | None]:
-        """Keep a picture of somebody; return what it is like, and where it lies if it is kept."""
+    async def enrol_one(
+        self, person: str, data: bytes, *, since: int, anyway: bool
+    ) -> tuple[PictureJudged, Path | None]:
+        """Keep a picture of somebody; return what it is like, and where it lies if it is kept.
+
+        Args:
+            person: the name.
+            data: the picture.
+            since: `GoneNames.since` when it was asked for.
+            anyway: as `EnrolPicture.anyway`.
+        """
         seen: Made = await Encode(data=data)
         judged = await in_thread(lambda: self.judged(person, data, seen))
         if judged.problem and not (anyway and judged.may_anyway):
             return judged, None
-        return judged, await in_thread(lambda: self.keep(person, data, seen))
+        return judged, await in_thread(lambda: self._keep(person, data, seen, since))
 
     async def remove(self, wish: RemovePicture) -> AnyAnswer:
         """Take a picture out of the faces folder."""
@@ -105,8 +138,9 @@ class EnrolmentRequests:
             closest_distance=closest.distance,
         )
 
-    def keep(self, person: str, data: bytes, seen: Made) -> Path:
+    def _keep(self, person: str, data: bytes, seen: Made, since: int) -> Path:
         """Put a picture into the faces folder, its encoding before it. Call from a thread."""
+        self.gone.refuse_if_later(person, since)
         spelt, gallery = self.spelt(person), self.site.gallery
         cache = EncodingCache(Path(gallery.cache), self.site.recognition.encoding)
         cache.put(hashlib.sha256(data).hexdigest(), seen.encoding, seen.maker, seen.looks)

@@ -1,6 +1,5 @@
 """Which wish is done by what, and the desk of a site's broker."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from turnstile.dispatch.desk import DispatchDesk
 from turnstile.errors import WireError
 from turnstile.io.access.desk import AccessDesk
+from turnstile.io.access.rules_file import places_of
 from turnstile.io.people.desk import PeopleDesk
 from turnstile.io.requests.changing import PersonRequests
 from turnstile.io.requests.desk import RequestDesk, Steps
@@ -16,6 +16,7 @@ from turnstile.io.requests.register import Register
 from turnstile.io.requests.rules_text import RulesText
 from turnstile.io.requests.ruling import RulesRequests
 from turnstile.io.requests.strangers import StrangerEar, UnknownsRequests
+from turnstile.io.runner.clock import RunningTime
 from turnstile.io.strangers.store import UnknownStore, UnknownVisit
 from turnstile.protocol.requests import Request
 from turnstile.requests import wishes
@@ -35,12 +36,13 @@ def open_request_desk(
     """Return the desk of a site's broker, its threads started; it closes `wake_fd`, an event descriptor."""
     keep_days, encoding = kept_days(site), site.recognition.encoding
     store = UnknownStore(Path(site.unknowns.file), encoding, keep_days=keep_days)
+    clock = RunningTime()  # a clock that is set makes nobody's visits older
     pictures = EnrolmentRequests(
         site=site, people=people, access=access, register=Register(site, people.enrolment)
     )
-    text = RulesText(Path(site.decision.rules), doors=site.cameras)
+    text = RulesText(places_of(site, site_path), doors=site.cameras)
     rules = RulesRequests(access=access, pictures=pictures, text=text)
-    unknowns = UnknownsRequests(store=store, pictures=pictures, keep_days=keep_days)
+    unknowns = UnknownsRequests(store=store, pictures=pictures, keep_days=keep_days, now_ns=clock.now_ns)
     persons = PersonRequests(
         site=site, site_path=site_path, people=people, pictures=pictures, rules=text, use=rules.use
     )
@@ -83,12 +85,12 @@ def open_request_desk(
         dispatch=dispatch,
         people=people,
         access=access,
-        upkeep=lambda: store.trim(time.time_ns()),
+        upkeep=lambda: store.trim(clock.now_ns()),
         wake_fd=wake_fd,
     )
 
     def keep(visit: UnknownVisit) -> None:
-        desk.do(lambda: store.keep(visit, visit.at_ns), "unknowns")
+        desk.do(lambda: store.keep(visit, clock.now_ns()), "unknowns")
 
     if keep_days:
         access.strangers = StrangerEar(keep=keep, engine=encoding)

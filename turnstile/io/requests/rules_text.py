@@ -18,7 +18,7 @@ from turnstile.access.rules import Rules
 from turnstile.errors import ConfigError, TurnstileError
 from turnstile.files.reading import is_absent, read_file, why
 from turnstile.files.whole import owner_of, write_whole
-from turnstile.io.access.rules_file import earlier_of, parse
+from turnstile.io.access.rules_file import Places, earlier_of, is_missing, parse
 from turnstile.requests.rules_edits import Document
 from turnstile.requests.wishes import MAX_RULES_CHARS
 
@@ -48,14 +48,24 @@ class Written(NamedTuple):
     version: str
 
 
+class Changed(NamedTuple):
+    """A text with a change, not written."""
+
+    text: str
+    was: str
+    """Version of the text that was changed."""
+    places: int
+    """What the change returned: in how many places it changed something."""
+
+
 class RulesText:
     """One rules file. Call from one thread."""
 
-    def __init__(self, path: Path, *, doors: Iterable[str]) -> None:
+    def __init__(self, places: Places, *, doors: Iterable[str]) -> None:
         """Name the file, which need not be there."""
-        self.path = path
-        self._doors = tuple(doors)
-        self._before = earlier_of(path)
+        self.path = places.path
+        self._places, self._doors = places, tuple(doors)
+        self._before = earlier_of(places.path)
 
     def read(self) -> tuple[str, str]:
         """Return the text and its version; an empty text where there is no file.
@@ -78,39 +88,50 @@ class RulesText:
         earlier = self._earlier()
         return earlier is not None and earlier.followed_by == self.read()[1]
 
-    def replace(self, text: str, *, was: str | None = None) -> Written:
+    def replace(self, text: str, *, was: str, may_undo: bool = True) -> Written:
         """Check a text and put it in place.
+
+        Args:
+            text: of the whole file.
+            was: version of the file that it is made from.
+            may_undo: whether the text before it is kept. It is not where it has a name that is gone.
 
         Raises:
             TurnstileError: it is not right, the file is not what it `was`, or it cannot be written.
         """
-        before, version = self.read()
-        if was is not None and was != version:
-            raise TurnstileError("somebody else changed the rules meanwhile; look at them again")
         try:
             rules = parse(text.encode(), self.path, doors=self._doors)
         except ConfigError as error:
             raise TurnstileError(f"nothing is changed: {error}") from error
+        before, version = self.read()
+        if was != version:
+            raise TurnstileError("somebody else changed the rules meanwhile; look at them again")
         self._write(self.path, text.encode())
         earlier = EarlierRules(text=before or EMPTY, followed_by=_version(text))
-        self._write(self._before, msgspec.json.encode(earlier), mode=0o600)
+        if may_undo:
+            self._write(self._before, msgspec.json.encode(earlier), mode=0o600)
+        else:
+            self._forget_earlier()
         return Written(rules, earlier.followed_by)
 
-    def change(self, edit: Callable[[Document], object]) -> Written:
+    def change(self, edit: Callable[[Document], int]) -> Written:
         """Change the rules' document, with its comments kept.
 
         Raises:
             TurnstileError: as `replace`, or the file as it is cannot be read.
         """
-        return self.replace(self.changed(edit))
+        changed = self.changed(edit)
+        return self.replace(changed.text, was=changed.was)
 
-    def changed(self, edit: Callable[[Document], object]) -> str:
+    def changed(self, edit: Callable[[Document], int]) -> Changed:
         """Return the text with a change, not written.
 
         Raises:
-            TurnstileError: the file as it is cannot be read.
+            TurnstileError: the file as it is cannot be read, or there were rules and they are gone.
         """
-        text, _ = self.read()
+        text, version = self.read()
+        if version == NO_FILE:
+            is_missing(self._places)  # or a file with one line would take the place of all the rules
         yaml = YAML(typ="rt")
         yaml.preserve_quotes = True
         yaml.width = WIDTH_CHARS
@@ -121,13 +142,13 @@ class RulesText:
                 raise TurnstileError(f"{self.path} does not hold rules; put it right first")
             if not document and hasattr(document, "fa"):
                 document.fa.set_block_style()
-            edit(document)
+            places = edit(document)
             made = io.StringIO()
             yaml.dump(document, made)
         except _UNFIT_FOR_EDITS as error:
             words = " ".join(f"{error}".split())[:300]
             raise TurnstileError(f"{self.path} cannot be changed, put it right first: {words}") from error
-        return made.getvalue()
+        return Changed(made.getvalue(), version, places)
 
     def undo(self, *, was: str) -> Written:
         """Put back what stood there before the last change; once more takes that back.
@@ -139,6 +160,12 @@ class RulesText:
         if earlier is None or earlier.followed_by != was:
             raise TurnstileError("there is no change from here to take back")
         return self.replace(earlier.text, was=was)
+
+    def _forget_earlier(self) -> None:
+        try:
+            self._before.unlink(missing_ok=True)
+        except OSError as error:
+            raise TurnstileError(f"{self._before} cannot be removed: {error.strerror}") from error
 
     def _earlier(self) -> EarlierRules | None:
         try:

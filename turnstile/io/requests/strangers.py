@@ -1,6 +1,5 @@
 """People seen and not known: kept as they are denied, shown one a person, and named, ignored or discarded."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -76,10 +75,12 @@ class UnknownsRequests:
     store: UnknownStore
     pictures: EnrolmentRequests
     keep_days: float
+    now_ns: Callable[[], int]
+    """By a clock that is not set."""
 
     async def read(self, request: Request, wish: ReadUnknowns) -> AnyAnswer:
         """Return one a person, those seen last first."""
-        groups = await in_thread(lambda: self.store.groups(time.time_ns()), "unknowns")
+        groups = await in_thread(lambda: self.store.groups(self.now_ns()), "unknowns")
         people = [
             _shown(visits, ignored=ignored)
             for all_visits, ignored in groups
@@ -93,11 +94,14 @@ class UnknownsRequests:
     async def name(self, request: Request, wish: NameUnknowns) -> AnyAnswer:
         """Enrol them as one person by their best pictures."""
         self.pictures.require_record()
+        since = self.pictures.gone.since(wish.person)
         visits = await self._visits(request, wish.unknowns)
         kept, refused = list[str](), list[RefusedWish]()
         for visit in sorted(visits, key=lambda one: -len(one.picture))[:MAX_TRIED]:
             try:
-                judged, path = await self.pictures.enrol_one(wish.person, visit.picture, anyway=wish.anyway)
+                judged, path = await self.pictures.enrol_one(
+                    wish.person, visit.picture, since=since, anyway=wish.anyway
+                )
             except TurnstileError as error:
                 refused.append(RefusedWish(problem=f"{error}"[:4000]))
                 continue

@@ -17,6 +17,21 @@ def running_ns() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
+class RunningTime:
+    """The time of day as it was at first, and what has passed since: setting the clock does not change it."""
+
+    def __init__(
+        self, *, wall_ns: Callable[[], int] = time.time_ns, running_ns: Callable[[], int] = running_ns
+    ) -> None:
+        """Take the clocks as they stand; they are arguments for tests."""
+        self._running_ns = running_ns
+        self._apart_ns = wall_ns() - running_ns()
+
+    def now_ns(self) -> int:
+        """Return nanoseconds since 1970."""
+        return self._apart_ns + self._running_ns()
+
+
 class ClockWatch:
     """Notices that the clock of the day was set."""
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from turnstile.errors import TurnstileError
 from turnstile.files.private import close_to_others
+from turnstile.files.reading import is_absent
 from turnstile.people.encodings import is_encoding, matrix
 from turnstile.protocol.names import same_name
 from turnstile.strangers.groups import FaceGroup, FaceGroups
@@ -30,6 +31,8 @@ CREATE TABLE IF NOT EXISTS visits (
 CREATE TABLE IF NOT EXISTS ignored (
     event TEXT PRIMARY KEY, at_ns INTEGER NOT NULL, engine TEXT NOT NULL, encoding BLOB NOT NULL);
 """
+
+_FROM_NOW = tuple(f"UPDATE {one} SET at_ns = ? WHERE at_ns > ?" for one in ("visits", "ignored"))  # noqa: S608
 
 log = logging.getLogger("turnstile")
 
@@ -54,6 +57,7 @@ class UnknownStore:
         self._path, self._engine = path, engine
         self._keep_ns = round(keep_days * DAY_NS)
         self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
         self._groups = FaceGroups(engine)
         self._ignored = FaceGroups(engine)
         self._visits: dict[str, UnknownVisit] = {}
@@ -114,9 +118,7 @@ class UnknownStore:
                 for visit in visits:
                     self._ignore(connection, visit)
                 return faces
-            near = [self._ignored.nearest(matrix(visit.encoding)[0]) for visit in visits]
-            gone = [event for at in set(near) if at is not None for event in self._ignored.groups[at].visits]
-            self._unignore(connection, gone)
+            self._unignore_like(connection, visits)
         return faces
 
     def discard(self, events: Sequence[str]) -> None:
@@ -134,15 +136,13 @@ class UnknownStore:
         Raises:
             TurnstileError: the file cannot be written.
         """
-        if not self._path.exists():
+        if self._is_absent():
             return 0
         with self._open() as connection:
-            rows = connection.execute(
-                "SELECT event, nearest FROM visits WHERE nearest IS NOT NULL"
-            ).fetchall()
-            gone = [event for event, nearest in rows if same_name(nearest, person)]
+            gone = [one for one in self._visits.values() if one.nearest and same_name(one.nearest, person)]
             if not dry_run:
-                self._delete(connection, gone)
+                self._unignore_like(connection, gone)
+                self._delete(connection, [one.event for one in gone])
         return len(gone)
 
     def trim(self, now_ns: int) -> None:
@@ -151,7 +151,7 @@ class UnknownStore:
         Raises:
             TurnstileError: the file cannot be written.
         """
-        if self._path.exists():
+        if not self._is_absent():
             with self._open() as connection:
                 self._trim(connection, now_ns)
 
@@ -177,6 +177,12 @@ class UnknownStore:
         self._ignored.remove([visit.event])
         self._ignored.add(visit.event, visit.encoding)
 
+    def _unignore_like(self, connection: sqlite3.Connection, visits: Sequence[UnknownVisit]) -> None:
+        """Forget the faces to ignore that some visits show."""
+        near = [self._ignored.nearest(matrix(visit.encoding)[0]) for visit in visits]
+        gone = [event for at in set(near) if at is not None for event in self._ignored.groups[at].visits]
+        self._unignore(connection, gone)
+
     def _unignore(self, connection: sqlite3.Connection, events: Sequence[str]) -> None:
         connection.executemany("DELETE FROM ignored WHERE event = ?", [(event,) for event in events])
         self._ignored.remove(events)
@@ -188,7 +194,14 @@ class UnknownStore:
             self._visits.pop(event, None)
 
     def _trim(self, connection: sqlite3.Connection, now_ns: int) -> None:
-        """Delete what is too old, and the oldest of too many."""
+        """Delete what is too old, and the oldest of too many.
+
+        What is of a time to come was kept while the clock was ahead; it counts from now.
+        """
+        early = [one for one in self._visits.values() if one.at_ns > now_ns + DAY_NS]
+        for update in _FROM_NOW if early else ():
+            connection.execute(update, (now_ns, now_ns + DAY_NS))
+        self._visits |= {one.event: one._replace(at_ns=now_ns) for one in early}
         self._trim_ns = now_ns + min(TRIM_NS, self._keep_ns)
         oldest_ns = now_ns - self._keep_ns
         by_age = sorted(self._visits.values(), key=lambda one: one.at_ns)
@@ -206,8 +219,12 @@ class UnknownStore:
             TurnstileError: the file cannot be used.
         """
         try:
+            if self._connection is not None and _identity(self._path) != self._identity:
+                log.warning("%s was removed or replaced; what is there now counts", self._path)
+                self.close()
             if self._connection is None:
                 self._connection = self._opened()
+                self._identity = _identity(self._path)
             self._connection.execute("BEGIN IMMEDIATE")
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
             if version != self._data_version:  # `turnstile erase` has written it
@@ -238,6 +255,12 @@ class UnknownStore:
             raise
         return connection
 
+    def _is_absent(self) -> bool:
+        try:
+            return not self._path.parent.exists() or is_absent(self._path)
+        except OSError as error:
+            raise TurnstileError(f"{self._path} cannot be looked at: {error.strerror}") from error
+
     def _read(self, connection: sqlite3.Connection) -> None:
         """Take in what the file has."""
         self._groups, self._ignored = FaceGroups(self._engine), FaceGroups(self._engine)
@@ -247,3 +270,12 @@ class UnknownStore:
             self._add(UnknownVisit(*row))
         for event, encoding in connection.execute("SELECT event, encoding FROM ignored ORDER BY at_ns"):
             self._ignored.add(event, encoding)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another of its name; `None` if it cannot be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,6 +1,7 @@
 """Who can be invited."""
 
 import re
+import unicodedata
 
 from turnstile.protocol.fields import PERSON_PATTERN
 from turnstile.protocol.requests import AccountRole
@@ -10,6 +11,11 @@ INVITED_HOURS = 48
 
 ROLES: dict[str, AccountRole] = {role: role for role in RANKS}
 """Words of a form → roles."""
+
+
+def key_of(name: str) -> str:
+    """Return what names of accounts are compared by: case and composition do not count."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def why_no_account(name: str, role: str) -> str:

@@ -82,7 +82,10 @@ class AccountPage:
         problem = why_not_password(text(form, "new"), asker.name) or await self._why_not(request, form)
         if problem:
             return redirect(request, PAGE, problem=problem)
-        self._accounts.store.set_password(asker.name, await self._accounts.checks.hash(text(form, "new")))
+        kept = await self._accounts.checks.hash(text(form, "new"))
+        if self._accounts.devices.find(request) is None:
+            return forget(RedirectResponse("/sign-in", 303))  # signed out meanwhile, by another password
+        self._accounts.store.set_password(asker.name, kept)
         self._accounts.store.sign_out(asker.name, but=request.state.session.id)
         self._accounts.record(asker, "changed the password")
         return redirect(request, PAGE, done="The password is changed. All other devices are signed out.")
@@ -136,7 +139,7 @@ class AccountPage:
             right = await self._accounts.checks.is_right(found, text(form, "password"))
         except BusyError:
             return BUSY
-        if not right:
+        if not right or self._accounts.devices.find(request) is None:
             return "The present password is wrong."
         attempts.succeeded(name, **whose)
         return ""

@@ -14,9 +14,10 @@ from hashlib import sha256
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from turnstile.io.web.accounts.store import AccountStore, key_of
+from turnstile.io.web.accounts.store import AccountStore
 from turnstile.io.web.admission import Session
 from turnstile.io.web.link import Asker
+from turnstile.web.accounts.invitations import key_of
 
 SESSION_COOKIE = "__Host-turnstile"
 DEVICE_COOKIE = "__Host-turnstile-device"

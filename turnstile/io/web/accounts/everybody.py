@@ -7,10 +7,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from turnstile.io.web.accounts.sign_in import Accounts, text
-from turnstile.io.web.accounts.store import key_of
 from turnstile.io.web.admission import asker_of, needs
 from turnstile.io.web.rendering import redirect, render
-from turnstile.web.accounts.invitations import INVITED_HOURS, ROLES, why_no_account
+from turnstile.web.accounts.invitations import INVITED_HOURS, ROLES, key_of, why_no_account
 from turnstile.web.doorway import Doorway
 
 PAGE = "/accounts"

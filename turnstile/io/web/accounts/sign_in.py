@@ -15,11 +15,12 @@ from starlette.routing import Route
 
 from turnstile.io.web.accounts.devices import Devices, address_of, device_in_words, forget
 from turnstile.io.web.accounts.passwords import BusyError, PasswordChecks, step_of_code, why_not_password
-from turnstile.io.web.accounts.store import AccountStore, Credentials, key_of
+from turnstile.io.web.accounts.store import AccountStore, Credentials
 from turnstile.io.web.admission import asker_of
 from turnstile.io.web.link import Asker
 from turnstile.io.web.rendering import render
 from turnstile.web.accounts.attempts import SignInAttempts
+from turnstile.web.accounts.invitations import key_of
 
 WRONG = "Name, password or code is wrong."
 BUSY = "Many people are signing in; try again in a few seconds."
@@ -99,6 +100,7 @@ class SignInPages:
         except BusyError:
             attempts.succeeded(key, address=address, device=device)
             return self._form(request, 503, to=to, name=name, problem=BUSY)
+        found = self._if_unchanged(found)
         if found is None or not right or not self._code_is_right(found, text(form, "code"), device):
             log.warning("a sign-in as %r from %s failed", name, address)
             return self._form(request, 403, to=to, name=name, problem=WRONG)
@@ -150,6 +152,11 @@ class SignInPages:
         if found is None:
             raise HTTPException(404, NOT_INVITED)
         return Asker(found.name, found.role, found.doors)
+
+    def _if_unchanged(self, found: Credentials | None) -> Credentials | None:
+        """Return what holds now; `None` if the password was changed while it was checked."""
+        now = None if found is None else self._accounts.store.credentials(found.account.name)
+        return now if found is not None and now is not None and now.password == found.password else None
 
     def _code_is_right(self, found: Credentials, code: str, device: str) -> bool:
         """Tell whether no code is asked, or this one is right and was not used before.

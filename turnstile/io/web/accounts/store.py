@@ -1,16 +1,17 @@
-"""The accounts' file: accounts, invitations and sessions, in SQLite.
+"""The accounts of a site: accounts, invitations and sessions, in a SQLite file.
 
 The web node and commands write it at the same time, so every request reads it: an account that a command
-removed is signed out at once. Tokens are kept as their SHA-256 only; passwords as argon2id.
+removed is signed out at once, also where another file was put in place of the one that was open. Tokens are
+kept as their SHA-256 only; passwords as argon2id.
 
 Libraries not taken: SQLAlchemy, which the log has for PostgreSQL; this file is never another database.
 """
 
+import fcntl
 import hashlib
 import os
 import secrets
 import sqlite3
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,31 +19,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnstile.errors import TurnstileError
-from turnstile.files.private import close_to_others
-from turnstile.files.whole import owner_of
+from turnstile.io.web.accounts.file import AccountsError, identity_of, mark_as_newest, open_file
 from turnstile.protocol.requests import AccountRole
+from turnstile.web.accounts.invitations import key_of
 
-FILE = "accounts.db"
-BUSY_S = 2.0
 TOKEN_BYTES = 32
 TOUCH_NS = 60 * 10**9
 """When a session was used last is written this often at most."""
 MAX_ACTS = 10_000
 """Acts kept for a broker that is away; the oldest go."""
-VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS accounts (key TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, doors TEXT NOT NULL, password TEXT NOT NULL, code_secret TEXT NOT NULL, code_step INTEGER NOT NULL, signed_in_ns INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS invitations (token TEXT PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, role TEXT NOT NULL, doors TEXT NOT NULL, until_ns INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, key TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE, device TEXT NOT NULL, address TEXT NOT NULL, made_ns INTEGER NOT NULL, used_ns INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS acts (number INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, name TEXT NOT NULL, role TEXT NOT NULL, words TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-"""  # noqa: E501 - one table a line
-
-
-class AccountsError(TurnstileError):
-    """The accounts' file cannot be used."""
+MAX_INVITED_NS = 31 * 86_400 * 10**9
+"""An invitation that is good for longer was made while the clock was ahead."""
 
 
 class Account(NamedTuple):
@@ -99,20 +86,33 @@ def session_id(token_hash: str) -> str:
     return token_hash[:16]
 
 
-def key_of(name: str) -> str:
-    """Return what names are compared by: case and composition do not count."""
-    return unicodedata.normalize("NFKC", name).casefold()
-
-
 class AccountStore:
     """The file, opened. Its methods are called from one thread."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._lock = folder, -1
+        self._connection, self._identity = open_file(folder)
+
+    def hold(self) -> None:
+        """Keep other web nodes off these accounts until the file is closed.
+
+        Raises:
+            AccountsError: another has them.
+        """
+        self._lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.close()
+            words = f"another web node has the accounts in {self._folder}; each site needs its own web.folder"
+            raise AccountsError(words) from error
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._connection.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     # -- accounts
 
@@ -135,19 +135,19 @@ class AccountStore:
 
     def remove(self, name: str) -> bool:
         """Remove an account, its invitation and its sessions; return whether there was any."""
-        with self._writing():
+        with self._revoking():
             gone = self._db.execute("DELETE FROM accounts WHERE key = ?", (key_of(name),)).rowcount
             gone += self._db.execute("DELETE FROM invitations WHERE key = ?", (key_of(name),)).rowcount
         return gone > 0
 
     def set_password(self, name: str, password: str) -> None:
         """Keep another password of an account."""
-        with self._writing():
+        with self._revoking():
             self._db.execute("UPDATE accounts SET password = ? WHERE key = ?", (password, key_of(name)))
 
     def set_code(self, name: str, secret: str, step: int) -> None:
         """Keep the secret of an account's codes; empty: no code is asked from now on."""
-        with self._writing():
+        with self._revoking():
             self._db.execute(
                 "UPDATE accounts SET code_secret = ?, code_step = ? WHERE key = ?",
                 (secret, step, key_of(name)),
@@ -169,7 +169,7 @@ class AccountStore:
     def invite(self, name: str, role: AccountRole, doors: tuple[str, ...], *, until_ns: int) -> str:
         """Keep an invitation in place of an older one of the same name, and return its token."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        with self._writing():
+        with self._revoking():
             self._db.execute("DELETE FROM invitations WHERE key = ?", (key_of(name),))
             self._db.execute(
                 "INSERT INTO invitations VALUES (?, ?, ?, ?, ?, ?)",
@@ -180,8 +180,8 @@ class AccountStore:
     def invited(self, token: str, *, now_ns: int) -> Account | None:
         """Return who is invited by a token; `None`: nobody is, or no longer."""
         row = self._db.execute(
-            "SELECT name, role, doors FROM invitations WHERE token = ? AND until_ns > ?",
-            (hashed(token), now_ns),
+            "SELECT name, role, doors FROM invitations WHERE token = ? AND until_ns BETWEEN ? AND ?",
+            (hashed(token), now_ns + 1, now_ns + MAX_INVITED_NS),
         ).fetchone()
         return None if row is None else _account(row)
 
@@ -191,10 +191,11 @@ class AccountStore:
         Returns:
             The account; `None`: the invitation was used or has expired.
         """
-        with self._writing():
+        with self._revoking():
             row = self._db.execute(
-                "DELETE FROM invitations WHERE token = ? AND until_ns > ? RETURNING name, role, doors, key",
-                (hashed(token), now_ns),
+                "DELETE FROM invitations WHERE token = ? AND until_ns BETWEEN ? AND ? "
+                "RETURNING name, role, doors, key",
+                (hashed(token), now_ns + 1, now_ns + MAX_INVITED_NS),
             ).fetchone()
             if row is None:
                 return None
@@ -227,7 +228,7 @@ class AccountStore:
         ).fetchone()
         if row is None:
             return None
-        if now_ns - row[0] > TOUCH_NS:
+        if abs(now_ns - row[0]) > TOUCH_NS:  # a clock that was ahead left a time to come
             self._touch(hashed(token), address, now_ns)
         return session_id(hashed(token)), _account(row[1:])
 
@@ -242,7 +243,7 @@ class AccountStore:
 
     def sign_out(self, name: str, *, session: str = "", but: str = "") -> int:
         """End one session of an account, or all `but` one; return how many ended."""
-        with self._writing():
+        with self._revoking():
             return self._db.execute(
                 "DELETE FROM sessions WHERE key = ? AND (? = '' OR substr(token, 1, 16) = ?) "
                 "AND substr(token, 1, 16) != ?",
@@ -250,10 +251,14 @@ class AccountStore:
             ).rowcount
 
     def forget_expired(self, *, now_ns: int, idle_ns: int) -> None:
-        """Delete sessions and invitations that hold no longer."""
+        """Delete sessions and invitations that hold no longer; those used in time to come count from now."""
         with self._writing():
             self._db.execute("DELETE FROM sessions WHERE used_ns <= ?", (now_ns - idle_ns,))
-            self._db.execute("DELETE FROM invitations WHERE until_ns <= ?", (now_ns,))
+            self._db.execute("UPDATE sessions SET used_ns = ? WHERE used_ns > ?", (now_ns, now_ns))
+            self._db.execute(
+                "DELETE FROM invitations WHERE until_ns NOT BETWEEN ? AND ?",
+                (now_ns + 1, now_ns + MAX_INVITED_NS),
+            )
 
     # -- acts and secrets
 
@@ -294,6 +299,25 @@ class AccountStore:
         except sqlite3.OperationalError:  # somebody writes; the next request tries again
             return
 
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """The file of that name, opened anew if it is another than before."""
+        if not self._connection.in_transaction and identity_of(self._folder) != self._identity:
+            self._connection.close()
+            self._connection, self._identity = open_file(self._folder)
+        return self._connection
+
+    @contextmanager
+    def _revoking(self) -> Iterator[None]:
+        """Write in one transaction after which an older copy of the file lets nobody in.
+
+        Raises:
+            AccountsError: it cannot be written.
+        """
+        with self._writing():
+            yield
+            mark_as_newest(self._connection, self._folder)
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Write in one transaction.
@@ -303,9 +327,9 @@ class AccountStore:
         """
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            with self._db:
+            with self._connection:
                 yield
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise AccountsError(f"the accounts cannot be written: {error}") from error
 
 
@@ -315,43 +339,7 @@ def open_accounts(folder: Path) -> AccountStore:
     Raises:
         AccountsError: it cannot be made or read, or is another version's.
     """
-    path = folder / FILE
-    try:
-        if not folder.exists():
-            folder.mkdir(parents=True, mode=0o700)
-            _give_to_owner_of(folder.parent, folder)
-        close_to_others(folder)
-        if not path.exists():
-            path.touch(mode=0o600)
-            _give_to_owner_of(folder, path)
-        close_to_others(path)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
-    except (OSError, sqlite3.Error) as error:
-        raise AccountsError(f"accounts in {folder} cannot be opened: {error}") from error
-    try:
-        _prepare(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise AccountsError(f"{path} cannot be used: {error}") from error
-    except AccountsError:
-        connection.close()
-        raise
-    return AccountStore(connection)
-
-
-def _give_to_owner_of(folder: Path, path: Path) -> None:
-    """Give what root made to whoever runs the node."""
-    if os.geteuid() == 0:
-        os.chown(path, *owner_of(folder))
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found > VERSION:
-        raise AccountsError(f"{path} is of version {found}; this program reads up to {VERSION}")
-    for setting in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
-        connection.execute(f"PRAGMA {setting}")
-    connection.executescript(f"{_SCHEMA}PRAGMA user_version = {VERSION};")
+    return AccountStore(folder)
 
 
 def _account(row: tuple[object, ...]) -> Account:

@@ -17,6 +17,7 @@ from turnstile.io.web.pages.asking import (
     with_query,
 )
 from turnstile.io.web.pages.pictures import PendingPictures, Thumbnails
+from turnstile.io.web.pages.walk import Walks
 from turnstile.io.web.rendering import redirect, render
 from turnstile.protocol.names import same_name
 from turnstile.requests.answers import Done, PeopleFound, PersonEntry
@@ -42,6 +43,7 @@ class PersonActions:
     asking: Asking
     thumbnails: Thumbnails
     pending: PendingPictures
+    walks: Walks
 
     def routes(self) -> list[Route]:
         """Return where they are."""
@@ -122,6 +124,7 @@ class PersonActions:
             return await self._erase_page(request, person, problem=problem)
         self.thumbnails.forget()
         self.pending.forget(person)
+        self.walks.forget_person(person)
         return await self.asking.do(
             request,
             lambda: wish_of(ErasePerson, person=person),

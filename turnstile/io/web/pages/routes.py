@@ -37,7 +37,7 @@ def record_pages(site: Site, link: BusLink) -> RecordPages:
         UnknownsPages(asking, thumbnails),
         WalkingPages(asking, pending, walks),
         UploadPages(asking, pending),
-        PersonActions(asking, thumbnails, pending),
+        PersonActions(asking, thumbnails, pending, walks),
         PeoplePages(asking),
         RulesPages(asking),
     )

@@ -15,6 +15,7 @@ from turnstile.errors import TurnstileError
 from turnstile.io.bus.nodes import Heard
 from turnstile.io.web.link import Asker, BusLink, RefusedWishError
 from turnstile.protocol.messages import Frame, Result
+from turnstile.protocol.names import same_name
 from turnstile.requests.answers import PictureJudged
 from turnstile.requests.wishes import JudgePicture
 from turnstile.web.poses import Poses
@@ -152,6 +153,11 @@ class Walks:
     def forget(self, id_: str) -> None:
         """Keep a walk no longer."""
         self._walks.pop(id_, None)
+
+    def forget_person(self, person: str) -> None:
+        """Keep no walk of a person; one that is watched just now ends by itself, and nobody finds it."""
+        for id_ in [id_ for id_, walk in self._walks.items() if same_name(walk.person, person)]:
+            self.forget(id_)
 
 
 def _what_is_seen(result: Result) -> str:

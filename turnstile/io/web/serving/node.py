@@ -106,6 +106,7 @@ def wire(start: node.Start) -> WebNode:
     wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
     link = BusLink(instance=start.instance, wake=lambda: os.eventfd_write(wake_fd, 1))
     store = open_accounts(Path(settings.folder))
+    store.hold()
     server = _server(start, settings, store, link)
     write_address(settings, server.address)
     log.info("pages at %s", server.address)
