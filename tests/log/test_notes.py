@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from turnstile.log.notes import (
+    ActWords,
     EntriesRemoved,
     EventsMissing,
     EventsRepeated,
@@ -17,6 +18,7 @@ from turnstile.log.notes import (
     SourceBegan,
     Unreadable,
     link_note,
+    name_before,
     note_number,
     read_fact,
     remark,
@@ -110,3 +112,20 @@ def test_a_fact_that_cannot_be_read_says_so() -> None:
     assert words_of(fact).startswith("cannot be read: ")
     repeated = EventsRepeated(source="aaaa", first_seq=2, last_seq=3)
     assert words_of(read_fact(msgspec.json.encode(repeated))) == ("events aaaa:2 to 3 are in the log already")
+
+
+@pytest.mark.parametrize(
+    ("deed", "words", "before"),
+    [
+        ("rename-person", 'renamed "Ann \\"A\\" Lee" to "Ann Roe"', 'Ann "A" Lee'),
+        ("rename-person", 'renamed "ann roe" to "Ann Roe"', ""),
+        ("rename-person", 'renamed "Ann" to "Bob"', ""),
+        ("record-act", 'renamed "Ann" to "Ann Roe"', ""),
+    ],
+)
+def test_a_rename_tells_what_somebody_was_called_before(deed: str, words: str, before: str) -> None:
+    """So whoever erases somebody learns of the other name in the log."""
+    fact = OperatorActed(
+        source="aaaa", seq=1, act="act-1", camera=None, asker="web-1", at_ns=1, role="clerk", deed=deed
+    )
+    assert name_before(fact, ActWords("Ada", b"", words, b""), "ann  ROE") == before

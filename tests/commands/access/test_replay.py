@@ -128,3 +128,16 @@ def test_a_face_that_was_anchored_since_is_denied(site: Path, capsys: pytest.Cap
     line, total = capsys.readouterr().out.splitlines()
     assert "granted Ann Lee, 0.420  →  denied unknown, not recognised" in line
     assert total == "1 verdict then, 1 now: 1 other verdict"
+
+
+def test_without_the_anchors_nobody_can_tell_who_would_be_denied(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A damaged file is not taken for none."""
+    settings = load(site)
+    anchors = open_anchors(settings.gallery, settings.recognition.encoding)
+    anchors.add(ANN, "9f:17", encoding_of(ANN))
+    (file,) = Path(settings.gallery.anchors_folder).iterdir()
+    file.write_bytes(b"damaged")
+    assert main(["replay", "--config", str(site)]) == 1
+    assert "its contents are not what was written" in capsys.readouterr().err

@@ -313,3 +313,17 @@ def test_a_text_is_read_as_the_file_would_be() -> None:
         parse(b"", name, doors=["front"])
     with pytest.raises(ConfigError, match=r"rules\.yaml:2: doors\.back: no camera"):
         parse(b"doors:\n  back: {}", name, doors=["front"])
+
+
+def test_rules_that_are_handed_over_late_do_not_hide_a_later_edit(
+    path: Path, opened: Callable[[], RulesFile]
+) -> None:
+    """A request wrote them; somebody wrote the file after it, and that was read before they were put."""
+    path.write_text("blocked: [Ann]")
+    file = opened()
+    path.write_text("blocked: [Bob]")
+    wait_until(file.refresh, "the edit")
+    file.put(build({"blocked": ["Eve"]}, doors=()))
+    assert file.refresh()
+    assert blocked(file) == ["Eve"]
+    wait_until(lambda: file.refresh() and blocked(file) == ["Bob"], "the file")

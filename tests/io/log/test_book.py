@@ -15,7 +15,7 @@ import msgspec
 import psycopg
 import pytest
 
-from tests.support.builders import START_NS, a_log, an_access, an_act, write_site
+from tests.support.builders import START_NS, a_deed, a_log, an_access, an_act, write_site
 from tests.support.dying_logger import EVENTS, a_book, feed, missing
 from tests.support.processes import Programs
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -605,3 +605,32 @@ def test_what_the_operator_did_is_a_note_between_the_entries_and_is_there_once(c
     assert report.whole, report.lines
     assert sum("unlocked front_door" in line for line in report.lines) == 2
     assert told(text_of(config)) == [1, 3, 4]
+
+
+def test_an_act_that_the_journal_has_twice_is_on_record_once(config: Path) -> None:
+    """A web node that got no answer asked again, when the journal had forgotten the first."""
+    with closing(a_book(config)) as book:
+        book.append(a_log(a_deed("signed in", 1), an_access(2)))
+        book.append(a_log(msgspec.structs.replace(a_deed("signed in", 3), visit="act-1")))
+    remarks = [line for line in text_of(config).read_text().splitlines() if is_remark(line)]
+    assert [("signed in" in line, "aaaa:3 to 3 are in the log already" in line) for line in remarks] == [
+        (True, False),
+        (False, True),
+    ]
+    assert inspection(config).whole
+
+
+def test_what_accounts_did_goes_from_the_text_with_its_note(config: Path) -> None:
+    """It has names as entries have."""
+    allow(config, keep_entries_days=10)
+    calendar = Calendar()
+    with closing(a_book(config, ages=calendar.ages)) as book:
+        book.append(a_log(an_access(1), a_deed('enrolled "Ann"', 2), an_access(3)))
+        calendar.run(book, 0.1)
+        calendar.run(book, 11)
+        book.append(a_log(an_access(4), a_deed('enrolled "Bob"', 5)))
+        calendar.run(book, 0.1)
+    text = text_of(config).read_text()
+    assert ("Ann" in text, "Bob" in text) == (False, True)
+    report = inspection(config)
+    assert report.whole, report.lines

@@ -16,7 +16,7 @@ from turnstile.io.web.link import Asker
 from turnstile.protocol.fields import Looks
 from turnstile.protocol.messages import Face
 from turnstile.requests.answers import Done, PictureJudged, RefusedWish
-from turnstile.requests.wishes import EnrolPicture, JudgePicture, ReadPeople
+from turnstile.requests.wishes import EnrolPicture, ErasePerson, JudgePicture, ReadPeople
 
 CLERK = Asker("Ada", "clerk")
 NEAR = a_face(size=120)
@@ -170,3 +170,14 @@ def test_few_doors_are_watched_at_a_time(client: Client, begin: Callable[[], str
     assert len(set(paths)) == 8
     assert begin() == "/enrol/camera?person=Ann"
     assert "wait a minute" in client.get("/enrol/camera").text
+
+
+def test_who_is_erased_has_no_walk_left(
+    bus: AnsweringBus, client: Client, signed_in: SignedIn, begin: Callable[[], str]
+) -> None:
+    """Its pictures were still to be kept."""
+    path = begin()
+    bus.answers[ErasePerson] = Done(words="erased")
+    signed_in.asker = CLERK._replace(role="admin")
+    client.post("/person/erase", data={"person": "ann", "typed": "Ann"})
+    assert client.get(path).status_code == 404
