@@ -64,7 +64,7 @@ class LoggerNode:
                 answer = self.book.answer(message)
                 if answer is not None:
                     self.bus.send(topic("entries", message.asker), answer)
-            elif isinstance(message, Request):
+            elif isinstance(message, Request) and not self.book.is_refused:
                 self.desk.take(message)
         self._reply()
         if self.book.keep_open() and time.monotonic() >= self.fetch_at:

@@ -42,11 +42,11 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     assert (other.read_bytes(), link.read_bytes(), link.is_symlink()) == (b"kept", b"new", False)
 
 
-def test_the_longest_name_that_a_folder_takes_can_be_written(tmp_path: Path) -> None:
-    """The partial file's name is no longer than the file's may be."""
-    file = tmp_path / ("n" * 255)
-    write_whole(file, b"whole")
-    assert file.read_bytes() == b"whole"
+@pytest.mark.parametrize("name", ["n" * 255, "\u738b" * 85])
+def test_the_longest_name_that_a_folder_takes_can_be_written(tmp_path: Path, name: str) -> None:
+    """The partial file's name is no longer, whatever bytes letters take."""
+    write_whole(tmp_path / name, b"all")
+    assert (tmp_path / name).read_bytes() == b"all"
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:

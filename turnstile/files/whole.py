@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-_NAME_CHARS_IN_PARTIAL = 200
+_NAME_BYTES_IN_PARTIAL = 200
 
 
 class Owner(NamedTuple):
@@ -42,7 +42,8 @@ def write_whole(
     Raises:
         OSError: it cannot be written; what stood there stands there still, and nothing is left beside it.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:_NAME_CHARS_IN_PARTIAL]}.")
+    beginning = os.fsdecode(os.fsencode(path.name)[:_NAME_BYTES_IN_PARTIAL])
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{beginning}.")
     partial = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

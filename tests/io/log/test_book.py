@@ -492,12 +492,12 @@ def test_a_new_journal_without_events_is_noted_once(config: Path) -> None:
 
 
 def test_a_logger_that_is_refused_says_so_until_it_is_served(config: Path) -> None:
-    """Another process has its name."""
+    """Another process has its name, and its log is the one that is asked."""
     with closing(a_book(config)) as book:
         book.append(msgspec.structs.replace(a_log(), refused="another process, log-1, is called log too"))
-        assert book.trouble == "another process, log-1, is called log too"
+        assert (book.trouble, book.is_refused) == ("another process, log-1, is called log too", True)
         book.append(log_of(*EVENTS[:3]))
-        assert book.trouble == ""
+        assert (book.trouble, book.is_refused) == ("", False)
 
 
 @pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])

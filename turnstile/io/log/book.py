@@ -142,6 +142,11 @@ class Book:
         )
         return next(filter(None, troubles), "")
 
+    @property
+    def is_refused(self) -> bool:
+        """Tell whether another process of this name is served, so that this log is not the one asked for."""
+        return bool(self._refused)
+
     def keep_open(self) -> bool:
         """Open what is not open, a second after it failed; do what is due; tell if events can be taken.
 

@@ -122,16 +122,18 @@ class PersonActions:
         if not same_name(await _field(request, "typed"), person):
             problem = f"type the name as it stands here to erase it: {person}"
             return await self._erase_page(request, person, problem=problem)
-        self.thumbnails.forget()
-        self.pending.forget(person)
-        self.walks.forget_person(person)
-        return await self.asking.do(
-            request,
-            lambda: wish_of(ErasePerson, person=person),
-            back=person_path(person),
-            then="/people",
-            within_s=LONG_S,
-        )
+        try:
+            return await self.asking.do(
+                request,
+                lambda: wish_of(ErasePerson, person=person),
+                back=person_path(person),
+                then="/people",
+                within_s=LONG_S,
+            )
+        finally:  # pages may have shown her meanwhile
+            self.thumbnails.forget()
+            self.pending.forget(person)
+            self.walks.forget_person(person)
 
     async def _erase_page(self, request: Request, person: str, *, problem: str = "") -> Response:
         try:
