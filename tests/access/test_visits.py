@@ -528,6 +528,15 @@ def test_a_stranger_who_takes_somebodys_place_for_a_while_has_an_entry(
     assert doorway.verdicts == [GRANTED_ANN, DENIED]
 
 
+def test_a_stranger_before_whom_somebody_was_seen_for_a_moment_has_an_entry(doorway: Doorway) -> None:
+    """One frame of a face does not tell whether another face is hers."""
+    doorway.see(seen(ANN), after_s=0.2)
+    doorway.see(seen(EVE), times=6, after_s=0.2)
+    doorway.see(seen(ANN), times=5, after_s=0.2)
+    doorway.see(times=15, after_s=0.2)
+    assert sorted(doorway.verdicts, key=str) == sorted([GRANTED_ANN, DENIED], key=str)
+
+
 TURNED_BLUR = 0.52
 """Too far from the person's frames to be linked, and near enough to be hers."""
 

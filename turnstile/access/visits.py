@@ -257,7 +257,8 @@ def _is_denied(visits: Mapping[str, Visit], visit: Visit, settings: DecisionSett
 def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: DecisionSettings) -> list[Visit]:
     """Remove the visits that are over, and return those that were of a person of their own.
 
-    A visit whose place the person before has taken again was that person, seen badly.
+    A visit whose place the person before has taken again was that person, seen badly. It was not if it has
+    settled and the person before has not: too few frames tell who that was.
     """
     for name in list(visits):
         for one in list(shadowed_by(visits, visits[name])):
@@ -267,7 +268,8 @@ def _end(visits: dict[str, Visit], sights: Mapping[str, _Sight], settings: Decis
                 break
         mistaken = visits[name].verdict is None and name not in sights
         back = next((one for one in shadowed_by(visits, visits[name]) if one.visit in sights), None)
-        if mistaken and back is not None:
+        better_known = back is not None and is_settled(visits[name].trail) and not is_settled(back.trail)
+        if mistaken and back is not None and not better_known:
             visits[back.visit] = _joined(back, visits[name])
             remove(visits, name, into=back.visit)
     _gather(visits, sights)
