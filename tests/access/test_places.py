@@ -140,6 +140,18 @@ def test_a_stranger_seen_briefly_from_two_sides_has_one_entry(doorway: Doorway) 
     assert SETTINGS.votes_needed <= doorway.decisions[0].conclusion.of <= 5
 
 
+def test_a_face_whose_second_visit_goes_on_with_the_first_has_one_entry(doorway: Doorway) -> None:
+    """The second followed the first. When both are one it follows nobody, as it would follow itself."""
+    for take in range(4):
+        doorway.see(seen(EVE, blur=0.25, take=take))
+    doorway.see(seen(EVE, blur=0.44, take=99), times=3)
+    first, second = doorway.door.visits
+    assert second.follows == first.visit
+    doorway.see(times=30)
+    assert doorway.verdicts == [DENIED]
+    assert doorway.door.visits == ()
+
+
 def test_a_denied_face_that_turns_back_slowly_has_no_second_entry(doorway: Doorway) -> None:
     """It began another visit while it was turned. The means of both are as near as two frames of one face."""
     for take in range(30):

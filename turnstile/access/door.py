@@ -70,14 +70,21 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
 
 def shadowed_by(visits: Mapping[str, Visit], visit: Visit) -> Iterator[Visit]:
     """Give the visits that one shadows: its own first, then the one which that shadows, and so on."""
-    while (shadowed := visits.get(visit.shadows)) is not None:
+    known = {visit.visit}
+    while (shadowed := visits.get(visit.shadows)) is not None and shadowed.visit not in known:
+        known.add(shadowed.visit)
         yield shadowed
         visit = shadowed
 
 
 def followed_by(visits: Mapping[str, Visit], visit: Visit) -> Iterator[Visit]:
-    """Give the visits that stood in the place of one before it: the latest first."""
-    while (before := visits.get(visit.follows)) is not None:
+    """Give the visits that stood in the place of one before it: the latest first.
+
+    Doors that were stored before 2026-12 may hold a visit that follows itself.
+    """
+    known = {visit.visit}
+    while (before := visits.get(visit.follows)) is not None and before.visit not in known:
+        known.add(before.visit)
         yield before
         visit = before
 
@@ -138,12 +145,17 @@ def remove(visits: dict[str, Visit], name: str, *, into: str = "") -> None:
     Args:
         visits: the door's; changed.
         name: of the one to remove.
-        into: the visit that it goes on with, which those that followed it follow then.
+        into: the visit that it goes on with, which those that followed it follow then. A visit that led to
+            `into` follows what the removed one followed: else both would follow each other.
     """
+    heir = visits.get(into)
+    until_heir = {into} if heir is None else {into, *(one.visit for one in followed_by(visits, heir))}
     gone = visits.pop(name)
     for other in list(visits.values()):
         shadows = gone.shadows if other.shadows == name else other.shadows
-        follows = into if into and other.follows == name else other.follows
+        follows = other.follows
+        if into and follows == name:
+            follows = gone.follows if other.visit in until_heir else into
         if (shadows, follows) != (other.shadows, other.follows):
             visits[other.visit] = msgspec.structs.replace(other, shadows=shadows, follows=follows)
 
