@@ -3,7 +3,11 @@
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
+
 from tests.support.builders import a_site, an_encoding
+from tests.support.rights import shut_out_of
+from turnstile.io.erasure.leftovers import leftovers
 from turnstile.io.erasure.run import ErasureRun
 from turnstile.io.strangers.store import UnknownStore, UnknownVisit
 from turnstile.site.settings import Site
@@ -54,3 +58,15 @@ def test_somebody_who_is_denied_meanwhile_does_not_stay_among_unknown_people(fol
             if line.startswith("journal:"):
                 store.keep(visit, 1)
         assert store.groups(1) == []
+
+
+def test_a_folder_that_cannot_be_looked_into_is_said_and_not_taken_for_empty(folder: Path) -> None:
+    """The recording may be there."""
+    site = a_site_with_ann(folder)
+    away = folder / "away"
+    away.mkdir()
+    site = msgspec.structs.replace(
+        site, decision=msgspec.structs.replace(site.decision, record=str(away / "results"))
+    )
+    with shut_out_of(away):
+        assert any(f"{away}/results has recorded names" in one for one in leftovers(site, folder, "Ann"))

@@ -31,7 +31,7 @@ class FacesOf:
         self._cache, self._kept = cache, set[str]()
         for path in self._files(faces):
             file = path.relative_to(faces).as_posix()
-            is_link = path.is_dir()  # what is behind it is in the folder anyway, or not looked at
+            is_link = _is_folder(path)  # what is behind it is in the folder anyway, or not looked at
             file = f"{file}/any.jpg" if is_link else file
             name = person_of(file) if is_picture(file) else None
             if name is not None and same_name(name, person):
@@ -74,6 +74,12 @@ class FacesOf:
         for inner, folders, names in os.walk(folder, onerror=note):
             links = [name for name in folders if Path(inner, name).is_symlink()]
             yield from sorted(Path(inner, name) for name in (*names, *links))
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_dir()
+    return False
 
 
 def _digest(path: Path) -> set[str]:

@@ -25,10 +25,20 @@ def leftovers(site: Site, site_path: Path, person: str) -> Iterator[str]:
             for path in log_files(Path(logger.file)):
                 yield from _lines_with_name(path, person)
     for recording in (decision.record, f"{decision.record}.1") if decision.record else ():
-        if Path(recording).exists():
+        if _may_be_there(Path(recording)):
             yield f"{recording} has recorded names and encodings: remove it"
     for path in _neighbours(site):
         yield from _may_have_name(path, person)
+
+
+def _may_be_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:  # nobody can tell
+        return True
+    return True
 
 
 def out_of_reach(site: Site) -> Iterator[str]:
