@@ -1,6 +1,7 @@
 """Invitations, passwords, codes, sessions: each against the pages themselves."""
 
 import re
+import shutil
 import sqlite3
 import stat
 import time
@@ -480,19 +481,26 @@ def test_what_is_no_longer_valid_is_deleted(pages: PagesWithAccounts) -> None:
     assert not pages.store.sessions("Ada", now_ns=pages.now_ns, idle_ns=100 * HOUR_NS)
 
 
-def test_a_copy_that_is_put_back_lets_nobody_in(pages: PagesWithAccounts) -> None:
+@pytest.mark.parametrize("whole", [False, True], ids=["the file", "the folder"])
+def test_a_copy_that_is_put_back_lets_nobody_in(
+    pages: PagesWithAccounts, tmp_path: Path, *, whole: bool
+) -> None:
     """Whoever was signed out since stays so, an invitation that was used is no good, and it is on record."""
     thief, path = pages.signed_up(), pages.invite("Bob", "viewer")
-    file, older = pages.folder / FILE, pages.folder / "copy"
-    with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(older)) as copy:
-        now.backup(copy)
+    older, file = tmp_path / "copy", pages.folder / FILE
+    with closing(sqlite3.connect(file)) as now:
+        now.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copytree(pages.folder, older)
     form = {"password": PASSWORD, "again": PASSWORD}
     assert pages.browser().post(path, data=form).status_code == 303
     pages.store.sign_out("Ada")
     words_on_record(pages.store)
-    for beside in ("-wal", "-shm"):
-        file.with_name(f"{FILE}{beside}").unlink(missing_ok=True)
-    older.replace(file)
+    for one in list(pages.folder.iterdir()):
+        if whole or one.name.startswith(FILE):
+            one.unlink()
+    for one in older.iterdir():
+        if whole or one.name == FILE:
+            shutil.copy2(one, pages.folder)
     assert not is_in(thief)
     assert pages.browser().get(path).status_code == 404
     assert pages.store.accounts()[0].sessions == 0

@@ -1,9 +1,9 @@
 """The accounts' file on disk: made, opened, and told from an older copy of itself.
 
 Who is signed out or removed stays so. A copy that is put back would bring their sessions back, and
-invitations that were used. So each such change leaves a new mark in the file, and the same one beside its
-folder. Where they differ, nobody stays signed in, invitations hold no longer, and that is on record. A copy
-of both is not noticed.
+invitations that were used. So each such change writes a mark beside the file anew, and notes in the file when
+the system says that this was. No copy has that time. Where it differs, nobody stays signed in, invitations
+hold no longer, and that is on record. A snapshot of the whole disk that is put back is not noticed.
 """
 
 import logging
@@ -22,7 +22,7 @@ from turnstile.files.whole import owner_of, write_whole
 FILE = "accounts.db"
 BUSY_S = 2.0
 VERSION = 1
-MARK = "newest"
+MARK = "accounts.newest"
 NODE = "turnstile web"
 """Who does on record what nobody asked for."""
 
@@ -90,20 +90,23 @@ def identity_of(folder: Path) -> tuple[int, int] | None:
 
 
 def mark_as_newest(connection: sqlite3.Connection, folder: Path) -> None:
-    """Put a new mark into the file, in the transaction that signs somebody out, and beside the folder.
+    """Write a new mark, and note it in the file, in the transaction that signs somebody out.
 
     Should the transaction fail after that, everybody is signed out when the file is opened next.
 
     Raises:
         OSError: it cannot be written.
     """
-    mark = secrets.token_hex(16).encode()
-    connection.execute("INSERT OR REPLACE INTO secrets VALUES (?, ?)", (MARK, mark))
-    write_whole(_mark_of(folder), mark, owner=owner_of(folder), durable=True)
+    write_whole(folder / MARK, secrets.token_hex(16).encode(), owner=owner_of(folder), durable=True)
+    connection.execute("INSERT OR REPLACE INTO secrets VALUES (?, ?)", (MARK, _mark_in(folder)))
 
 
-def _mark_of(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.{MARK}")
+def _mark_in(folder: Path) -> bytes:
+    """Return the mark, and when the system says that it was written; nothing if there is none."""
+    path = folder / MARK
+    if is_absent(path):
+        return b""
+    return read_file(path, at_most=100) + f" {path.stat().st_ctime_ns}".encode()
 
 
 def _give_to_owner_of(folder: Path, path: Path) -> None:
@@ -126,7 +129,7 @@ def _refuse_older(connection: sqlite3.Connection, folder: Path) -> None:
     """Sign everybody out if this is not the file that was written last."""
     connection.execute("BEGIN IMMEDIATE")
     with connection:
-        newest = b"" if is_absent(_mark_of(folder)) else read_file(_mark_of(folder), at_most=1000)
+        newest = _mark_in(folder)
         row = connection.execute("SELECT value FROM secrets WHERE name = ?", (MARK,)).fetchone()
         own = b"" if row is None else bytes(row[0])
         if own and own == newest:
