@@ -146,6 +146,16 @@ def test_the_web_node_writes_accounts_and_reads_its_certificate() -> None:
     assert "turnstile-broker.service" in values("After", lines)[0]
 
 
+def test_the_broker_of_a_site_with_pages_writes_what_is_enrolled_there() -> None:
+    """Or nobody could be enrolled in a browser."""
+    assert values("ReadWritePaths", unit("-broker.service", a_site(web={}))) == [
+        "/var/cache/encodings",
+        "/srv/faces",
+        "/srv/faces.anchors",
+        "/var/lib/turnstile",
+    ]
+
+
 def test_what_a_site_puts_into_homes_and_tmp_stays_in_reach() -> None:
     """Read-only, or as it is: a private /tmp would hide it."""
     machine = Machine(

@@ -265,7 +265,8 @@ def _writes(site: Site, one: Process) -> list[str]:
         sockets = [at.removeprefix("ipc://") for at in (site.broker.ingress, site.broker.egress)]
         files = [site.broker.journal, *(at for at in sockets if at.startswith("/"))]
         files += [site.decision.record] if site.decision.record else []
-        return list(dict.fromkeys([site.gallery.cache, *map(_folder, files)]))
+        pages = [site.gallery.faces, site.gallery.anchors_folder] if site.web is not None else []
+        return list(dict.fromkeys([site.gallery.cache, *pages, *map(_folder, files)]))
     if one.kind == "logger":
         logger = site.loggers[one.key]
         files = [logger.file, *([logger.witness] if logger.witness else [])]

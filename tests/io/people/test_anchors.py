@@ -134,7 +134,7 @@ def test_who_is_erased_is_not_in_the_notes_either(anchors: AnchorFolder, gallery
     """Also when the file is gone already; damaged notes let nobody in."""
     anchors.add("Ann Lee", "9f:17", an_encoding(1))
     anchors.add("Bob", "9f:19", an_encoding(3))
-    notes = Path(f"{gallery.cache}.anchors")
+    notes = Path(gallery.cache, "anchors.noted")
     assert stat.S_IMODE(notes.stat().st_mode) == 0o600
     Path(gallery.anchors_folder, "Ann_Lee.anchors").unlink()
     anchors.remove("Ann Lee")

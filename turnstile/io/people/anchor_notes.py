@@ -1,4 +1,4 @@
-"""What is noted beside the encoding cache of the newest anchors, so that older ones are not taken for them.
+"""What is noted in the encoding cache of the newest anchors, so that older ones are not taken for them.
 
 A backup that is put back, or a folder that is removed, would let faces in again of which somebody said that
 they are not the person's. So the digest of each person's newest file is noted, and nobody of that name is let
@@ -8,6 +8,7 @@ Removing both together is not noticed, nor is a backup of both.
 """
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -61,7 +62,9 @@ class AnchorNotes:
         if not digests:
             del mine[key]
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if owner is not None and not self.path.parent.is_dir():
+                self.path.parent.mkdir(mode=0o700, parents=True)
+                os.chown(self.path.parent, *owner)
             body = msgspec.json.encode({**notes, self._folder: mine})
             write_whole(self.path, body, owner=owner_of(self.path) if notes else owner, durable=True)
         except OSError as error:

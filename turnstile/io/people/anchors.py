@@ -37,10 +37,10 @@ class AnchorFolder:
         Args:
             folder: where the files lie.
             engine: of the site.
-            like: a folder of the broker's, whose owner is to own new anchors. The notes lie beside it.
+            like: a folder of the broker's, whose owner is to own new anchors. The notes lie in it.
         """
         self._folder, self._engine, self._like = folder, engine, like
-        self._notes = AnchorNotes(like.with_name(f"{like.name}.anchors"), folder)
+        self._notes = AnchorNotes(like / "anchors.noted", folder)
 
     def stamp(self) -> tuple[int, int, int] | None:
         """Return what changes whenever a file comes, goes or is replaced."""
