@@ -5,7 +5,8 @@ real Chromium without a window. In the same run, and one after the other: the pa
 MJPEG over HTTP in the same browser; and the OpenCV window on a virtual screen. Each picture bears its number
 as black and white blocks, by which it is known again on any of them. Besides,
 20 clients look, one of which stalls while another sits behind 1 Mbit/s: others' pictures and the broker's
-queue should be as before. All run on this machine, so that one clock tells all ages.
+queue should be as before. First of all, nobody has a page open: that should cost nothing but the words, and
+whoever opens one then should see pictures at once. All run on this machine, so that one clock tells all ages.
 
     python -m benchmarks.web [--quick] [--minutes 30] [--json FILE]
 """
@@ -37,6 +38,7 @@ from tests.support.screens import a_screen
 from turnstile.commands.demo import samples
 from turnstile.drawing.draw import tiles
 from turnstile.io.bus.nodes import Bus
+from turnstile.io.web.demand import LET_GO_S
 from turnstile.protocol.fields import Box
 from turnstile.protocol.messages import Beat, Frame, Result
 
@@ -54,6 +56,7 @@ CLIENTS = 20
 HEARD_S = 0.5
 """Until whatever was shown already is heard on the bus, too."""
 SLOW_BYTES_PER_S = 1e6 / 8
+REMEMBERING, MEMORY_LOOKS = ("web node", "broker", "browser"), 10
 ME = "web"
 AWAY = {"broker": "the broker is", "log": "log: silent", ME: "no contact"}
 """What the wall says while a node is away."""
@@ -69,6 +72,10 @@ class Ear:
     waited_ms: list[float] = field(default_factory=list)
     frames: Counter[str] = field(default_factory=Counter)
     beats: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Those of each node's newest beat."""
+    jpeg_bytes: int = 0
+    """Of the newest picture."""
 
     def listen(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
         """Hear what is said for so long, or until something is so."""
@@ -82,6 +89,7 @@ class Ear:
                         self.waited_ms.append(said.waited_ms)
                     case Beat(age_s=0.0):
                         self.beats[said.node] += 1
+                        self.counts[said.node] = said.counts
                     case _:
                         pass
 
@@ -91,6 +99,7 @@ class Ear:
         if number is not None:
             self.captured.setdefault((frame.camera, number), []).append(frame.captured_ns / 1e6)
         self.frames[frame.camera] += 1
+        self.jpeg_bytes = len(frame.jpeg)
 
     def age_ms(self, camera: str, number: int, now_ms: float) -> float | None:
         """Return how old a picture with this number is."""
@@ -128,6 +137,10 @@ def number_of(levels: Sequence[float]) -> int | None:
     return sum(bit << at for at, bit in enumerate(bits[1:-1]))
 
 
+FIRST_PICTURES = """window.firsts = {};
+addEventListener("shown", ({ target, detail }) => {
+    if (detail.jpeg) window.firsts[target.dataset.door] ??= performance.now();
+}, true);"""
 WATCH_PAGES = """() => {
     window.ages = [];
     for (const tile of document.querySelectorAll("[data-door]")) {
@@ -174,6 +187,47 @@ def a_running_site(folder: Path) -> Iterator[tuple[WebSite, Ear]]:
             yield web, ear
         finally:
             bus.close()
+
+
+def unwatched(report: Report, web: WebSite, page: Page, ear: Ear, *, quick: bool) -> None:
+    """Print what it costs while nobody has a page open, and how soon whoever opens one then sees pictures."""
+    page.goto("about:blank")
+    ear.bus.unsubscribe("frame.")
+    ear.listen(LET_GO_S + 2)
+    nodes = {name: web.site.nodes.running[name].pid for name in (ME, "broker")}
+    seconds, before = 3.0 if quick else 60.0, dict(ear.counts)
+    busy_s = {name: cpu_s(pid) for name, pid in nodes.items()}
+    ear.listen(seconds)
+    shares = [100 * (cpu_s(pid) - busy_s[name]) / seconds for name, pid in nodes.items()]
+    came, unseen = (
+        (ear.counts[node].get(name, 0) - before[node].get(name, 0)) / seconds / len(CAMERAS)
+        for node, name in ((ME, "frames_in"), ("broker", "dropped_unseen"))
+    )
+    report.table(
+        "While no page is open, a camera and second",
+        ("", "bytes to the web node", "frames to it", "dropped unseen", "web node CPU %", "broker CPU %"),
+        [("nobody looks", came * ear.jpeg_bytes, came, unseen, *shares)],
+    )
+    page.add_init_script(FIRST_PICTURES)
+    firsts: list[float] = []
+    for at in range(1 if quick else 10):
+        page.goto("about:blank")
+        ear.listen(LET_GO_S + 1 if at else 0)
+        page.goto("/")
+        page.locator("[data-seen]").nth(len(CAMERAS) - 1).wait_for()
+        firsts += page.evaluate("Object.values(window.firsts)")
+    ear.bus.subscribe("frame.")
+    report.table(
+        "From opening the wall to each door's first picture",
+        ("", "p50 ms", "p95 ms", "pictures"),
+        [("nobody looked before", *percentiles(firsts, (50, 95)), len(firsts))],
+    )
+
+
+def cpu_s(pid: int) -> float:
+    """Return how much processor time a process has used."""
+    fields = _said_of(f"{pid}/stat").rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def pages(page: Page, ear: Ear, seconds: float) -> list[float]:
@@ -268,6 +322,8 @@ class Crowd:
     slow: Looked | None
     cut_off: bool
     waited_ms: Sequence[float]
+    memory: Sequence[tuple[float, ...]]
+    """Of each of `REMEMBERING`, at times evenly apart."""
 
 
 def crowd(web: WebSite, ear: Ear, headers: dict[str, str], *, troubled: bool, seconds: float) -> Crowd:
@@ -285,7 +341,10 @@ def crowd(web: WebSite, ear: Ear, headers: dict[str, str], *, troubled: bool, se
             one.answer(60)
         ear.listen(1.0)
         ear.waited_ms.clear()
-        ear.listen(seconds)
+        memory = [memory_mb(web)]
+        for _ in range(MEMORY_LOOKS):
+            ear.listen(seconds / MEMORY_LOOKS)
+            memory.append(memory_mb(web))
         waited_ms = list(ear.waited_ms)
         answers = processes.end(spawned)
     return Crowd(
@@ -293,6 +352,7 @@ def crowd(web: WebSite, ear: Ear, headers: dict[str, str], *, troubled: bool, se
         slow=answers[1][0] if troubled else None,
         cut_off=bool(troubled and answers[2]),
         waited_ms=waited_ms,
+        memory=memory,
     )
 
 
@@ -314,10 +374,32 @@ def heal_s(web: WebSite, ear: Ear, page: Page, node: str) -> float:
     return time.monotonic() - since_s
 
 
-def resident_mb(pid: int) -> float:
-    """Return how much memory a process has."""
-    pages_ = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
-    return pages_ * os.sysconf("SC_PAGE_SIZE") / 1e6
+def memory_mb(web: WebSite) -> tuple[float, ...]:
+    """Return how much memory each of `REMEMBERING` has; what processes share counts in parts."""
+    browser = [pid for pid in descendants(os.getpid()) if _said_of(f"{pid}/comm").startswith("chrom")]
+    nodes = web.site.nodes.running
+    return tuple(sum(map(_own_mb, pids)) for pids in ([nodes[ME].pid], [nodes["broker"].pid], browser))
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Give the processes that a process has started, and those that they have."""
+    for thread in Path(f"/proc/{pid}/task").glob("*"):
+        for child in _said_of(f"{pid}/task/{thread.name}/children").split():
+            yield int(child)
+            yield from descendants(int(child))
+
+
+def _own_mb(pid: int) -> float:
+    lines = _said_of(f"{pid}/smaps_rollup").splitlines()
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("Pss:")), 0.0)
+
+
+def _said_of(path: str) -> str:
+    """Return what the kernel says of a process; empty if it has ended."""
+    try:
+        return (Path("/proc") / path).read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def show_ages(report: Report, ages: dict[str, list[float]]) -> None:
@@ -371,27 +453,27 @@ def measure(report: Report, web: WebSite, ear: Ear, browser: Browser, options: a
     """Measure one thing after the other on a running site."""
     seconds = 4.0 if options.quick else 30.0
     with web.page_of(browser) as page:
+        unwatched(report, web, page, ear, quick=options.quick)
         ages = {"pages, on the canvas": pages(page, ear, seconds)}
         alone_ms = list(ear.waited_ms)
         cookies = "; ".join(f"{one['name']}={one['value']}" for one in page.context.cookies())
         headers = {"Cookie": cookies, "Origin": web.address}
-        began_mb = resident_mb(web.site.nodes.running["web"].pid)
         crowds = {
             f"{CLIENTS - 2} that are well": crowd(web, ear, headers, troubled=False, seconds=seconds),
             "besides one stalled, one slow": crowd(
                 web, ear, headers, troubled=True, seconds=max(seconds, 60 * options.minutes)
             ),
         }
-        ended_mb = resident_mb(web.site.nodes.running["web"].pid)
         page.goto("about:blank")
         ages["MJPEG over HTTP, in the same browser"] = mjpeg(browser, web, ear, seconds)
         ages["the OpenCV window"] = window(web, ear, seconds)
         show_ages(report, ages)
         show_crowds(report, alone_ms, crowds)
+        *_, last = crowds.values()
         report.table(
-            "The web node's memory",
-            ("", "MB before", "MB after", "minutes"),
-            [("resident", began_mb, ended_mb, options.minutes)],
+            f"Memory in MB during {max(seconds / 60, options.minutes):.3g} minutes of that crowd",
+            ("", *(f"{at} of {MEMORY_LOOKS}" for at in range(MEMORY_LOOKS + 1))),
+            [(name, *sizes) for name, sizes in zip(REMEMBERING, zip(*last.memory, strict=True), strict=True)],
         )
         heals = {node: heal_s(web, ear, page, node) for node in AWAY}
         report.table("Back by itself", ("killed and back", "s"), list(heals.items()))

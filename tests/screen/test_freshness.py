@@ -96,6 +96,11 @@ def test_results_that_finish_out_of_order_do_not_go_back() -> None:
     assert after(("frame", 1), ("result", 0.9), ("result", 0.7)).age_s == pytest.approx(0.1)
 
 
+def test_without_a_frame_the_result_that_came_last_counts() -> None:
+    """A clock that is set back while nobody looks is no matter."""
+    assert after(("result", 3600), ("result", 0), ("frame", 0.2)).age_s == pytest.approx(0.2)
+
+
 def test_a_result_newer_than_the_frame_has_no_age() -> None:
     """An age below zero would be shown as such."""
     assert after(("frame", 0), ("result", 0.5)).age_s == 0

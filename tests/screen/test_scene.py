@@ -244,7 +244,7 @@ def test_a_decision_too_late_for_the_picture_is_not_shown() -> None:
 def test_a_camera_that_says_it_is_lost_is_shown_so() -> None:
     """In its own words, with nothing on the old picture."""
     screen = a_live_screen()
-    screen.scene.beat(a_beat(state=State.LOST, detail="read timed out after 5 s"))
+    screen.scene.beat(a_beat(state=State.LOST, detail="read timed out after 5 s"), now_s=0.1)
     view = screen.view(0.2)
     assert view.notice == Notice(title="camera lost", detail="read timed out after 5 s")
     assert (view.dimmed, view.marks, view.banners) == (True, (), ())
@@ -253,15 +253,15 @@ def test_a_camera_that_says_it_is_lost_is_shown_so() -> None:
 def test_a_frame_is_the_end_of_lost() -> None:
     """The camera is back before its next beat says so."""
     screen = a_live_screen()
-    screen.scene.beat(a_beat(state=State.LOST, detail="unplugged"))
+    screen.scene.beat(a_beat(state=State.LOST, detail="unplugged"), now_s=0.1)
     assert screen.frames(0.3).view(0.3).light == "live"
 
 
 def test_a_beat_that_is_live_ends_lost_too() -> None:
     """Back, with the first picture still to come."""
     screen = Screen()
-    screen.scene.beat(a_beat(state=State.LOST, detail="unplugged"))
-    screen.scene.beat(a_beat())
+    screen.scene.beat(a_beat(state=State.LOST, detail="unplugged"), now_s=0.1)
+    screen.scene.beat(a_beat(), now_s=0.2)
     assert screen.view(0.3).state == "waiting for the first picture"
 
 
@@ -280,6 +280,90 @@ def test_a_slow_camera_is_given_its_time() -> None:
 def test_before_the_first_picture_there_are_words() -> None:
     """An empty tile would look broken."""
     assert Screen().view(9.0).state == "waiting for the first picture"
+
+
+def a_screen_without_pictures(*, beats_s: float = 0.0) -> Screen:
+    """Return a screen whose pictures nobody asks for, and whose camera beat then."""
+    screen = Screen()
+    screen.scene.ask_for_pictures(None)
+    screen.scene.beat(a_beat(), now_s=beats_s)
+    return screen
+
+
+def answered(screen: Screen, *seconds: float) -> Screen:
+    """Let the camera beat, and somebody be seen, at these times."""
+    for when_s in seconds:
+        screen.scene.beat(a_beat(), now_s=when_s)
+        screen.result(when_s, a_result(a_face(), captured_ns=at_ns(when_s)))
+    return screen
+
+
+def test_a_camera_that_nobody_looks_at_is_live_by_its_results() -> None:
+    """However long its last picture is gone. Nothing is drawn, but decisions and advice are said."""
+    screen = answered(a_live_screen(), 0.1)
+    screen.scene.ask_for_pictures(None)
+    answered(screen, *range(1, 60))
+    screen.access(59.0)
+    view = screen.view(60.0)
+    assert (view.light, view.notice, view.marks, view.status) == ("live", None, (), "")
+    assert [banner.title for banner in view.banners] == ["ACCESS GRANTED"]
+
+
+def test_a_camera_that_somebody_looks_at_again_is_live_before_its_first_picture_and_with_it() -> None:
+    """It is said to miss pictures only when one should have come."""
+    screen = a_live_screen()
+    screen.scene.ask_for_pictures(None)
+    answered(screen, *range(1, 60))
+    screen.scene.ask_for_pictures(59.5)
+    assert screen.view(59.6).light == "live"
+    view = screen.frames(59.7).view(59.7)
+    assert (view.light, [mark.kind for mark in view.marks]) == ("live", ["person"])
+    never = answered(a_screen_without_pictures(), *range(1, 60))
+    never.scene.ask_for_pictures(57.0)
+    assert never.view(59.1).state == "waiting for the first picture"
+
+
+@pytest.mark.parametrize(
+    ("state", "answered_s", "beats_s", "light", "words"),
+    [
+        (State.STARTING, None, 59.0, "waiting", "waiting for the first picture"),
+        (State.LIVE, None, 59.0, "waiting", "waiting"),
+        (State.LIVE, None, 58.0, "stale", "no recent result"),
+        (State.LIVE, 59.0, 59.0, "live", "live"),
+        (State.DEGRADED, 59.0, 59.0, "live", "live"),
+        (State.LIVE, 56.0, 57.5, "stale", "no recent result"),
+        (State.LIVE, 59.0, 56.0, "lost", "camera lost"),
+        (State.LOST, 59.0, 59.0, "lost", "camera lost"),
+        (State.ENDED, 55.0, 55.0, "lost", "camera lost"),
+    ],
+)
+def test_without_pictures_beats_and_results_say_how_a_camera_is(
+    state: State, answered_s: float | None, beats_s: float, light: str, words: str
+) -> None:
+    """At second 60. No result is missed before the camera has pictures."""
+    screen = Screen()
+    screen.scene.ask_for_pictures(None)
+    screen.scene.beat(a_beat(state=state, detail="unplugged"), now_s=beats_s)
+    if answered_s is not None:
+        screen.result(answered_s, a_result(captured_ns=at_ns(answered_s)))
+    view = screen.view(60.0)
+    assert (view.light, view.state) == (light, words)
+
+
+def test_without_pictures_no_camera_misses_what_a_silent_broker_did_not_pass_on() -> None:
+    """Neither beats nor results."""
+    screen = answered(a_screen_without_pictures(), 1.0)
+    for served_since_s, light in ((None, "live"), (19.0, "live"), (18.0, "stale"), (16.0, "lost")):
+        view = screen.scene.view(now_s=20.0, broker="heard", served_since_s=served_since_s)
+        assert view.light == light
+
+
+def test_without_pictures_a_clock_set_back_is_no_matter() -> None:
+    """The result that came last counts."""
+    screen = a_screen_without_pictures()
+    screen.result(0.5, a_result(captured_ns=at_ns(3600)))
+    assert screen.result(2.0, a_result(captured_ns=at_ns(2)))
+    assert screen.view(2.1).light == "live"
 
 
 @pytest.mark.parametrize(

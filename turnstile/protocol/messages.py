@@ -7,7 +7,7 @@ fields, unknown tags and values out of range are refused. Topics match by prefix
 =============  ====================  ==========================  =================================
 message        said by               leaves the broker on        heard by
 =============  ====================  ==========================  =================================
-`Frame`        capture               ``frame.<camera>.``         displays of that camera
+`Frame`        capture               ``frame.<camera>.``         displays and pages of that camera
 `Ready`        recognizer            (nobody)                    broker: the recognizer has a credit
 `Bye`          recognizer            (nobody)                    broker: no more work, please
 `Work`         broker                ``work.<name>.<instance>.`` that one recognizer

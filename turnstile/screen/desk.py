@@ -50,7 +50,7 @@ class SceneDesk:
                     scene.locked_until_s = now_s + gauges.get(f"{LOCKED_OUT}{camera}", 0.0)
                 self.trouble = (detail or "no reason given") if state is State.DEGRADED else ""
             case Beat(node=camera) if camera in self.scenes:
-                self.scenes[camera].beat(message)
+                self.scenes[camera].beat(message, now_s=now_s)
             case _:
                 pass
 

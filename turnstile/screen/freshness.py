@@ -58,13 +58,13 @@ def see_result(before: Freshness, captured_ns: int, *, stale_after_ns: int) -> F
 
     It does not count if it is too far from the frame on screen, or older than the result held (several
     recognizers finish out of order). If the result held is newer than the frame on screen, the nearer one
-    counts: the camera's clock was set back a little.
+    counts: the camera's clock was set back a little. Without a frame on screen, the latest to come counts.
     """
     frame_ns, held_ns = before.frame_ns, before.result_ns
-    if frame_ns is not None and abs(frame_ns - captured_ns) > stale_after_ns:
-        return before
-    if held_ns is not None and captured_ns < held_ns:
-        nearer = frame_ns is not None and abs(frame_ns - captured_ns) < abs(frame_ns - held_ns)
-        if not nearer:
+    if frame_ns is not None:
+        if abs(frame_ns - captured_ns) > stale_after_ns:
+            return before
+        nearer = held_ns is None or abs(frame_ns - captured_ns) < abs(frame_ns - held_ns)
+        if held_ns is not None and captured_ns < held_ns and not nearer:
             return before
     return Freshness(frame_ns=frame_ns, result_ns=captured_ns, waiting_since_ns=before.waiting_since_ns)

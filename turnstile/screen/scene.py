@@ -11,6 +11,7 @@ draw. Rules:
   screen is not shown.
 - Advice is shown while results are fresh, until it is withdrawn or no longer repeated.
 - When the broker or the camera is lost, nothing is drawn on the old picture, and a notice says so.
+- Without pictures, because nobody asks for them, results and the camera's beats say how it is.
 """
 
 from collections import deque
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from turnstile.health.roster import SILENT_AFTER_S
 from turnstile.protocol.fields import Advised, Box
 from turnstile.protocol.messages import Access, Beat, Face, Guide, Result, Verdict
 from turnstile.protocol.reasons import WORDS, Reason
@@ -141,10 +143,23 @@ class Scene:
     _banners: list[tuple[Access, float]] = field(default_factory=list)
     _advice: tuple[tuple[Advised, ...], float] = ((), 0.0)
     _lost: str | None = None
+    _pictures_since_s: float | None = float("-inf")
+    """Since when its pictures are asked for; `None` while they are not."""
+    _beat_s: float | None = None
+    """When its camera's node beat last."""
+    _sends_since_s: float | None = None
+    """Since when its camera has pictures, by its beats; `None` while it has none."""
 
     def __post_init__(self) -> None:
         """Know nobody yet."""
         self._names = FollowedNames(keep_s=self.keep_name_s)
+
+    def ask_for_pictures(self, since_s: float | None) -> None:
+        """Note since when pictures are asked for; `None`: they are not any more, and the last one goes."""
+        self._pictures_since_s = since_s
+        if since_s is None:
+            self.freshness = Freshness(result_ns=self.freshness.result_ns)
+            self._shown_s.clear()
 
     def frame(self, *, captured_ns: int, size_px: tuple[int, int], now_s: float) -> None:
         """Note that a frame of this width and height is on screen."""
@@ -198,9 +213,14 @@ class Scene:
         """Take advice to people at the door; it replaces the previous advice."""
         self._advice = (guide.advice, now_s)
 
-    def beat(self, beat: Beat) -> None:
-        """Take the camera's own state: whether it is lost."""
+    def beat(self, beat: Beat, *, now_s: float) -> None:
+        """Take the camera's own state: whether it is lost, or has pictures."""
+        self._beat_s = now_s - beat.age_s
         self._lost = (beat.detail or "no reason given") if beat.state is State.LOST else None
+        if beat.state in (State.STARTING, State.LOST):
+            self._sends_since_s = None
+        elif self._sends_since_s is None:
+            self._sends_since_s = now_s
 
     def view(
         self,
@@ -227,18 +247,18 @@ class Scene:
         lost = self._what_is_lost(now_s, broker, broker_at, served_since_s)
         if lost is not None:
             return View(camera=self.camera, light="lost", frame_px=self._frame_px, notice=lost)
-        if self.freshness.frame_ns is None:
+        if not self._shown_s and (self._sends_since_s is None or self._misses_pictures(now_s)):
             waiting = Notice(title="waiting for the first picture", at_door=ONE_MOMENT)
             return View(camera=self.camera, light="waiting", notice=waiting)
-        if self.freshness.stale:
+        if self.freshness.stale or self._misses_results(now_s, served_since_s):
             return self._stale_view(now_s)
         age_s = self.freshness.age_s
         old = age_s is None or max(age_s, now_s - (self._fresh_s or now_s)) > BOX_S
         faces = () if old else tuple(zip(self._faces, self._verdicts, strict=True))
         return View(
             camera=self.camera,
-            light="waiting" if age_s is None else "live",
-            status=f"{self._rate()}  ·  {'no result yet' if age_s is None else f'result {age_s:.1f} s'}",
+            light="live" if self.freshness.fresh else "waiting",
+            status=self._status("no result yet" if age_s is None else f"result {age_s:.1f} s"),
             frame_px=self._frame_px,
             marks=tuple(self._mark(face, verdict) for face, verdict in faces),
             banners=tuple(_banner(access) for access, _ in self._banners),
@@ -271,12 +291,37 @@ class Scene:
             return Notice(title="broker lost", detail=f"connecting again to {broker_at}" if broker_at else "")
         if self._lost is not None:
             return Notice(title="camera lost", detail=self._lost)
-        if served_since_s is None or not self._shown_s:
+        return None if served_since_s is None else self._silence(now_s, served_since_s)
+
+    def _silence(self, now_s: float, served_since_s: float) -> Notice | None:
+        """Return what to say if pictures came and do not, or if none came and the camera's node is silent."""
+        if self._shown_s:
+            heard_s, limit_s, what = self._shown_s[-1], self._patience_s, "no picture"
+        elif self._beat_s is not None:
+            heard_s, limit_s, what = self._beat_s, SILENT_AFTER_S, "silent"
+        else:
             return None
-        silent_s = now_s - max(self._shown_s[-1], served_since_s)
-        if silent_s > max(CAMERA_SILENT_S, 2.5 / self.max_fps):
-            return Notice(title="camera lost", detail=f"no picture for {silent_s:.0f} s")
-        return None
+        silent_s = now_s - max(heard_s, served_since_s)
+        return (
+            Notice(title="camera lost", detail=f"{what} for {silent_s:.0f} s") if silent_s > limit_s else None
+        )
+
+    @property
+    def _patience_s(self) -> float:
+        return max(CAMERA_SILENT_S, 2.5 / self.max_fps)
+
+    def _misses_pictures(self, now_s: float) -> bool:
+        """Tell whether pictures are asked for, for long enough that there should be one."""
+        since_s = self._pictures_since_s
+        return since_s is not None and now_s - since_s > self._patience_s
+
+    def _misses_results(self, now_s: float, served_since_s: float | None) -> bool:
+        """Tell whether there are no pictures, and no result came for longer than results may take."""
+        if self._shown_s or self._sends_since_s is None:
+            return False
+        begun_s = max(self._sends_since_s, now_s if served_since_s is None else served_since_s)
+        since_s = begun_s if self._fresh_s is None else max(begun_s, self._fresh_s)
+        return now_s - since_s > max(self.stale_after_s, 2.5 / self.max_fps)
 
     def _stale_view(self, now_s: float) -> View:
         since_s = now_s - (now_s if self._fresh_s is None else self._fresh_s)
@@ -284,7 +329,7 @@ class Scene:
         return View(
             camera=self.camera,
             light="stale",
-            status=f"{self._rate()}  ·  no result for {since_s:.0f} s",
+            status=self._status(f"no result for {since_s:.0f} s"),
             frame_px=self._frame_px,
             marks=tuple(
                 Mark(box_px=box, kind="local", label="not verified") for box in self._local if not old
@@ -296,10 +341,13 @@ class Scene:
             ),
         )
 
-    def _rate(self) -> str:
-        """Return pictures a second over the last second or so on screen."""
+    def _status(self, of_results: str) -> str:
+        """Return pictures a second over the last second or so on screen, and how results are."""
+        if not self._shown_s:
+            return ""
         span_s = self._shown_s[-1] - self._shown_s[0]
-        return f"{(len(self._shown_s) - 1) / span_s:.0f} fps" if span_s > 0 else "- fps"
+        rate = f"{(len(self._shown_s) - 1) / span_s:.0f}" if span_s > 0 else "-"
+        return f"{rate} fps  ·  {of_results}"
 
     def _show_faces(self, faces: tuple[Face, ...], now_s: float) -> None:
         names = [face.person for face in faces]

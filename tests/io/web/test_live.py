@@ -4,14 +4,19 @@ import json
 import socket
 import struct
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
+from websockets.sync.client import connect
 
 from tests.support.builders import START_NS, a_frame, an_access
+from tests.support.waiting import wait_until
 from tests.support.web_pages import SignedIn, a_client, a_site
+from tests.support.web_server import ServedPages
+from turnstile.io.web.demand import FrameDemand
 from turnstile.io.web.link import BrokerContact
 from turnstile.io.web.live.socket import CLOSE_NOT_UNDERSTOOD, CLOSE_TOO_MANY, MAX_PAGES_EACH
 from turnstile.io.web.serving.listener import Connections
@@ -31,6 +36,18 @@ def hear(client: TestClient, *messages: Message) -> None:
     """Let something come by the bus."""
     for listener in client.app.state.link.listeners:  # type: ignore[attr-defined]
         listener([("", one) for one in messages])
+
+
+def watch(client: TestClient, wire: WebSocketTestSession, *doors: str) -> None:
+    """Have a page show doors, and return when frames are asked for."""
+    wire.send_json({"watch": dict.fromkeys(doors, "all")})
+    wait_until(lambda: asked_for(client), "frames to be asked for")
+
+
+def asked_for(client: TestClient) -> frozenset[str]:
+    """Return the cameras whose frames the node is to hear."""
+    cameras: frozenset[str] = client.app.state.link.frames.cameras  # type: ignore[attr-defined]
+    return cameras
 
 
 def next_of(socket: WebSocketTestSession, kind: str, **values: object) -> tuple[dict[str, Any], bytes]:
@@ -72,7 +89,8 @@ def test_an_account_sees_its_doors_only() -> None:
     with pytest.raises(WebSocketDenialResponse), client.websocket_connect("/live/store"):
         pass
     with client.websocket_connect("/live") as wire:
-        wire.send_json({"watch": {"door": "all", "store": "all"}})
+        watch(client, wire, "door", "store")
+        assert asked_for(client) == {"door"}
         hear(client, a_frame(camera="store"), an_access(seq=2, camera="store"), a_frame(camera="door", seq=3))
         header, _ = next_of(wire, "door", seq=3)
         assert header["camera"] == "door"
@@ -82,8 +100,8 @@ def test_a_picture_comes_as_the_camera_made_it_once_for_each_credit() -> None:
     """The next one is the newest when the page is ready for it."""
     client = a_live_client()
     with client.websocket_connect("/live") as wire:
+        watch(client, wire, "door")
         hear(client, a_frame(camera="door", seq=1))
-        wire.send_json({"watch": {"door": "all"}})
         _, jpeg = next_of(wire, "door", seq=1)
         assert jpeg == a_frame(camera="door").jpeg
         hear(client, a_frame(camera="door", seq=2))
@@ -91,6 +109,36 @@ def test_a_picture_comes_as_the_camera_made_it_once_for_each_credit() -> None:
         wire.send_json({"ready": ["door"]})
         header, _ = next_of(wire, "door", camera="door", seq=3)
         assert header["captured_ms"] == a_frame(seq=3).captured_ns / 1e6
+
+
+def test_frames_are_asked_for_while_a_page_shows_them(tmp_path: Path) -> None:
+    """Of a wall the doors in view, of a tablet its own; not any more when the last page has gone."""
+    with ServedPages(tmp_path, site=SITE) as served:
+        link = served.app.state.link
+        link.frames = frames = FrameDemand(link.wake, let_go_s=0.0)
+        live, headers = f"ws://127.0.0.1:{served.port}/live", served.headers(served.account())
+
+        def wait_for(*cameras: str) -> None:
+            wait_until(lambda: frames.cameras == {*cameras}, lambda: frames.cameras)
+
+        with (
+            connect(live, additional_headers=headers, proxy=None) as wall,
+            connect(f"{live}/door", additional_headers=headers, proxy=None) as tablet,
+        ):
+            wall.send('{"watch": {"door": "calm", "store": "calm"}}')
+            wait_for("door", "store")
+            tablet.send('{"watch": {"door": "all"}}')
+            wall.send('{"watch": {}}')
+            wait_for("door")
+        wait_for()
+
+
+@pytest.mark.parametrize(("path", "cameras"), [("/", {"door", "store"}), ("/door/door", {"door"})])
+def test_frames_come_already_while_a_page_is_loaded(path: str, cameras: set[str]) -> None:
+    """So that its first picture need not wait for the next one."""
+    client = a_live_client()
+    client.get(path)
+    assert asked_for(client) == cameras
 
 
 def test_a_decision_is_told_as_it_comes() -> None:

@@ -124,6 +124,10 @@ def test_the_page_says_what_is_away_and_heals_by_itself(web: WebSite, browser: B
             web.site.kill(node)
             expect(page.locator("#troubles")).to_contain_text(trouble)
             assert not drawn_px(page, "marks")
+            if node == "door":
+                light(page, "lost")
+                expect(page.locator("[data-slot=notice]")).to_have_text("camera lost")
+                expect(page.locator("[data-slot=words]")).to_be_hidden()
             if node == "web":
                 web.start()
             else:

@@ -39,6 +39,16 @@ def test_doors_out_of_view_ask_for_nothing() -> None:
     assert send_next(page, news, 0.2) == Due(A, with_picture=False)
 
 
+def test_a_picture_that_is_not_kept_is_not_due() -> None:
+    """It is of a time when somebody else looked; the next one is."""
+    page, news = PageCredits(doors=frozenset({A})), {A: DoorNews(pictures=5, is_kept=False)}
+    page.watch({A: "all"})
+    assert page.in_view == {A}
+    assert send_next(page, news, 0.0) == Due(A, with_picture=False)
+    news[A] = DoorNews(pictures=6)
+    assert send_next(page, news, 0.1) == Due(A, with_picture=True)
+
+
 def test_calm_doors_are_shown_once_a_second() -> None:
     """Until somebody comes, whose picture is due at once."""
     page, news = PageCredits(doors=frozenset({A})), {A: DoorNews(pictures=1, calm=True)}

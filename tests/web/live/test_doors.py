@@ -18,9 +18,10 @@ NS = 1_000_000_000
 
 @pytest.fixture
 def doors(tmp_path: Path) -> LiveDoors:
-    """Return the doors of a site with two cameras, whose broker is heard."""
+    """Return the doors of a site with two cameras, which pages show, and whose broker is heard."""
     found = make_live_doors(a_site(tmp_path, "recognizers: {recognizer-1: {}}", cameras=(DOOR, STORE)))
     found.note_broker(silent=False, silent_s=0.0, now_s=0.0)
+    found.show(frozenset({DOOR, STORE}), 0.0)
     return found
 
 
@@ -133,6 +134,34 @@ def test_only_what_is_new_is_news(doors: LiveDoors) -> None:
     assert msgspec.json.encode(doors.news[DOOR]) == before
     show(doors, a_result(a_face(), camera=DOOR, captured_ns=START_NS), now_s=0.4)
     assert msgspec.json.encode(doors.news[DOOR]) != before
+
+
+def test_a_door_that_no_page_shows_has_words_and_no_picture(doors: LiveDoors) -> None:
+    """Neither the last one nor one that was under way."""
+    show(doors, of("broker", "broker"), of(DOOR, "capture"), a_still_frame(1, at_s=0), now_s=0.0)
+    show(doors, a_result(camera=DOOR, captured_ns=START_NS), now_s=0.0)
+    doors.show(frozenset({STORE}), 0.1)
+    for second in range(1, 60):
+        doors.note_broker(silent=False, silent_s=0.0, now_s=second)
+        said = a_result(camera=DOOR, captured_ns=START_NS + second * NS)
+        show(doors, of(DOOR, "capture"), a_still_frame(2, at_s=0.1), said, now_s=float(second))
+        assert doors.states[DOOR] == "live"
+    assert (doors.news[DOOR].is_kept, doors.news[DOOR].calm, doors.frames) == (False, False, {})
+    doors.show(frozenset({DOOR}), 59.5)
+    show(doors, a_still_frame(3, at_s=59.6), now_s=59.6)
+    assert doors.header(Due(DOOR, with_picture=True), at_door=False, now_s=59.6)[0].seq == 3
+    assert doors.states[DOOR] == "live"
+
+
+def test_without_recognizers_a_door_that_no_page_shows_says_so_too(doors: LiveDoors) -> None:
+    """By the beats that are missing."""
+    doors.show(frozenset(), 0.0)
+    show(doors, of("recognizer-1", "recognizer"), now_s=0.0)
+    for second in range(7):
+        doors.note_broker(silent=False, silent_s=0.0, now_s=second)
+        show(doors, of("broker", "broker"), of(DOOR, "capture"), now_s=float(second))
+    doors.refresh([DOOR], 6.0)
+    assert doors.states[DOOR] == "no recognizer for 6 s"
 
 
 def test_decisions_are_kept_for_pages_that_come_for_them(doors: LiveDoors) -> None:

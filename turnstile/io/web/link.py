@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from turnstile.errors import TurnstileError, WireError
 from turnstile.io.bus.nodes import Heard
+from turnstile.io.web.demand import FrameDemand
 from turnstile.protocol.messages import Frame
 from turnstile.protocol.requests import BROKER, AccountRole, Reply, Request
 from turnstile.requests.answers import AnyAnswer, RefusedWish, decode_answer
@@ -70,6 +71,8 @@ class BusLink:
     """Called in the server's event loop with messages of cameras and nodes."""
     broker: BrokerContact = field(default_factory=BrokerContact)
     """Set by the node's loop at every turn."""
+    frames: FrameDemand = field(init=False)
+    """Whose frames the node's loop is to hear."""
     _loop: asyncio.AbstractEventLoop | None = None
     _frames: dict[str, Heard] = field(default_factory=dict)
     """The newest of each camera that the pages have not got yet."""
@@ -77,6 +80,10 @@ class BusLink:
     _inbox: threading.Lock = field(default_factory=threading.Lock)
     _outgoing: SimpleQueue[Request] = field(default_factory=SimpleQueue)
     _waiting: dict[str, asyncio.Future[AnyAnswer]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Hear no camera's frames yet."""
+        self.frames = FrameDemand(self.wake)
 
     def serve(self, loop: asyncio.AbstractEventLoop) -> None:
         """Deliver to this event loop from now on."""

@@ -23,6 +23,8 @@ class DoorNews:
     """How often something about a door became new."""
 
     pictures: int = 0
+    is_kept: bool = True
+    """Whether the newest picture is still there: it goes when nobody has looked for a while."""
     marks: int = 0
     """Whatever is drawn over the picture."""
     words: int = 0
@@ -60,6 +62,11 @@ class PageCredits:
     _ready: set[str] = field(default_factory=set)
     _sent: dict[str, _Sent] = field(default_factory=dict)
 
+    @property
+    def in_view(self) -> frozenset[str]:
+        """Return the doors whose pictures are in view."""
+        return frozenset(self._paces)
+
     def watch(self, paces: Mapping[str, Pace]) -> None:
         """Show the pictures of these doors and of no others; those that are new to the view have a credit."""
         seen: dict[str, Pace] = {camera: pace for camera, pace in paces.items() if camera in self.doors}
@@ -85,7 +92,7 @@ class PageCredits:
 
     def _due(self, camera: str, news: DoorNews, now_s: float) -> Due | None:
         sent = self._of(camera)
-        waits = camera in self._ready and news.pictures > sent.pictures
+        waits = camera in self._ready and news.is_kept and news.pictures > sent.pictures
         calm = news.calm and self._paces.get(camera) == "calm" and now_s - sent.picture_s < CALM_S
         if waits and not calm:
             return Due(camera, with_picture=True)

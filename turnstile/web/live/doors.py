@@ -2,6 +2,7 @@
 
 Pages say what the window says: boxes, names, verdicts, advice and notices are those of `turnstile.screen`.
 Only local detection is missing, since no page runs a detector: while results are stale, no box is drawn.
+Of doors that no page shows there are no pictures, and words come of results and beats.
 
 Pure: times are arguments, monotonic seconds.
 """
@@ -36,7 +37,9 @@ class LiveDoors:
     watch: Watch
     news: dict[str, DoorNews]
     frames: dict[str, tuple[Frame, float]] = field(default_factory=dict)
-    """The newest of each camera, and when it came."""
+    """The newest of each camera that is shown, and when it came."""
+    shown: frozenset[str] = frozenset()
+    """Cameras whose pictures are asked for."""
     decisions: deque[DecisionLine] = field(default_factory=lambda: deque(maxlen=KEPT_DECISIONS))
     decided: int = 0
     """How many decisions came so far."""
@@ -45,6 +48,15 @@ class LiveDoors:
     """How each door is, in words."""
     _overview: Overview | None = None
     _overview_s: float = float("-inf")
+
+    def show(self, cameras: frozenset[str], now_s: float) -> None:
+        """Note that the pictures of these cameras are asked for, and no others; the last of others go."""
+        for camera in (self.shown ^ cameras) & self.news.keys():
+            self.desk.scenes[camera].ask_for_pictures(now_s if camera in cameras else None)
+            if camera not in cameras:
+                self.frames.pop(camera, None)
+                self.news[camera].is_kept = False
+        self.shown = cameras
 
     def take(self, messages: Iterable[AnyMessage], now_s: float) -> set[str]:
         """Take what came, frames first; return the cameras of which something came."""
@@ -105,9 +117,10 @@ class LiveDoors:
 
     def _take(self, said: AnyMessage, now_s: float) -> None:
         match said:
-            case Frame(camera=camera) if camera in self.news:
+            case Frame(camera=camera) if camera in self.shown and camera in self.news:
                 self.frames[camera] = said, now_s
                 self.news[camera].pictures += 1
+                self.news[camera].is_kept = True
                 self.desk.scenes[camera].frame(
                     captured_ns=said.captured_ns,
                     size_px=(said.width_px, said.height_px),
@@ -127,6 +140,8 @@ class LiveDoors:
 def make_live_doors(site: Site) -> LiveDoors:
     """Return a site's doors, of which nothing is known yet."""
     scenes = make_scenes(site, DisplaySettings())
+    for scene in scenes.values():
+        scene.ask_for_pictures(None)
     return LiveDoors(
         site=site,
         desk=SceneDesk(scenes=scenes, broker_at=site.broker.egress),

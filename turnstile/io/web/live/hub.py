@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from turnstile.io.bus.nodes import Heard
-from turnstile.io.web.link import BrokerContact
+from turnstile.io.web.link import BusLink
 from turnstile.web.live.credits import PageCredits
 from turnstile.web.live.doors import LiveDoors
 
@@ -33,8 +33,7 @@ class LiveHub:
     """The doors of a site, and the pages that show them."""
 
     doors: LiveDoors
-    contact: Callable[[], BrokerContact]
-    """How the broker is heard."""
+    link: BusLink
     clock: Callable[[], float] = time.monotonic
     pages: set[OpenPage] = field(default_factory=set)
     _looked_s: float = float("-inf")
@@ -42,6 +41,7 @@ class LiveHub:
     def hear(self, heard: Sequence[Heard]) -> None:
         """Take what came of cameras and nodes, and wake the pages that show them."""
         now_s = self.clock()
+        self.doors.show(self.link.frames.cameras, now_s)
         touched = self.doors.take((message for _, message in heard), now_s)
         self._note_broker(now_s)
         self.doors.refresh(touched, now_s)
@@ -54,10 +54,11 @@ class LiveHub:
         now_s = self.clock()
         if now_s - self._looked_s >= LOOK_EVERY_S:
             self._looked_s = now_s
+            self.doors.show(self.link.frames.cameras, now_s)
             self._note_broker(now_s)
             self.doors.refresh(self.doors.news, now_s)
         return now_s
 
     def _note_broker(self, now_s: float) -> None:
-        lost, silent_s = self.contact()
+        lost, silent_s = self.link.broker
         self.doors.note_broker(silent=lost, silent_s=silent_s, now_s=now_s)

@@ -46,9 +46,10 @@ class LivePages:
     async def wall(self, request: Request) -> Response:
         """Show all doors that the account may see, and the latest decisions."""
         asker = asker_of(request)
+        doors = self._doors(asker)
+        self._link.frames.expect(doors)
         found, answers = await self._decisions(asker)
         now_s = self._hub.look()
-        doors = self._doors(asker)
         return render(
             request,
             "wall.html",
@@ -64,6 +65,7 @@ class LivePages:
         """Show a door to whoever stands there."""
         camera = request.path_params["camera"]
         self._refuse_unless_seen(asker_of(request), camera)
+        self._link.frames.expect((camera,))
         self._hub.look()
         return render(request, "door.html", door=self._card(camera, at_door=True))
 

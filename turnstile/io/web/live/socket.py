@@ -5,7 +5,7 @@ and gets the newest picture when it has drawn the last. A page that says more th
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -13,7 +13,7 @@ from turnstile.errors import WireError
 from turnstile.io.web.admission import asker_of
 from turnstile.io.web.assets import VERSION
 from turnstile.io.web.live.hub import LiveHub, OpenPage
-from turnstile.web.live.credits import PageCredits
+from turnstile.web.live.credits import Pace, PageCredits
 from turnstile.web.live.message import DecisionHeader, SiteHeader, pack, read_wish
 
 MAX_PAGES = 256
@@ -57,15 +57,24 @@ class LiveSocket:
             await self._websocket.close(CLOSE_NOT_UNDERSTOOD, str(errors.exceptions[0])[:100])
         finally:
             self._hub.pages.discard(self._page)
+            self._watch({})
 
     async def _receive(self) -> None:
         while True:
             wish = read_wish(await self._websocket.receive_text())
             self._count_wish()
             if wish.watch is not None:
-                self._page.credits.watch(wish.watch)
+                self._watch(wish.watch)
             self._page.credits.ready(wish.ready)
             self._page.news.set()
+
+    def _watch(self, paces: Mapping[str, Pace]) -> None:
+        """Show the pictures of these doors and of no others; their frames come while a page shows them."""
+        before = self._page.credits.in_view
+        self._page.credits.watch(paces)
+        now = self._page.credits.in_view
+        self._hub.link.frames.need(now - before)
+        self._hub.link.frames.release(before - now)
 
     async def _send(self) -> None:
         credits_, news = self._page.credits, self._hub.doors.news

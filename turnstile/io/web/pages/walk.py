@@ -83,6 +83,7 @@ class Walk:
 
     async def watch(self, link: BusLink, *, apart_s: float) -> None:
         """Have frames judged, so far apart, until there are enough or the time is over."""
+        link.frames.need((self.camera,))
         try:
             async with asyncio.timeout(WATCH_S):
                 while self.poses.wanted is not None:
@@ -96,6 +97,7 @@ class Walk:
         finally:
             self.ended = True
             self._frames.clear()
+            link.frames.release((self.camera,))
 
     async def _judge(self, link: BusLink, frame: Frame) -> None:
         wish = JudgePicture(person=self.person, data=frame.jpeg)

@@ -46,7 +46,7 @@ def make_app(
         doorway: where browsers find the pages.
         connections: those that are open; `None`: they are not counted.
     """
-    hub = LiveHub(doors=make_live_doors(site), contact=lambda: link.broker)
+    hub = LiveHub(doors=make_live_doors(site), link=link)
     record = record_pages(site, link)
     link.listeners += [hub.hear, record.listener]
     routes: list[BaseRoute] = [

@@ -1,6 +1,7 @@
 """`turnstile web`: the site in a browser, a node of its own on any machine.
 
-Receives: frames, results, decisions, advice and beats of all cameras and nodes; replies to its requests.
+Receives: results, decisions, advice and beats of all cameras and nodes; frames of cameras that a page shows;
+replies to its requests.
 
 Sends: requests of people who are signed in, and its beat.
 
@@ -31,6 +32,7 @@ from turnstile.io.web.serving.addresses import doorway_of, write_address
 from turnstile.io.web.serving.app import make_app
 from turnstile.io.web.serving.listener import Connections
 from turnstile.io.web.serving.server import WebServer, open_listener, serve
+from turnstile.protocol.messages import Frame
 from turnstile.protocol.roles import WEB
 from turnstile.protocol.state import State
 from turnstile.protocol.topics import topic
@@ -39,7 +41,7 @@ from turnstile.site.web import WebSettings
 
 log = logging.getLogger("turnstile")
 
-KINDS = ("frame", "result", "access", "guide", "status")
+KINDS = ("result", "access", "guide", "status")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,12 +70,15 @@ class WebNode:
     ) -> None:
         self.heart, self._store = heart, store
         self._bus, self._link, self._server, self._wake_fd = bus, link, server, wake_fd
+        self._cameras: frozenset[str] = frozenset()
 
     def step(self, timeout_s: float) -> None:
-        """Take what came, send what is asked, and beat."""
+        """Take what came, hear whom the pages show, send what is asked, and beat."""
         self._server.check()
         heard = self._bus.receive(timeout_s)
         self._drain_wake()
+        self._follow_pages()
+        self.heart.count("frames_in", sum(isinstance(message, Frame) for _, message in heard))
         self._link.broker = BrokerContact(self._bus.broker_lost, self._bus.silent_s)
         self._link.take(heard)
         for request in self._link.due():
@@ -86,6 +91,15 @@ class WebNode:
         self._store.close()
         self._bus.close()
         os.close(self._wake_fd)
+
+    def _follow_pages(self) -> None:
+        """Hear the frames of the cameras that pages show, and of no others."""
+        wanted = self._link.frames.cameras
+        for camera in wanted - self._cameras:
+            self._bus.subscribe(topic("frame", camera))
+        for camera in self._cameras - wanted:
+            self._bus.unsubscribe(topic("frame", camera))
+        self._cameras = wanted
 
     def _drain_wake(self) -> None:
         try:
@@ -120,7 +134,7 @@ def wire(start: node.Start) -> WebNode:
             topics=[*(f"{kind}." for kind in KINDS), topic("reply", start.instance)],
             wake_fds=(start.stop.fileno, wake_fd),
         ),
-        heart=Heart(node=WEB, instance=start.instance, role="web", rates=()),
+        heart=Heart(node=WEB, instance=start.instance, role="web", rates=("frames_in",)),
         link=link,
         server=server,
         store=store,
