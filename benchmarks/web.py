@@ -375,7 +375,7 @@ def heal_s(web: WebSite, ear: Ear, page: Page, node: str) -> float:
 
 
 def memory_mb(web: WebSite) -> tuple[float, ...]:
-    """Return how much memory each of `REMEMBERING` has; what processes share counts in parts."""
+    """Return how much memory each of `REMEMBERING` has of its own, so without libraries."""
     browser = [pid for pid in descendants(os.getpid()) if _said_of(f"{pid}/comm").startswith("chrom")]
     nodes = web.site.nodes.running
     return tuple(sum(map(_own_mb, pids)) for pids in ([nodes[ME].pid], [nodes["broker"].pid], browser))
@@ -391,7 +391,7 @@ def descendants(pid: int) -> Iterator[int]:
 
 def _own_mb(pid: int) -> float:
     lines = _said_of(f"{pid}/smaps_rollup").splitlines()
-    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("Pss:")), 0.0)
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("Pss_Anon:")), 0.0)
 
 
 def _said_of(path: str) -> str:
