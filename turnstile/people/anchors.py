@@ -7,7 +7,7 @@ recognizer says of a face is what the gallery says.
 
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -57,6 +57,13 @@ class Anchored(NamedTuple):
     """Key of a name → why its anchors cannot be used: nobody of that name is enrolled."""
     trouble: str = ""
     """Why none can be read: nobody is enrolled."""
+
+    def is_same(self, other: Self) -> bool:
+        """Tell whether others say the same; `==` cannot, as an array of truths is neither true nor false."""
+        words = (self.barred, self.trouble, self.encodings.keys())
+        return words == (other.barred, other.trouble, other.encodings.keys()) and all(
+            np.array_equal(rows, other.encodings[key]) for key, rows in self.encodings.items()
+        )
 
 
 NO_ANCHORS = Anchored()

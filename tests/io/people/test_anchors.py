@@ -50,6 +50,22 @@ def test_an_anchor_is_kept_until_it_is_undone(anchors: AnchorFolder, gallery: Ga
         anchors.undo("Ann Lee", "9f:18")
 
 
+def test_a_folder_with_anchors_is_looked_at_again_and_again(gallery: GallerySettings) -> None:
+    """Also when a person has the same ones as before, or one more: else the broker would end."""
+    anchors = open_anchors(gallery, ENGINE)
+    anchors.add("Ann Lee", "9f:17", an_encoding(1))
+    before = anchors.read()
+    assert before.is_same(anchors.read())
+    enrolment = open_enrolment(gallery, ENGINE)
+    try:
+        refresh_until(enrolment, lambda: len(enrolment.anchored.encodings.get("ann lee", ())) == 1)
+        anchors.add("Ann Lee", "9f:18", an_encoding(2))
+        refresh_until(enrolment, lambda: len(enrolment.anchored.encodings["ann lee"]) == 2)
+    finally:
+        enrolment.folder.close()
+    assert not before.is_same(enrolment.anchored)
+
+
 def test_anchors_that_are_added_and_undone_at_once_are_all_kept(gallery: GallerySettings) -> None:
     """Two people at two terminals lose nothing of each other's."""
 

@@ -65,7 +65,7 @@ class Listing:
     """Why the folder itself cannot be read. Nobody is enrolled then, as nobody sees who was removed."""
     absent: str = ""
     """That the folder is not there, and its path."""
-    anchored: Anchored = NO_ANCHORS
+    anchored: Anchored = field(default=NO_ANCHORS, compare=False)
 
 
 Changes = Callable[[Path, threading.Event], Iterator[object]]
@@ -231,7 +231,8 @@ class FaceFolder:
             absent=absent,
             anchored=anchored,
         )
-        if listing != self._listing:
+        before = self._listing
+        if before is None or listing != before or not anchored.is_same(before.anchored):
             self._listing = listing
             self.listings.put(listing)
 
