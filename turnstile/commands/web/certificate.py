@@ -1,6 +1,8 @@
 """Make a certificate for the pages: an authority of the site's own, and a server certificate by it.
 
-The authority's certificate is put on phones and computers once. Keys are their owner's alone.
+The authority's certificate is put on phones and computers once. It vouches for no other names and addresses
+than those that it was made for: whoever steals its key can pretend to be nothing else. Keys are their owner's
+alone.
 """
 
 import argparse
@@ -54,9 +56,11 @@ def run(options: argparse.Namespace, *, site: Site, settings: WebSettings) -> No
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         close_to_others(folder)
-        certificate, key = _authority(folder, site.site)
+        alternatives = [_alternative(name) for name in names]
+        certificate, key = _authority(folder, site.site, alternatives)
+        _refuse_others(certificate, alternatives, folder)
         server_key = ec.generate_private_key(ec.SECP256R1())
-        server = _server(server_key, names, by=certificate, key=key)
+        server = _server(server_key, alternatives, by=certificate, key=key)
         write_whole(folder / SERVER_KEY, _pem(server_key), durable=True)
         chain = server.public_bytes(_PEM) + certificate.public_bytes(_PEM)
         write_whole(folder / SERVER, chain, mode=0o644, durable=True)
@@ -70,7 +74,9 @@ def run(options: argparse.Namespace, *, site: Site, settings: WebSettings) -> No
     )
 
 
-def _authority(folder: Path, site: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def _authority(
+    folder: Path, site: str, names: list[x509.GeneralName]
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     """Return the site's authority, made if there is none."""
     certificate_file, key_file = folder / AUTHORITY, folder / AUTHORITY_KEY
     if key_file.exists():
@@ -85,6 +91,7 @@ def _authority(folder: Path, site: str) -> tuple[x509.Certificate, ec.EllipticCu
         _begin(name, name, key.public_key(), AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(_only(names), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -95,22 +102,68 @@ def _authority(folder: Path, site: str) -> tuple[x509.Certificate, ec.EllipticCu
 
 def _server(
     own: ec.EllipticCurvePrivateKey,
-    names: list[str],
+    names: list[x509.GeneralName],
     *,
     by: x509.Certificate,
     key: ec.EllipticCurvePrivateKey,
 ) -> x509.Certificate:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
     return (
-        _begin(subject, by.subject, own.public_key(), SERVER_DAYS)
-        .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
+        _begin(_PAGES, by.subject, own.public_key(), SERVER_DAYS)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(authority, critical=False)
         .sign(key, hashes.SHA256())
     )
+
+
+def _only(names: list[x509.GeneralName]) -> x509.NameConstraints:
+    """Return which names the authority may vouch for: these, and no name or address else.
+
+    Without an address no address is allowed, and without a host name only one of a domain that cannot exist
+    (RFC 2606): a kind that is not mentioned would be free.
+    """
+    hosts = [x509.DNSName(one.value.removeprefix("*.")) for one in names if isinstance(one, x509.DNSName)]
+    networks = [
+        x509.IPAddress(ipaddress.ip_network(one.value)) for one in names if isinstance(one, x509.IPAddress)
+    ]
+    permitted = [*(hosts or [_NO_HOST]), *networks]
+    excluded = (
+        None if networks else [x509.IPAddress(ipaddress.ip_network(one)) for one in ("0.0.0.0/0", "::/0")]
+    )
+    return x509.NameConstraints(permitted_subtrees=permitted, excluded_subtrees=excluded)
+
+
+def _refuse_others(authority: x509.Certificate, names: list[x509.GeneralName], folder: Path) -> None:
+    """Raise a `ConfigError` if the authority was made for other names: no browser would believe it."""
+    try:
+        found = authority.extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return  # made before November 2026
+    permitted = [one for one in found.permitted_subtrees or [] if one != _NO_HOST]
+    others = [one for one in names if not any(_is_within(one, tree) for tree in permitted)]
+    if others:
+        raise ConfigError(
+            f"{folder}: the authority was not made for {', '.join(map(_in_words, others))}, but for "
+            f"{', '.join(map(_in_words, permitted))}; to make another, move {AUTHORITY} and {AUTHORITY_KEY} "
+            "away, and put the new one on each phone and computer"
+        )
+
+
+def _is_within(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
+    if isinstance(name, x509.DNSName) and isinstance(tree, x509.DNSName):
+        return f".{name.value}".endswith(f".{tree.value}")
+    return (
+        isinstance(name, x509.IPAddress)
+        and isinstance(tree, x509.IPAddress)
+        and name.value in ipaddress.ip_network(tree.value)
+    )
+
+
+def _in_words(name: x509.GeneralName) -> str:
+    return f"{name.value}".removesuffix("/32").removesuffix("/128")
 
 
 def _begin(
@@ -132,7 +185,7 @@ def _alternative(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
-        return x509.DNSName(name.encode("idna").decode("ascii"))
+        return x509.DNSName(name.lower().encode("idna").decode("ascii"))
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
@@ -150,6 +203,9 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 _PEM = serialization.Encoding.PEM
+_NO_HOST = x509.DNSName("invalid")
+_PAGES = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Turnstile pages")])
+"""No host name: what constrains an authority is held against such a name, too."""
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
