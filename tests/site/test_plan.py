@@ -55,6 +55,14 @@ def test_numbered_processes_share_a_key_and_a_place() -> None:
     assert (broker.identity, place_of(broker)) == (None, "broker")
 
 
+def test_a_site_with_pages_has_a_web_node() -> None:
+    """It starts last."""
+    document = {"site": "office", "cameras": {"door": {"source": 0}}}
+    assert "web" not in [one.kind for one in processes(build(document), cores=1)]
+    last = processes(build(document | {"web": {}}), cores=1)[-1]
+    assert (last.kind, last.name) == ("web", "web")
+
+
 def test_a_site_without_hosts_runs_in_one_place() -> None:
     """Whatever that is called."""
     site = build(
