@@ -76,6 +76,7 @@ WORLD: dict[str, set[str]] = {
     },
     "io.strangers": {"files", "people", "protocol", "strangers"},
     "io.requests": {
+        "io.site",
         "access",
         "dispatch",
         "files",
@@ -111,7 +112,7 @@ WORLD: dict[str, set[str]] = {
     "io.metrics": {"dispatch", "health", "io.runner", "protocol", "site"},
     "io.people": {"files", "dispatch", "io.runner", "io.site", "people", "protocol", "site"},
     "io.screen": {"files", "io.runner", "protocol", "screen", "site", "vision"},
-    "io.web": {"io.bus", "protocol", "requests", "web"},
+    "io.web": {"io.bus", "io.site", "protocol", "requests", "web"},
     "io.web.accounts": {"files", "io.web", "protocol", "requests", "web", "web.accounts"},
     "io.web.live": {"io.bus", "io.supervise", "io.web", "requests", "screen", "site", "web.live"},
     "io.web.serving": {
@@ -202,7 +203,6 @@ COMMANDS: dict[str, set[str]] = {
         "people",
         "site",
         "vision",
-        "vision.encode",
         "vision.engines",
     },
     "commands.site": {

@@ -22,7 +22,7 @@ ONLY_ADMINS = {
     *("RemovePicture", "ErasePerson", "ReadRules", "ReplaceRules", "BlockPerson", "SetValidity"),
     *("UndoRules", "UnlockDoor"),
 }
-VIEWERS = {"FindVisits", "FindLastSeen", "ReadChain", "RecordAct"}
+VIEWERS = {"FindVisits", "FindLastSeen", "ReadChain", "RecordAct", "ReadZone"}
 
 
 def a_request(role: AccountRole, *doors: str) -> Request:

@@ -22,6 +22,8 @@ from turnstile.requests.answers import (
     ChainFound,
     Done,
     EnrolledPictureState,
+    HelpfulFound,
+    HelpfulVisit,
     LastSeenFound,
     PictureFound,
     PictureJudged,
@@ -118,7 +120,7 @@ def _people() -> answers.PeopleFound:
             closest_distance=0.55,
             from_day="2026-01-01",
             until_day="2026-12-31",
-            hint="Two more pictures would help: visits 9f00:36 and 9f00:22 show Ben Poe well.",
+            hint="fewer than 3 good pictures; three of the door's own camera help most",
         ),
         a_person(
             person="Carla Moe",
@@ -190,6 +192,15 @@ def a_made_up_bus() -> AnsweringBus:
                 "carla moe": (AT_NS - 21 * MINUTE_NS, "yard", "9f00:34"),
             }
         ),
+        wishes.FindHelpful: HelpfulFound(
+            people={
+                "Ben Poe": (
+                    HelpfulVisit(
+                        event="9f00:36", camera="front_door", at_ns=AT_NS - 14 * MINUTE_NS, digest="36"
+                    ),
+                )
+            }
+        ),
         wishes.ReadChain: ChainFound(
             logger="log1", head_number=40, head_hash="ab" * 32, verified_ns=AT_NS - 90 * MINUTE_NS
         ),
@@ -226,6 +237,7 @@ def made_up_pages(bus: AnsweringBus, signed_in: SignedIn | None = None) -> Itera
     """Serve the pages of the made-up site, and give their address."""
     settings, connections = msgspec.convert({"listen": "127.0.0.1:0"}, WebSettings), Connections()
     app = make_app(SITE, bus.link, signed_in or SignedIn(), config=Path("site.yaml"), connections=connections)
+    app.state.zone.use("Europe/Vienna")
     server = serve(settings, app, bus.link, open_listener(settings, connections), [])
     try:
         yield server.address

@@ -5,6 +5,7 @@ from pathlib import Path
 from starlette.requests import HTTPConnection
 from starlette.testclient import TestClient
 
+from turnstile.io.web.accounts.sign_in import Accounts
 from turnstile.io.web.admission import Session
 from turnstile.io.web.link import Asker, BusLink
 from turnstile.io.web.serving.app import make_app
@@ -44,6 +45,7 @@ def a_client(
     site: Site | None = None,
     link: BusLink | None = None,
     connections: Connections | None = None,
+    accounts: Accounts | None = None,
 ) -> TestClient:
     """Return a client of the pages, which follows no redirect."""
     app = make_app(
@@ -52,6 +54,7 @@ def a_client(
         signed_in or SignedIn(),
         config=Path("site.yaml"),
         connections=connections,
+        accounts=accounts,
         doorway=Doorway("http", ("testserver",)),
     )
     return TestClient(app, base_url=ORIGIN, headers=AS_A_BROWSER, follow_redirects=False)

@@ -47,6 +47,8 @@ Gauge = Annotated[float, Meta(ge=-1e15, le=1e15)]
 MAX_FACES = 256
 MAX_LABELS = 128
 MAX_THUMBNAIL_BYTES = 16 * 1024
+THUMBNAIL_MARGIN = 0.25
+"""Kept on each side of the face in a thumbnail, as a part of the face's width and height."""
 ENCODING_BYTES = 128 * 4
 
 Thumbnail = Annotated[bytes, Meta(max_length=MAX_THUMBNAIL_BYTES)]

@@ -3,9 +3,9 @@
 =======  =========================================================================================
 role     may
 =======  =========================================================================================
-viewer   read visits, who was seen last and the state of the log, of the account's doors
+viewer   read visits, who was seen last and the state of the log, of the account's doors, and the time zone
 clerk    besides: read people and unknown people, judge and enrol pictures, name, ignore and discard
-         unknown people, rename, say that a visit was not of a person, and take that back
+         unknown people, rename, say that a visit was not of a person, and take back what the account did
 admin    besides: remove pictures, erase people, read and change rules, block, unlock doors
 =======  =========================================================================================
 
@@ -17,12 +17,16 @@ from turnstile.requests import wishes
 from turnstile.requests.wishes import AnyWish, Wish
 
 _Wishes = frozenset[type[Wish]]
-_VIEWER: _Wishes = frozenset({wishes.FindVisits, wishes.FindLastSeen, wishes.ReadChain, wishes.RecordAct})
+_VIEWER: _Wishes = frozenset(
+    {wishes.FindVisits, wishes.FindLastSeen, wishes.ReadChain, wishes.RecordAct, wishes.ReadZone}
+)
 _CLERK: _Wishes = _VIEWER | {
     wishes.ReadPeople,
+    wishes.FindHelpful,
     wishes.ReadPicture,
     wishes.JudgePicture,
     wishes.EnrolPicture,
+    wishes.UndoEnrolment,
     wishes.RenamePerson,
     wishes.AddAnchor,
     wishes.UndoAnchor,

@@ -43,6 +43,8 @@ class Done(WishAnswer, frozen=True, kw_only=True, tag="done"):
 
     words: Words
     """What was done, for people."""
+    undo: Text = ""
+    """By this `wishes.UndoEnrolment` takes it back; empty: it does not."""
 
 
 class VisitEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,6 +99,22 @@ class LastSeenFound(WishAnswer, frozen=True, kw_only=True, tag="last-seen"):
     people: dict[str, tuple[Nanoseconds, Name, Text]]
 
 
+class HelpfulVisit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A granted visit whose picture may be enrolled."""
+
+    event: Text
+    camera: Name
+    at_ns: Nanoseconds
+    digest: Text
+    """SHA-256 of its picture, in hexadecimal digits."""
+
+
+class HelpfulFound(WishAnswer, frozen=True, kw_only=True, tag="helpful"):
+    """Name, as it was asked for → visits, the newest last; nobody without any."""
+
+    people: dict[str, tuple[HelpfulVisit, ...]]
+
+
 class ChainFound(WishAnswer, frozen=True, kw_only=True, tag="chain"):
     """How far a log is."""
 
@@ -115,6 +133,8 @@ class EnrolledPictureState(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     file: Text
     state: Text
     """``used``, ``weak``, ``not used`` or ``waiting``."""
+    digest: Text = ""
+    """SHA-256, in hexadecimal digits."""
     reason: Words = ""
     looks: Looks | None = None
 
@@ -138,7 +158,7 @@ class PersonEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     doors: tuple[Name, ...] = ()
     """Which they may use at some time."""
     hint: Words = ""
-    """What would help: more pictures, from which visits."""
+    """What would help: more pictures. `wishes.FindHelpful` finds visits to take them from."""
 
 
 class PeopleFound(WishAnswer, frozen=True, kw_only=True, tag="people"):
@@ -213,8 +233,16 @@ class RulesFound(WishAnswer, frozen=True, kw_only=True, tag="rules"):
     absent: Words = ""
     may_undo: bool = False
     timezone: Text = ""
+    """As `ZoneFound` has it."""
     now_ns: Nanoseconds = 0
     """Broker's clock."""
+
+
+class ZoneFound(WishAnswer, frozen=True, kw_only=True, tag="zone"):
+    """The time zone of the rules, or of the broker's machine where they name none."""
+
+    timezone: Text
+    """Such as ``Europe/Vienna``; empty if nobody can tell."""
 
 
 AnyAnswer = (
@@ -222,12 +250,14 @@ AnyAnswer = (
     | Done
     | VisitsFound
     | LastSeenFound
+    | HelpfulFound
     | ChainFound
     | PeopleFound
     | PictureFound
     | PictureJudged
     | UnknownsFound
     | RulesFound
+    | ZoneFound
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -1,7 +1,7 @@
 """What an account of the web node can want. Each wish is answered by one of `turnstile.requests.answers`.
 
-A wish travels as MessagePack in a `Request`. `FindVisits`, `FindLastSeen` and `ReadChain` are for a logger,
-all others for the broker. A change is on record in the log's chain before its answer is sent.
+A wish travels as MessagePack in a `Request`. `FindVisits`, `FindLastSeen`, `FindHelpful` and `ReadChain` are
+for a logger, all others for the broker. A change is on record in the log's chain before its answer is sent.
 """
 
 from typing import Annotated
@@ -52,6 +52,14 @@ class FindLastSeen(Wish, frozen=True, kw_only=True, tag="find-last-seen"):
     """When each person was granted entry last, and where."""
 
 
+class FindHelpful(Wish, frozen=True, kw_only=True, tag="find-helpful"):
+    """Recent granted visits of some people whose pictures would help to recognise them."""
+
+    people: Annotated[tuple[PersonName, ...], Meta(max_length=10_000)]
+    min_face_px: Count = 0
+    """Width of the smallest face that is enrolled."""
+
+
 class ReadChain(Wish, frozen=True, kw_only=True, tag="read-chain"):
     """How far the log is, and what its last verification found."""
 
@@ -73,15 +81,30 @@ class JudgePicture(Wish, frozen=True, kw_only=True, tag="judge-picture"):
     data: Annotated[bytes, Meta(max_length=MAX_PICTURE_BYTES)]
 
 
+class SeenVisit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A visit, and whom it was of as the log has it."""
+
+    event: EventName
+    person: Annotated[str, Meta(max_length=200)] | None
+    """`None`: nobody who was recognised."""
+
+
 class EnrolPicture(Wish, frozen=True, kw_only=True, tag="enrol-picture"):
     """Keep a picture for a person, if it is good enough and nobody else's."""
 
     person: PersonName
     data: Annotated[bytes, Meta(max_length=MAX_PICTURE_BYTES)]
-    event: EventName | None = None
+    visit: SeenVisit | None = None
     """The visit that it comes from."""
     anyway: bool = False
     """Keep what would be refused, unless it shows no face."""
+
+
+class UndoEnrolment(Wish, frozen=True, kw_only=True, tag="undo-enrolment"):
+    """Take back what the same account enrolled a moment ago."""
+
+    undo: Text
+    """As `answers.Done.undo` has it."""
 
 
 class RemovePicture(Wish, frozen=True, kw_only=True, tag="remove-picture"):
@@ -148,6 +171,10 @@ class DiscardUnknowns(Wish, frozen=True, kw_only=True, tag="discard-unknowns"):
     unknowns: UnknownIds
 
 
+class ReadZone(Wish, frozen=True, kw_only=True, tag="read-zone"):
+    """In which time zone the site's hours are."""
+
+
 class ReadRules(Wish, frozen=True, kw_only=True, tag="read-rules"):
     """The rules file, and what it means now."""
 
@@ -198,11 +225,13 @@ class RecordAct(Wish, frozen=True, kw_only=True, tag="record-act"):
 AnyWish = (
     FindVisits
     | FindLastSeen
+    | FindHelpful
     | ReadChain
     | ReadPeople
     | ReadPicture
     | JudgePicture
     | EnrolPicture
+    | UndoEnrolment
     | RemovePicture
     | RenamePerson
     | ErasePerson
@@ -212,6 +241,7 @@ AnyWish = (
     | NameUnknowns
     | IgnoreUnknowns
     | DiscardUnknowns
+    | ReadZone
     | ReadRules
     | ReplaceRules
     | BlockPerson

@@ -136,6 +136,7 @@ def test_a_visits_picture_enrols(run: Run, config: Path) -> None:
     assert code == 0, said
     assert enrolled(config) == ["barack_obama.jpg", "barack_obama_2.jpg"]
     assert run("enrol", "Barack Obama", "--from-event", "9")[0] == 1
+    assert "Barack Obama, 2: no recent granted visit" in run("people")[1], "it is enrolled already"
 
 
 def test_everybody_is_listed_as_json(run: Run, config: Path) -> None:

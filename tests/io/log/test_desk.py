@@ -1,5 +1,7 @@
 """What people who are signed in learn of a log."""
 
+import hashlib
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import msgspec
 import pytest
 
 from tests.support.asking import a_request
-from tests.support.builders import START_NS, an_access, an_act, write_site
+from tests.support.builders import START_NS, a_jpeg, an_access, an_act, write_site
 from tests.support.logs import EVENTS, HOUR_NS, LOGGER, tamper, write_log
 from tests.support.waiting import wait_until
 from turnstile.io.log.desk import LogDesk
@@ -20,12 +22,13 @@ from turnstile.protocol.requests import AccountRole, Act, Reply, Request
 from turnstile.requests.answers import (
     AnyAnswer,
     ChainFound,
+    HelpfulFound,
     LastSeenFound,
     RefusedWish,
     VisitsFound,
     decode_answer,
 )
-from turnstile.requests.wishes import AnyWish, FindLastSeen, FindVisits, ReadChain, UnlockDoor
+from turnstile.requests.wishes import AnyWish, FindHelpful, FindLastSeen, FindVisits, ReadChain, UnlockDoor
 
 
 @pytest.fixture
@@ -174,6 +177,33 @@ def test_last_seen_keeps_up_with_the_log_and_forgets_who_is_erased(config: Path)
         with closing(open_log(load(config), "logger").store) as store:
             erase_person(store, "Ann", "erased-12345678")
         assert set(people()) == {"Bob"}
+
+
+def test_recent_grants_with_a_picture_would_help(config: Path) -> None:
+    """Of the people asked about, at the doors of the account, with faces wide enough."""
+    now_ns, jpeg = time.time_ns(), a_jpeg(90, 90)
+    log_has(
+        config,
+        an_access(1, person="Ann", decided_ns=START_NS, thumbnail=jpeg),
+        an_access(2, person="Ann", decided_ns=now_ns, thumbnail=a_jpeg(8, 8)),
+        an_access(3, person="Ann", decided_ns=now_ns, thumbnail=jpeg),
+        an_access(4, person="Ann", decided_ns=now_ns),
+        an_access(5, person="Bob", decided_ns=now_ns, thumbnail=jpeg, camera="back_door"),
+        an_access(6, verdict="denied", person="Bob", decided_ns=now_ns, thumbnail=jpeg),
+    )
+    wish = FindHelpful(people=("ann", "Bob"), min_face_px=60)
+    helpful = found(config, wish, role="clerk")
+    assert isinstance(helpful, HelpfulFound)
+    events = {person: [one.event[-2:] for one in visits] for person, visits in helpful.people.items()}
+    assert events == {"ann": [":3"], "Bob": [":5"]}
+    (visit,) = helpful.people["ann"]
+    assert (visit.camera, visit.at_ns, visit.digest) == (
+        *("front_door", now_ns, hashlib.sha256(jpeg).hexdigest()),
+    )
+    at_front = found(config, wish, role="clerk", doors=("front_door",))
+    assert isinstance(at_front, HelpfulFound)
+    assert set(at_front.people) == {"ann"}
+    assert isinstance(found(config, wish, role="viewer"), RefusedWish)
 
 
 def test_a_chain_says_what_its_last_verification_found(config: Path) -> None:

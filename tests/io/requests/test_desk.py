@@ -2,35 +2,27 @@
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from itertools import count
 from pathlib import Path
 
 import pytest
 
+from tests.io.requests.conftest import RECOGNIZER, Counter, refused
 from tests.strangers.test_groups import near
+from tests.support.answering import AnsweringBus
 from tests.support.asking import a_request
-from tests.support.builders import a_ready, a_site, a_template, an_encoding
-from tests.support.waiting import pause, wait_until
+from tests.support.builders import a_site, a_template, an_encoding
+from tests.support.waiting import wait_until
+from tests.support.web_pages import a_client
+from turnstile.access.lockout import Tries
 from turnstile.access.rules import NO_RULES
-from turnstile.dispatch.desk import DispatchDesk
-from turnstile.io.access.desk import open_access_desk
 from turnstile.io.access.rules_file import parse
-from turnstile.io.journal.journal import Journal
-from turnstile.io.metrics.hops import Meter
-from turnstile.io.people.building import GalleryThread
-from turnstile.io.people.desk import PeopleDesk
-from turnstile.io.people.enrolment import open_enrolment
-from turnstile.io.people.rates import StrangerRate
 from turnstile.io.requests.desk import MAX_OF_ONE, WITHIN_S
-from turnstile.io.requests.opening import kept_days, open_request_desk
+from turnstile.io.requests.opening import kept_days
 from turnstile.io.requests.strangers import StrangerEar
 from turnstile.io.strangers.store import UnknownVisit
-from turnstile.people.building import GalleryBuilder
-from turnstile.protocol.messages import Fetch, Log, Picture
-from turnstile.protocol.requests import Act, Reply, Request
-from turnstile.protocol.topics import Outgoing, work_topic
+from turnstile.protocol.messages import Fetch, Log
+from turnstile.protocol.requests import Act, Request
+from turnstile.protocol.topics import Outgoing
 from turnstile.requests.answers import (
     AnyAnswer,
     Done,
@@ -39,7 +31,7 @@ from turnstile.requests.answers import (
     RefusedWish,
     RulesFound,
     UnknownsFound,
-    decode_answer,
+    ZoneFound,
 )
 from turnstile.requests.wishes import (
     AddAnchor,
@@ -53,95 +45,15 @@ from turnstile.requests.wishes import (
     ReadPeople,
     ReadRules,
     ReadUnknowns,
+    ReadZone,
     RecordAct,
     RenamePerson,
     ReplaceRules,
     SetValidity,
+    UnlockDoor,
 )
 
-RECOGNIZER = work_topic("recognizer-1", "recognizer-1-a1b2c3d4")
 LATE_NS = round((WITHIN_S + 1) * 1e9)
-
-
-class Counter:
-    """A request desk with the other desks that it needs, and no bus."""
-
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.faces = folder / "faces"
-        self.faces.mkdir()
-        rules = f"decision: {{rules: '{folder / 'rules.yaml'}'}}"
-        self.site = a_site(folder, rules, "loggers: {log: {file: log.txt}}")
-        tokens = count(1)
-        self.dispatch = DispatchDesk(
-            limits=self.site.broker,
-            recognition=self.site.recognition,
-            cameras=[],
-            new_token=lambda: f"{next(tokens):016x}",
-        )
-        engine = self.site.recognition.encoding
-        self.people = PeopleDesk(
-            enrolment=open_enrolment(self.site.gallery, engine),
-            making=GalleryThread(GalleryBuilder(engine)),
-            dispatch=self.dispatch,
-            rate=StrangerRate(self.site.decision),
-        )
-        journal = Journal(path=folder / "journal.db", loggers=["log"])
-        self.access = open_access_desk(self.site, folder / "site.yaml", journal, Meter(self.site))
-        self.desk = open_request_desk(
-            self.site,
-            folder / "site.yaml",
-            self.dispatch,
-            self.people,
-            self.access,
-            wake_fd=os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC),
-        )
-        for one in (self.access, self.people, self.desk):
-            stack.enter_context(closing(one))
-
-    def ask(self, request: Request, now_ns: int = 0) -> list[AnyAnswer]:
-        """Return what is answered at once."""
-        return answers(self.desk.take(request, now_ns))
-
-    def turn(self, now_ns: int = 0) -> list[AnyAnswer]:
-        """Do what is due, and return what is answered."""
-        pause()
-        self.access.due(enrolled=None)
-        self.people.due(time.monotonic_ns())
-        return answers(self.desk.due(now_ns))
-
-    def answer_to(self, request: Request) -> AnyAnswer:
-        """Return the answer to a request."""
-        found = self.ask(request)
-        wait_until(lambda: found, "an answer", between=lambda: found.extend(self.turn()))
-        return found[0]
-
-    def picture(self) -> Picture:
-        """Return the picture that the recognizer gets next."""
-        self.dispatch.joined(RECOGNIZER)
-        wait_until(lambda: self.people.enrolment.in_use, "a gallery", between=self.turn)
-        self.people.take(a_ready(), 0)
-        ((_, message),) = self.dispatch.due(0)
-        assert isinstance(message, Picture)
-        return message
-
-
-def answers(outgoing: list[Outgoing]) -> list[AnyAnswer]:
-    """Return the answers among what is to be published."""
-    return [decode_answer(one.message.answer) for one in outgoing if isinstance(one.message, Reply)]
-
-
-@pytest.fixture
-def counter(folder: Path) -> Iterator[Counter]:
-    """Give a desk whose site has nobody enrolled and no recognizer."""
-    with ExitStack() as stack:
-        yield Counter(folder, stack)
-
-
-def refused(found: list[AnyAnswer]) -> str:
-    """Return why the only answer is a refusal."""
-    (answer,) = found
-    assert isinstance(answer, RefusedWish), answer
-    return answer.problem
 
 
 def test_what_a_logger_is_to_answer_is_passed_on(counter: Counter) -> None:
@@ -390,3 +302,26 @@ def test_an_act_that_is_asked_for_again_is_on_record_once(counter: Counter) -> N
         wish = RecordAct(words="signed in", once="ab" * 16)
         assert isinstance(counter.answer_to(a_request(wish, role="viewer")), Done)
     assert counter.access.journal.last_seq == 1
+
+
+@pytest.mark.parametrize(("rules", "zone"), [("{timezone: Asia/Tokyo}\n", "Asia/Tokyo"), ("{}\n", "Etc/UCT")])
+def test_a_viewer_learns_the_time_zone(
+    counter: Counter, rules: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the rules, or of the broker's machine where they name none."""
+    monkeypatch.setenv("TZ", "Etc/UCT")
+    assert isinstance(counter.answer_to(a_request(ReplaceRules(text=rules, was="absent"))), Done)
+    assert counter.ask(a_request(ReadZone(), role="viewer")) == [ZoneFound(timezone=zone)]
+
+
+def test_a_lockout_ends_by_a_press_on_the_page_of_health(counter: Counter) -> None:
+    """The page's form, the desk and the decider, joined."""
+    counter.access.decider.tries["front_door"] = Tries(locked_until_ns=time.monotonic_ns() + 600 * 10**9)
+    bus = AnsweringBus()
+    bus.answers[UnlockDoor] = lambda wish: counter.answer_to(a_request(wish))
+    client = a_client(site=counter.site, link=bus.link)
+    client.post("/health/unlock", data={"camera": "front_door"})
+    assert "front_door is unlocked." in client.get("/health").text
+    assert counter.access.locked_out == ""
+    again = client.post("/health/unlock", data={"camera": "front_door"})
+    assert "front_door is not locked out" in again.text

@@ -1,9 +1,15 @@
 """What an admin does on the page of the site's health goes to the broker and to this machine's supervisor."""
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from tests.support.answering import AnsweringBus
 from tests.support.web_pages import SignedIn, a_client, a_site
+from turnstile.io.web.accounts.devices import Devices
+from turnstile.io.web.accounts.sign_in import Accounts
+from turnstile.io.web.accounts.store import open_accounts
 from turnstile.requests.answers import ChainFound, Done, RefusedWish
 from turnstile.requests.wishes import ReadChain, RecordAct, UnlockDoor
 from turnstile.site.settings import CameraSettings, LoggerSettings, Site
@@ -56,18 +62,30 @@ def test_no_other_door_is_unlocked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "form", "words"),
-    [("scale", {"count": "3"}, "had 3 recognizers run"), ("restart", {"name": "door"}, "started door again")],
+    ("path", "form", "asked"),
+    [
+        ("scale", {"count": "3"}, "asked to have 3 recognizers run here"),
+        ("restart", {"name": "door"}, "asked to start door again"),
+    ],
 )
-def test_it_is_put_on_record_before_it_is_done(path: str, form: dict[str, str], words: str) -> None:
-    """Where nothing runs under a supervisor, the page says how it would."""
-    bus = AnsweringBus()
+def test_what_is_asked_goes_on_record_before_what_came_of_it(
+    path: str, form: dict[str, str], asked: str, tmp_path: Path
+) -> None:
+    """Where no supervisor runs, the record says that it failed, and the page how it would not."""
+    bus, store = AnsweringBus(), open_accounts(tmp_path / "web")
     bus.answers[RecordAct] = Done(words="on record")
-    client = a_client(site=SITE, link=bus.link)
-    client.post(f"/health/{path}", data=form)
-    (act,) = bus.wishes(RecordAct)
-    assert words in act.words
-    assert "nothing runs here that was started with" in client.get("/health").text
+    with closing(store):
+        accounts = Accounts(store=store, devices=Devices(store=store, idle_s=3600))
+        client = a_client(site=SITE, link=bus.link, accounts=accounts)
+        client.post(f"/health/{path}", data=form)
+        assert [act.words for act in bus.wishes(RecordAct)] == [asked]
+        later = store.next_act()
+    failed = "nothing runs here that was started with"
+    assert later is not None
+    assert (later.name, later.words.startswith(f"{asked}, which failed: "), failed in later.words) == (
+        *("Ada", True, True),
+    )
+    assert failed in client.get("/health").text
 
 
 def test_what_may_not_go_on_record_is_not_done() -> None:

@@ -46,5 +46,9 @@ def test_an_admin_scales_recognizers_and_starts_a_node_again(web: WebSite, brows
         page.get_by_role("button", name="Start it again").click()
         expect(page.locator("#notices")).to_contain_text("door was started again.")
         web.site.wait_for(lambda: web.site.beats["door"].pid != before)
+        log = web.site.log_file
+        web.site.wait_for(lambda: "asked to start door again: door was started again" in log.read_text())
+        acts = [line for line in log.read_text().splitlines() if "asked to start door again" in line]
+        assert [": door was" in line for line in acts] == [False, True]
         keep_screenshot(page, "health-admin", full=True)
         assert not violations(page)

@@ -40,6 +40,7 @@ from turnstile.requests.wishes import (
     RemovePicture,
     RenamePerson,
     ReplaceRules,
+    SeenVisit,
     SetValidity,
     UndoAnchor,
     UndoRules,
@@ -223,7 +224,8 @@ def test_not_her_is_denied_the_next_time_and_a_person_is_renamed(site: RealSite,
     anchor = AddAnchor(person="Barack Obama", event=visit.event, picture=visit.picture)
     assert isinstance(web.ask(anchor, role="clerk"), Done)
     site.wait_for_visit(OBAMA, DENIED)
-    refusal = web.ask(EnrolPicture(person="Barack Obama", data=visit.picture, event=visit.event, anyway=True))
+    seen = SeenVisit(event=visit.event, person=visit.person)
+    refusal = web.ask(EnrolPicture(person="Barack Obama", data=visit.picture, visit=seen, anyway=True))
     assert isinstance(refusal, RefusedWish)
     assert isinstance(web.ask(BlockPerson(person="Barack Obama", blocked=True)), Done)
     assert isinstance(web.ask(RenamePerson(person="Barack Obama", to="Barry O'Bama")), Done)

@@ -100,18 +100,24 @@ def _of_visit(site: Site, options: argparse.Namespace) -> Iterator[Candidate]:
     """Give the picture of the visit that is asked for.
 
     Raises:
-        TurnstileError: it was granted to somebody else, or `turnstile not` says that it was not this person.
+        TurnstileError: it was of somebody else, or `turnstile not` says that it was not this person.
     """
     if not options.from_event:
         return
     with closing(open_log(site, choose_name(site, "logger", options.name)).store) as store:
         visit = visit_of(store, options.from_event)
-    if visit.person is not None and not same_name(visit.person, options.person) and not options.anyway:
+    anchors = open_anchors(site.gallery, site.recognition.encoding)
+
+    def was_not(person: str) -> bool:
+        return any(one.event == visit.event for one in anchors.of(person))
+
+    other = None if visit.person is None or same_name(visit.person, options.person) else visit.person
+    if other is not None and not options.anyway and not was_not(other):
         raise TurnstileError(
-            f"event {visit.event} ({visit.at}) was of {visit.person}; with --anyway it is {options.person}"
+            f"event {visit.event} ({visit.at}) was of {other}; if that is wrong, say so first by "
+            f"`turnstile not {other!r} --event {visit.event} --yes`; --anyway enrols it as {options.person}"
         )
-    anchors = open_anchors(site.gallery, site.recognition.encoding).of(options.person)
-    if any(one.event == visit.event for one in anchors):
+    if was_not(options.person):
         raise TurnstileError(
             f"event {visit.event} ({visit.at}) was not of {options.person}, as somebody said; "
             f"`turnstile not {options.person!r} --undo {visit.event}` takes that back"

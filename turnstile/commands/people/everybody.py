@@ -16,13 +16,13 @@ import json
 import pydoc
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
 from turnstile.commands.log.opened import add_log
 from turnstile.commands.people.pictures import read_enrolled
-from turnstile.commands.people.visit import helpful, last_seen
+from turnstile.commands.people.visit import last_seen
 from turnstile.counts import counted
 from turnstile.errors import ConfigError, LogError, TurnstileError
 from turnstile.io.people.anchors import open_anchors
@@ -30,6 +30,7 @@ from turnstile.io.runner.member import choose_name
 from turnstile.io.runner.node import EXIT_STOPPED
 from turnstile.io.site.file import load
 from turnstile.io.site.terminal import printable
+from turnstile.io.store.helpful import RECENT_NS, GrantedVisit, helpful
 from turnstile.io.store.opened import open_log
 from turnstile.people.anchors import NO_ANCHORS, Anchored
 from turnstile.people.quality import ENOUGH_PICTURES
@@ -37,7 +38,6 @@ from turnstile.people.register import PersonState, names_of, register
 from turnstile.protocol.names import name_key, near_names, same_name
 from turnstile.site.settings import Site
 
-RECENT_DAYS = 30
 NAME_COLUMNS = 28
 
 
@@ -66,11 +66,13 @@ def run(options: argparse.Namespace) -> int:
         TurnstileError: the faces folder cannot be read, or nobody has the name.
     """
     site = load(options.config)
-    people = register(read_enrolled(site), site.recognition.encoding, site.decision)
+    pictures = list(read_enrolled(site))
+    people = register(pictures, site.recognition.encoding, site.decision)
     if options.person is not None:
         people = _only(people, options.person)
     anchors = open_anchors(site.gallery, site.recognition.encoding)
-    seen = _seen(site, options.name, people)._replace(anchored=anchors.read())
+    digests = {one.digest for one in pictures}
+    seen = _seen(site, options.name, people, digests)._replace(anchored=anchors.read())
     if options.json:
         text = json.dumps([_as_json(one, seen) for one in people], indent=1, ensure_ascii=False) + "\n"
     else:
@@ -152,26 +154,36 @@ def _only(people: Sequence[PersonState], person: str) -> list[PersonState]:
     return found
 
 
-def _seen(site: Site, logger: str | None, people: Sequence[PersonState]) -> SeenPeople:
+def _seen(
+    site: Site, logger: str | None, people: Sequence[PersonState], digests: Collection[str]
+) -> SeenPeople:
     few = [person for person, used in names_of(people).items() if used < ENOUGH_PICTURES]
-    since_ns = time.time_ns() - RECENT_DAYS * 86_400 * 10**9
+    since_ns = time.time_ns() - RECENT_NS
     try:
         log = open_log(site, choose_name(site, "logger", logger))
         with closing(log.store) as store:
             proposed = helpful(store, few, since_ns=since_ns, min_face_px=site.recognition.min_enrol_face_px)
-            return SeenPeople(last_seen(store), _without_anchored(proposed, site))
+            return SeenPeople(last_seen(store), _still_helpful(proposed, digests, site))
     except (ConfigError, LogError) as error:
         return SeenPeople(problem=str(error))
 
 
-def _without_anchored(proposed: Mapping[str, Sequence[str]], site: Site) -> Mapping[str, Sequence[str]]:
-    """Return visits to enrol from without those that were not of that person; none while nobody can tell."""
+def _still_helpful(
+    proposed: Mapping[str, Sequence[GrantedVisit]], digests: Collection[str], site: Site
+) -> Mapping[str, Sequence[str]]:
+    """Return visits to enrol from without those that are enrolled, or were not of that person.
+
+    There are none while nobody can tell.
+    """
     try:
         known = open_anchors(site.gallery, site.recognition.encoding).everybody()
     except TurnstileError:
         return {}
     anchored = {(name_key(one.person), anchor.event) for one in known for anchor in one.anchors}
-    return {key: [one for one in events if (key, one) not in anchored] for key, events in proposed.items()}
+    return {
+        key: [one.event for one in visits if one.digest not in digests and (key, one.event) not in anchored]
+        for key, visits in proposed.items()
+    }
 
 
 def _as_json(one: PersonState, seen: SeenPeople) -> dict[str, object]:

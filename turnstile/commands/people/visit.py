@@ -3,7 +3,7 @@
 import argparse
 import datetime as dt
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, select
@@ -14,16 +14,8 @@ from turnstile.io.store.tables import entries, personal
 from turnstile.log.chain import Link
 from turnstile.log.lines import Event
 from turnstile.people.encodings import Encodings
-from turnstile.protocol.fields import MAX_THUMBNAIL_BYTES
-from turnstile.protocol.jpeg import check_jpeg
 from turnstile.protocol.names import name_key, same_name
-from turnstile.vision.encode.thumbnails import MARGIN
 from turnstile.vision.engines.engine import Engine
-
-LOOKED_AT, PROPOSED = 5_000, 3
-"""Newest grants that are looked at, and how many of a person are proposed."""
-
-_AT_ONCE = 500
 
 _EVENT = re.compile(r"(?:event=)?(?:([0-9a-f]{1,32}):)?([0-9]{1,18})")
 
@@ -133,37 +125,3 @@ def last_seen(store: Store) -> dict[str, int]:
             key = name_key(person)
             seen[key] = max(seen.get(key, 0), int(at_ns))
     return seen
-
-
-def helpful(
-    store: Store, people: Collection[str], *, since_ns: int, min_face_px: int
-) -> dict[str, list[str]]:
-    """Return, by key of the name, the newest grants of these people whose pictures show enough to enrol."""
-    wanted = {name_key(person) for person in people}
-    recent = and_(
-        entries.c.verdict == "granted",
-        entries.c.decided_ns >= since_ns,
-        personal.c.person.is_not(None),
-        personal.c.thumbnail.is_not(None),
-    )
-    numbers: dict[str, list[int]] = {}
-    for link in reversed(store.newest(LOOKED_AT, recent)):
-        own = numbers.setdefault(name_key(link.personal.person or ""), [])
-        if len(own) < PROPOSED:
-            own.append(link.record.number)
-    chosen = [number for key in sorted(numbers.keys() & wanted) for number in numbers[key]]
-    found: dict[str, list[str]] = {}
-    for at in range(0, len(chosen), _AT_ONCE):
-        for visit in _visits(store, entries.c.number.in_(chosen[at : at + _AT_ONCE])):
-            if visit.person is not None and _face_px(visit.picture) >= min_face_px:
-                found.setdefault(name_key(visit.person), []).append(visit.event)
-    return found
-
-
-def _face_px(picture: bytes) -> int:
-    """Return how wide the face in a picture of the log is, nearly: by the margin that it was cut with."""
-    try:
-        size = check_jpeg(picture, max_bytes=MAX_THUMBNAIL_BYTES, max_px=10**6)
-    except PictureError:
-        return 0
-    return round(min(size.width_px, size.height_px) / (1 + 2 * MARGIN))

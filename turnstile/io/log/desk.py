@@ -23,17 +23,21 @@ from turnstile.io.log.selection import condition, newest_notes
 from turnstile.io.log.verification import inspect
 from turnstile.io.runner.worker import Worker
 from turnstile.io.store.database import Database
+from turnstile.io.store.helpful import RECENT_NS, helpful
 from turnstile.io.store.store import LogName, Store
 from turnstile.io.store.tables import entries
 from turnstile.log.chain import Link
 from turnstile.log.notes import NoteLink, words_of
 from turnstile.log.question import Question
+from turnstile.protocol.names import name_key
 from turnstile.protocol.requests import Reply, Request
 from turnstile.requests.accounts import why_not
 from turnstile.requests.answers import (
     ActEntry,
     AnyAnswer,
     ChainFound,
+    HelpfulFound,
+    HelpfulVisit,
     LastSeenFound,
     RefusedWish,
     VisitEntry,
@@ -43,6 +47,7 @@ from turnstile.requests.answers import (
 from turnstile.requests.wishes import (
     MAX_VISITS,
     AnyWish,
+    FindHelpful,
     FindLastSeen,
     FindVisits,
     ReadChain,
@@ -171,6 +176,8 @@ class LogDesk:
                 return self._visits(store, request, wish)
             case FindLastSeen():
                 return LastSeenFound(people=self._last_seen.people(store, doors=request.doors))
+            case FindHelpful():
+                return _helpful(store, wish, request.doors)
             case ReadChain():
                 return self._chain(store)
             case _:
@@ -256,6 +263,18 @@ class LogDesk:
 
     def _store(self) -> Store:
         return Store(Database(self._settings.store_address, patience_s=PATIENCE_S), self._name)
+
+
+def _helpful(store: Store, wish: FindHelpful, doors: tuple[str, ...]) -> HelpfulFound:
+    since_ns = time.time_ns() - RECENT_NS
+    found = helpful(store, wish.people, since_ns=since_ns, min_face_px=wish.min_face_px, doors=doors)
+    return HelpfulFound(
+        people={
+            person: tuple(HelpfulVisit(**visit._asdict()) for visit in found[name_key(person)])
+            for person in wish.people
+            if name_key(person) in found
+        }
+    )
 
 
 def _newest(store: Store, where: ColumnElement[bool], wish: FindVisits) -> list[Link]:

@@ -112,6 +112,7 @@ class PersonRequests:
             raise TurnstileError("; ".join(found.problems)[:4000])
         told = "\n".join([*found.lines, *(f"look at this: {one}" for one in found.problems)])[:4000]
         if not wish.dry_run:
+            self.pictures.recent.forget_person(wish.person)
             await PutOnRecord(words=f"erased a person, who is {found.pseudonym} now")
         return Done(words=told)
 

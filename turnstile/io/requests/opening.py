@@ -51,12 +51,12 @@ def open_request_desk(
         wishes.ReadPeople: pictures.read_people,
         wishes.ReadPicture: pictures.read_picture,
         wishes.JudgePicture: pictures.judge,
-        wishes.EnrolPicture: pictures.enrol,
         wishes.RemovePicture: pictures.remove,
         wishes.AddAnchor: persons.add_anchor,
         wishes.UndoAnchor: persons.undo_anchor,
         wishes.RenamePerson: persons.rename,
         wishes.ErasePerson: persons.erase,
+        wishes.ReadZone: rules.read_zone,
         wishes.ReadRules: rules.read,
         wishes.ReplaceRules: rules.replace,
         wishes.UndoRules: rules.undo,
@@ -65,7 +65,9 @@ def open_request_desk(
         wishes.UnlockDoor: rules.unlock,
         wishes.RecordAct: rules.record,
     }
-    for_doors: dict[type[Wish], Callable[[Request, Any], Steps]] = {
+    by_account: dict[type[Wish], Callable[[Request, Any], Steps]] = {
+        wishes.EnrolPicture: pictures.enrol,
+        wishes.UndoEnrolment: pictures.undo,
         wishes.ReadUnknowns: unknowns.read,
         wishes.NameUnknowns: unknowns.name,
         wishes.IgnoreUnknowns: unknowns.ignore,
@@ -73,8 +75,8 @@ def open_request_desk(
     }
 
     def begin(request: Request, wish: AnyWish) -> Steps:
-        if type(wish) in for_doors:
-            return for_doors[type(wish)](request, wish)
+        if type(wish) in by_account:
+            return by_account[type(wish)](request, wish)
         if type(wish) not in doers:
             raise WireError(f"{type(wish).__name__} is not for the broker")
         return doers[type(wish)](wish)

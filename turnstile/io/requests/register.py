@@ -166,7 +166,11 @@ def _state(picture: PictureState, encoded: Encoded) -> EnrolledPictureState:
     state = "waiting" if encoded.problem == WAITS else _STATES.get(picture.state, "not used")
     reason = _sendable(picture.reason)
     return EnrolledPictureState(
-        file=_sendable(picture.file, 500), state=state, reason=reason, looks=encoded.looks
+        file=_sendable(picture.file, 500),
+        state=state,
+        digest=encoded.digest,
+        reason=reason,
+        looks=encoded.looks,
     )
 
 

@@ -8,12 +8,14 @@ from turnstile.io.access.desk import AccessDesk
 from turnstile.io.requests.enrolling import EnrolmentRequests
 from turnstile.io.requests.rules_text import RulesText, Written
 from turnstile.io.requests.steps import PutOnRecord, in_thread
+from turnstile.io.site.zone import machine_zone
 from turnstile.protocol.names import quoted
 from turnstile.requests import rules_edits
-from turnstile.requests.answers import AnyAnswer, Done, RulesFound
+from turnstile.requests.answers import AnyAnswer, Done, RulesFound, ZoneFound
 from turnstile.requests.wishes import (
     BlockPerson,
     ReadRules,
+    ReadZone,
     RecordAct,
     ReplaceRules,
     SetValidity,
@@ -41,9 +43,13 @@ class RulesRequests:
             problem=standing.problem[:4000],
             absent=standing.absent[:4000],
             may_undo=may_undo,
-            timezone="" if standing.rules is None else standing.rules.timezone,
+            timezone=self._zone(),
             now_ns=time.time_ns(),
         )
+
+    async def read_zone(self, _wish: ReadZone) -> AnyAnswer:
+        """Return the time zone that hours are in."""
+        return ZoneFound(timezone=self._zone())
 
     async def replace(self, wish: ReplaceRules) -> AnyAnswer:
         """Write the file anew."""
@@ -95,6 +101,10 @@ class RulesRequests:
         self.pictures.require_record()
         await PutOnRecord(words=wish.words.replace('"', "'"))
         return Done(words="it is on record")
+
+    def _zone(self) -> str:
+        rules = self.access.rules.rules
+        return (rules.timezone if rules is not None else "") or machine_zone()
 
     def use(self, written: Written) -> None:
         """Let new rules hold from the next result on."""

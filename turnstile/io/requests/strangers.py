@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -10,9 +11,11 @@ from turnstile.access.linking import Trail
 from turnstile.counts import counted
 from turnstile.errors import TurnstileError
 from turnstile.io.requests.enrolling import EnrolmentRequests
+from turnstile.io.requests.recent import AddedPicture, RecentEnrolment
 from turnstile.io.requests.steps import PutOnRecord, in_thread
 from turnstile.io.strangers.store import UnknownStore, UnknownVisit
-from turnstile.people.encodings import matrix
+from turnstile.people.agreement import bounds_of
+from turnstile.people.encodings import distances_between, matrix
 from turnstile.people.gallery import is_averaged
 from turnstile.protocol.messages import Access
 from turnstile.protocol.names import quoted
@@ -26,6 +29,8 @@ MAX_ENROLLED, MAX_TRIED = 3, 8
 """Most pictures that are kept when somebody is named, and most that are looked at."""
 
 MAX_UNRECORDED = 1000
+MAX_PUT_BACK = 20
+"""Visits that are shown as unknown again when a name is taken back."""
 _OF_STRANGERS = (Reason.UNKNOWN, Reason.TOO_MANY_TRIES)
 
 
@@ -96,27 +101,32 @@ class UnknownsRequests:
         self.pictures.require_record()
         since = self.pictures.gone.since(wish.person)
         visits = await self._visits(request, wish.unknowns)
-        kept, refused = list[str](), list[RefusedWish]()
+        doubt = "" if wish.anyway else await in_thread(lambda: self._doubt(wish, visits))
+        if doubt:
+            return RefusedWish(problem=doubt, may_anyway=True)
+        kept, refused = dict[str, AddedPicture](), list[RefusedWish]()
         for visit in sorted(visits, key=lambda one: -len(one.picture))[:MAX_TRIED]:
             try:
-                judged, path = await self.pictures.enrol_one(
+                judged, added = await self.pictures.enrol_one(
                     wish.person, visit.picture, since=since, anyway=wish.anyway
                 )
             except TurnstileError as error:
                 refused.append(RefusedWish(problem=f"{error}"[:4000]))
                 continue
-            if path is None:
+            if added is None:
                 refused.append(RefusedWish(problem=judged.problem, may_anyway=judged.may_anyway))
             else:
-                kept.append(visit.event)
+                kept[visit.event] = added
             if len(kept) == MAX_ENROLLED:
                 break
         if not kept:
             return refused[0]
-        person = self.pictures.spelt(wish.person)
+        person, pictures = self.pictures.spelt(wish.person), tuple(kept.values())
         await in_thread(lambda: self.store.discard([one.event for one in visits]), "unknowns")
         await PutOnRecord(words=f"enrolled {quoted(person)} from event {', '.join(kept)}, seen as unknown")
-        return Done(words=f"{person} is enrolled by {counted(len(kept), 'picture')}")
+        put_back = partial(self._put_back, visits[-MAX_PUT_BACK:])
+        undo = self.pictures.recent.add(RecentEnrolment(request.by, person, pictures, put_back))
+        return Done(words=f"{person} is enrolled by {counted(len(kept), 'picture')}", undo=undo)
 
     async def ignore(self, request: Request, wish: IgnoreUnknowns) -> AnyAnswer:
         """Show them no more, or again."""
@@ -136,6 +146,20 @@ class UnknownsRequests:
         await in_thread(lambda: self.store.discard(events), "unknowns")
         await PutOnRecord(words=f"discarded who was seen in event {events[-1]}")
         return Done(words="nothing is kept of them any more")
+
+    def _doubt(self, wish: NameUnknowns, visits: Sequence[UnknownVisit]) -> str:
+        """Say what speaks against naming these people so; empty if nothing does. Call from a thread."""
+        newest = [one for one in visits if one.event in wish.unknowns] or visits[-1:]
+        faces = matrix(b"".join(one.encoding for one in newest))
+        apart = float(distances_between(faces, faces).max())
+        bound = bounds_of(self.pictures.site.recognition.encoding).same_person
+        two = f"two of these faces are {apart:.2f} apart, and one person's are within {bound:g}"
+        doubts = (self.pictures.nearness(wish.person, faces), two if apart > bound else "")
+        return "; ".join(filter(None, doubts))
+
+    def _put_back(self, visits: Sequence[UnknownVisit]) -> None:
+        for visit in visits:
+            self.store.keep(visit, self.now_ns())
 
     async def _visits(self, request: Request, ids: Sequence[str]) -> list[UnknownVisit]:
         found = await in_thread(lambda: self.store.visits_of(ids), "unknowns")

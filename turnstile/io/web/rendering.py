@@ -51,13 +51,9 @@ class Notices:
         return self._waiting.pop(session, [])
 
 
-def as_time(at_ns: int, form: str = "%a %d %b %Y, %H:%M:%S", zone: dt.tzinfo | None = None) -> str:
-    """Return a time in words, in a zone; `None`: this machine's."""
-    return dt.datetime.fromtimestamp(at_ns / 1e9, dt.UTC).astimezone(zone).strftime(form)
-
-
 def _when(context: jinja2.runtime.Context, at_ns: int, form: str = "%a %d %b %Y, %H:%M:%S") -> str:
-    return as_time(at_ns, form, getattr(context["request"].app.state, "zone", None))
+    at = dt.datetime.fromtimestamp(at_ns / 1e9, dt.UTC)
+    return at.astimezone(context["zone"].tz).strftime(form)
 
 
 def _templates() -> jinja2.Environment:
@@ -81,8 +77,8 @@ def render(request: Request, template: str, *, status_code: int = 200, **values:
     """Return a page.
 
     Templates have besides: `request`, `asker` (`None` before sign-in), `site` (its name), `places` (of the
-    navigation), `here` (the place of this page, or `None`), `notices`, `may(role)`, `may_everywhere(role)`
-    and the filter `when`, which shows nanoseconds in the site's zone.
+    navigation), `here` (the place of this page, or `None`), `notices`, `may(role)`, `may_everywhere(role)`,
+    `zone` (a `SiteZone`) and the filter `when`, which shows nanoseconds in that zone.
 
     Args:
         request: what is answered.
@@ -106,6 +102,7 @@ def render(request: Request, template: str, *, status_code: int = 200, **values:
         request=request,
         asker=asker,
         site=request.app.state.site.site,
+        zone=request.app.state.zone,
         places=places,
         here=next((place for place in places if is_within(place, request.url.path)), None),
         notices=request.app.state.notices.take(seen_by.id) if seen_by else [],

@@ -3,13 +3,10 @@
 import cv2
 import numpy as np
 
-from turnstile.protocol.fields import MAX_THUMBNAIL_BYTES, Box
+from turnstile.protocol.fields import MAX_THUMBNAIL_BYTES, THUMBNAIL_MARGIN, Box
 from turnstile.vision.arrays import PictureRgb
 
 LONG_SIDE_PX = 160
-MARGIN = 0.25
-"""Margin kept on each side, as a part of the face's width and height."""
-
 _QUALITIES = (80, 60, 40, 20)
 
 
@@ -19,7 +16,7 @@ def thumbnail(picture_rgb: PictureRgb, box_px: Box) -> bytes:
     Takes 0.2 ms and about 5 kB. Empty when the box lies outside the picture.
     """
     height, width = picture_rgb.shape[:2]
-    across, down = round(box_px.width * MARGIN), round(box_px.height * MARGIN)
+    across, down = round(box_px.width * THUMBNAIL_MARGIN), round(box_px.height * THUMBNAIL_MARGIN)
     face = picture_rgb[
         max(0, box_px.top - down) : max(0, min(height, box_px.bottom + down)),
         max(0, box_px.left - across) : max(0, min(width, box_px.right + across)),

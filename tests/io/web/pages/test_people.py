@@ -1,15 +1,29 @@
 """The pages of people: everybody, one of them, and what can be done about them."""
 
+import re
+
 import pytest
 
 from tests.io.web.pages.conftest import Visitor
 from tests.support.answering import AnsweringBus
-from tests.support.answers import A_JPEG, AT_NS, a_person, people
-from turnstile.requests.answers import Done, EnrolledPictureState, LastSeenFound, PictureFound, RefusedWish
+from tests.support.answers import A_JPEG, AT_NS, a_person, a_visit, people
+from turnstile.requests.answers import (
+    Done,
+    EnrolledPictureState,
+    HelpfulFound,
+    HelpfulVisit,
+    LastSeenFound,
+    PictureFound,
+    RefusedWish,
+    VisitsFound,
+)
 from turnstile.requests.wishes import (
     BlockPerson,
+    EnrolPicture,
     ErasePerson,
+    FindHelpful,
     FindLastSeen,
+    FindVisits,
     ReadPeople,
     ReadPicture,
     RemovePicture,
@@ -42,6 +56,28 @@ def test_the_page_is_there_without_the_log(bus: AnsweringBus, visitor: Visitor) 
     """When somebody was seen last is then not known."""
     bus.answers = {ReadPeople: people(a_person())}
     assert "not on record" in visitor("clerk").get("/people").text
+
+
+def test_visits_that_would_help_are_enrolled_by_one_press(bus: AnsweringBus, visitor: Visitor) -> None:
+    """On both pages; neither those that are enrolled nor those that were of somebody else."""
+    picture = EnrolledPictureState(file="Ann_Lee.jpg", state="used", digest="d1")
+    ann = a_person(pictures=(picture,), anchors=("9f00:3",), hint="fewer than 3 good pictures")
+    visits = tuple(
+        HelpfulVisit(event=f"9f00:{at}", camera="yard", at_ns=AT_NS, digest=f"d{at}") for at in (1, 2, 3)
+    )
+    bus.answers = {
+        ReadPeople: people(ann, a_person(person="Bob")),
+        FindHelpful: HelpfulFound(people={"Ann Lee": visits}),
+        FindVisits: VisitsFound(logger="log1", visits=(a_visit(event="9f00:2"),)),
+        EnrolPicture: Done(words="Enrolled."),
+    }
+    client = visitor("clerk")
+    for path in ("/people", "/people/Ann%20Lee"):
+        page = client.get(path).text
+        assert re.findall(r'action="(/visits/[^"]+/enrol)"', page) == ["/visits/9f00:2/enrol"]
+    assert {wish.people for wish in bus.wishes(FindHelpful)} == {("Ann Lee",)}
+    answer = client.post("/visits/9f00:2/enrol", data={"person": "Ann Lee", "then": "person"})
+    assert answer.headers["location"] == "/people/Ann%20Lee?new=1"
 
 
 def test_empty_states_say_what_to_do(bus: AnsweringBus, visitor: Visitor) -> None:

@@ -70,9 +70,15 @@ def test_an_empty_page_says_what_to_do(bus: AnsweringBus, visitor: Visitor, days
 
 
 def test_several_are_named_as_one_person(bus: AnsweringBus, visitor: Visitor) -> None:
-    """The browser goes to the person's page."""
-    bus.answers = {NameUnknowns: Done(words="Enrolled.")}
-    answer = visitor("clerk").post("/unknown/name", data={"unknowns": ["u1", "u2"], "person": " Ann/Lee "})
+    """The browser goes to the person's page, where one press takes it back."""
+    bus.answers = {
+        NameUnknowns: Done(words="Enrolled.", undo="ab"),
+        ReadUnknowns: unknowns(),
+        ReadPeople: people(),
+    }
+    client = visitor("clerk")
+    answer = client.post("/unknown/name", data={"unknowns": ["u1", "u2"], "person": " Ann/Lee "})
+    assert 'action="/enrol/undo?undo=ab"' in client.get("/unknown").text
     assert answer.headers["location"] == "/people/Ann%2FLee?new=1"
     assert bus.wishes(NameUnknowns) == [NameUnknowns(unknowns=("u1", "u2"), person="Ann/Lee")]
 

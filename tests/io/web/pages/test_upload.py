@@ -13,8 +13,8 @@ from tests.support.answering import AnsweringBus
 from tests.support.answers import A_JPEG, a_person, people
 from tests.support.builders import some_looks
 from turnstile.io.web.pages.upload import MAX_FILES, MAX_UPLOAD_BYTES
-from turnstile.requests.answers import Done, PictureJudged, RefusedWish
-from turnstile.requests.wishes import EnrolPicture, ErasePerson, JudgePicture, ReadPeople
+from turnstile.requests.answers import AnyAnswer, Done, PictureJudged, RefusedWish
+from turnstile.requests.wishes import EnrolPicture, ErasePerson, JudgePicture, ReadPeople, UndoEnrolment
 
 GOOD = PictureJudged(looks=some_looks(), closest="Bob Poe", closest_distance=0.47)
 
@@ -73,6 +73,30 @@ def test_what_would_be_refused_needs_a_second_press(bus: AnsweringBus, visitor: 
         (good_one, False),
         (doubtful_one, True),
     ]
+
+
+def test_what_was_kept_is_taken_back_by_one_press(bus: AnsweringBus, visitor: Visitor) -> None:
+    """All pictures of that press, and what cannot be is said."""
+    undone: dict[str, AnyAnswer] = {
+        "u1": Done(words="1 picture removed"),
+        "u2": RefusedWish(problem="too late"),
+    }
+    bus.answers = {
+        JudgePicture: GOOD,
+        EnrolPicture: lambda wish: Done(words="Kept.", undo=f"u{wish.data[-1]}"),
+        ReadPeople: people(a_person()),
+        UndoEnrolment: lambda wish: undone[wish.undo],
+    }
+    client = visitor("clerk")
+    found = tokens(client.get(upload(client, A_JPEG + b"\x01", A_JPEG + b"\x02")).text)
+    client.post("/enrol/keep", data={"picture": found})
+    undo = "/enrol/undo?undo=u1&undo=u2"
+    assert undo.replace("&", "&amp;") in client.get("/people/Ann%20Lee").text
+    assert visitor("viewer").post(undo).status_code == 403
+    visitor("clerk").post(undo)
+    page = client.get("/people").text
+    assert "1 picture removed" in page
+    assert "too late" in page
 
 
 def test_a_second_press_enrols_nothing_twice(bus: AnsweringBus, visitor: Visitor) -> None:

@@ -23,6 +23,7 @@ from turnstile.requests.wishes import (
     FindVisits,
     ReadChain,
     ReadPeople,
+    SeenVisit,
     UndoAnchor,
 )
 from turnstile.site.settings import DecisionSettings
@@ -177,7 +178,8 @@ def test_a_visit_is_enrolled_with_its_picture(bus: AnsweringBus, visitor: Visito
     answer = client.post("/visits/9f00:17/enrol", data={"person": "Bob Poe"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/visits/9f00:17")
     (wish,) = bus.wishes(EnrolPicture)
-    assert (wish.person, wish.data, wish.event, wish.anyway) == ("Bob Poe", A_JPEG, "9f00:17", False)
+    assert (wish.person, wish.data, wish.anyway) == ("Bob Poe", A_JPEG, False)
+    assert wish.visit == SeenVisit(event="9f00:17", person="Ann Lee")
     assert "Bob Poe is enrolled." in client.get("/visits/9f00:17").text
 
 

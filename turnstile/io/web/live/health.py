@@ -1,12 +1,12 @@
 """The page of the site's health, and what an admin can do about it.
 
-Recognizers are scaled and nodes started again through the supervisor of the web node's own machine. Both are
-put on record first, through the broker if it answers.
+Recognizers are scaled and nodes started again through the supervisor of the web node's own machine. What is
+asked goes on record first, and what came of it afterwards.
 """
 
-import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -27,15 +27,26 @@ from turnstile.web.live.health import health_of, losses_in_words
 
 CHAIN_ANSWERS_S = 1.5
 RECORD_S = 3.0
+MAX_NOTED = 400
 
-log = logging.getLogger("turnstile")
+Note = Callable[[Asker, str], None]
+"""Has an act put on record as soon as the broker answers."""
+
+
+class SupervisedAct(NamedTuple):
+    """What the supervisor is to do, in words."""
+
+    wish: str
+    """Follows "asked to"."""
+    done: str
+    """A sentence without its full stop."""
 
 
 class HealthPages:
     """What the routes answer."""
 
-    def __init__(self, hub: LiveHub, link: BusLink, *, site: Site, config: Path) -> None:
-        self._hub, self._link, self._site, self._config = hub, link, site, config
+    def __init__(self, hub: LiveHub, link: BusLink, *, site: Site, config: Path, note: Note) -> None:
+        self._hub, self._link, self._site, self._config, self._note = hub, link, site, config, note
         self._host = site.web.host if site.web is not None and site.web.host else None
 
     async def page(self, request: Request) -> Response:
@@ -71,16 +82,14 @@ class HealthPages:
         count = str(form.get("count", ""))
         if not count.isdecimal() or len(count) > len(str(MAX_COUNT)) or int(count) > MAX_COUNT:
             return redirect(request, "/health", problem=f"{count!r} is no number of 0 to {MAX_COUNT}")
-        words = f"had {count} recognizers run on the web node's machine"
-        done = f"{count} recognizers run on this machine."
-        return await self._supervise(request, words, done, "scale", count=int(count))
+        act = SupervisedAct(f"have {count} recognizers run here", f"{count} recognizers run on this machine")
+        return await self._supervise(request, act, "scale", count=int(count))
 
     async def restart(self, request: Request) -> Response:
         """Start a node of this machine again."""
         name = str((await request.form()).get("name", ""))[:200]
-        return await self._supervise(
-            request, f"started {name} again", f"{name} was started again.", "restart", name=name
-        )
+        act = SupervisedAct(f"start {name} again", f"{name} was started again")
+        return await self._supervise(request, act, "restart", name=name)
 
     async def unlock(self, request: Request) -> Response:
         """End a door's lockout."""
@@ -91,24 +100,25 @@ class HealthPages:
         return redirect(request, "/health", done=f"{camera} is unlocked.")
 
     async def _supervise(
-        self, request: Request, words: str, done: str, command: str, **properties: object
+        self, request: Request, act: SupervisedAct, command: str, **properties: object
     ) -> Response:
-        """Put it on record, then have the supervisor do it.
+        """Put on record what is asked, have the supervisor do it, and put on record what came of it.
 
-        A broker that does not answer may be the very node to be started again: then the web node's output
-        says who did it.
+        A broker that does not answer may be the very node to be started again: it is told of both later.
         """
         asker = asker_of(request)
+        words = f"asked to {act.wish}"
         try:
             await self._link.ask(RecordAct(words=words), asker, within_s=RECORD_S)
         except NoAnswerError:
-            log.warning("%s %s; it is not on record, since the broker does not answer", asker.name, words)
-            done += " It is not on record: the broker does not answer."
+            self._note(asker, words)
         try:
             await run_in_threadpool(send_command, self._config, self._host, command, **properties)
         except (TurnstileError, OSError) as error:
+            self._note(asker, f"{words}, which failed: {error}"[:MAX_NOTED])
             return redirect(request, "/health", problem=str(error))
-        return redirect(request, "/health", done=done)
+        self._note(asker, f"{words}: {act.done}")
+        return redirect(request, "/health", done=f"{act.done}.")
 
     async def _nodes_here(self) -> tuple[list[dict[str, Any]], str]:
         """Return the nodes that a supervisor keeps on this machine, or why there are none."""
@@ -128,9 +138,9 @@ class HealthPages:
         return logger, found if isinstance(found, ChainFound) else None
 
 
-def routes(hub: LiveHub, link: BusLink, *, site: Site, config: Path) -> list[BaseRoute]:
+def routes(hub: LiveHub, link: BusLink, *, site: Site, config: Path, note: Note) -> list[BaseRoute]:
     """Return the routes of the page and of its actions."""
-    pages = HealthPages(hub, link, site=site, config=config)
+    pages = HealthPages(hub, link, site=site, config=config, note=note)
     admin, of_all_doors = needs("admin"), needs("admin", of_all_doors=True)
     return [
         Route("/health", pages.page, name="health"),

@@ -58,7 +58,6 @@ class LivePages:
             decisions=found,
             log_answers=answers,
             troubles=self._hub.doors.troubles(asker.doors, now_s),
-            zone=getattr(getattr(request.app.state, "zone", None), "key", ""),
         )
 
     async def door(self, request: Request) -> Response:

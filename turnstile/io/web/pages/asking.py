@@ -14,6 +14,7 @@ from starlette.responses import Response
 from turnstile.io.web.admission import asker_of
 from turnstile.io.web.link import ANSWER_S, BusLink, NoAnswerError, RefusedWishError
 from turnstile.io.web.rendering import redirect, render
+from turnstile.io.web.zone import SiteZone
 from turnstile.protocol.requests import BROKER
 from turnstile.requests.answers import AnyAnswer, Done, LastSeenFound, PeopleFound, VisitEntry, VisitsFound
 from turnstile.requests.wishes import AnyWish, FindLastSeen, FindVisits, ReadPeople
@@ -110,7 +111,7 @@ class Asking:
             make_wish: from the form's fields; what it raises as `FormError` is said.
             back: the page to go back to.
             then: the page to go to when it is done, if that is another one.
-            undo: the path whose POST takes it back.
+            undo: the path whose POST takes it back, where the answer has none.
             within_s: how long to wait.
         """
         try:
@@ -121,6 +122,7 @@ class Asking:
             if error.refusal.may_anyway:
                 return await _ask_again(request, error, back)
             return redirect(request, back, problem=str(error))
+        undo = undo or undo_path([answer.undo] if answer.undo else [])
         return redirect(request, then or back, done=answer.words, undo=undo)
 
     async def _ask(self, request: Request, wish: AnyWish, kind: type[_A], *, to: str, within_s: float) -> _A:
@@ -168,6 +170,11 @@ def new_person_path(person: str) -> str:
     return f"{person_path(person)}?new=1"
 
 
+def undo_path(undo: Sequence[str]) -> str:
+    """Return the address whose POST takes enrolments back; empty if there is nothing to take back."""
+    return with_query("/enrol/undo", [("undo", one) for one in undo]) if undo else ""
+
+
 def visit_path(event: str) -> str:
     """Return the address of a visit's page."""
     return f"/visits/{quote(event, safe=':')}"
@@ -180,5 +187,5 @@ def with_query(path: str, fields: Sequence[tuple[str, str]]) -> str:
 
 def zone_of(request: Request) -> dt.tzinfo | None:
     """Return the zone that pages show times in; `None`: this machine's."""
-    zone: dt.tzinfo | None = getattr(request.app.state, "zone", None)
-    return zone
+    zone: SiteZone = request.app.state.zone
+    return zone.tz

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from starlette.responses import Response
 
 from turnstile.protocol.names import same_name
-from turnstile.requests.answers import PictureJudged
+from turnstile.requests.answers import Done, PictureJudged
 
 SHOWN_S = 60.0
 MAX_SHOWN = 1000
@@ -81,8 +81,8 @@ class PendingPicture(NamedTuple):
     """Of the file, as it was uploaded."""
     data: bytes
     judged: PictureJudged
-    kept: str = ""
-    """What was said when it was enrolled; its data is not held any more."""
+    kept: Done | None = None
+    """What was answered when it was enrolled; its data is not held any more."""
 
     @property
     def media_type(self) -> str:
@@ -119,11 +119,11 @@ class PendingPictures:
         found = self._kept.get(token)
         return found if found is not None and found.owner == owner else None
 
-    def note_kept(self, token: str, words: str) -> None:
+    def note_kept(self, token: str, answer: Done) -> None:
         """Hold a picture's data no longer: it is enrolled."""
         found = self._kept.get(token)
         if found is not None:
-            self._kept[token] = found._replace(data=b"", kept=words)
+            self._kept[token] = found._replace(data=b"", kept=answer)
 
     def remove(self, token: str) -> None:
         """Keep a picture no longer."""

@@ -15,7 +15,7 @@ from turnstile.errors import ConfigError
 from turnstile.io.access import rules_file
 from turnstile.io.web.admission import needs
 from turnstile.io.web.link import RefusedWishError
-from turnstile.io.web.pages.asking import Asking, form_of, person_path, text_of
+from turnstile.io.web.pages.asking import Asking, form_of, person_path, text_of, zone_of
 from turnstile.io.web.rendering import redirect, render
 from turnstile.requests.answers import Done, RulesFound
 from turnstile.requests.wishes import ReadRules, ReplaceRules, UndoRules
@@ -58,9 +58,10 @@ class RulesPages:
     async def all(self, request: Request) -> Response:
         """Show what holds."""
         found = await self._read(request)
+        request.app.state.zone.use(found.timezone)
         rules, problem = self._parsed(found)
         asked = request.query_params.get("at", "").strip()
-        at, time_problem = _local(rules, found, asked)
+        at, time_problem = _local(zone_of(request), found, asked)
         people = await self.asking.people(request)
         doors = list(self.asking.site.cameras)
         persons = [one.person for one in people.people] if people else []
@@ -148,14 +149,15 @@ def _plain_lines(text: object) -> str:
     return written.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _local(rules: Rules, found: RulesFound, asked: str) -> tuple[dt.datetime, str]:
+def _local(zone: dt.tzinfo | None, found: RulesFound, asked: str) -> tuple[dt.datetime, str]:
     """Return the local time that is asked about, by default the broker's now; and what is wrong with it."""
-    now = rules_file.local_time(rules, found.now_ns / 1e9)
+    at_ns, problem = None, ""
     try:
-        at_ns = moment_ns(asked, now.tzinfo, of="At")
+        at_ns = moment_ns(asked, zone, of="At")
     except FormError as error:
-        return now, str(error)
-    return now if at_ns is None else rules_file.local_time(rules, at_ns / 1e9), ""
+        problem = str(error)
+    at_s = (found.now_ns if at_ns is None else at_ns) / 1e9
+    return dt.datetime.fromtimestamp(at_s, dt.UTC).astimezone(zone), problem
 
 
 def _by_person(entering: Sequence[Entering], doors: int) -> list[tuple[str, Sequence[Entering]]]:

@@ -22,12 +22,13 @@ from turnstile.io.web.pages.asking import (
     new_person_path,
     text_of,
     texts_of,
+    undo_path,
     with_query,
 )
 from turnstile.io.web.pages.pictures import PendingPicture, PendingPictures, media_type_of, picture_response
 from turnstile.io.web.rendering import redirect, render
 from turnstile.requests.answers import Done, PictureJudged
-from turnstile.requests.wishes import MAX_PICTURE_BYTES, EnrolPicture, JudgePicture
+from turnstile.requests.wishes import MAX_PICTURE_BYTES, EnrolPicture, JudgePicture, UndoEnrolment
 from turnstile.vision.shrinking import shrunk_jpeg
 from turnstile.web.forms import FormError, wish_of
 
@@ -57,6 +58,7 @@ class UploadPages:
             Route(f"{PATH}/picture", clerk(self.picture)),
             Route(f"{PATH}/keep", clerk(self.keep), methods=["POST"]),
             Route(f"{PATH}/drop", clerk(self.drop), methods=["POST"]),
+            Route(f"{PATH}/undo", clerk(self.undo), methods=["POST"]),
         ]
 
     async def choose(self, request: Request) -> Response:
@@ -111,7 +113,7 @@ class UploadPages:
                 return redirect(
                     request, PATH, problem="choose a picture to keep; they are held for 15 minutes"
                 )
-            problems, done = [], []
+            problems, done = [], list[Done]()
             for token, found in chosen:
                 try:
                     done.append(found.kept or await self._enrol(request, found, anyway=anyway))
@@ -120,9 +122,20 @@ class UploadPages:
                     problems.append(f"{found.name}: {error}")
         return self._after(request, chosen[0][1].person, problems, done, others)
 
-    async def _enrol(self, request: Request, found: PendingPicture, *, anyway: bool) -> str:
+    async def undo(self, request: Request) -> Response:
+        """Take back what was enrolled a moment ago."""
+        done, problems = [], []
+        for token in request.query_params.getlist("undo")[:MAX_FILES]:
+            try:
+                wish = wish_of(UndoEnrolment, undo=token)
+                done.append((await self.asking.broker(request, wish, Done)).words)
+            except (FormError, RefusedWishError) as error:
+                problems.append(str(error))
+        return redirect(request, "/people", done="; ".join(done), problem="; ".join(problems))
+
+    async def _enrol(self, request: Request, found: PendingPicture, *, anyway: bool) -> Done:
         wish = wish_of(EnrolPicture, person=found.person, data=found.data, anyway=anyway)
-        return (await self.asking.broker(request, wish, Done, within_s=JUDGE_S)).words
+        return await self.asking.broker(request, wish, Done, within_s=JUDGE_S)
 
     async def drop(self, request: Request) -> Response:
         """Keep none of the pictures shown."""
@@ -134,7 +147,7 @@ class UploadPages:
         return redirect(request, "/people", done=f"{counted(len(tokens), 'picture')} not kept.")
 
     def _after(
-        self, request: Request, person: str, problems: list[str], done: list[str], others: list[str]
+        self, request: Request, person: str, problems: list[str], done: list[Done], others: list[str]
     ) -> Response:
         """Go to what is left to decide about, or to the person."""
         owner = asker_of(request).name
@@ -142,7 +155,9 @@ class UploadPages:
             token for token in others if (one := self.pending.find(token, owner)) and one.judged.may_anyway
         ]
         then = judged_path(person, left) if left else new_person_path(person) if done else PATH
-        return redirect(request, then, done=" ".join(done), problem=" ".join(problems))
+        undo = undo_path([one.undo for one in done if one.undo])
+        words = " ".join(one.words for one in done)
+        return redirect(request, then, done=words, problem=" ".join(problems), undo=undo)
 
     async def _judge(self, request: Request, person: str, name: str, data: bytes) -> str:
         """Have a picture judged, keep it for a while, and return its token."""

@@ -16,6 +16,7 @@ from turnstile.io.web.pages.asking import (
     JUDGE_S,
     Asking,
     form_of,
+    new_person_path,
     text_of,
     visit_path,
     with_query,
@@ -85,11 +86,13 @@ class VisitPages:
                 EnrolPicture,
                 person=text_of(form, "person"),
                 data=_picture_of(visit),
-                event=event,
+                visit={"event": event, "person": visit.person},
                 anyway=bool(text_of(form, "anyway")),
             )
 
-        return await self.asking.do(request, wish, back=visit_path(event), within_s=JUDGE_S)
+        person = text_of(form, "person")
+        then = new_person_path(person) if text_of(form, "then") == "person" else ""
+        return await self.asking.do(request, wish, back=visit_path(event), then=then, within_s=JUDGE_S)
 
     async def not_them(self, request: Request) -> Response:
         """Say that the visit was not of the person who was recognised."""

@@ -1,5 +1,6 @@
 """The pages as one Starlette application."""
 
+import logging
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -11,18 +12,21 @@ from turnstile.io.web.accounts import account, everybody, sign_in
 from turnstile.io.web.accounts.sign_in import Accounts
 from turnstile.io.web.admission import Admission, Sessions
 from turnstile.io.web.failures import handlers
-from turnstile.io.web.link import BusLink
+from turnstile.io.web.link import Asker, BusLink
 from turnstile.io.web.live import health, pages
 from turnstile.io.web.live.hub import LiveHub
 from turnstile.io.web.pages.routes import record_pages
 from turnstile.io.web.rendering import Notices
 from turnstile.io.web.serving.doorway import BodyRules, DoorwayRules
 from turnstile.io.web.serving.listener import Connections
+from turnstile.io.web.zone import SiteZone
 from turnstile.site.settings import Site
 from turnstile.web.doorway import LOOPBACK_NAMES, Doorway
 from turnstile.web.live.doors import make_live_doors
 
 ON_THIS_MACHINE = Doorway("http", LOOPBACK_NAMES)
+
+log = logging.getLogger("turnstile")
 
 
 def make_app(
@@ -49,10 +53,11 @@ def make_app(
     hub = LiveHub(doors=make_live_doors(site), link=link)
     record = record_pages(site, link)
     link.listeners += [hub.hear, record.listener]
+    note = _only_say if accounts is None else accounts.record
     routes: list[BaseRoute] = [
         *assets.routes(),
         *pages.routes(hub, link, loggers=tuple(site.loggers)),
-        *health.routes(hub, link, site=site, config=config),
+        *health.routes(hub, link, site=site, config=config, note=note),
         *record.routes,
     ]
     if accounts is not None:
@@ -66,5 +71,9 @@ def make_app(
         ],
         exception_handlers=handlers(),
     )
-    app.state.site, app.state.link, app.state.notices = site, link, Notices()
+    app.state.site, app.state.link, app.state.notices, app.state.zone = site, link, Notices(), SiteZone()
     return app
+
+
+def _only_say(asker: Asker, words: str) -> None:
+    log.warning("%s %s; it is not on record, since nobody may sign in", asker.name, words)

@@ -156,5 +156,9 @@ def _server(start: node.Start, settings: WebSettings, store: AccountStore, link:
         doorway=doorway,
         connections=connections,
     )
-    beside = [partial(record_acts, store, link), partial(forget_expired, store, idle_ns=devices.idle_ns)]
+    beside = [
+        partial(record_acts, store, link),
+        partial(forget_expired, store, idle_ns=devices.idle_ns),
+        partial(app.state.zone.keep, link),
+    ]
     return serve(settings, app, link, open_listener(settings, connections), beside)
