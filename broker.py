@@ -147,7 +147,7 @@ class BrokerNode:
                     self.dispatch.joined(about)
                 else:
                     self.people.left(about)
-                    self._set_aside(self.dispatch.dispatcher.left(about))
+                    self._set_aside(self.dispatch.left(about))
             elif subscribed and kind == "status":
                 self._publish(self.board.last_beats(about, time.monotonic_ns()))
 
@@ -185,8 +185,8 @@ class BrokerNode:
                 break
             self._look_at(waiting)
 
-    def _look_at_held(self, camera: str) -> None:
-        for waiting in self.frames.take_held(topic("frame", camera)):
+    def _look_at_held(self, held: Iterable[Received]) -> None:
+        for waiting in held:
             self._look_at(waiting)
 
     def _look_at(self, received: Received) -> None:
@@ -288,14 +288,15 @@ class BrokerNode:
     def _hand_out_work(self, now_ns: int) -> None:
         answered, self._answered = self._answered, set()
         for camera in answered:
-            self._look_at_held(camera)
+            self._look_at_held(self.frames.take_held(topic("frame", camera)))
         for camera in self.dispatch.dispatcher.due_cameras():
-            self._look_at_held(camera)
+            self._look_at_held(self.frames.take_held(topic("frame", camera)))
+        self._look_at_held(self.frames.take_some_held(self.dispatch.dispatcher.without_work))
         for assignment, message in self.dispatch.due(now_ns):
             if isinstance(message, Work):
                 self.meter.handed_out(assignment)
             self._publish([Outgoing(assignment.recognizer, message)])
-        self._publish(self.dispatch.confirmations())
+        self._publish(self.dispatch.confirmations(now_ns))
 
     def _set_aside(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
@@ -310,8 +311,7 @@ class BrokerNode:
             self.sockets.publish(about, encode(message))
 
     def _beat(self, now_ns: int) -> None:
-        for waiting in self.frames.take_all_held():
-            self._look_at(waiting)
+        self._look_at_held(self.frames.take_some_held())
         self.dispatch.counts["dropped_unseen"] = self.frames.dropped
         if self.endpoint is not None:
             self.endpoint.check()

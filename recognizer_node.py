@@ -4,11 +4,11 @@ Receives: its own work and the gallery.
 
 Sends: readiness, results, templates (the encodings of enrolment pictures), a goodbye and its beat.
 
-Policy: it takes one piece of work at a time, as the broker hands it out (`recognition.credits`). An answer is
-repeated until the broker has it, or dropped and counted when its lease is over. A frame that cannot be
-decoded is answered with the problem and counted. On SIGTERM the frame in hand is finished. It needs no file
-but the site file and, where that names one, the network for liveness. So any number can be started at any
-time, on any machine that reaches the broker.
+Policy: it does one piece of work at a time. It has more than one only where the broker finds the line to it
+long, and at most `recognition.credits`. An answer is repeated until the broker has it, or dropped and counted
+when its lease is over. A frame that cannot be decoded is answered with the problem and counted. On SIGTERM
+the frame in hand is finished. It needs no file but the site file and, where that names one, the network for
+liveness. So any number can be started at any time, on any machine that reaches the broker.
 
     python recognizer_node.py --config configs/local.yaml [--name recognizer-2]
 """

@@ -4,7 +4,8 @@
 recognizers talk through a bare `zmq.proxy` on the same kinds of sockets, which checks nothing and keeps no
 newest frame (the cameras name a recognizer, in turn, as a proxy does not choose); and cameras talk by
 imagezmq's REQ/REP straight to one of as many hubs as there are recognizers. All cameras share a process, and
-so do all recognizers: the processor time of each is shown, so that it is seen which one set the limit.
+so do all recognizers: the processor time of each is shown, so that it is seen which one set the limit. Beside
+the broker as it is stands one whose recognizers have one piece of work at a time (`recognition.credits`).
 
     python -m benchmarks.broker [--quick] [--json FILE]
 """
@@ -36,6 +37,7 @@ from tests.support.process_group import ProcessGroup, a_site, machine_cpu_s, thr
 from turnstile.io.bus.nodes import Bus
 from turnstile.io.site.machine import cores
 from turnstile.protocol.messages import Beat
+from turnstile.site.recognition import RecognitionSettings
 from turnstile.site.settings import CameraSettings, Site
 
 FRAME_BYTES = 50_000
@@ -44,9 +46,10 @@ SATURATED = 0.9
 
 SIZES = tuple((cameras, recognizers) for cameras in (1, 8, 64) for recognizers in (1, 8, 64))
 QUICK_SIZES = ((1, 1), (8, 8))
-CAMERAS_OF_ONE, AT_A_TIME = 64, (1, 2, 8)
 FLOODS = ((1, 8), (8, 8), (64, 8))
 QUICK_FLOODS = ((8, 8),)
+
+AT_A_TIME = RecognitionSettings().credits
 
 Size = tuple[int, int]
 """Numbers of cameras and of recognizers."""
@@ -80,9 +83,9 @@ SetUp = Callable[[ProcessGroup, bytes, int, int], Started]
 
 
 def through_broker(
-    processes: ProcessGroup, jpeg: bytes, cameras: int, recognizers: int, *, at_a_time: int = 1
+    processes: ProcessGroup, jpeg: bytes, cameras: int, recognizers: int, *, at_a_time: int = AT_A_TIME
 ) -> Started:
-    """Let frames go through the broker; each recognizer takes so many at a time."""
+    """Let frames go through the broker; each recognizer takes so many at a time at most."""
     site, pid = a_broker(processes, cameras)
     ports = Ports(
         ingress=site.broker.ingress, egress=site.broker.egress, cameras=cameras, recognizers=recognizers
@@ -116,6 +119,7 @@ def through_imagezmq(processes: ProcessGroup, jpeg: bytes, cameras: int, recogni
 
 WAYS: dict[str, SetUp] = {
     "broker": through_broker,
+    "one at a time": partial(through_broker, at_a_time=1),
     "zmq.proxy": through_proxy,
     "imagezmq": through_imagezmq,
 }
@@ -223,7 +227,7 @@ def flood(jpeg: bytes, cameras: int, recognizers: int, *, seconds: float) -> Flo
             ingress=site.broker.ingress, egress=site.broker.egress, cameras=cameras, recognizers=recognizers
         )
         tally = a_tally()
-        processes.spawn("recognizers", recognizers_that_reply, ports, at_a_time=1)
+        processes.spawn("recognizers", recognizers_that_reply, ports, at_a_time=AT_A_TIME)
         processes.spawn("cameras", cameras_flooding, ports, tally, jpeg=jpeg)
         await_flow(Started(pids={}, tally=tally), processes)
         began_s = sum(thread_cpu_s(pid).values())
@@ -311,30 +315,6 @@ def compare(report: Report, sizes: Sequence[Size], *, rounds: int, seconds: floa
     )
 
 
-def compare_credits(report: Report, *, rounds: int, seconds: float) -> None:
-    """Print what one recognizer gets if it takes more than one frame at a time, as behind a proxy it does."""
-    jpeg = a_jpeg(FRAME_BYTES)
-    ways: dict[str, SetUp] = {
-        f"{count} at a time": partial(through_broker, at_a_time=count) for count in AT_A_TIME
-    }
-    ways["zmq.proxy"] = through_proxy
-    flows = {
-        way: measure(set_up, jpeg, CAMERAS_OF_ONE, 1, rounds=rounds, seconds=seconds)
-        for way, set_up in ways.items()
-    }
-    report.table(
-        f"{CAMERAS_OF_ONE} cameras and one recognizer, by how many frames it takes at a time",
-        ("way", "frames a second", "us a frame between", "of zmq.proxy", "limit"),
-        [
-            (
-                *(way, flow.frames_per_s, flow.cpu_us),
-                *(flow.frames_per_s / flows["zmq.proxy"].frames_per_s, flow.limit),
-            )
-            for way, flow in flows.items()
-        ],
-    )
-
-
 def overwhelm(report: Report, sizes: Sequence[Size], *, seconds: float) -> None:
     """Print what the broker takes in when cameras do not wait."""
     jpeg = a_jpeg(FRAME_BYTES)
@@ -378,10 +358,9 @@ def main() -> int:
         "result, work and result); imagezmq's request and reply have nothing between. Where all cores are "
         "the limit, or a process other than the one between, that one could carry more than is shown. Behind "
         "the proxy a recognizer has the frames of all cameras before it. The broker keeps them, as newer "
-        "ones may come, so with few recognizers it waits for each answer."
+        f"ones may come, but for what is on its way: up to {AT_A_TIME} pieces of work a recognizer, as far "
+        "as the way takes longer than the work. One at a time, it waits for each answer."
     )
-    if not options.quick:
-        compare_credits(report, rounds=rounds, seconds=seconds)
     overwhelm(report, QUICK_FLOODS if options.quick else FLOODS, seconds=2 * seconds)
     return report.finish()
 

@@ -31,7 +31,6 @@ STUCK_S = 0.5
 """Without a result for so long, frames count as lost and are said again."""
 
 _DRAIN = 256
-_NO_TIMINGS = Timings()
 
 Tally = Any
 """Two shared `c_uint64`: frames said and frames answered, for whoever measures."""
@@ -81,7 +80,7 @@ class _Recognizer:
     sub: "zmq.Socket[bytes]"
     push: "zmq.Socket[bytes]"
     at_a_time: int
-    """How much work it takes at a time; 0 behind a proxy, which does not ask."""
+    """How much work it takes at a time at most; 0 behind a proxy, which does not ask."""
     version: str = ""
     ready_at: float = 0.0
 
@@ -92,7 +91,8 @@ class _Recognizer:
         )
         self._say("ready.", encode(ready))
 
-    def answer(self, work: Work | Frame) -> None:
+    def answer(self, work: Work | Frame, began_s: float) -> None:
+        """Answer, and say as a real one does how long that took since it began with the message."""
         token = work.token if isinstance(work, Work) else ""
         result = Result(
             token=token,
@@ -103,7 +103,7 @@ class _Recognizer:
             captured_ns=work.captured_ns,
             gallery_version=self.version,
             faces=(),
-            timings=_NO_TIMINGS,
+            timings=Timings(total_ms=(time.perf_counter() - began_s) * 1e3),
             credits=self.at_a_time,
         )
         self._say("result." if token else topic("result", work.camera), encode(result))
@@ -184,15 +184,17 @@ def recognizers_that_reply(channel: Channel, ports: Ports, *, at_a_time: int) ->
 
 
 def _serve(recognizer: _Recognizer) -> None:
+    began_s = time.perf_counter()
     for message in _drain(recognizer.sub):
         match message:
             case Work() | Frame():
-                recognizer.answer(message)
+                recognizer.answer(message, began_s)
                 recognizer.ready_at = time.monotonic()
             case People():
                 recognizer.version = message.version
             case _:
                 pass
+        began_s = time.perf_counter()
 
 
 def _repeat_ready(recognizers: Sequence[_Recognizer]) -> None:

@@ -35,6 +35,7 @@ from tests.support.hosts.network import BOTH, Direction, Network, why_not
 from tests.support.hosts.remote_site import CAMERAS, HOSTS, LAB, NEWCOMER, POOL, SCREEN, RemoteSite
 from tests.support.screens import a_screen
 from turnstile.commands.demo import clip, samples
+from turnstile.site.recognition import RecognitionSettings
 
 COLUMNS = ("", "frames/s", "answers/s", "age p50 ms", "age p95 ms", "longest gap s")
 CUT_COLUMNS = ("", "answers/s", "longest gap s", "display", "Haar looks", "answered s", "live s")
@@ -202,7 +203,7 @@ def _losses(trial: _Trial) -> list[list[Cell]]:
 def _delays(trial: _Trial) -> list[list[Cell]]:
     site, rows = trial.site, []
     with FarAway(site.network, "gate", FAR_PORTS, delay_s=0.05, jitter_s=0.02):
-        for pieces in (1, 3):
+        for pieces in (1, RecognitionSettings().credits):
             site.down("cellar")
             _move_away(site, pieces=pieces)
             began_s = time.monotonic()
@@ -216,7 +217,7 @@ def _delays(trial: _Trial) -> list[list[Cell]]:
 
 
 def _move_away(site: RemoteSite, *, pieces: int) -> None:
-    """Let the recognizers' host reach the broker by the proxy only, and hold so many pieces of work."""
+    """Let the recognizers' host reach the broker by the proxy only, and have so much work at most."""
     file, address = site.folder / "cellar" / "site.yaml", site.network.address("gate")
     document = yaml.safe_load(file.read_text())
     ingress, egress = FAR_PORTS

@@ -71,7 +71,7 @@ def a_recognizer(
             wake_fds=() if wake_fd is None else (wake_fd,),
         ),
         desk=RecognitionDesk(name=name, instance=instance, engine=engine),
-        credits=1,
+        credits=RecognitionSettings().credits,
         heart=Heart(node=name, instance=instance, role="recognizer"),
         stop=Stop(),
     )

@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from tests.support.builders import a_face, a_frame, a_jpeg, a_result, a_template, an_encoding
-from turnstile.dispatch.desk import FORGET_CAMERA_S, DispatchDesk
+from turnstile.dispatch.desk import CONFIRM_EVERY_NS, FORGET_CAMERA_S, DispatchDesk
 from turnstile.dispatch.dispatcher import Job
 from turnstile.dispatch.hints import AtDoor
+from turnstile.dispatch.outbox import SAY_AGAIN_S
+from turnstile.dispatch.round_trips import KEPT
 from turnstile.errors import PictureError, WireError
 from turnstile.people.encodings import Unencoded
 from turnstile.protocol.messages import Picture, Taken, Work
@@ -180,8 +182,39 @@ def test_an_answer_is_confirmed_with_the_next_work_or_by_itself() -> None:
     ((_, more),) = desk.due(3 * MS)
     assert isinstance(more, Work)
     assert more.taken == work.token
-    assert desk.confirmations() == [Outgoing(RECOGNIZER, Taken(token="01"))]
-    assert desk.confirmations() == []
+    assert desk.confirmations(3 * MS) == [Outgoing(RECOGNIZER, Taken(token="01"))]
+    assert desk.confirmations(200 * MS) == []
+
+
+def test_confirmations_wait_a_while_for_work_that_says_it_too() -> None:
+    """A recognizer that gets the next frame soon is not woken for nothing, and none repeats its answer."""
+    desk = a_desk()
+    desk.confirm(a_result(token="01"))
+    assert len(desk.confirmations(3 * MS)) == 1
+    desk.confirm(a_result(token="02"))
+    assert desk.confirmations(3 * MS + CONFIRM_EVERY_NS - 1) == []
+    assert len(desk.confirmations(3 * MS + CONFIRM_EVERY_NS)) == 1
+    assert CONFIRM_EVERY_NS < SAY_AGAIN_S * 1e9 / 2
+
+
+def test_a_recognizer_gets_as_much_at_a_time_as_its_line_is_long() -> None:
+    """One piece at first, however many it takes; and again after its connection closed."""
+    desk, now_ns, most = a_desk(), 0, []
+    for turn in range(3 * KEPT):
+        assert desk.ready(RECOGNIZER, most=3, now_ns=now_ns)
+        for door in "abcd":
+            desk.take(a_frame(camera=door, instance=door, seq=turn + 1), now_ns)
+        works = [one.message for one in desk.due(now_ns)]
+        most.append(len(works))
+        now_ns += 100 * MS
+        for work in works:
+            assert isinstance(work, Work)
+            desk.recognized(a_result(work=work), now_ns)
+    assert (most[0], most[-1]) == (1, 3)
+    assert desk.left(RECOGNIZER) == []
+    desk.joined(RECOGNIZER)
+    assert desk.ready(RECOGNIZER, most=3, now_ns=now_ns)
+    assert len(desk.due(now_ns)) == 1
 
 
 def test_an_answer_of_the_wrong_kind_is_refused() -> None:

@@ -125,6 +125,18 @@ def test_a_cameras_next_frame_can_wait_while_recognizers_do_not_need_it() -> Non
     assert not pool.can_wait("a")
 
 
+def test_recognizers_that_would_have_nothing_to_do_are_known() -> None:
+    """Frames that were held back while all had work are looked at then."""
+    pool = a_pool("r1", "r2", "r3", credits=2)
+    offer(pool, "a")
+    assert pool.without_work == 2
+    pool.assign(0)
+    assert pool.without_work == 2
+    offer(pool, "a", "b")
+    offer_pictures(pool, "p")
+    assert pool.without_work == 0
+
+
 def test_urgent_cameras_come_first_and_do_not_starve_others() -> None:
     """Somebody undecided is in view there; one in three frames is of a camera where somebody may come."""
     pool, served = a_pool("r1"), []
@@ -176,6 +188,37 @@ def test_nobody_gets_more_than_his_credits() -> None:
     for _ in range(3):
         pool.ready("r1", credits=2)
         assert pool.assign(0) == []
+
+
+def test_a_second_piece_goes_to_nobody_while_another_has_nothing_to_do() -> None:
+    """Whoever became free first; and a piece knows whether it was handed out alone."""
+    pool = a_pool("r1", "r2", credits=2)
+    offer(pool, "a", "b", "c", "d", "e")
+    made = pool.assign(0)
+    assert [(one.recognizer, one.is_alone) for one in made] == [
+        ("r1", True),
+        ("r2", True),
+        ("r1", False),
+        ("r2", False),
+    ]
+    for one in (made[0], made[2], made[1]):
+        pool.finish(one.token, one.recognizer)
+        pool.ready(one.recognizer, credits=2)
+    assert [one.recognizer for one in pool.assign(0)] == ["r1"]
+
+
+def test_who_has_a_picture_gets_nothing_besides() -> None:
+    """A frame would wait long behind it, and a picture behind frames might be blamed for one of them."""
+    pool = a_pool("r1", credits=3)
+    offer_pictures(pool, "p", "q")
+    offer(pool, "a")
+    (picture,) = pool.assign(0)
+    assert picture.job.kind == "picture"
+    pool.finish(picture.token, "r1")
+    pool.ready("r1", credits=3)
+    assert keys(pool.assign(0)) == ["a"]
+    offer(pool, "b")
+    assert keys(pool.assign(0)) == ["b"]
 
 
 def test_a_finished_piece_brings_no_credit_by_itself() -> None:

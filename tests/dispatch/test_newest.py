@@ -68,7 +68,10 @@ def test_what_nobody_needs_yet_is_held_back_and_the_newest_of_each_sender_kept()
     intake.put("frame.gate.", 1, 7, lambda _: False)
     assert (intake.take(lambda _: False), intake.take(lambda _: False), intake.dropped) == (7, None, 2)
     intake.put("frame.door.", 1, 8, waiting.__contains__)
-    assert intake.take_all_held() == [8]
+    assert intake.take_some_held(0) == []
+    assert intake.take_some_held(1) == [8]
+    intake.put("frame.door.", 1, 8, waiting.__contains__)
+    assert intake.take_some_held() == [8]
     intake.watched.note("frame.", subscribed=True)
     intake.put("frame.door.", 1, 9, waiting.__contains__)
     assert intake.take(waiting.__contains__) == 9

@@ -18,6 +18,7 @@ from turnstile.dispatch.dispatcher import Assignment, Dispatcher, Job
 from turnstile.dispatch.gate import Gate
 from turnstile.dispatch.hints import AtDoor, Hints
 from turnstile.dispatch.incumbents import Incumbents
+from turnstile.dispatch.round_trips import RoundTrips
 from turnstile.errors import PictureError, WireError
 from turnstile.people.encodings import Unencoded, is_encoding
 from turnstile.protocol.fields import Timings
@@ -29,6 +30,9 @@ from turnstile.site.settings import BrokerSettings
 
 PICTURE_LEASE_S = 20.0
 FORGET_CAMERA_S = 3600.0
+
+CONFIRM_EVERY_NS = 100_000_000
+"""How often to confirm answers that no work has confirmed since; they are repeated after five times that."""
 
 
 class Handout(NamedTuple):
@@ -71,6 +75,10 @@ class DispatchDesk:
     """Cameras of doors that want to know how likely the faces of the next frame are alive."""
     _unconfirmed: dict[str, list[str]] = field(default_factory=dict)
     """Recognizer → the tokens of its answers that it does not know of yet."""
+    _confirm_ns: int = 0
+    """When to confirm what is left."""
+    _trips: dict[str, RoundTrips] = field(default_factory=dict)
+    """Of each recognizer that listens."""
     _headers: dict[str, SeenHeader] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -148,8 +156,11 @@ class DispatchDesk:
         recognizer = work_topic(answer.name, answer.instance)
         self._unconfirmed.setdefault(recognizer, []).append(answer.token)
 
-    def confirmations(self) -> list[Outgoing]:
-        """Return what to tell recognizers that got no work since, which would say it too."""
+    def confirmations(self, now_ns: int) -> list[Outgoing]:
+        """Return what to tell recognizers that got no work for a while, which would say it too."""
+        if now_ns < self._confirm_ns or not self._unconfirmed:
+            return []
+        self._confirm_ns = now_ns + CONFIRM_EVERY_NS
         unsaid, self._unconfirmed = self._unconfirmed, {}
         return [Outgoing(one, Taken(token=token)) for one, tokens in unsaid.items() for token in tokens]
 
@@ -161,8 +172,22 @@ class DispatchDesk:
         """Note that a recognizer listens to its work topic, if there is room for one more."""
         if len(self.dispatcher.recognizers) < self.limits.max_recognizers:
             self.dispatcher.joined(recognizer)
+            self._trips.setdefault(recognizer, RoundTrips())
         else:
             self.counts["refused_recognizers"] += 1
+
+    def ready(self, recognizer: str, *, most: int, now_ns: int) -> bool:
+        """Note that a recognizer takes up to `most` pieces; return False while its subscription is not seen.
+
+        How many it gets depends on how long the way to it is.
+        """
+        trips = self._trips.get(recognizer)
+        return self.dispatcher.ready(recognizer, credits=trips.credits(most, now_ns) if trips else 1)
+
+    def left(self, recognizer: str) -> list[Job]:
+        """Write off what a recognizer had whose connection closed; return what is now set aside."""
+        self._trips.pop(recognizer, None)
+        return self.dispatcher.left(recognizer)
 
     def recognized(self, result: Result, now_ns: int) -> Recognized | None:
         """Return a result if it is still wanted, and learn from it where the faces are.
@@ -179,6 +204,8 @@ class DispatchDesk:
         if any(face.encoding and not is_encoding(face.encoding) for face in result.faces):
             raise WireError("a face whose encoding is not 128 finite numbers")
         self.counts["results"] += 1
+        if (trips := self._trips.get(assignment.recognizer)) is not None:
+            trips.note(assignment, result.timings.total_ms, now_ns)
         result = msgspec.structs.replace(result, captured_ns=frame.captured_ns, credits=0)
         if result.problem:
             self.counts["bad_frames"] += 1

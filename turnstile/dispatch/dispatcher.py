@@ -5,7 +5,9 @@ Cameras with somebody in view who is not decided about come first.
 Pure: times and tokens are arguments, decisions are values, and the broker sends.
 
 - One slot a camera holds only its newest frame. Older ones are dropped and counted.
-- Enrolment pictures take turns with frames. They take at most half of a pool of two or more.
+- A second piece goes only to a recognizer with credits for it, and while nobody has nothing to do.
+- Enrolment pictures take turns with frames. They take at most half of a pool of two or more. Who has one gets
+  nothing besides: a frame would wait long behind it.
 - Work is written off when its recognizer leaves or its lease ends. It is handed out again if the camera has
   no newer frame.
 - A frame or picture that was written off twice is set aside, so that it cannot kill the whole pool.
@@ -53,6 +55,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     job: Job
     handed_ns: int
     expires_ns: int
+    is_alone: bool = True
+    """Whether its recognizer had nothing else when it was handed out."""
 
 
 @dataclass(kw_only=True)
@@ -69,7 +73,7 @@ class _Recognizer:
 
     @property
     def free(self) -> int:
-        return self.credits - len(self.tokens)
+        return 0 if self.pictures else self.credits - len(self.tokens)
 
 
 class Dispatcher:
@@ -88,8 +92,10 @@ class Dispatcher:
         self._pictures: deque[Job] = deque()
         self._frames_turn = False
         self._recognizers: dict[str, _Recognizer] = {}
-        self._free: dict[str, None] = {}
-        """The recognizers that can take something, those that can for longest first."""
+        self._idle: dict[str, None] = {}
+        """The recognizers that are ready and have nothing, those that have been for longest first."""
+        self._partly: dict[str, None] = {}
+        """Those that have something and can take more, in the same order."""
         self._out: dict[str, Assignment] = {}
         self._cameras_out: Counter[str] = Counter()
         """How many frames of each are being recognized."""
@@ -120,18 +126,26 @@ class Dispatcher:
         """Return how many pictures wait or are being encoded."""
         return len(self._pictures) + sum(one.job.kind == "picture" for one in self._out.values())
 
+    @property
+    def room(self) -> int:
+        """Return how many pieces of work recognizers can take."""
+        return sum(self._recognizers[one].free for one in (*self._idle, *self._partly))
+
+    @property
+    def without_work(self) -> int:
+        """Return how many recognizers would have nothing to do if all that waits were handed out."""
+        return max(0, len(self._idle) - len(self._slots) - len(self._pictures))
+
     def can_wait(self, camera: str) -> bool:
         """Tell whether a camera's next frame is not needed yet.
 
         An earlier one waits, or is being recognized and no recognizer is free for the next.
         """
-        return camera in self._slots or (not self._free and self._cameras_out[camera] > 0)
+        return camera in self._slots or (not (self._idle or self._partly) and self._cameras_out[camera] > 0)
 
     def due_cameras(self) -> list[str]:
         """Return the cameras whose frames are handed out next, if no pictures are."""
-        if not (self._free and self._slots):
-            return []
-        return list(islice(self._in_turn(), sum(self._recognizers[one].free for one in self._free)))
+        return list(islice(self._in_turn(), self.room)) if self._slots else []
 
     def offer_frame(self, job: Job) -> None:
         """Put a camera's newest frame into its slot; the one it replaces is dropped."""
@@ -193,7 +207,8 @@ class Dispatcher:
                 self._cut_off[token] = self._out[token]
         given_up = [aside for token in tokens for aside in self._write_off(token)]
         del self._recognizers[recognizer]
-        self._free.pop(recognizer, None)
+        self._idle.pop(recognizer, None)
+        self._partly.pop(recognizer, None)
         return given_up
 
     def expire(self, now_ns: int) -> list[Job]:
@@ -227,8 +242,8 @@ class Dispatcher:
     def assign(self, now_ns: int) -> list[Assignment]:
         """Hand out as much as there are jobs and credits, and return what to send to whom."""
         made: list[Assignment] = []
-        while self._free and (job := self._next_job()) is not None:
-            made.append(self._hand_out(job, next(iter(self._free)), now_ns))
+        while (free := self._idle or self._partly) and (job := self._next_job()) is not None:
+            made.append(self._hand_out(job, next(iter(free)), now_ns))
         return made
 
     def forget_camera(self, camera: str) -> None:
@@ -240,13 +255,17 @@ class Dispatcher:
 
     def _note_free(self, recognizer: str) -> None:
         """Note whether a recognizer can take something, after anything that may have changed it."""
-        if self._recognizers[recognizer].free > 0:
-            self._free.setdefault(recognizer)
+        worker = self._recognizers[recognizer]
+        here, elsewhere = (self._partly, self._idle) if worker.tokens else (self._idle, self._partly)
+        elsewhere.pop(recognizer, None)
+        if worker.free > 0:
+            here.setdefault(recognizer)
         else:
-            self._free.pop(recognizer, None)
+            here.pop(recognizer, None)
 
     def _next_job(self) -> Job | None:
-        if self._pictures and self._has_room_for_picture() and not (self._frames_turn and self._slots):
+        frames_turn = not self._idle or (self._frames_turn and self._slots)
+        if self._pictures and not frames_turn and self._has_room_for_picture():
             self._frames_turn = True
             return self._pictures.popleft()
         self._frames_turn = False
@@ -278,22 +297,23 @@ class Dispatcher:
         return self._slots.pop(camera)
 
     def _hand_out(self, job: Job, recognizer: str, now_ns: int) -> Assignment:
+        worker = self._recognizers[recognizer]
         assignment = Assignment(
             token=self._new_token(),
             recognizer=recognizer,
             job=job,
             handed_ns=now_ns,
             expires_ns=now_ns + self._lease_ns[job.kind],
+            is_alone=not worker.tokens,
         )
         self._out[assignment.token] = assignment
         if job.kind == "frame":
             self._cameras_out[job.key] += 1
         if self._cut_off:
             self._cut_off = {token: one for token, one in self._cut_off.items() if not _same(one.job, job)}
-        worker = self._recognizers[recognizer]
         worker.tokens.add(assignment.token)
         worker.pictures += job.kind == "picture"
-        del self._free[recognizer]
+        self._partly.pop(recognizer, None)
         self._note_free(recognizer)
         self.counts[f"{job.kind}s_handed_out"] += 1
         return assignment

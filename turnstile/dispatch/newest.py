@@ -9,6 +9,7 @@ replaces nothing of another: who that is has not been checked yet.
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Generic, TypeVar
 
 MAX_QUEUED = 512
@@ -144,9 +145,9 @@ class Intake(Generic[T]):
         """Take what is held back under a topic, the newest of each of its senders."""
         return list(self._held.pop(about, {}).values())
 
-    def take_all_held(self) -> list[T]:
-        """Take all that is held back."""
-        return [one for about in list(self._held) for one in self.take_held(about)]
+    def take_some_held(self, cameras: int | None = None) -> list[T]:
+        """Take what is held back of so many cameras, or of all."""
+        return [one for about in list(islice(self._held, cameras)) for one in self.take_held(about)]
 
     def _is_needed(self, about: str, can_wait: Callable[[str], bool]) -> bool:
         return about in self.watched or not can_wait(about[len("frame.") : -1])

@@ -49,10 +49,10 @@ class RecognitionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """Accelerated engine: what faces of frames are encoded in. ``auto`` measures once what is fastest on this
     machine; none loses accuracy (docs/decisions/0016-precision-by-measurement.md). ``bfloat16`` needs a
     processor that has it. Enrolment pictures are always encoded in float32."""
-    credits: Annotated[int, Meta(ge=1, le=64)] = 1
-    """Pieces of work a recognizer holds at a time. More than 1 makes frames older (p50 68 ms against 18 at
-    2 credits, measured); worth it only where transfer takes as long as recognition: over a line of 50 ms each
-    way, 3 credits gave 15.9 answers a second instead of 6.3 (`benchmarks.multihost`, 2026-11)."""
+    credits: Annotated[int, Meta(ge=1, le=64)] = 8
+    """Most pieces of work a recognizer has at a time. It gets a second one only where the way to it and back
+    takes as long as its work, as over a slow line: the broker measures it
+    (docs/decisions/0024-as-many-credits-as-the-line-is-long.md). 1 forbids it."""
 
     def __post_init__(self) -> None:
         """Refuse policies that the engine does not know, and mixtures that cannot be compared."""

@@ -195,7 +195,7 @@ class PeopleDesk:
         recognizer, version = work_topic(ready.name, ready.instance), self.enrolment.made.gallery.version
         if not self.enrolment.in_use:
             return []
-        if not self.dispatch.dispatcher.ready(recognizer, credits=ready.credits):
+        if not self.dispatch.ready(recognizer, most=ready.credits, now_ns=now_ns):
             return []
         sent, sent_ns = self._sent.get(recognizer, ("", 0))
         if ready.gallery_version == version or (sent == version and now_ns - sent_ns <= RESEND_NS):
