@@ -66,6 +66,7 @@ def test_a_message_of_endless_parts_ends_its_connection(
     with closing(RawPeer(port(sockets.pull), b"PUSH")) as peer:
         assert parts_sent(peer, sockets, PART, at_most=400) < 100
     assert sockets.unfinished.cut == 1
+    assert "a peer at 127.0.0.1 port" in caplog.text
     assert "that are no whole message; its connection is closed" in caplog.text
 
 

@@ -139,7 +139,7 @@ def _received(fd: int, ports: set[int]) -> tuple[int, tuple[str, int], int] | No
         peer = connection.getpeername()
         told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
         (received,) = struct.unpack_from("=Q", told, _BYTES_RECEIVED_AT)
-        return name[1], (peer[0], peer[1]), received
+        return name[1], (peer[0].removeprefix("::ffff:"), peer[1]), received
 
     try:
         return _on(fd, ask)
@@ -150,9 +150,11 @@ def _received(fd: int, ports: set[int]) -> tuple[int, tuple[str, int], int] | No
 def _on(fd: int, act: Callable[[socket.socket], T]) -> T:
     """Do something with libzmq's own descriptor, which stays open.
 
-    Whatever it is, it is taken for one of TCP: to find out would take four more system calls.
+    Whatever it is, it is taken for one of TCP: to find out would take four more system calls. AF_INET6 fits
+    both kinds of addresses. With AF_INET Python reads half of an IPv6 address from memory that nobody set, so
+    the peer seemed to be another at times, and all that had come counted as unfinished.
     """
-    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, fd)
+    connection = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, fd)
     try:
         return act(connection)
     finally:
