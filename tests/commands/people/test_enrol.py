@@ -5,6 +5,7 @@ import json
 import stat
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from turnstile.commands.demo import samples
 from turnstile.protocol.messages import Access
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.encode.thumbnails import thumbnail
+from turnstile.vision.engines.engine import Engine
 from turnstile.vision.engines.selection import make_engine
 from turnstile.vision.pictures import checked, decode_frame
 
@@ -54,11 +56,17 @@ def enrolled(config: Path) -> list[str]:
     return sorted(path.name for path in (config.parent / "faces").iterdir())
 
 
+@cache
+def engine() -> Engine:
+    """Return what finds faces, loaded once."""
+    return make_engine(RecognitionSettings())
+
+
 def visit_of(person: str | None, name: str, seq: int) -> Access:
     """Return a visit of the person in a sample picture, with the picture that a recognizer would send."""
     picture = Path(sample(name)).read_bytes()
     frame = decode_frame(checked(picture))
-    (box,) = make_engine(RecognitionSettings()).analyse(picture).boxes_px
+    (box,) = engine().analyse(picture).boxes_px
     access = an_access(seq, person=person, decided_ns=time.time_ns(), thumbnail=thumbnail(frame, box))
     return access if person else msgspec.structs.replace(access, verdict="denied")
 
