@@ -36,7 +36,7 @@ _OF_STRANGERS = (Reason.UNKNOWN, Reason.TOO_MANY_TRIES)
 
 @dataclass(kw_only=True)
 class StrangerEar:
-    """Hears of decisions in the broker's loop, and has the visits of unknown people kept."""
+    """Is told of decisions in the broker's loop, and has the visits of unknown people kept."""
 
     keep: Callable[[UnknownVisit], None]
     engine: str
@@ -98,7 +98,6 @@ class UnknownsRequests:
 
     async def name(self, request: Request, wish: NameUnknowns) -> AnyAnswer:
         """Enrol them as one person by their best pictures."""
-        self.pictures.require_record()
         since = self.pictures.gone.since(wish.person)
         visits = await self._visits(request, wish.unknowns)
         doubt = "" if wish.anyway else await in_thread(lambda: self._doubt(wish, visits))
@@ -130,9 +129,7 @@ class UnknownsRequests:
 
     async def ignore(self, request: Request, wish: IgnoreUnknowns) -> AnyAnswer:
         """Show them no more, or again."""
-        self.pictures.require_record()
-        visits = await self._visits(request, wish.unknowns)
-        events = [one.event for one in visits]
+        events = [one.event for one in await self._visits(request, wish.unknowns)]
         await in_thread(lambda: self.store.ignore(events, undo=wish.undo), "unknowns")
         done = "shown again" if wish.undo else "ignored"
         await PutOnRecord(words=f"chose that who was seen in event {events[-1]} is {done}")
@@ -140,9 +137,7 @@ class UnknownsRequests:
 
     async def discard(self, request: Request, wish: DiscardUnknowns) -> AnyAnswer:
         """Delete what is kept of them."""
-        self.pictures.require_record()
-        visits = await self._visits(request, wish.unknowns)
-        events = [one.event for one in visits]
+        events = [one.event for one in await self._visits(request, wish.unknowns)]
         await in_thread(lambda: self.store.discard(events), "unknowns")
         await PutOnRecord(words=f"discarded who was seen in event {events[-1]}")
         return Done(words="nothing is kept of them any more")
@@ -162,6 +157,12 @@ class UnknownsRequests:
             self.store.keep(visit, self.now_ns())
 
     async def _visits(self, request: Request, ids: Sequence[str]) -> list[UnknownVisit]:
+        """Return the visits that a wish changes, oldest first.
+
+        Raises:
+            TurnstileError: none is kept, the account sees none, or the change could not be put on record.
+        """
+        self.pictures.require_record()
         found = await in_thread(lambda: self.store.visits_of(ids), "unknowns")
         mine = _at_doors(found, request)
         if not mine:
