@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -285,6 +286,27 @@ def test_a_slow_request_is_cut_off(pages: ServedPages) -> None:
     """Before headers, in them, and in a body."""
     assert pages.send_raw(*BEGINNINGS) == [b""] * len(BEGINNINGS)
     assert pages.connections.closed >= len(BEGINNINGS)
+
+
+def test_a_connection_whose_form_came_waits_anew(pages: ServedPages) -> None:
+    """A browser sends a form again if its connection ends unanswered, and an invitation is good once."""
+    pages.connections.at_most = 2
+    with ExitStack() as stack:
+        first, second, third = (HTTPConnection("127.0.0.1", pages.port, timeout=30) for _ in range(3))
+        for one in (first, second, third):
+            stack.callback(one.close)
+
+        def ask(one: HTTPConnection, method: str = "GET") -> int:
+            one.request(method, "/sign-in", "name=Ada" if method == "POST" else None, sent)
+            answer = one.getresponse()
+            answer.read()
+            return answer.status
+
+        sent = {**pages.headers(), "Content-Type": "application/x-www-form-urlencoded"}
+        assert (ask(first), ask(second), ask(first, "POST"), ask(third)) == (200, 200, 403, 200)
+        assert second.sock is not None
+        assert second.sock.recv(1) == b""
+        assert ask(first) == 200
 
 
 def test_sockets_without_end_disturb_nobody(pages: ServedPages) -> None:

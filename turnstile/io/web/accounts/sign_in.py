@@ -192,7 +192,10 @@ class SignInPages:
         return answer
 
 
-NOT_INVITED = "This invitation was used, or its time is over. Ask for another one."
+NOT_INVITED = (
+    "This invitation was used, or its time is over. If you have set a password by it, sign in. "
+    "Else ask for another one."
+)
 
 
 def text(form: FormData, name: str) -> str:

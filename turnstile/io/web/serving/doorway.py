@@ -6,6 +6,7 @@ that keep browsers from being talked into anything.
 
 import asyncio
 import hmac
+from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -115,10 +116,12 @@ class BodyRules:
             if int(Headers(scope=scope).get("content-length", "0")) > at_most:
                 await PlainTextResponse(_too_large(at_most) + "\n", 413)(scope, receive, send)
                 return
-            await self._app(scope, _bounded(receive, at_most), send)
+            bounded = _bounded(receive, at_most, lambda: self._connections.prolong(scope["state"]["peer"]))
+            await self._app(scope, bounded, send)
 
 
-def _bounded(receive: Receive, at_most: int) -> Receive:
+def _bounded(receive: Receive, at_most: int, came: Callable[[], None]) -> Receive:
+    """Bound a body, and call `came` once it is complete."""
     got = 0
     ends_s = asyncio.get_running_loop().time() + BODY_S
     complete = False
@@ -136,6 +139,8 @@ def _bounded(receive: Receive, at_most: int) -> Receive:
         complete = not message.get("more_body", False)
         if got > at_most:
             raise HTTPException(413, _too_large(at_most), {"Connection": "close"})
+        if complete:
+            came()
         return message
 
     return receive_bounded

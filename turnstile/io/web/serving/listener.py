@@ -1,8 +1,9 @@
 """Open connections, bounded: by address and in all, however many knock.
 
 A connection that has not sent what is asked of it within seconds is closed, whatever it does meanwhile: the
-handshake of TLS, headers and a sign-in count alike. Where there are too many, the one goes that has waited
-longest. A connection that answers somebody who is signed in is never closed for another.
+handshake of TLS, headers and a sign-in count alike. The seconds begin anew when all of a form came. Where
+there are too many, the one goes that has waited longest. A connection that answers somebody who is signed in
+is never closed for another.
 
 uvicorn has no time limit for headers, and counts nothing before the handshake; so connections are counted
 where they are accepted.
@@ -83,6 +84,17 @@ class Connections:
             found.since_s = time.monotonic()
             with contextlib.suppress(KeyError):
                 self._open.move_to_end(peer)
+
+    def prolong(self, peer: Peer) -> None:
+        """Let a connection wait anew: all of a form came.
+
+        A browser sends a form a second time if the connection ends before the answer, and an invitation or a
+        code is good once.
+        """
+        found = self._open.get(peer)
+        if found is not None:
+            found.since_s = time.monotonic()
+            self._open.move_to_end(peer)
 
     def sweep(self, now_s: float) -> None:
         """Close what waits for too long; call it about once a second."""
