@@ -136,6 +136,7 @@ def face_recognition_as_it_comes() -> Analyse:
                 Box(left=place[3], top=place[0], right=place[1], bottom=place[2]) for place in places
             ),
             encodings=np.asarray(encodings, np.float32).reshape(-1, 128),
+            turns=(0.0,) * len(places),
             sharpness=(0.0,) * len(places),
             decode_ms=(decoded - started) * 1e3,
             detect_ms=(detected - decoded) * 1e3,

@@ -92,7 +92,7 @@ def chips_of(file: Path) -> Chips:
     detector, _ = _tools()
     picture = picture_of(file)
     box, _ = _face_in_the_middle(detector, picture)
-    chips = Landmarks().chips(picture, [box], paddings=(0.25,))[0]
+    (chips,), _ = Landmarks().chips(picture, [box], paddings=(0.25,))
     return np.concatenate([chips, chips[:, :, ::-1]])
 
 

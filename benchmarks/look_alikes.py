@@ -188,7 +188,13 @@ def granted_as(verdicts: Sequence[Access]) -> str | None:
 def looks_of(visit: Floats) -> Iterator[Look]:
     """Give the frames of a visit."""
     for encoding in visit:
-        yield Look(at_s=0.0, boxes_px=(PLACE,), encodings=(encoding.tobytes(),), sharpness=(SHARP,))
+        yield Look(
+            at_s=0.0,
+            boxes_px=(PLACE,),
+            encodings=(encoding.tobytes(),),
+            turns=(0.0,),
+            sharpness=(SHARP,),
+        )
 
 
 def limit_of(half: Stills) -> float:

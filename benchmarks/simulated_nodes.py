@@ -49,7 +49,7 @@ class SleepingEngine:
         self.began.append((jpeg[: 2 + STAMP_BYTES], time.time_ns()))
         if self.work_s:
             time.sleep(self.work_s)
-        return Analysis(boxes_px=(), encodings=np.empty((0, 128), np.float32), sharpness=())
+        return Analysis(boxes_px=(), encodings=np.empty((0, 128), np.float32), turns=(), sharpness=())
 
     def enrol(self, picture_rgb: PictureRgb) -> EncodedFace:
         """Refuse: this engine knows no faces."""

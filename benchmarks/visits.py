@@ -58,6 +58,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     at_s: float
     boxes_px: tuple[Box, ...]
     encodings: tuple[bytes, ...]
+    turns: tuple[float, ...]
     sharpness: tuple[float, ...]
 
 
@@ -274,6 +275,7 @@ def faces_of(look: Look, gallery: Gallery, *, place: int) -> list[Face]:
             limit=match.limit,
             sharpness=look.sharpness[at],
             encoding=look.encodings[at],
+            turn=look.turns[at],
         )
         for at, (box, match) in enumerate(zip(look.boxes_px, gallery.match(encodings), strict=True))
     ]
@@ -305,6 +307,7 @@ def looks_at(path: Path, engine: Engine) -> Iterator[Look]:
             at_s=count / fps,
             boxes_px=analysis.boxes_px,
             encodings=tuple(row.astype("<f4").tobytes() for row in analysis.encodings),
+            turns=analysis.turns,
             sharpness=analysis.sharpness,
         )
         count += 1

@@ -177,6 +177,7 @@ def test_who_leaves_a_locked_door_does_not_lengthen_the_lock() -> None:
     [
         (seen(ANN, size=30), Advice.COME_CLOSER),
         (seen(ANN, sharpness=3), Advice.HOLD_STILL),
+        (seen(ANN, turn=0.5), Advice.LOOK_AT_CAMERA),
         (seen(EVE), Advice.LOOK_AT_CAMERA),
     ],
 )

@@ -11,6 +11,7 @@ from tests.support.crowd import ANN, BOB, EVE, encoding_of, seen
 from turnstile.access.linking import (
     MAX_RECENT,
     SETTLED,
+    TURNED,
     Trail,
     are_one_person,
     are_two_people,
@@ -67,6 +68,25 @@ def test_a_face_far_from_the_mean_of_a_trail_is_somebody_else() -> None:
     farther = msgspec.structs.replace(seen(ANN), encoding=encoding_of(ANN, blur=0.8))
     assert gaps_between([trail], [farther]).to_latest[0, 0] < LINK
     assert linked([trail], [farther]) == ({}, (0,), {0: 0})
+
+
+@pytest.mark.parametrize(
+    ("blur", "left", "turned_before", "turn", "continues"),
+    [
+        (0.55, 100, False, TURNED + 0.01, True),
+        (0.55, 100, True, None, True),
+        (0.55, 100, False, TURNED, False),
+        (0.55, 400, False, TURNED + 0.01, False),
+        (0.8, 100, False, TURNED + 0.01, False),
+    ],
+)
+def test_a_turned_face_in_the_same_place_may_be_farther(
+    blur: float, left: int, *, turned_before: bool, turn: float | None, continues: bool
+) -> None:
+    """As far as one seen badly, whether it turns away or back."""
+    trail = follow(a_trail(ANN), seen(ANN, take=99, turn=0.5 if turned_before else 0.0), person=None)
+    face = seen(ANN, blur=blur, left=left, turn=turn)
+    assert (linked([trail], [face])[0] == {0: 0}) is continues
 
 
 def test_another_name_never_continues_a_trail_with_a_verdict() -> None:

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from tests.support.builders import some_encodings
-from tests.support.crowd import ANN, EVE, SETTINGS, Doorway, seen
+from tests.support.crowd import ANN, BOB, EVE, SETTINGS, Doorway, seen
+from turnstile.access.linking import TURNED_S
 from turnstile.access.visits import MAX_FLEETING
+from turnstile.access.votes import MAX_TURN
 from turnstile.protocol.messages import Face
 from turnstile.protocol.reasons import Reason
 
@@ -101,6 +103,85 @@ def test_passers_by_in_one_place_are_no_visit(doorway: Doorway) -> None:
     doorway.see(times=30)
     assert doorway.verdicts == []
     assert doorway.too_short == 8
+
+
+def away(person: str | None, *, blur: float) -> Face:
+    """Return a face that is turned too far to vote, and so far from the person's own."""
+    return seen(person, as_person=None, blur=blur, turn=MAX_TURN + 0.1)
+
+
+BADLY = 0.55
+"""How far a face may be from a visit's if one of them is turned, and not if both are straight."""
+
+
+def test_a_turned_face_that_is_new_in_every_frame_is_denied_once(doorway: Doorway) -> None:
+    """None of its frames votes, and all are on record."""
+    for frame in range(130):
+        doorway.see(msgspec.structs.replace(flickering(frame), turn=MAX_TURN + 0.1))
+    doorway.see(times=30)
+    assert doorway.verdicts == [DENIED]
+    assert doorway.reasons == [Reason.TURNED_AWAY]
+
+
+def test_who_never_shows_the_face_is_denied_when_she_leaves(doorway: Doorway) -> None:
+    """For a reason of its own, if she was there for as long as others who have an entry."""
+    doorway.see(away(EVE, blur=0.1), times=8)
+    assert doorway.verdicts == []
+    doorway.see(times=30)
+    assert doorway.verdicts == [DENIED]
+    assert doorway.reasons == [Reason.TURNED_AWAY]
+    doorway.see(away(EVE, blur=0.1), times=4)
+    doorway.see(times=30)
+    assert doorway.verdicts == [DENIED]
+
+
+@pytest.mark.parametrize("person", [ANN, EVE])
+def test_who_turns_away_for_seconds_and_leaves_has_one_entry(doorway: Doorway, person: str | None) -> None:
+    """The turned face is as near to the straight one as a face seen badly."""
+    doorway.see(seen(person), times=10)
+    for _ in range(2):
+        doorway.see(away(person, blur=BADLY), times=round(10 * TURNED_S))
+        doorway.see(seen(person))
+    doorway.see(away(person, blur=BADLY), times=round(10 * TURNED_S))
+    doorway.see(times=30)
+    assert doorway.verdicts == [("granted" if person else "denied", person)]
+
+
+def test_who_stays_turned_away_for_longer_is_on_record_again(doorway: Doorway) -> None:
+    """It may be a stranger who is near enough to whoever was granted."""
+    doorway.see(seen(ANN), times=10)
+    doorway.see(away(ANN, blur=BADLY), times=round(10 * TURNED_S) + 9)
+    doorway.see(times=30)
+    assert doorway.verdicts == [GRANTED_ANN, DENIED]
+
+
+def test_who_comes_with_a_turned_head_and_looks_at_the_camera_has_one_entry(doorway: Doorway) -> None:
+    """And is granted at once."""
+    doorway.see(away(ANN, blur=BADLY), times=20)
+    doorway.see(seen(ANN), times=3)
+    assert doorway.verdicts == [GRANTED_ANN]
+    doorway.see(times=30)
+    assert doorway.verdicts == [GRANTED_ANN]
+
+
+@pytest.mark.parametrize("person", [ANN, None])
+def test_a_stranger_who_keeps_the_head_turned_behind_somebody_has_an_entry(
+    doorway: Doorway, person: str | None
+) -> None:
+    """Her turned face is far from the face before."""
+    doorway.see(seen(person), times=10)
+    doorway.see(away(BOB, blur=BADLY), times=8)
+    doorway.see(times=30)
+    assert doorway.verdicts == [("granted" if person else "denied", person), DENIED]
+    assert doorway.reasons[-1] is Reason.TURNED_AWAY
+
+
+def test_a_straight_face_as_far_away_is_another_visit(doorway: Doorway) -> None:
+    """So it is with a recognizer that does not measure how far heads are turned."""
+    doorway.see(seen(ANN), times=10)
+    doorway.see(seen(ANN, as_person=None, blur=BADLY), times=10)
+    doorway.see(times=30)
+    assert doorway.verdicts == [GRANTED_ANN, DENIED]
 
 
 @pytest.mark.parametrize("rate", [15, 10])

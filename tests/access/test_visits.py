@@ -7,7 +7,7 @@ from tests.support.builders import START_NS, a_box, a_face, a_stranger
 from tests.support.crowd import ANN, BOB, EVE, SETTINGS, STEP_NS, Doorway, seen
 from turnstile.access.door import MAX_VISITS, Door, asks_network, resumed, visits_of, without_visits_of
 from turnstile.access.visits import MAX_FOLDED
-from turnstile.access.votes import grant
+from turnstile.access.votes import MAX_TURN, grant
 from turnstile.protocol.messages import Face
 from turnstile.protocol.reasons import Reason
 
@@ -164,6 +164,7 @@ def test_frames_that_name_different_people_are_ambiguous(doorway: Doorway) -> No
     [
         (seen(ANN, size=30), Reason.TOO_SMALL),
         (seen(ANN, sharpness=5), Reason.BLURRED),
+        (seen(ANN, turn=MAX_TURN + 0.1), Reason.TURNED_AWAY),
     ],
 )
 def test_faces_seen_badly_do_not_vote(doorway: Doorway, face: object, reason: Reason) -> None:

@@ -37,6 +37,7 @@ from turnstile.protocol.messages import (
     Guide,
     Log,
     Query,
+    Result,
     Rivals,
     Taken,
     Unlock,
@@ -71,7 +72,8 @@ EXAMPLES: list[Message] = [
     ),
     a_picture(),
     msgspec.structs.replace(
-        a_result(msgspec.structs.replace(a_face(), alive=0.75), a_face(None), problem="a problem"), credits=1
+        a_result(msgspec.structs.replace(a_face(), turn=0.25, alive=0.75), a_face(None), problem="a problem"),
+        credits=1,
     ),
     msgspec.structs.replace(a_template(encoding=128 * ONE), looks=some_looks()),
     Taken(token="00ff"),
@@ -185,6 +187,15 @@ def test_a_frame_of_a_camera_that_measures_no_change_is_read() -> None:
     read = decode(msgspec.msgpack.encode(fields))
     assert isinstance(read, Frame)
     assert (read.jpeg, read.change) == (a_frame().jpeg, None)
+
+
+def test_a_result_of_a_recognizer_that_measures_no_turn_is_read() -> None:
+    """Recognizers are renewed one by one: to those of version 5 all heads are straight."""
+    fields = msgspec.msgpack.decode(encode(a_result(a_face()))) | {"t": "result/5"}
+    del fields["faces"][0]["turn"]
+    read = decode(msgspec.msgpack.encode(fields))
+    assert isinstance(read, Result)
+    assert read.faces == (a_face(),)
 
 
 def test_a_beat_with_a_sentence_for_its_state_is_refused() -> None:
@@ -342,7 +353,7 @@ def test_an_error_names_the_path() -> None:
 
 def test_a_published_result_carries_nothing_of_a_face_but_its_place_and_name() -> None:
     """Token, encodings, thumbnails and what the network for liveness said are the broker's."""
-    face = msgspec.structs.replace(a_face(), encoding=128 * ONE, thumbnail=b"jpeg", alive=0.5)
+    face = msgspec.structs.replace(a_face(), encoding=128 * ONE, thumbnail=b"jpeg", turn=0.5, alive=0.5)
     far = a_face(distance=0.51)
     published = for_everybody(a_result(face, far, token="abcd"), max_distance=0.5)
     assert published == a_result(a_face(), msgspec.structs.replace(far, person=None), token="")

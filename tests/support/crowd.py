@@ -33,6 +33,7 @@ def seen(
     sharpness: float = 100.0,
     blur: float = 0.05,
     take: int = 0,
+    turn: float | None = None,
 ) -> Face:
     """Return a face of somebody.
 
@@ -46,6 +47,7 @@ def seen(
         sharpness: of its pixels.
         blur: how far its encoding is from the person's own.
         take: another frame has another encoding.
+        turn: of the head, if the recognizer measures it.
     """
     named = person if as_person == "" else as_person
     face = a_face(named or ANN, distance=distance if named else distance + 0.5, left=left, size=size)
@@ -55,6 +57,7 @@ def seen(
         second_distance=face.distance + margin,
         sharpness=sharpness,
         encoding=encoding_of(person, blur=blur, take=take),
+        turn=turn,
     )
 
 

@@ -45,6 +45,7 @@ class FakeEngine:
         return Analysis(
             boxes_px=self.boxes_px,
             encodings=self.encodings,
+            turns=tuple(at / 10 for at in range(len(self.encodings))),
             encoded=self.encoded,
             left_out=self.left_out,
             sharpness=(50.0,) * len(self.boxes_px),

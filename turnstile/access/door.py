@@ -95,8 +95,9 @@ def is_open_place(visits: Mapping[str, Visit], visit: Visit) -> bool:
 
 
 def was_tried(visit: Visit, settings: DecisionSettings) -> bool:
-    """Tell whether a visit that ended undecided becomes an entry: in enough frames."""
-    seen_enough = visit.votes_seen >= settings.votes_needed
+    """Tell whether a visit that ended undecided becomes an entry: in enough frames, turned away or not."""
+    turned_away = visit.reasons.get(Reason.TURNED_AWAY, Grounds()).frames
+    seen_enough = visit.votes_seen + turned_away >= settings.votes_needed
     stayed = visit.in_view_ns >= settings.deny_not_before_s * 1e9
     return visit.verdict is None and seen_enough and stayed
 

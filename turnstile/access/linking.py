@@ -4,6 +4,9 @@ A face is the same person as a trail when their encodings are at most `link_dist
 anywhere in the picture. Otherwise it is somebody else, whatever name both are given: a look-alike has the
 name of the person before. So is a face far from the mean of a trail, though near the latest of it.
 
+A turned head is farther from its own straight face than two frames of one are. So where one of the two is
+turned, and both are in one place, they may be as far apart as a face seen badly, for `TURNED_S`.
+
 Only a face or a trail without an encoding is linked by its place alone, to somebody in view before somebody
 who stood there earlier. Each face continues at most one trail, and each trail has at most one face. The
 nearest pairs go first.
@@ -40,6 +43,15 @@ of LFW's development pictures with mouth and nose covered, 93 % lie within that 
 with one side, the mouth's corner or the chin covered. Means of three frames in which somebody turns her head
 lie within 0.35 (`head_turns`). Of pictures of two people, 1 % lie within it (November 2026)."""
 
+TURNED = 0.2
+"""Heads turned farther than this (`Looks.turn`) are turned: those of 9 % of LFW's development pictures, and
+none of the clips of `benchmarks.visits`. Set on 28 stills of LFW bent as if the head turned by 30 to 50
+degrees: of 168 visits 34 % had two entries, 29 % with 0.25, and 27 % with 0.2 and 0.15 (November 2026)."""
+
+TURNED_S = 4.0
+"""How long a turned head may be so far from the visit that it continues: 0.8 % of strangers are that near to
+somebody else (312 turned heads of LFW). Unmeasured."""
+
 _BY_PLACE = 10.0
 """Cost of a link by place alone: above any link by person."""
 
@@ -63,6 +75,10 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
     """How many these are."""
     person: str | None = None
     """The person its frames were last recognised as; `None` before the first."""
+    turned: bool = False
+    """Whether the newest that was encoded was turned."""
+    strayed_ns: int = 0
+    """For how long the newest have been `strayed`."""
     certain: bool = False
     """A verdict named `person`: a face of another name is somebody else."""
     in_view: bool = True
@@ -143,14 +159,15 @@ def followed(trails: Sequence[Trail], faces: Sequence[Face], *, at_most: int) ->
     return sorted(faces, key=precedence)[:at_most]
 
 
-def follow(trail: Trail, face: Face, *, person: str | None, strayed: bool = False) -> Trail:
+def follow(trail: Trail, face: Face, *, person: str | None, strayed: bool = False, step_ns: int = 0) -> Trail:
     """Return the trail after one more face.
 
     An encoding farther from the mean than a link may be (`strayed`) leads nowhere: else one frame of a
-    look-alike would lead to all others.
+    look-alike would lead to all others. `step_ns` is the time since the result before.
     """
-    encodings, newest = trail.encodings, trail.strayed
+    encodings, newest, turned = trail.encodings, trail.strayed, trail.turned
     if is_encoding(face.encoding):
+        turned = _is_turned(face)
         newest = face.encoding if strayed else b""
         encodings = encodings if strayed else (*encodings, face.encoding)[-MAX_RECENT:]
     return msgspec.structs.replace(
@@ -158,6 +175,8 @@ def follow(trail: Trail, face: Face, *, person: str | None, strayed: bool = Fals
         box_px=face.box_px,
         encodings=encodings,
         strayed=newest,
+        turned=turned,
+        strayed_ns=trail.strayed_ns + step_ns if newest else 0,
         in_view=True,
         person=trail.person if trail.certain or person is None else person,
     )
@@ -214,13 +233,20 @@ def _cost(trail: Trail, face: Face, name: str | None, *, gap: float, link_distan
         return None
     apart = apart_widths(trail.box_px, face.box_px)
     if not np.isnan(gap):
-        return gap / link_distance + min(apart, 1.0) if gap <= link_distance else None
+        turned = (trail.turned or _is_turned(face)) and trail.strayed_ns < TURNED_S * 1e9 and apart < NEAR
+        near = gap <= (_APART if turned else 1.0) * link_distance
+        return gap / link_distance + min(apart, 1.0) if near else None
     return _BY_PLACE + apart + (0.0 if trail.in_view else NEAR) if apart < NEAR else None
 
 
 def is_settled(trail: Trail) -> bool:
     """Tell whether a trail has encodings enough for its mean to be compared."""
     return trail.summed >= SETTLED
+
+
+def _is_turned(face: Face) -> bool:
+    """Tell whether a head is turned; a recognizer that does not measure it sends straight ones."""
+    return face.turn is not None and face.turn > TURNED
 
 
 def _gap_of_means(one: Trail, other: Trail) -> float | None:

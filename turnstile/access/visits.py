@@ -7,8 +7,8 @@ clock, wrong or set, makes a visit longer or shorter.
 - Faces are linked to visits by encoding and place (`turnstile.access.linking`). A face that continues no
   visit begins one. No vote passes from one person to another.
 - A frame votes for the nearest person if that person is at most `max_distance` away and the second-best
-  person is at least `min_margin` farther. Otherwise it votes for unknown. Too small, blurred or late frames
-  do not vote.
+  person is at least `min_margin` farther. Otherwise it votes for unknown. Frames of a face that is too small,
+  blurred or turned away do not vote, nor do late ones.
 - Granted: `votes_needed` of the last `votes_of` votes within `window_s` are for one person, and there is no
   objection. Who is near the limit needs `MORE_VOTES` more, and `deny_not_before_s` in view.
 - With `liveness` ``passive``, a grant waits until the face is known to be alive, or becomes a denial.
@@ -353,7 +353,7 @@ def _see(visit: Visit, sight: _Sight, step: _Step, settings: DecisionSettings) -
             visit = msgspec.structs.replace(visit, sequence=sequence)
     if step.late:
         return visit
-    trail = follow(visit.trail, face, person=ballot.person, strayed=strayed)
+    trail = follow(visit.trail, face, person=ballot.person, strayed=strayed, step_ns=step.step_ns)
     read_ns = visit.read_ns if face.unread else step.came_ns
     return msgspec.structs.replace(visit, trail=trail, reason=ballot.reason, absent_ns=0, read_ns=read_ns)
 

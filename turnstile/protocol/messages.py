@@ -90,6 +90,8 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Little-endian float32 `(128,)`, for the broker, which does not publish it; may be empty."""
     thumbnail: Thumbnail = b""
     """For the broker, which publishes it with a decision only; may be empty."""
+    turn: Distance | None = None
+    """As `Looks.turn`; `None` from a recognizer that does not measure it. For the broker."""
     alive: Share | None = None
     """How likely the face itself is before the camera, if asked (`Work.check_alive`). For the broker."""
     unread: bool = False
@@ -159,7 +161,7 @@ class Picture(Message, frozen=True, kw_only=True, tag="picture/1"):
     data: bytes
 
 
-class Result(Message, frozen=True, kw_only=True, tag="result/5"):
+class Result(Message, frozen=True, kw_only=True, tag="result/6"):
     """What a recognizer saw in a frame; published without some of it (`turnstile.protocol.public`)."""
 
     token: Token
@@ -178,6 +180,10 @@ class Result(Message, frozen=True, kw_only=True, tag="result/5"):
     problem: Text = ""
     """Why the frame could not be recognized; empty when it was."""
     credits: Annotated[int, Meta(ge=0, le=64)] = 0
+
+
+class EarlierResult(Result, frozen=True, kw_only=True, tag="result/5"):
+    """A result of a recognizer that measures no turn yet; it is read as any other."""
 
 
 class Template(Message, frozen=True, kw_only=True, tag="template/2"):
@@ -362,7 +368,9 @@ _OfTheBroker = Work | Picture | Taken | People | Access | Guide | Log | Rivals
 AnyMessage = _OfNodes | _OfTheBroker
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage | EarlierFrame)
+_decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(
+    AnyMessage | EarlierFrame | EarlierResult
+)
 ALL_MESSAGES: tuple[type[Message], ...] = get_args(AnyMessage)
 
 _TAGS = [str(one.__struct_config__.tag) for one in ALL_MESSAGES]

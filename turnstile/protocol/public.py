@@ -13,7 +13,7 @@ def without_nearest(access: Access) -> Access:
 def for_everybody(result: Result, *, max_distance: float) -> Result:
     """Return a result as the broker publishes it: without its token, encodings and thumbnails.
 
-    Nor with what the network for liveness said, which would teach an attacker.
+    Nor with what the network for liveness said, which would teach an attacker, nor with the head's turn.
 
     A face beyond its limit, by default `max_distance`, has no name. So all displays show the site's names,
     whatever their machines know of its settings.
@@ -23,6 +23,8 @@ def for_everybody(result: Result, *, max_distance: float) -> Result:
         limit = max_distance if face.limit is None else face.limit
         near = face.distance is not None and face.distance <= limit
         person = face.person if near else None
-        return msgspec.structs.replace(face, encoding=b"", thumbnail=b"", alive=None, person=person)
+        return msgspec.structs.replace(
+            face, encoding=b"", thumbnail=b"", turn=None, alive=None, person=person
+        )
 
     return msgspec.structs.replace(result, token="", faces=tuple(map(bared, result.faces)))

@@ -16,6 +16,8 @@ class Reason(StrEnum):
     """The face had too few pixels to tell."""
     BLURRED = "blurred"
     """The face was not sharp enough to tell."""
+    TURNED_AWAY = "turned_away"
+    """The head was turned too far from the camera to tell."""
     OUTSIDE_SCHEDULE = "outside_schedule"
     """The person may use this door, at another time."""
     NOT_ALLOWED = "not_allowed"
@@ -52,6 +54,7 @@ WORDS: dict[Reason, str] = {
     Reason.AMBIGUOUS: "looks like two enrolled people",
     Reason.TOO_SMALL: "too far away",
     Reason.BLURRED: "picture not sharp",
+    Reason.TURNED_AWAY: "turned away",
     Reason.OUTSIDE_SCHEDULE: "not at this time",
     Reason.NOT_ALLOWED: "not at this door",
     Reason.BLOCKED: "blocked",
@@ -78,6 +81,7 @@ ADVICE_FOR: dict[Reason, Advice] = {
     Reason.AMBIGUOUS: Advice.LOOK_AT_CAMERA,
     Reason.TOO_SMALL: Advice.COME_CLOSER,
     Reason.BLURRED: Advice.HOLD_STILL,
+    Reason.TURNED_AWAY: Advice.LOOK_AT_CAMERA,
     Reason.RESULT_TOO_OLD: Advice.WAIT,
     Reason.TOO_MANY_TRIES: Advice.WAIT,
 }

@@ -89,6 +89,7 @@ _SENTENCES: dict[Reason, Callable[[VisitEntry, str], str]] = {
     Reason.NO_RECORD: _known("the decision could not be put on record"),
     Reason.TOO_SMALL: _unseen("the face was too small to tell"),
     Reason.BLURRED: _unseen("the face was not sharp enough to tell"),
+    Reason.TURNED_AWAY: _unseen("the head was turned too far from the camera to tell"),
     Reason.RESULT_TOO_OLD: _unseen("recognition took too long for the frames to count"),
     Reason.TOO_MANY_TRIES: _unseen("the door was locked after many tries"),
 }

@@ -58,11 +58,12 @@ class SlowEncoder:
     batches: list[int] = field(default_factory=list)
     """How many faces were encoded together each time."""
 
-    def encode(self, _frame: PictureRgb, boxes: Sequence[Box]) -> Encodings:
-        """Return a row a face, which its box tells."""
+    def encode(self, _frame: PictureRgb, boxes: Sequence[Box]) -> tuple[Encodings, tuple[float, ...]]:
+        """Return a row and a turn a face, which its box tells."""
         self.now_s += self.face_s * len(boxes)
         self.batches.append(len(boxes))
-        return some_encodings(len(POSTER))[[POSTER.index(box) for box in boxes]]
+        places = [POSTER.index(box) for box in boxes]
+        return some_encodings(len(POSTER))[places], tuple(place / 100 for place in places)
 
     def reader(self, *, budget_s: float) -> FaceReader:
         """Return what gives it the faces of frames."""
@@ -73,9 +74,10 @@ class SlowEncoder:
 def test_no_face_is_begun_when_the_time_is_over(budget_s: float, encoded: int) -> None:
     """One is encoded however long it takes; each takes a second here."""
     reader = SlowEncoder(face_s=1.0).reader(budget_s=budget_s)
-    faces, rows = reader.encode_in_time(FRAME, POSTER, [3, 1, 2, 0])
+    faces, rows, turns = reader.encode_in_time(FRAME, POSTER, [3, 1, 2, 0])
     assert faces == tuple(sorted((3, 1, 2, 0)[:encoded]))
     assert np.array_equal(rows, some_encodings(len(POSTER))[list(faces)])
+    assert turns == tuple(face / 100 for face in faces)
 
 
 def test_faces_are_encoded_together_where_half_of_the_time_left_suffices() -> None:
@@ -83,21 +85,21 @@ def test_faces_are_encoded_together_where_half_of_the_time_left_suffices() -> No
     encoder = SlowEncoder(face_s=1.0)
     reader = encoder.reader(budget_s=8.0)
     for _ in range(2):
-        faces, _ = reader.encode_in_time(FRAME, POSTER, range(6))
+        faces, _, _ = reader.encode_in_time(FRAME, POSTER, range(6))
         assert len(faces) == 6
     assert encoder.batches == [1, 3, 2, 4, 2]
 
 
 def test_no_face_costs_no_time() -> None:
     """There is nothing to encode in an empty place."""
-    faces, rows = SlowEncoder(face_s=1.0).reader(budget_s=1.0).encode_in_time(FRAME, POSTER, [])
-    assert (faces, rows.shape) == ((), (0, 128))
+    faces, rows, turns = SlowEncoder(face_s=1.0).reader(budget_s=1.0).encode_in_time(FRAME, POSTER, [])
+    assert (faces, rows.shape, turns) == ((), (0, 128), ())
 
 
 def test_known_faces_are_not_encoded() -> None:
     """The others are, however the order falls out."""
     boxes = [a_box(left=500, size=100), a_box(left=0, size=90)]
-    reader = FaceReader(encode=lambda _, some: some_encodings(len(some)), budget_s=1.0)
+    reader = FaceReader(encode=lambda _, some: (some_encodings(len(some)), (0.1,) * len(some)), budget_s=1.0)
     hint = Hint(boxes_px=tuple(boxes), age_s=0.1, frames_since_full_scan=0, find_only=(1,))
     read = reader.read(FRAME, boxes, hint)
-    assert (read.wanted, read.encoded, read.encodings.shape) == ((0,), (0,), (1, 128))
+    assert (read.wanted, read.encoded, read.encodings.shape, read.turns) == ((0,), (0,), (1, 128), (0.1,))

@@ -11,6 +11,7 @@ from turnstile.commands.demo import samples
 from turnstile.people.quality import in_words, weaknesses
 from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
+from turnstile.vision.encode.landmarks import pose_of
 from turnstile.vision.engines.accelerated import AcceleratedEngine
 from turnstile.vision.pictures import decode_enrolment
 
@@ -34,6 +35,15 @@ def overexposed(picture: PictureRgb) -> PictureRgb:
 def blurred(picture: PictureRgb) -> PictureRgb:
     """Return a picture out of focus."""
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), 14), np.uint8)
+
+
+@pytest.mark.parametrize("degrees", [0, 30, -90])
+@pytest.mark.parametrize(("beside", "below"), [(0.0, 0.7), (0.3, 0.6), (-0.3, 0.6)])
+def test_a_pose_is_measured_in_distances_of_the_eyes(beside: float, below: float, degrees: float) -> None:
+    """However big the face is, and however the head leans; to the left is as far as to the right."""
+    straight = np.array([(-60, 0), (-40, 0), (60, 0), (40, 0), (100 * beside, 100 * below)], np.float64)
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    assert pose_of(straight @ np.array([[c, s], [-s, c]]) + 200) == pytest.approx((abs(beside), below))
 
 
 @pytest.mark.parametrize("name", ["obama.jpg", "obama2.jpg", "biden.jpg"])

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image
 
+from turnstile.access.linking import TURNED
 from turnstile.errors import PictureError
 from turnstile.protocol.fields import Box, Hint, overlap_of
 from turnstile.site.recognition import RecognitionSettings
@@ -51,6 +52,8 @@ def test_it_sees_the_faces_that_the_reference_engine_sees(
         assert max(overlap_of(mine, other) for other in theirs.boxes_px) > 0.4
     assert ours.encodings.shape == (2, 128)
     assert len(ours.sharpness) == 2
+    assert ours.turns == pytest.approx(theirs.turns, abs=0.1)
+    assert max(ours.turns) < TURNED
     assert ours.full_scan
     assert ours.picture_rgb is not None
     assert ours.picture_rgb.shape == two_people.shape

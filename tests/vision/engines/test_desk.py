@@ -70,6 +70,7 @@ def test_faces_have_names_distances_and_a_few_thumbnails(desk: RecognitionDesk, 
     assert faces[0].distance == pytest.approx(0, abs=1e-3)
     assert [bool(face.thumbnail) for face in faces] == [True] * MAX_THUMBNAILS + [False]
     assert faces[1].encoding == engine.encodings[1].tobytes()
+    assert [face.turn for face in faces] == [at / 10 for at in range(len(faces))]
 
 
 def test_faces_are_judged_by_the_network_where_the_broker_asks(

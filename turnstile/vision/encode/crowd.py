@@ -34,6 +34,8 @@ class FacesRead(NamedTuple):
     encoded: tuple[int, ...]
     encodings: Encodings
     """A row for each of `encoded`."""
+    turns: tuple[float, ...]
+    """How far the head of each of these is turned (`Looks.turn`)."""
 
 
 @dataclass(kw_only=True)
@@ -44,8 +46,8 @@ class FaceReader:
     processor's cache. As many are begun together as take half of the time left, by what the last ones took.
     """
 
-    encode: Callable[[PictureRgb, Sequence[Box]], Encodings]
-    """Returns a row a face, `(n, 128)`."""
+    encode: Callable[[PictureRgb, Sequence[Box]], tuple[Encodings, tuple[float, ...]]]
+    """Returns a row a face, `(n, 128)`, and how far each head is turned."""
     budget_s: float
     """No face is begun after so long."""
     clock: Callable[[], float] = time.perf_counter
@@ -63,23 +65,29 @@ class FaceReader:
         wanted, turn = unknown_faces(boxes, hint), secrets.randbelow(2**30)
         height_px, width_px = frame.shape[:2]
         order = to_encode([boxes[at] for at in wanted], width_px=width_px, height_px=height_px, turn=turn)
-        encoded, encodings = self.encode_in_time(frame, boxes, [wanted[at] for at in order])
-        return FacesRead(tuple(wanted), encoded, encodings)
+        encoded, encodings, turns = self.encode_in_time(frame, boxes, [wanted[at] for at in order])
+        return FacesRead(tuple(wanted), encoded, encodings, turns)
 
     def encode_in_time(
         self, frame: PictureRgb, boxes: Sequence[Box], order: Sequence[int]
-    ) -> tuple[tuple[int, ...], Encodings]:
-        """Return which faces were encoded in time, at least one, and a row for each, in order of `boxes`."""
-        rows = [np.empty((0, ENCODING_SIZE), np.float32)]
+    ) -> tuple[tuple[int, ...], Encodings, tuple[float, ...]]:
+        """Return which faces were encoded in time, at least one, in order of `boxes`, with rows and turns."""
+        rows, turns = [np.empty((0, ENCODING_SIZE), np.float32)], list[float]()
         now_s = self.clock()
         until_s, done = now_s + self.budget_s, 0
         while done < len(order) and (not done or now_s < until_s):
             together = order[done:][: max(1, int((until_s - now_s) / 2 / self._face_s))]
-            rows.append(self.encode(frame, [boxes[at] for at in together]))
+            more, turned = self.encode(frame, [boxes[at] for at in together])
+            rows.append(more)
+            turns += turned
             began_s, now_s = now_s, self.clock()
             done, self._face_s = done + len(together), max(1e-6, now_s - began_s) / len(together)
         encoded = np.argsort(order[:done])
-        return tuple(order[at] for at in encoded), np.concatenate(rows)[encoded]
+        return (
+            tuple(order[at] for at in encoded),
+            np.concatenate(rows)[encoded],
+            tuple(turns[at] for at in encoded),
+        )
 
 
 def to_encode(boxes: Sequence[Box], *, width_px: int, height_px: int, turn: int) -> list[int]:

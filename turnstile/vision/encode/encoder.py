@@ -14,7 +14,7 @@ import numpy as np
 from turnstile.people.encodings import ENCODING_SIZE, Encodings
 from turnstile.protocol.fields import Box
 from turnstile.vision.arrays import PictureRgb
-from turnstile.vision.encode.landmarks import Chips, Landmarks
+from turnstile.vision.encode.landmarks import Chips, Landmarks, Points, pose_of
 from turnstile.vision.models import cache
 from turnstile.vision.models.runtime import Network
 
@@ -62,9 +62,16 @@ class Encoder:
 
     def encode(self, picture_rgb: PictureRgb, boxes_px: Sequence[Box]) -> Encodings:
         """Return one row a box: float32 `(n, 128)`."""
+        return self.encode_with_turns(picture_rgb, boxes_px)[0]
+
+    def encode_with_turns(
+        self, picture_rgb: PictureRgb, boxes_px: Sequence[Box]
+    ) -> tuple[Encodings, tuple[float, ...]]:
+        """Return one row a box, float32 `(n, 128)`, and how far each head is turned (`Looks.turn`)."""
         if not boxes_px:
-            return np.empty((0, ENCODING_SIZE), np.float32)
-        return self.encode_chips(self._chips(picture_rgb, boxes_px))
+            return np.empty((0, ENCODING_SIZE), np.float32), ()
+        chips, points = self._chips(picture_rgb, boxes_px)
+        return self.encode_chips(chips), tuple(pose_of(one).turn for one in points)
 
     def encode_with_chips(self, picture_rgb: PictureRgb, box_px: Box) -> tuple[Encodings, Encodings]:
         """Return the row of one face, and the network's own output for each of its chips."""
@@ -83,19 +90,19 @@ class Encoder:
 
     def encode_each_chip(self, picture_rgb: PictureRgb, box_px: Box) -> Encodings:
         """Return the network's own output for each chip of a face, to compare policies."""
-        return self._run(self._chips(picture_rgb, [box_px]))
+        return self._run(self._chips(picture_rgb, [box_px])[0])
 
     def _run(self, chips: Chips) -> Encodings:
         size = self._network.batch or BATCH
         batches = [self._network.run(chips[at : at + size])[0] for at in range(0, len(chips), size)]
         return np.concatenate([np.empty((0, ENCODING_SIZE), np.float32), *batches])
 
-    def _chips(self, picture_rgb: PictureRgb, boxes_px: Sequence[Box]) -> Chips:
-        """Return the chips of all faces; those of a face follow one another."""
-        chips = self.landmarks.chips(picture_rgb, boxes_px, paddings=self._policy.paddings)
+    def _chips(self, picture_rgb: PictureRgb, boxes_px: Sequence[Box]) -> tuple[Chips, tuple[Points, ...]]:
+        """Return the chips of all faces, a face after the other, and the five points of each."""
+        chips, points = self.landmarks.chips(picture_rgb, boxes_px, paddings=self._policy.paddings)
         if self._landmarks_68 is not None:
-            more = self._landmarks_68.chips(picture_rgb, boxes_px, paddings=self._policy.paddings_68)
+            more, _ = self._landmarks_68.chips(picture_rgb, boxes_px, paddings=self._policy.paddings_68)
             chips = np.concatenate([chips, more], axis=1)
         if self._policy.mirrored:
             chips = np.concatenate([chips, chips[:, :, :, ::-1]], axis=1)
-        return chips.reshape(-1, *chips.shape[2:])
+        return chips.reshape(-1, *chips.shape[2:]), points

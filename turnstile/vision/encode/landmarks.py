@@ -1,6 +1,7 @@
 """From a box to face chips: landmarks, and the face cut out upright at a fixed size."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import dlib
 import numpy as np
@@ -20,6 +21,29 @@ MARGIN = 0.75
 Chips = npt.NDArray[np.uint8]
 """uint8 `(n, 150, 150, 3)`, red first."""
 
+Points = npt.NDArray[np.float64]
+"""float64 `(points, 2)`, across and down. Of five: the corners of one eye, of the other one, and the base of
+the nose."""
+
+
+class Pose(NamedTuple):
+    """How a head is held, in distances of the eyes; see `Looks`."""
+
+    turn: float
+    nod: float
+
+
+def pose_of(points: Points) -> Pose:
+    """Return how far the nose lies beside the middle of the eyes, and below it, by five points."""
+    one, other, nose = points[:2].mean(axis=0), points[2:4].mean(axis=0), points[4]
+    axis = other - one
+    apart = max(1.0, float(np.linalg.norm(axis)))
+    across = axis / apart
+    from_middle = nose - (one + other) / 2
+    beside = abs(float(from_middle @ across)) / apart
+    below = abs(float(from_middle @ np.array([-across[1], across[0]]))) / apart
+    return Pose(min(4.0, beside), min(4.0, below))
+
 
 class Landmarks:
     """One of dlib's landmark models, loaded."""
@@ -33,8 +57,8 @@ class Landmarks:
 
     def chips(
         self, picture_rgb: PictureRgb, boxes_px: Sequence[Box], *, paddings: Sequence[float]
-    ) -> npt.NDArray[np.uint8]:
-        """Return each face turned upright and scaled to 150x150, once for each padding.
+    ) -> tuple[npt.NDArray[np.uint8], tuple[Points, ...]]:
+        """Return each face turned upright and scaled to 150x150, once for each padding, and its points.
 
         The landmarks of all faces come first, while the model is in the processor's cache.
 
@@ -44,18 +68,18 @@ class Landmarks:
             paddings: the margins to add, as parts of the face's size; the network was trained on 0.25.
 
         Returns:
-            uint8 `(faces, paddings, 150, 150, 3)`.
+            uint8 `(faces, paddings, 150, 150, 3)`, and where the model's points lie in the picture.
         """
+        faces = [self._find(picture_rgb, box) for box in boxes_px]
         chips = [
             [dlib.get_face_chip(picture_rgb, found, size=CHIP_PX, padding=padding) for padding in paddings]
-            for found in [self._find(picture_rgb, box) for box in boxes_px]
+            for found in faces
         ]
-        return np.asarray(chips, np.uint8)
+        return np.asarray(chips, np.uint8), tuple(map(_points, faces))
 
-    def points(self, picture_rgb: PictureRgb, box_px: Box) -> npt.NDArray[np.float64]:
-        """Return where the model's points lie in the picture: float64 `(points, 2)`, across and down."""
-        found = self._find(picture_rgb, box_px)
-        return np.array([(point.x, point.y) for point in found.parts()], np.float64)
+    def points(self, picture_rgb: PictureRgb, box_px: Box) -> Points:
+        """Return where the model's points lie in the picture."""
+        return _points(self._find(picture_rgb, box_px))
 
     def _find(self, picture_rgb: PictureRgb, box_px: Box) -> dlib.full_object_detection:
         """Return the landmarks of a face, found in its surroundings: that takes half as long."""
@@ -65,3 +89,7 @@ class Landmarks:
         place = dlib.rectangle(box_px.left, box_px.top, box_px.right, box_px.bottom)
         found = self._model(part, dlib.translate_rect(place, dlib.point(-left, -top)))
         return dlib.full_object_detection(place, [point + dlib.point(left, top) for point in found.parts()])
+
+
+def _points(found: dlib.full_object_detection) -> Points:
+    return np.array([(point.x, point.y) for point in found.parts()], np.float64)

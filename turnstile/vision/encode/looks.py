@@ -2,20 +2,16 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from turnstile.people.encodings import Encodings
 from turnstile.protocol.fields import Box, Looks
 from turnstile.vision.arrays import PictureRgb
-from turnstile.vision.encode.landmarks import CHIP_PX, Landmarks
+from turnstile.vision.encode.landmarks import CHIP_PX, Landmarks, pose_of
 from turnstile.vision.pictures import sharpness
 
 _PADDING = 0.25
 _EDGE_PX = CHIP_PX // 6
 """Margin of a chip left out of its light: hair and background."""
-
-Points = npt.NDArray[np.float64]
-"""float64 `(5, 2)`: the corners of one eye, of the other one, and the base of the nose."""
 
 
 def looks_of(picture_rgb: PictureRgb, box_px: Box, landmarks: Landmarks, chips: Encodings) -> Looks:
@@ -27,12 +23,13 @@ def looks_of(picture_rgb: PictureRgb, box_px: Box, landmarks: Landmarks, chips: 
         landmarks: dlib's model of five points.
         chips: the network's output for each cut-out of the face, `(n, 128)`; one tells nothing of the spread.
     """
-    points = landmarks.points(picture_rgb, box_px)
-    chip = landmarks.chips(picture_rgb, [box_px], paddings=[_PADDING])[0, 0]
-    grey = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY)[_EDGE_PX:-_EDGE_PX, _EDGE_PX:-_EDGE_PX].astype(np.float64)
+    found, (points,) = landmarks.chips(picture_rgb, [box_px], paddings=[_PADDING])
+    grey = cv2.cvtColor(found[0, 0], cv2.COLOR_RGB2GRAY)[_EDGE_PX:-_EDGE_PX, _EDGE_PX:-_EDGE_PX].astype(
+        np.float64
+    )
     left, right = np.array_split(grey, 2, axis=1)
     mean = float(grey.mean())
-    turn, nod = _pose(points)
+    turn, nod = pose_of(points)
     return Looks(
         width_px=box_px.width,
         sharpness=sharpness(picture_rgb, box_px),
@@ -43,18 +40,6 @@ def looks_of(picture_rgb: PictureRgb, box_px: Box, landmarks: Landmarks, chips: 
         nod=nod,
         spread=_spread(chips),
     )
-
-
-def _pose(points: Points) -> tuple[float, float]:
-    """Return how far the nose lies beside the middle of the eyes, and below it, in distances of the eyes."""
-    one, other, nose = points[:2].mean(axis=0), points[2:4].mean(axis=0), points[4]
-    axis = other - one
-    apart = max(1.0, float(np.linalg.norm(axis)))
-    across = axis / apart
-    from_middle = nose - (one + other) / 2
-    beside = abs(float(from_middle @ across)) / apart
-    below = abs(float(from_middle @ np.array([-across[1], across[0]]))) / apart
-    return min(4.0, beside), min(4.0, below)
 
 
 def _spread(chips: Encodings) -> float:

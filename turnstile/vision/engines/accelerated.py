@@ -53,7 +53,7 @@ class AcceleratedEngine:
         self._detectors = Detectors(recognition, choice)
         self._runtime = f"{encoder.description}, {choice.reason}"
         self._reader = FaceReader(
-            encode=Encoder(encoder, policy).encode, budget_s=recognition.encode_budget_ms / 1e3
+            encode=Encoder(encoder, policy).encode_with_turns, budget_s=recognition.encode_budget_ms / 1e3
         )
         self.detector = self._detectors.for_frames()
         self._warm_up()
@@ -85,6 +85,7 @@ class AcceleratedEngine:
             return Analysis(
                 boxes_px=(),
                 encodings=none,
+                turns=(),
                 sharpness=(),
                 decode_ms=glance.decode_ms,
                 detect_ms=glance.detect_ms,
@@ -100,6 +101,7 @@ class AcceleratedEngine:
         return Analysis(
             boxes_px=boxes,
             encodings=read.encodings,
+            turns=read.turns,
             encoded=read.encoded,
             left_out=len(read.wanted) - len(read.encoded),
             sharpness=tuple(

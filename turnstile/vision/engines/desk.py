@@ -126,7 +126,9 @@ class RecognitionDesk:
         encodings = analysis.encodings[: len(encoded)]
         network = self.network if check_alive else None
         faces: list[Face] = []
-        for at, match, encoding in zip(encoded, self.gallery.match(encodings), encodings, strict=True):
+        matches = self.gallery.match(encodings)
+        turns = analysis.turns[: len(encoded)]
+        for at, match, encoding, turn in zip(encoded, matches, encodings, turns, strict=True):
             shown = picture is not None and len(faces) < MAX_THUMBNAILS
             faces.append(
                 Face(
@@ -136,6 +138,7 @@ class RecognitionDesk:
                     second_distance=match.second_distance,
                     sharpness=analysis.sharpness[at],
                     encoding=encoding.astype("<f4").tobytes(),
+                    turn=turn,
                     alive=network.alive(picture, boxes[at]) if network and picture is not None else None,
                     thumbnail=thumbnail(picture, boxes[at]) if picture is not None and shown else b"",
                 )

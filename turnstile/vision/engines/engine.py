@@ -16,6 +16,8 @@ class Analysis:
     """In pixels of the frame as captured, whatever scale was searched."""
     encodings: Encodings
     """Encodings; row `i` belongs to `boxes_px[i]`, or to `boxes_px[encoded[i]]` if not all were encoded."""
+    turns: tuple[float, ...]
+    """How far the head of each row of `encodings` is turned (`Looks.turn`)."""
     sharpness: tuple[float, ...]
     """Variance of the Laplacian of each grey face scaled to 100x100 pixels; 0 of one that is only found."""
     encoded: tuple[int, ...] | None = None

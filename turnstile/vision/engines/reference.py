@@ -16,7 +16,7 @@ from turnstile.site.recognition import RecognitionSettings
 from turnstile.vision.arrays import PictureRgb
 from turnstile.vision.detect.search import missed_faces, the_one_face
 from turnstile.vision.encode.crowd import FaceReader
-from turnstile.vision.encode.landmarks import Landmarks
+from turnstile.vision.encode.landmarks import Landmarks, pose_of
 from turnstile.vision.encode.looks import looks_of
 from turnstile.vision.engines.engine import Analysis, EncodedFace, EngineDescription
 from turnstile.vision.pictures import biggest_first, checked, decode_frame, sharpness
@@ -49,7 +49,7 @@ class ReferenceEngine:
 
     def __init__(self, recognition: RecognitionSettings) -> None:
         self._upsamplings = max(0, math.ceil(math.log2(HOG_FACE_PX / recognition.min_face_px)))
-        self._reader = FaceReader(encode=self._encode, budget_s=recognition.encode_budget_ms / 1e3)
+        self._reader = FaceReader(encode=self._encode_with_turns, budget_s=recognition.encode_budget_ms / 1e3)
         self._min_enrol_face_px = recognition.min_enrol_face_px
         blank = np.zeros((160, 160, 3), np.uint8)
         face_recognition.face_locations(blank)
@@ -80,6 +80,7 @@ class ReferenceEngine:
         return Analysis(
             boxes_px=tuple(boxes),
             encodings=read.encodings,
+            turns=read.turns,
             encoded=read.encoded,
             left_out=len(read.wanted) - len(read.encoded),
             sharpness=tuple(
@@ -111,7 +112,7 @@ class ReferenceEngine:
 
     @functools.cached_property
     def _landmarks(self) -> Landmarks:
-        """Return the model for what pictures look like, which frames do without."""
+        """Return the model for poses: `face_recognition` keeps what it finds to itself."""
         return Landmarks()
 
     def _small_faces(self, picture_rgb: PictureRgb) -> Sequence[Box]:
@@ -123,6 +124,12 @@ class ReferenceEngine:
         found = face_recognition.face_locations(picture_rgb, number_of_times_to_upsample=upsamplings)
         boxes = [Box(left=left, top=top, right=right, bottom=bottom) for top, right, bottom, left in found]
         return [boxes[index] for index in biggest_first(boxes)]
+
+    def _encode_with_turns(
+        self, picture_rgb: PictureRgb, boxes: Sequence[Box]
+    ) -> tuple[Encodings, tuple[float, ...]]:
+        turns = tuple(pose_of(self._landmarks.points(picture_rgb, box)).turn for box in boxes)
+        return self._encode(picture_rgb, boxes), turns
 
     def _encode(self, picture_rgb: PictureRgb, boxes: Sequence[Box]) -> Encodings:
         if not boxes:
