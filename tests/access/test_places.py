@@ -95,6 +95,14 @@ def test_whoever_is_recognised_in_the_place_of_a_flickering_face_is_granted(door
     assert doorway.verdicts[-2:] == [DENIED, GRANTED_ANN]
 
 
+def test_a_stranger_after_whom_somebody_else_is_seen_well_has_an_entry(doorway: Doorway) -> None:
+    """Too many of the stranger's frames are unlike each other for a visit, and none is of the other face."""
+    flicker(doorway, frames=5, after_s=0.2)
+    doorway.see(seen(EVE), times=10, after_s=0.2)
+    doorway.see(times=30)
+    assert doorway.verdicts == [DENIED, DENIED]
+
+
 def test_passers_by_in_one_place_are_no_visit(doorway: Doorway) -> None:
     """Nobody stood there between them."""
     for at in range(8):
@@ -231,6 +239,17 @@ def test_a_face_whose_second_visit_goes_on_with_the_first_has_one_entry(doorway:
     doorway.see(times=30)
     assert doorway.verdicts == [DENIED]
     assert doorway.door.visits == ()
+
+
+@pytest.mark.parametrize("rate", [5, 3])
+def test_a_stranger_with_one_bad_frame_between_two_good_ones_has_an_entry(
+    doorway: Doorway, rate: int
+) -> None:
+    """All frames count: two of a face would be too few."""
+    for blur in (*[0.05] * (rate - 2), 0.8, 0.05):
+        doorway.see(seen(EVE, blur=blur), after_s=1 / rate)
+    doorway.see(times=3 * rate, after_s=1 / rate)
+    assert doorway.verdicts == [DENIED]
 
 
 def test_a_denied_face_that_turns_back_slowly_has_no_second_entry(doorway: Doorway) -> None:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from turnstile.access.linking import Trail, are_one_person, are_two_people
+from turnstile.access.linking import Trail, are_one_person, are_two_people, is_of_somebody_else
 from turnstile.access.votes import Conclusion, Grounds, Vote, grant, joined_grounds
 from turnstile.liveness.sequence import ALIVE_FRAMES, FaceSequence, is_alive
 from turnstile.protocol.messages import Verdict
@@ -112,9 +112,11 @@ def denied_before(visits: Mapping[str, Visit], visit: Visit, settings: DecisionS
 
 
 def fleeting_before(visits: Mapping[str, Visit], visit: Visit, settings: DecisionSettings) -> Iterator[Visit]:
-    """Give the visits just before one in its place that are too short for an entry."""
+    """Give the visits just before one in its place that are too short for an entry and may be of its face."""
     for before in followed_by(visits, visit):
         if before.verdict is not None or was_tried(before, settings):
+            return
+        if is_of_somebody_else(before.trail, visit.trail, link_distance=settings.link_distance):
             return
         yield before
 

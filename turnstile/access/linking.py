@@ -196,6 +196,14 @@ def are_two_people(one: Trail, other: Trail, *, link_distance: float) -> bool:
     return gap is not None and gap > _APART * link_distance
 
 
+def is_of_somebody_else(glimpse: Trail, known: Trail, *, link_distance: float) -> bool:
+    """Tell whether the latest encodings of a trail are all of another person than one that has settled."""
+    if not (glimpse.encodings and is_settled(known)):
+        return False
+    apart = _apart(matrix(b"".join(glimpse.encodings)), _mean(known))
+    return bool(apart.min() > _APART * link_distance)
+
+
 def are_one_person(one: Trail, other: Trail, *, link_distance: float) -> bool:
     """Tell whether two trails are of one person: their means are as near as two frames of one face."""
     gap = _gap_of_means(one, other)

@@ -62,6 +62,7 @@ from turnstile.access.linking import (
     follow,
     followed,
     has_turned,
+    is_of_somebody_else,
     is_settled,
     link,
     with_voter,
@@ -303,7 +304,8 @@ def _heir(visit: Visit, others: Mapping[str, Visit], settings: DecisionSettings)
     if was_tried(visit, settings) or not is_open_place(others, visit):
         return None
     for one in others.values():
-        if one.verdict is None and (one.follows == visit.visit or visit.follows == one.visit):
+        other = is_of_somebody_else(visit.trail, one.trail, link_distance=settings.link_distance)
+        if one.verdict is None and not other and (one.follows == visit.visit or visit.follows == one.visit):
             return after(one, visit)
     return None
 
@@ -325,9 +327,16 @@ def _gather(visits: dict[str, Visit], sights: Mapping[str, _Sight]) -> None:
 def _joined(visit: Visit, other: Visit) -> Visit:
     """Return a visit after another one that was of the same face: it was in view for as long as both.
 
-    It is denied if the other one was. A grant does not pass on: it may be a look-alike's.
+    The votes of both count for an entry when it ends. It is denied if the other one was. A grant does not
+    pass on: it may be a look-alike's.
     """
-    visit = msgspec.structs.replace(visit, in_view_ns=visit.in_view_ns + other.in_view_ns)
+    in_view_ns = visit.in_view_ns + other.in_view_ns
+    occupied_ns = visit.earlier.in_view_ns + other.earlier.in_view_ns
+    if visit.verdict is None and other.verdict is None:
+        visit = after(visit, other)
+        earlier = msgspec.structs.replace(visit.earlier, in_view_ns=occupied_ns)
+        visit = msgspec.structs.replace(visit, earlier=earlier)
+    visit = msgspec.structs.replace(visit, in_view_ns=in_view_ns)
     if visit.verdict is not None or other.verdict != "denied":
         return visit
     return msgspec.structs.replace(visit, verdict="denied", person=other.person)
