@@ -138,7 +138,9 @@ def test_an_invitation_expires(pages: PagesWithAccounts) -> None:
     path = pages.invite()
     pages.now_ns += 2 * HOUR_NS
     assert pages.browser().get(path).status_code == 404
-    assert pages.browser().get("/invited/guessed").status_code == 404
+    unknown = pages.browser().get("/invited/guessed")
+    assert unknown.status_code == 404
+    assert "Sign in</a>" in unknown.text
 
 
 def test_a_second_invitation_resets_the_password_and_ends_sessions(pages: PagesWithAccounts) -> None:
