@@ -8,19 +8,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.sync.client import connect
 
 from tests.support.builders import START_NS, a_frame, an_access
 from tests.support.waiting import wait_until
 from tests.support.web_pages import SignedIn, a_client, a_site
 from tests.support.web_server import ServedPages
+from turnstile.io.web.admission import Admission
 from turnstile.io.web.demand import FrameDemand
-from turnstile.io.web.link import BrokerContact
-from turnstile.io.web.live.socket import CLOSE_NOT_UNDERSTOOD, CLOSE_TOO_MANY, MAX_PAGES_EACH
+from turnstile.io.web.link import BrokerContact, BusLink
+from turnstile.io.web.live.hub import LiveHub
+from turnstile.io.web.live.socket import (
+    CLOSE_NOT_UNDERSTOOD,
+    CLOSE_TOO_MANY,
+    MAX_PAGES_EACH,
+    MAX_WISHES_PER_S,
+    serve,
+)
 from turnstile.io.web.serving.listener import Connections
 from turnstile.protocol.envelope import Message
+from turnstile.web.live.doors import make_live_doors
 
 SITE = a_site("door", "store")
 
@@ -230,3 +242,25 @@ def test_a_number_of_recognizers_that_is_none_changes_nothing() -> None:
     answer = client.post("/health/scale", data={"count": "-1"})
     assert answer.headers["location"] == "/health"
     assert "is no number of 0 to" in client.get("/health").text
+
+
+def test_a_page_says_only_so_much_a_second() -> None:
+    """One message more, and it is closed; the clock stands still meanwhile."""
+    hub = LiveHub(
+        doors=make_live_doors(SITE), link=BusLink(instance="web-1", wake=lambda: None), clock=lambda: 1.0
+    )
+
+    async def live(websocket: WebSocket) -> None:
+        await serve(websocket, hub, doors=("door",))
+
+    admission = Middleware(Admission, sessions=SignedIn())
+    client = TestClient(Starlette(routes=[WebSocketRoute("/live", live)], middleware=[admission]))
+    with client.websocket_connect("/live") as wire:
+        for _ in range(MAX_WISHES_PER_S):
+            wire.send_json({"ready": ["door"]})
+        next_of(wire, "site")
+        wire.send_json({"ready": ["door"]})
+        with pytest.raises(WebSocketDisconnect) as closed:
+            next_of(wire, "none")
+    assert closed.value.code == CLOSE_NOT_UNDERSTOOD
+    assert closed.value.reason == f"more than {MAX_WISHES_PER_S} messages a second"
