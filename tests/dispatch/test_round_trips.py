@@ -103,6 +103,11 @@ def test_pauses_of_a_busy_machine_bring_no_second_piece() -> None:
     assert run(each_way_ms=lambda at: 0.3 if at % KEPT == 0 else 30.0, work_ms=5.0).most_at_a_time == 1
 
 
+def test_a_disturbed_long_line_has_as_many_pieces_as_a_quiet_one() -> None:
+    """Pauses are no queue: some answers come as fast as alone."""
+    assert run(each_way_ms=lambda at: 50.0 if at % 3 else 110.0, work_ms=20.0).most_at_a_time == 6
+
+
 def test_a_line_that_became_short_is_noticed() -> None:
     """One piece goes alone every two seconds, which measures it."""
     changed = run(each_way_ms=lambda at: 50.0 if at < 100 else 0.3, work_ms=40.0)

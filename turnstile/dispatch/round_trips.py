@@ -9,9 +9,10 @@ meanwhile, rounded down, as long as they do not wait for one another.
 - It is measured on work that was handed out alone. The shortest of several counts. So a pause of a busy
   machine brings no second piece, and one quick answer takes it back.
 - Other ways are longer by as much as their work waited, at the recognizer or in the line. A line that is
-  narrow rather than long makes it wait, and gets fewer pieces: they would come no faster.
+  narrow rather than long makes each of them wait, and gets fewer pieces: they would come no faster.
 
-Pure: times are arguments, monotonic nanoseconds. TCP Vegas holds back a sender by the same rule.
+Pure: times are arguments, monotonic nanoseconds. TCP Vegas holds a sender back where its way grows longer;
+CoDel takes the shortest wait for the queue, as one that ends at times does no harm.
 """
 
 from collections import deque
@@ -27,7 +28,7 @@ ALONE_EVERY_NS = 2_000_000_000
 way it costs about a twentieth of what the recognizer does."""
 
 MORE_BELOW, FEWER_ABOVE = 0.25, 0.5
-"""How long work may wait before there is one piece more, and one piece fewer, as a part of the way."""
+"""How long each of eight may wait: less brings one piece more, and more one fewer; as a part of the way."""
 
 MORE_AGAIN_NS = 10_000_000_000
 """How long after one piece was taken back it is tried again."""
@@ -46,7 +47,7 @@ class RoundTrips:
     """Of work that was handed out alone."""
     _works_ns: deque[int] = field(default_factory=_kept)
     _waits_ns: deque[int] = field(default_factory=_kept)
-    """How much longer the ways of other work were, since the last change."""
+    """How much longer the ways of other work were, since that was last judged."""
     _measured_ns: int = 0
     _more_ns: int = 0
     """When there may be one piece more."""
@@ -75,7 +76,8 @@ class RoundTrips:
         if depth == 1:
             depth += now_ns >= self._more_ns
         elif len(self._waits_ns) == KEPT:
-            waited = sum(self._waits_ns) / KEPT
+            waited = min(self._waits_ns)
+            self._waits_ns.clear()
             if waited > FEWER_ABOVE * way_ns:
                 depth -= 1
                 self._more_ns = now_ns + MORE_AGAIN_NS
