@@ -262,6 +262,23 @@ def test_a_body_is_bounded_by_who_sends_it(pages: ServedPages) -> None:
     assert is_undisturbed(pages)
 
 
+def test_only_a_form_with_files_may_be_large(pages: ServedPages) -> None:
+    """One of fields alone would keep the node busy."""
+    file = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+    body = file + b"x" * (2 * BODY_BYTES["somebody"]) + b"\r\n--b--\r\n"
+    fields = {**pages.headers(pages.account()), "Host": "127.0.0.1", "Origin": "http://127.0.0.1"}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    head = (
+        f"POST /enrol HTTP/1.1\r\n{lines}Connection: close\r\nContent-Length: {len(body)}\r\nContent-Type: "
+    )
+    files, no_files = pages.send_raw(
+        f"{head}multipart/form-data; boundary=b\r\n\r\n".encode() + body,
+        f"{head}application/x-www-form-urlencoded\r\n\r\n".encode(),
+    )
+    assert files.startswith(b"HTTP/1.1 303 ")
+    assert no_files.startswith(b"HTTP/1.1 413 ")
+
+
 def test_messages_of_a_websocket_are_bounded(pages: ServedPages) -> None:
     """A message of a megabyte ends it."""
     peer, said = pages.open_websocket("/live", f"Cookie: {pages.account()}", f"Origin: {pages.origin}")
