@@ -126,7 +126,7 @@ class Chaos:
     def _until_everybody_beats(self) -> None:
         until = time.monotonic() + 60.0
         while set(PROGRAM_OF) - set(self.beats) or self.beats["broker"].gauges.get("people", 0) < 1:
-            self._live(0.2)
+            self._live(0.2, closing=True)  # nobody is recognised before the gallery is there
             if time.monotonic() > until:
                 raise RuntimeError(f"not heard: {sorted(set(PROGRAM_OF) - set(self.beats))}")
 
@@ -210,9 +210,9 @@ class Chaos:
                 hall.forget()
 
     def _harm_files(self, victim: str, kind: str, dice: random.Random) -> None:
-        """Put an older copy back, remove the journal, or fill a disk."""
-        if victim == "broker":
-            self._empty_the_halls()
+        """Put an older copy back, remove the journal, or fill a disk; nothing while somebody is there."""
+        if victim == "broker" and not self._empty_the_halls():
+            return
         if kind == "put back":
             self.processes.kill(victim)
             kind = "put back" if self.copies.swap(victim) else "killed for a copy"
@@ -254,10 +254,12 @@ class Chaos:
         self._live(dice.choice(PAUSES_S), closing=True)
         ballast.unlink()
 
-    def _empty_the_halls(self) -> None:
+    def _empty_the_halls(self) -> bool:
+        """Tell whether the halls are empty: on a busy machine somebody may not be decided on in time."""
         until = time.monotonic() + SETTLE_S
-        while not self._live(0.5, closing=True) and time.monotonic() < until:
+        while not (empty := self._live(0.5, closing=True)) and time.monotonic() < until:
             pass
+        return empty
 
     def _until_it_is_well(self, victim: str) -> None:
         """Wait until a process beats again, and until grants are recorded again."""
