@@ -28,7 +28,10 @@ ALONE_EVERY_NS = 2_000_000_000
 way it costs about a twentieth of what the recognizer does."""
 
 MORE_BELOW, FEWER_ABOVE = 0.25, 0.5
-"""How long each of eight may wait: less brings one piece more, and more one fewer; as a part of the way."""
+"""How long each of eight or more may wait: less brings one piece more, more one fewer; a part of the way."""
+
+JUDGED_EVERY_NS = 100_000_000
+"""How often that is judged at most. A pause may make all answers late that come soon after it."""
 
 MORE_AGAIN_NS = 10_000_000_000
 """How long after one piece was taken back it is tried again."""
@@ -46,8 +49,11 @@ class RoundTrips:
     _ways_ns: deque[int] = field(default_factory=_kept)
     """Of work that was handed out alone."""
     _works_ns: deque[int] = field(default_factory=_kept)
-    _waits_ns: deque[int] = field(default_factory=_kept)
-    """How much longer the ways of other work were, since that was last judged."""
+    _waits: int = 0
+    """How many answers to other work came since that was last judged."""
+    _wait_ns: int = 0
+    """How much longer the shortest of their ways was."""
+    _judged_ns: int = 0
     _measured_ns: int = 0
     _more_ns: int = 0
     """When there may be one piece more."""
@@ -61,7 +67,9 @@ class RoundTrips:
             self._ways_ns.append(way_ns)
             self._measured_ns = now_ns
         elif self._ways_ns:
-            self._waits_ns.append(way_ns - min(self._ways_ns))
+            waited_ns = way_ns - min(self._ways_ns)
+            self._wait_ns = min(self._wait_ns, waited_ns) if self._waits else waited_ns
+            self._waits += 1
         self._adapt(now_ns)
 
     def credits(self, most: int, now_ns: int) -> int:
@@ -75,14 +83,12 @@ class RoundTrips:
         bound, depth = 1 + way_ns // mean_work_ns, self._depth
         if depth == 1:
             depth += now_ns >= self._more_ns
-        elif len(self._waits_ns) == KEPT:
-            waited = min(self._waits_ns)
-            self._waits_ns.clear()
-            if waited > FEWER_ABOVE * way_ns:
+        elif self._waits >= KEPT and now_ns - self._judged_ns >= JUDGED_EVERY_NS:
+            self._waits, self._judged_ns = 0, now_ns
+            if self._wait_ns > FEWER_ABOVE * way_ns:
                 depth -= 1
                 self._more_ns = now_ns + MORE_AGAIN_NS
-            elif waited < MORE_BELOW * way_ns:
+            elif self._wait_ns < MORE_BELOW * way_ns:
                 depth += now_ns >= self._more_ns
         if (depth := min(bound, depth)) != self._depth:
-            self._depth = depth
-            self._waits_ns.clear()
+            self._depth, self._waits, self._judged_ns = depth, 0, now_ns
