@@ -16,12 +16,10 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support.browser import DESK, PHONE, ScreenSize, WebSite, overflow_px, tab_to, violations
 from tests.support.sites import DENIED, GRANTED, RealSite
 from tests.support.views import BIDEN, OBAMA
-from tests.support.waiting import PATIENCE_S
 from turnstile.commands.demo import samples
 from turnstile.protocol.requests import AccountRole
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
-expect.set_options(timeout=PATIENCE_S * 1000)
 
 VISITS = "Visits, the newest first"
 
