@@ -80,11 +80,9 @@ def test_visits_on_clips_are_judged(tmp_path: Path) -> None:
     people = {"ann_1.mkv": 1, "ann_2.mkv": 1, "bob_1.mkv": 2, "bob_2.mkv": 2}
     rows = "".join(f"{clip},{person}\n" for clip, person in people.items())
     (tmp_path / "labels.csv").write_text(f"clip,person\n{rows}")
+    looks = {"boxes_px": [a_box()], "sharpness": [100.0], "turns": [0.0]}
     clips = {
-        clip: [
-            {"at_s": at / 30, "boxes_px": [a_box()], "encodings": [an_encoding(person)], "sharpness": [100.0]}
-            for at in range(60)
-        ]
+        clip: [looks | {"at_s": at / 30, "encodings": [an_encoding(person)]} for at in range(60)]
         for clip, person in people.items()
     }
     portraits = {f"stranger {seed}": an_encoding(seed) for seed in range(10, 20)}
