@@ -29,14 +29,7 @@ LIES_ON_ITS_LEFT_SIDE = 6
 def site(folder: Path) -> Iterator[RealSite]:
     """Give an overloaded site at which nobody is enrolled and somebody stands at one door."""
     cameras = ("door", "gate")
-    with RealSite(
-        folder,
-        cameras=cameras,
-        recognizers=RECOGNIZERS,
-        fps=30,
-        engine="reference",
-        sections={"displays": {}},
-    ) as site:
+    with RealSite(folder, cameras=cameras, recognizers=RECOGNIZERS, fps=30, engine="reference") as site:
         site.show(OBAMA)
         site.start_all()
         site.wait_for(lambda: all(None in site.named_by(name) for name in RECOGNIZERS))

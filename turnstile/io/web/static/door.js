@@ -60,10 +60,12 @@ async function stayAwake() {
 }
 
 // Browsers allow sound, a full screen and a screen that stays on only after somebody touched the page.
-start.addEventListener("click", async () => {
+// Nothing waits for the sound: without a loudspeaker it may never begin.
+start.addEventListener("click", () => {
   start.hidden = true;
   sound ??= new AudioContext();
-  await sound.resume();
+  sound.resume().catch(() => null);
   document.body.dataset.sound = "on";
-  await Promise.all([stayAwake(), document.documentElement.requestFullscreen?.().catch(() => null)]);
+  stayAwake();
+  document.documentElement.requestFullscreen?.().catch(() => null);
 });
