@@ -220,6 +220,7 @@ class Chaos:
             self.processes.start(victim)
         elif kind == "journal removed":
             (self.folder / "var" / "journal.db").unlink()
+            self.copies.forget_logs()
         else:
             self._fill(self.folder / {"broker": "var", "log": "log"}[victim] / "ballast", dice)
         self._note_fault(victim, kind)

@@ -59,9 +59,13 @@ class Copies:
         shutil.rmtree(copy, ignore_errors=True)
         aside.rename(copy)
         self.taken.add(whose)
-        if whose == "broker" and is_there:  # a journal that was put back does not know what came before
-            self.taken -= {"log", "store"}
+        if whose == "broker" and is_there:
+            self.forget_logs()
         return is_there
+
+    def forget_logs(self) -> None:
+        """Put no earlier log back: the journal is another from now on, and does not know what came before."""
+        self.taken -= {"log", "store"}
 
     def fail_over(self) -> bool:
         """Let a server take over that lacks the last commits, if there is one; tell if there was.
