@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.support.web_server import ServedPages
 from turnstile.commands.cli import main
@@ -17,15 +16,6 @@ from turnstile.io.web.serving.addresses import doorway_of, read_address, write_a
 from turnstile.site.web import TlsSettings, WebSettings
 
 PASSWORD = "four quite ordinary words"
-
-
-@pytest.fixture
-def site_file(tmp_path: Path) -> Path:
-    """Give the file of a site with pages and one door."""
-    file = tmp_path / "site.yaml"
-    document = {"site": "test", "cameras": {"door": {"source": 0}}, "web": {"folder": "web"}}
-    file.write_text(yaml.safe_dump(document))
-    return file
 
 
 def web(site_file: Path, *words: str) -> int:

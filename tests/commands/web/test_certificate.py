@@ -7,21 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from turnstile.commands.cli import main
-
-
-@pytest.fixture
-def site_file(tmp_path: Path) -> Path:
-    """Give the file of a site with pages."""
-    file = tmp_path / "site.yaml"
-    document = {"site": "test", "cameras": {"door": {"source": 0}}, "web": {"folder": "web"}}
-    file.write_text(yaml.safe_dump(document))
-    return file
 
 
 def cert(site_file: Path, *names: str) -> int:
